@@ -1,0 +1,157 @@
+/* Buffers as receivers of messages from native code: thin functions over core/buffer and core/writer.
+ * It owns the writers that native code makes. */
+#include "capi/shim.h"
+#include "mtmsg/receiver_capi.h"
+
+#include "capi/apis.h"
+#include "core/alloc.h"
+#include "core/writer.h"
+
+struct receiver_writer {
+    struct mtm_writer writer;
+};
+
+static struct mtm_buffer *of_receiver(receiver_object *receiver)
+{
+    return (struct mtm_buffer *)(void *)receiver;
+}
+
+static receiver_object *to_receiver(lua_State *L, int index)
+{
+    return (receiver_object *)(void *)mtm_to_buffer(L, index);
+}
+
+static void retain_receiver(receiver_object *receiver)
+{
+    mtm_handle_retain(&of_receiver(receiver)->object);
+}
+
+static void release_receiver(receiver_object *receiver)
+{
+    mtm_handle_release(&of_receiver(receiver)->object);
+}
+
+static receiver_writer *new_writer(size_t capacity, float grow)
+{
+    receiver_writer *made = mtm_alloc(sizeof *made);
+    if (!made) return NULL;
+    if (mtm_writer_init(&made->writer, capacity, true, (double)grow) == MTM_OK) return made;
+    mtm_free(made);
+    return NULL;
+}
+
+static void free_writer(receiver_writer *w)
+{
+    if (!w) return;
+    mtm_writer_fini(&w->writer);
+    mtm_free(w);
+}
+
+static int msg_to_receiver(receiver_object *receiver, receiver_writer *w, int clear, int nonblock,
+                           receiver_error_handler handler, void *data)
+{
+    struct mtm_message message;
+    struct mtm_failure failure = {0};
+    mtm_writer_message(&w->writer, &message);
+    enum mtm_status status =
+        clear ? mtm_buffer_set(of_receiver(receiver), &message, nonblock != 0, &failure)
+              : mtm_buffer_add(of_receiver(receiver), &message, nonblock != 0, &failure);
+    if (status == MTM_OK || status == MTM_NOTIFIER_FAILED) mtm_writer_clear(&w->writer);
+    if (status == MTM_NOTIFIER_FAILED) mtm_capi_report(&failure, handler, data);
+    return mtm_capi_put_code(status);
+}
+
+static void clear_writer(receiver_writer *w)
+{
+    mtm_writer_clear(&w->writer);
+}
+
+static int add_code(enum mtm_status status)
+{
+    return status == MTM_OK ? 0 : status == MTM_TOO_LARGE ? -1 : -2;
+}
+
+static int add_boolean(receiver_writer *w, int value)
+{
+    enum mtm_status status;
+    unsigned char *room = mtm_writer_room(&w->writer, 2, &status);
+    if (room) mtm_wire_boolean(room, value != 0);
+    return add_code(status);
+}
+
+static int add_integer(receiver_writer *w, lua_Integer value)
+{
+    enum mtm_status status;
+    unsigned char *room = mtm_writer_room(&w->writer, mtm_wire_integer_size(value), &status);
+    if (room) mtm_wire_integer(room, value);
+    return add_code(status);
+}
+
+static int add_number(receiver_writer *w, lua_Number value)
+{
+    enum mtm_status status;
+    unsigned char *room = mtm_writer_room(&w->writer, MTM_WORD_VALUE, &status);
+    if (room) mtm_wire_number(room, (double)value);
+    return add_code(status);
+}
+
+static int add_string(receiver_writer *w, const char *text, size_t len)
+{
+    enum mtm_status status;
+    unsigned char *room = mtm_writer_room(&w->writer, mtm_wire_string_size(len), &status);
+    if (room) {
+        room = mtm_wire_string_header(room, len);
+        if (len > 0) memcpy(room, text, len);
+    }
+    return add_code(status);
+}
+
+static int add_bytes(receiver_writer *w, const unsigned char *bytes, size_t count)
+{
+    enum mtm_status status;
+    size_t size = count > SIZE_MAX / 2 ? SIZE_MAX : 2 * count;
+    unsigned char *room = mtm_writer_room(&w->writer, size, &status);
+    for (size_t i = 0; room && i < count; ++i) room = mtm_wire_integer(room, bytes[i]);
+    return add_code(status);
+}
+
+static size_t element_size(enum receiver_array_type type)
+{
+    switch (type) {
+        case RECEIVER_UCHAR: case RECEIVER_SCHAR: return sizeof(char);
+        case RECEIVER_SHORT: case RECEIVER_USHORT: return sizeof(short);
+        case RECEIVER_INT: case RECEIVER_UINT: return sizeof(int);
+        case RECEIVER_LONG: case RECEIVER_ULONG: return sizeof(long);
+        case RECEIVER_FLOAT: return sizeof(float);
+        case RECEIVER_DOUBLE: return sizeof(double);
+        case RECEIVER_LLONG: case RECEIVER_ULLONG: return sizeof(long long);
+        default: return 0;
+    }
+}
+
+static void *add_array(receiver_writer *w, enum receiver_array_type type, size_t count)
+{
+    enum mtm_status status;
+    size_t size = element_size(type);
+    if (size == 0) return NULL;
+    return mtm_writer_array(&w->writer, (unsigned char)type, (unsigned char)size, count, &status);
+}
+
+const struct receiver_capi mtm_receiver_capi = {
+    .version_major = RECEIVER_CAPI_VERSION_MAJOR,
+    .version_minor = RECEIVER_CAPI_VERSION_MINOR,
+    .version_patch = RECEIVER_CAPI_VERSION_PATCH,
+    .toReceiver = to_receiver,
+    .retainReceiver = retain_receiver,
+    .releaseReceiver = release_receiver,
+    .newWriter = new_writer,
+    .freeWriter = free_writer,
+    .msgToReceiver = msg_to_receiver,
+    .clearWriter = clear_writer,
+    .addBooleanToWriter = add_boolean,
+    .addIntegerToWriter = add_integer,
+    .addNumberToWriter = add_number,
+    .addStringToWriter = add_string,
+    .addBytesToWriter = add_bytes,
+    .addArrayToWriter = add_array,
+};

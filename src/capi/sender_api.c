@@ -1,0 +1,154 @@
+/* Buffers as senders of messages to native code: thin functions over core/reader.
+ * It owns the readers that native code makes. */
+#include "capi/shim.h"
+#include "mtmsg/sender_capi.h"
+
+#include "capi/apis.h"
+#include "core/alloc.h"
+#include "core/reader.h"
+
+struct sender_reader {
+    struct mtm_reader reader;
+};
+
+static struct mtm_buffer *of_sender(sender_object *sender)
+{
+    return (struct mtm_buffer *)(void *)sender;
+}
+
+static sender_object *to_sender(lua_State *L, int index)
+{
+    return (sender_object *)(void *)mtm_to_buffer(L, index);
+}
+
+static void retain_sender(sender_object *sender)
+{
+    mtm_handle_retain(&of_sender(sender)->object);
+}
+
+static void release_sender(sender_object *sender)
+{
+    mtm_handle_release(&of_sender(sender)->object);
+}
+
+static sender_reader *new_reader(size_t capacity, float grow)
+{
+    sender_reader *made = mtm_alloc(sizeof *made);
+    if (!made) return NULL;
+    if (mtm_reader_init(&made->reader, capacity, true, (double)grow) == MTM_OK) return made;
+    mtm_free(made);
+    return NULL;
+}
+
+static void free_reader(sender_reader *r)
+{
+    if (!r) return;
+    mtm_reader_fini(&r->reader);
+    mtm_free(r);
+}
+
+static void clear_reader(sender_reader *r)
+{
+    mtm_reader_clear(&r->reader);
+}
+
+static void to_array(const struct mtm_value *value, sender_capi_value *out)
+{
+    out->arrayVal.type = (enum sender_array_type)value->array.type;
+    out->arrayVal.elementSize = value->array.elsize;
+    out->arrayVal.elementCount = value->array.count;
+    out->arrayVal.data = value->array.ptr;
+}
+
+/* Through the integer type of the same size: a pointer to data can't be converted to one to code. */
+static lua_CFunction to_function(uint64_t address)
+{
+    return (lua_CFunction)(uintptr_t)address;
+}
+
+static void next_value(sender_reader *r, sender_capi_value *out)
+{
+    struct mtm_value value;
+    out->type = SENDER_CAPI_TYPE_NONE;
+    switch (mtm_reader_next_aligned(&r->reader, &value)) {
+        case MTM_TAG_NIL: out->type = SENDER_CAPI_TYPE_NIL; break;
+        case MTM_TAG_BOOLEAN:
+            out->type = SENDER_CAPI_TYPE_BOOLEAN;
+            out->boolVal = value.boolean;
+            break;
+        case MTM_TAG_BYTE: case MTM_TAG_INTEGER:
+            out->type = SENDER_CAPI_TYPE_INTEGER;
+            out->intVal = (lua_Integer)value.integer;
+            break;
+        case MTM_TAG_NUMBER:
+            out->type = SENDER_CAPI_TYPE_NUMBER;
+            out->numVal = (lua_Number)value.number;
+            break;
+        case MTM_TAG_POINTER:
+            out->type = SENDER_CAPI_TYPE_LIGHTUSERDATA;
+            out->ptrVal = (void *)(uintptr_t)value.pointer;
+            break;
+        case MTM_TAG_FUNCTION:
+            out->type = SENDER_CAPI_TYPE_CFUNCTION;
+            out->funcVal = to_function(value.pointer);
+            break;
+        case MTM_TAG_SHORT: case MTM_TAG_STRING:
+            out->type = SENDER_CAPI_TYPE_STRING;
+            out->strVal.ptr = (const char *)value.string.ptr;
+            out->strVal.len = value.string.len;
+            break;
+        case MTM_TAG_ARRAY:
+            out->type = SENDER_CAPI_TYPE_ARRAY;
+            to_array(&value, out);
+            break;
+        default: break;
+    }
+}
+
+static int take_code(enum mtm_status status)
+{
+    switch (status) {
+        case MTM_OK: return 0;
+        case MTM_CLOSED: return 1;
+        case MTM_ABORTED: return 2;
+        case MTM_TOO_LARGE: return 4;
+        case MTM_NOMEM: return 5;
+        case MTM_NOTIFIER_FAILED: return 999;
+        default: return 3;
+    }
+}
+
+/* NaN counts as no time. */
+static int64_t to_ns(double seconds)
+{
+    if (seconds < 0) return MTM_FOREVER;
+    if (!(seconds > 0)) return 0;
+    double ns = seconds * 1e9;
+    return ns >= 9.2e18 ? MTM_FOREVER : ns < 1 ? 1 : (int64_t)ns;
+}
+
+static int next_message(sender_object *sender, sender_reader *r, int nonblock, double timeout,
+                        sender_error_handler handler, void *data)
+{
+    struct mtm_wait wait = {.timeout = nonblock ? 0 : to_ns(timeout), .nonblock = nonblock != 0};
+    struct mtm_failure failure = {0};
+    size_t need;
+    enum mtm_status status = mtm_reader_receive(&r->reader, &of_sender(sender)->object, &wait,
+                                                &need, &failure);
+    if (status == MTM_NOTIFIER_FAILED) mtm_capi_report(&failure, handler, data);
+    return take_code(status);
+}
+
+const struct sender_capi mtm_sender_capi = {
+    .version_major = SENDER_CAPI_VERSION_MAJOR,
+    .version_minor = SENDER_CAPI_VERSION_MINOR,
+    .version_patch = SENDER_CAPI_VERSION_PATCH,
+    .toSender = to_sender,
+    .retainSender = retain_sender,
+    .releaseSender = release_sender,
+    .newReader = new_reader,
+    .freeReader = free_reader,
+    .clearReader = clear_reader,
+    .nextValueFromReader = next_value,
+    .nextMessageFromSender = next_message,
+};

@@ -1,0 +1,63 @@
+/* What differs between Lua 5.1, 5.2, 5.3, 5.4, 5.5 and LuaJIT, made equal; nothing else.
+ * Every file that needs Lua includes it through here. */
+#ifndef MTM_CAPI_SHIM_H
+#define MTM_CAPI_SHIM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <lua.h>
+
+#include <lauxlib.h>
+
+#if LUA_VERSION_NUM < 502
+#define mtm_lua_rawlen lua_objlen
+#define mtm_lua_setfuncs mtm_lua_setfuncs_51
+static inline void mtm_lua_setfuncs_51(lua_State *L, const luaL_Reg *reg, int nup)
+{
+    for (; reg->name; ++reg) {
+        for (int i = 0; i < nup; ++i) lua_pushvalue(L, -nup);
+        lua_pushcclosure(L, reg->func, nup);
+        lua_setfield(L, -(nup + 2), reg->name);
+    }
+    lua_pop(L, nup);
+}
+static inline int mtm_lua_absindex(lua_State *L, int index)
+{
+    return index > 0 || index <= LUA_REGISTRYINDEX ? index : lua_gettop(L) + index + 1;
+}
+#else
+#define mtm_lua_rawlen lua_rawlen
+#define mtm_lua_setfuncs luaL_setfuncs
+#define mtm_lua_absindex lua_absindex
+#endif
+
+/* Numbers as integers. Where the language has no integers, a number with an integral value is one if lua_Integer can hold it,
+ * except -0, which would lose its sign. */
+#if LUA_VERSION_NUM >= 503
+static inline bool mtm_lua_to_integer(lua_State *L, int index, int64_t *out)
+{
+    if (!lua_isinteger(L, index)) return false;
+    *out = (int64_t)lua_tointeger(L, index);
+    return true;
+}
+#else
+static inline bool mtm_lua_to_integer(lua_State *L, int index, int64_t *out)
+{
+    const double limit = sizeof(lua_Integer) >= 8 ? 9223372036854775808.0 : 2147483648.0;
+    double number = (double)lua_tonumber(L, index);
+    if (!(number >= -limit && number < limit)) return false;
+    *out = (int64_t)number;
+    return (double)*out == number && (number != 0 || 1 / number > 0);
+}
+#endif
+
+/* Pushes an integer, as a number where lua_Integer is too small for it. */
+static inline void mtm_lua_push_integer(lua_State *L, int64_t value)
+{
+    lua_Integer integer = (lua_Integer)value;
+    if ((int64_t)integer == value) lua_pushinteger(L, integer);
+    else lua_pushnumber(L, (lua_Number)value);
+}
+
+#endif

@@ -1,0 +1,424 @@
+/* Operations on one buffer: each takes its locks, works on the queue, gives the locks back, and only then wakes, frees and
+ * notifies. It owns the buffers' memory. */
+#include "core/buffer.h"
+
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/listener.h"
+#include "core/receive.h"
+#include "core/registry.h"
+
+static struct mtm_buffer *to_buffer(struct mtm_object *object)
+{
+    return (struct mtm_buffer *)object;
+}
+
+static struct mtm_listener *listener_of(const struct mtm_buffer *buffer)
+{
+    return (struct mtm_listener *)buffer->object.owner;
+}
+
+/* ---- life ---- */
+
+/* With messages, a listener's buffer goes on living until they are drained. */
+static bool orphan_buffer(struct mtm_object *object)
+{
+    struct mtm_buffer *buffer = to_buffer(object);
+    struct mtm_listener *listener = listener_of(buffer);
+    if (!listener) return true;
+    if (mtm_load_rlx(&object->life) != 0 || mtm_queue_peek(&buffer->queue) != 0) return false;
+    mtm_listener_leave(listener, buffer);
+    return true;
+}
+
+static void free_buffer(struct mtm_object *object)
+{
+    struct mtm_buffer *buffer = to_buffer(object);
+    for (int event = 0; event < MTM_EVENTS; ++event) mtm_notifier_release(buffer->notifier[event]);
+    mtm_queue_fini(&buffer->queue);
+    mtm_free(buffer);
+}
+
+static void sync_buffer(struct mtm_object *object)
+{
+    struct mtm_buffer *buffer = to_buffer(object);
+    struct mtm_listener *listener = listener_of(buffer);
+    if (listener) mtm_lock(&listener->object.lock);
+    mtm_buffer_change(buffer, 0, 0, true);
+    if (listener) {
+        mtm_listener_enter(listener, buffer, MTM_LAST);
+        mtm_unlock(&listener->object.lock);
+        mtm_waiters_wake_one(&listener->waiters);
+    }
+}
+
+static const struct mtm_class buffer_class = {orphan_buffer, free_buffer, sync_buffer};
+
+static enum mtm_status make_buffer(const struct mtm_buffer_options *options, struct mtm_buffer **out)
+{
+    if (options->name_len > SIZE_MAX - sizeof(struct mtm_buffer)) return MTM_NOMEM;
+    struct mtm_buffer *buffer = mtm_alloc(sizeof *buffer + options->name_len);
+    if (!buffer) return MTM_NOMEM;
+    *buffer = (struct mtm_buffer){.object = {.class = &buffer_class, .kind = MTM_BUFFER, .life = 1}};
+    if (options->name) {
+        buffer->object.name = memcpy(buffer + 1, options->name, options->name_len);
+        buffer->object.name_len = options->name_len;
+    }
+    mtm_waiters_init(&buffer->waiters);
+    enum mtm_status status = mtm_queue_init(&buffer->queue, options->size, options->sized,
+                                            options->grow, options->listener != NULL);
+    if (status != MTM_OK) {
+        mtm_free(buffer);
+        return status;
+    }
+    *out = buffer;
+    return MTM_OK;
+}
+
+/* A buffer that joined but could not be registered: whoever visits it for the listener at this moment frees it. */
+static void abandon(struct mtm_listener *listener, struct mtm_buffer *buffer)
+{
+    mtm_lock(&listener->object.lock);
+    mtm_sub_acq_rel(&buffer->object.life, 1); /* pairs with mtm_listener_let_go */
+    bool dead = orphan_buffer(&buffer->object);
+    mtm_unlock(&listener->object.lock);
+    if (dead) free_buffer(&buffer->object);
+}
+
+enum mtm_status mtm_buffer_new(const struct mtm_buffer_options *options, struct mtm_buffer **out)
+{
+    struct mtm_listener *listener = options->listener;
+    struct mtm_buffer *buffer;
+    enum mtm_status status = make_buffer(options, &buffer);
+    if (status != MTM_OK) return status;
+    if (listener) {
+        status = mtm_listener_join(listener, buffer);
+        if (status != MTM_OK) {
+            free_buffer(&buffer->object);
+            return status;
+        }
+    }
+    status = mtm_registry_add(&buffer->object);
+    if (status != MTM_OK) {
+        if (listener) abandon(listener, buffer);
+        else free_buffer(&buffer->object);
+        return status;
+    }
+    if (listener) mtm_object_retain(&listener->object);
+    *out = buffer;
+    return MTM_OK;
+}
+
+/* ---- putting ---- */
+
+/* What remains to be done for a put after the locks have been given back. */
+struct aftermath {
+    struct mtm_notifier *notifier; /* a reference, or NULL */
+    bool wake;                     /* somebody waits for the buffer */
+};
+
+static struct mtm_notifier *fired(struct mtm_buffer *buffer, enum mtm_event event)
+{
+    struct mtm_notifier *notifier = buffer->notifier[event];
+    if (MTM_LIKELY(!notifier)) return NULL;
+    if (notifier->threshold > 0) {
+        uint64_t count = mtm_queue_peek(&buffer->queue); /* exact: both locks are held */
+        uint64_t threshold = (uint64_t)notifier->threshold;
+        if (event == MTM_ADDED ? count <= threshold : count >= threshold) return NULL;
+    }
+    mtm_notifier_retain(notifier);
+    return notifier;
+}
+
+static bool lock_side(struct mtm_lock *lock, bool nonblock)
+{
+    if (nonblock) return mtm_trylock(lock);
+    mtm_lock(lock);
+    return true;
+}
+
+/* A put needs the head lock, too, to replace, or to count exactly for a threshold. */
+static bool put_needs_head(const struct mtm_buffer *buffer, bool replace)
+{
+    const struct mtm_notifier *notifier = buffer->notifier[MTM_ADDED];
+    return replace || (notifier && notifier->threshold > 0);
+}
+
+static enum mtm_status put_locked(struct mtm_buffer *buffer, struct mtm_message *message, bool replace,
+                                  struct mtm_supply *supply, struct mtm_trash *trash,
+                                  struct aftermath *after)
+{
+    enum mtm_status status = mtm_object_state(&buffer->object);
+    if (MTM_UNLIKELY(status != MTM_OK)) return status;
+    if (MTM_UNLIKELY(replace)) {
+        status = mtm_queue_replace(&buffer->queue, message, supply, trash);
+    } else {
+        status = mtm_queue_put(&buffer->queue, message, supply);
+    }
+    if (MTM_LIKELY(status == MTM_OK)) {
+        after->notifier = fired(buffer, MTM_ADDED);
+        after->wake = mtm_waiters_any(&buffer->waiters);
+    }
+    return status;
+}
+
+static enum mtm_status try_put(struct mtm_buffer *buffer, struct mtm_message *message, bool replace,
+                               bool nonblock, struct mtm_supply *supply, struct mtm_trash *trash,
+                               struct aftermath *after)
+{
+    struct mtm_lock *tail = &buffer->queue.tail.lock, *head = &buffer->queue.head.lock;
+    if (!lock_side(tail, nonblock)) return MTM_BUSY;
+    bool both = put_needs_head(buffer, replace);
+    enum mtm_status status = MTM_BUSY;
+    if (!both || lock_side(head, nonblock)) {
+        status = put_locked(buffer, message, replace, supply, trash, after);
+        if (both) mtm_unlock(head);
+    }
+    mtm_unlock(tail);
+    return status;
+}
+
+static enum mtm_status put(struct mtm_buffer *buffer, struct mtm_message *message, bool replace,
+                           bool nonblock, struct mtm_notifier **notifier)
+{
+    struct mtm_supply supply = {0};
+    struct mtm_trash trash = {0};
+    struct aftermath after = {0};
+    enum mtm_status status = mtm_object_state(&buffer->object);
+    if (MTM_LIKELY(status == MTM_OK)) status = mtm_queue_prepare(&buffer->queue, message, &supply);
+    while (status == MTM_OK) {
+        status = try_put(buffer, message, replace, nonblock, &supply, &trash, &after);
+        if (MTM_LIKELY(status != MTM_GROW)) break;
+        status = mtm_queue_supply(&buffer->queue, message, &supply);
+    }
+    if (status == MTM_OK && buffer->object.owner) {
+        mtm_listener_ready(listener_of(buffer), buffer);
+    }
+    if (after.wake) mtm_waiters_wake(&buffer->waiters);
+    mtm_queue_supply_fini(&buffer->queue, &supply);
+    if (MTM_UNLIKELY(replace)) mtm_queue_empty_trash(&buffer->queue, &trash);
+    *notifier = after.notifier;
+    return status;
+}
+
+static enum mtm_status put_and_notify(struct mtm_buffer *buffer, struct mtm_message *message,
+                                      bool replace, bool nonblock, struct mtm_failure *failure)
+{
+    struct mtm_notifier *notifier;
+    enum mtm_status status = put(buffer, message, replace, nonblock, &notifier);
+    if (MTM_LIKELY(!notifier)) return status;
+    return mtm_notify(buffer, MTM_ADDED, notifier, nonblock, failure);
+}
+
+enum mtm_status mtm_buffer_add(struct mtm_buffer *buffer, struct mtm_message *message, bool nonblock,
+                               struct mtm_failure *failure)
+{
+    return put_and_notify(buffer, message, false, nonblock, failure);
+}
+
+enum mtm_status mtm_buffer_set(struct mtm_buffer *buffer, struct mtm_message *message, bool nonblock,
+                               struct mtm_failure *failure)
+{
+    return put_and_notify(buffer, message, true, nonblock, failure);
+}
+
+enum mtm_status mtm_buffer_nudge(struct mtm_buffer *buffer, bool nonblock,
+                                 struct mtm_notifier **next)
+{
+    struct mtm_message empty;
+    empty.size = empty.nparts = 0;
+    empty.block = NULL;
+    return put(buffer, &empty, false, nonblock, next);
+}
+
+/* ---- taking ---- */
+
+bool mtm_lock_as(struct mtm_lock *lock, struct mtm_wait *wait)
+{
+    if (!mtm_wait_never(wait)) {
+        mtm_lock(lock);
+        return true;
+    }
+    if (mtm_trylock(lock)) return true;
+    return wait->timeout > 0 && mtm_lock_until(lock, mtm_wait_deadline(wait));
+}
+
+static void unlock_take(struct mtm_buffer *buffer, bool both)
+{
+    mtm_unlock(&buffer->queue.head.lock);
+    if (MTM_UNLIKELY(both)) mtm_unlock(&buffer->queue.tail.lock);
+}
+
+/* The head lock, and before it the tail lock if the take must count exactly, which can change until we have them. */
+static bool lock_take(struct mtm_buffer *buffer, struct mtm_wait *wait, bool *both)
+{
+    for (;;) {
+        *both = mtm_load_rlx(&buffer->exact_takes) != 0;
+        if (MTM_UNLIKELY(*both) && !mtm_lock_as(&buffer->queue.tail.lock, wait)) return false;
+        if (!mtm_lock_as(&buffer->queue.head.lock, wait)) {
+            if (*both) mtm_unlock(&buffer->queue.tail.lock);
+            return false;
+        }
+        if (MTM_LIKELY((mtm_load_rlx(&buffer->exact_takes) != 0) == *both)) return true;
+        unlock_take(buffer, *both);
+    }
+}
+
+enum mtm_status mtm_buffer_take(struct mtm_buffer *buffer, struct mtm_wait *wait,
+                                struct mtm_incoming *incoming, struct mtm_trash *trash)
+{
+    bool both;
+    if (!lock_take(buffer, wait, &both)) return MTM_BUSY;
+    enum mtm_status status = mtm_object_state(&buffer->object);
+    if (MTM_LIKELY(status == MTM_OK)) {
+        status = mtm_queue_take(&buffer->queue, &incoming->slot, trash);
+    }
+    if (status == MTM_OK) {
+        incoming->from = buffer;
+        incoming->notifier = fired(buffer, MTM_TAKEN);
+    }
+    unlock_take(buffer, both);
+    return status;
+}
+
+bool mtm_buffer_put_back(struct mtm_buffer *buffer, struct mtm_block *block)
+{
+    mtm_lock(&buffer->queue.head.lock);
+    bool back = mtm_queue_put_back(&buffer->queue, block);
+    mtm_unlock(&buffer->queue.head.lock);
+    return back;
+}
+
+size_t mtm_buffer_count(const struct mtm_buffer *buffer)
+{
+    return mtm_queue_count(&buffer->queue);
+}
+
+/* ---- both sides ---- */
+
+static void lock_both(struct mtm_buffer *buffer)
+{
+    mtm_lock(&buffer->queue.tail.lock);
+    mtm_lock(&buffer->queue.head.lock);
+}
+
+static void unlock_both(struct mtm_buffer *buffer)
+{
+    mtm_unlock(&buffer->queue.head.lock);
+    mtm_unlock(&buffer->queue.tail.lock);
+}
+
+enum mtm_status mtm_buffer_clear(struct mtm_buffer *buffer, bool nonblock)
+{
+    struct mtm_trash trash = {0};
+    if (!lock_side(&buffer->queue.tail.lock, nonblock)) return MTM_BUSY;
+    enum mtm_status status = MTM_BUSY;
+    if (lock_side(&buffer->queue.head.lock, nonblock)) {
+        status = mtm_object_state(&buffer->object);
+        if (status != MTM_CLOSED) {
+            mtm_queue_clear(&buffer->queue, &trash);
+            status = MTM_OK;
+        }
+        mtm_unlock(&buffer->queue.head.lock);
+    }
+    mtm_unlock(&buffer->queue.tail.lock);
+    mtm_queue_empty_trash(&buffer->queue, &trash);
+    return status;
+}
+
+void mtm_buffer_change(struct mtm_buffer *buffer, uint32_t set, uint32_t clear, bool sync)
+{
+    lock_both(buffer);
+    mtm_object_change(&buffer->object, set, clear);
+    if (sync) mtm_object_sync(&buffer->object);
+    unlock_both(buffer);
+    mtm_waiters_wake_all(&buffer->waiters);
+}
+
+void mtm_buffer_close(struct mtm_buffer *buffer)
+{
+    struct mtm_listener *listener = listener_of(buffer);
+    struct mtm_trash trash = {0};
+    struct mtm_notifier *notifiers[MTM_EVENTS];
+    if (listener) mtm_lock(&listener->object.lock);
+    lock_both(buffer);
+    mtm_object_change(&buffer->object, MTM_IS_CLOSED, 0);
+    mtm_queue_shut(&buffer->queue, &trash);
+    memcpy(notifiers, buffer->notifier, sizeof notifiers);
+    memset(buffer->notifier, 0, sizeof notifiers);
+    mtm_store_rlx(&buffer->exact_takes, 0);
+    unlock_both(buffer);
+    if (listener) {
+        mtm_listener_take_off(listener, buffer);
+        mtm_unlock(&listener->object.lock);
+    }
+    mtm_waiters_wake_all(&buffer->waiters);
+    mtm_queue_empty_trash(&buffer->queue, &trash);
+    mtm_queue_drop_caches(&buffer->queue);
+    for (int event = 0; event < MTM_EVENTS; ++event) mtm_notifier_release(notifiers[event]);
+}
+
+/* Only a buffer that was aborted changes its place in the ready queue. */
+void mtm_buffer_abort(struct mtm_buffer *buffer, bool flag)
+{
+    struct mtm_listener *listener = listener_of(buffer);
+    if (listener) mtm_lock(&listener->object.lock);
+    bool was_aborted = mtm_object_is_aborted(&buffer->object);
+    mtm_buffer_change(buffer, flag ? MTM_IS_ABORTED : 0, flag ? 0 : MTM_IS_ABORTED, false);
+    if (listener) {
+        if (flag || was_aborted) mtm_listener_take_off(listener, buffer);
+        if (!flag) mtm_listener_enter(listener, buffer, MTM_LAST);
+        mtm_unlock(&listener->object.lock);
+        mtm_waiters_wake_one(&listener->waiters);
+    }
+}
+
+/* ---- notifiers ---- */
+
+enum mtm_status mtm_buffer_connect(struct mtm_buffer *buffer, enum mtm_event event,
+                                   struct mtm_notifier *notifier)
+{
+    lock_both(buffer);
+    enum mtm_status status = mtm_object_state(&buffer->object);
+    if (status != MTM_CLOSED) status = buffer->notifier[event] ? MTM_HAS_NOTIFIER : MTM_OK;
+    if (status == MTM_OK) {
+        buffer->notifier[event] = notifier;
+        if (event == MTM_TAKEN) mtm_store_rlx(&buffer->exact_takes, notifier->threshold > 0);
+    }
+    unlock_both(buffer);
+    return status;
+}
+
+/* Both locks held; returns the notifier that was connected. */
+static struct mtm_notifier *unplug(struct mtm_buffer *buffer, enum mtm_event event)
+{
+    struct mtm_notifier *notifier = buffer->notifier[event];
+    buffer->notifier[event] = NULL;
+    if (event == MTM_TAKEN) mtm_store_rlx(&buffer->exact_takes, 0);
+    return notifier;
+}
+
+void mtm_buffer_disconnect(struct mtm_buffer *buffer, enum mtm_event event,
+                           const struct mtm_notifier *only)
+{
+    struct mtm_notifier *notifier = NULL;
+    lock_both(buffer);
+    if (!only || buffer->notifier[event] == only) notifier = unplug(buffer, event);
+    unlock_both(buffer);
+    mtm_notifier_release(notifier);
+}
+
+/* Whoever connects one has a handle, so under the locks we either see the handle or connect comes later. */
+void mtm_buffer_disconnect_unreachable(struct mtm_buffer *buffer)
+{
+    struct mtm_notifier *notifier[MTM_EVENTS] = {NULL};
+    lock_both(buffer);
+    if (mtm_no_handles()) {
+        for (int event = 0; event < MTM_EVENTS; ++event) {
+            notifier[event] = unplug(buffer, (enum mtm_event)event);
+        }
+    }
+    unlock_both(buffer);
+    for (int event = 0; event < MTM_EVENTS; ++event) mtm_notifier_release(notifier[event]);
+}

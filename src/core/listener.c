@@ -1,0 +1,400 @@
+/* The ready queue of a listener, its members, and what is done to all of them.
+ * Producers reach it by a lock-free stack only; everything else is under the listener's lock. */
+#include "core/listener.h"
+
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/registry.h"
+
+static struct mtm_listener *to_listener(struct mtm_object *object)
+{
+    return (struct mtm_listener *)object;
+}
+
+static bool has_messages(const struct mtm_buffer *buffer)
+{
+    return mtm_queue_peek(&buffer->queue) != 0;
+}
+
+/* ---- the ready queue; lock held ---- */
+
+static void insert_between(struct mtm_listener *listener, struct mtm_buffer *buffer,
+                           struct mtm_buffer *prev, struct mtm_buffer *next)
+{
+    buffer->ready_prev = prev;
+    buffer->ready_next = next;
+    *(prev ? &prev->ready_next : &listener->ready_first) = buffer;
+    *(next ? &next->ready_prev : &listener->ready_last) = buffer;
+    buffer->queued = true;
+    mtm_store_rlx(&listener->nready, mtm_load_rlx(&listener->nready) + 1);
+}
+
+static void append(struct mtm_listener *listener, struct mtm_buffer *buffer)
+{
+    insert_between(listener, buffer, listener->ready_last, NULL);
+}
+
+/* `ready` is still 1: whoever unlinks must append again, or call unready. */
+static void unlink_ready(struct mtm_listener *listener, struct mtm_buffer *buffer)
+{
+    struct mtm_buffer *prev = buffer->ready_prev, *next = buffer->ready_next;
+    *(prev ? &prev->ready_next : &listener->ready_first) = next;
+    *(next ? &next->ready_prev : &listener->ready_last) = prev;
+    buffer->queued = false;
+    mtm_store_rlx(&listener->nready, mtm_load_rlx(&listener->nready) - 1);
+}
+
+/* Undertake to enter the buffer; false if somebody else has done so. */
+static bool claim(struct mtm_buffer *buffer)
+{
+    uint32_t idle = 0;
+    return mtm_load_seq(&buffer->ready) == 0 && mtm_cas_seq(&buffer->ready, &idle, 1);
+}
+
+/* The unlinked buffer is not on the queue any more. A producer that published before and saw it there relies on us, so look
+ * again: either it sees 0, or we see its message (all four accesses are seq_cst). */
+static void unready(struct mtm_listener *listener, struct mtm_buffer *buffer)
+{
+    mtm_store_seq(&buffer->ready, 0); /* pairs with the load in claim */
+    MTM_PAUSE();
+    if (has_messages(buffer) && mtm_object_state(&buffer->object) == MTM_OK && claim(buffer)) {
+        append(listener, buffer);
+    }
+}
+
+/* Takes over what producers have pushed, oldest first. */
+static void collect_incoming(struct mtm_listener *listener)
+{
+    if (!mtm_load_seq(&listener->incoming)) return; /* pairs with the push in ready */
+    struct mtm_buffer *stack = mtm_swap_seq(&listener->incoming, NULL), *list = NULL;
+    while (stack) {
+        struct mtm_buffer *next = stack->incoming_next;
+        stack->incoming_next = list;
+        list = stack;
+        stack = next;
+    }
+    for (; list; list = list->incoming_next) append(listener, list);
+}
+
+void mtm_listener_take_off(struct mtm_listener *listener, struct mtm_buffer *buffer)
+{
+    collect_incoming(listener);
+    if (!buffer->queued) return;
+    unlink_ready(listener, buffer);
+    unready(listener, buffer);
+}
+
+void mtm_listener_enter(struct mtm_listener *listener, struct mtm_buffer *buffer,
+                        enum mtm_place place)
+{
+    collect_incoming(listener);
+    if (buffer->queued && place == MTM_MOVE_FIRST) {
+        unlink_ready(listener, buffer);
+        insert_between(listener, buffer, NULL, listener->ready_first);
+        return;
+    }
+    if (!has_messages(buffer) || mtm_object_state(&buffer->object) != MTM_OK) return;
+    if (!claim(buffer)) return;
+    if (place == MTM_LAST) append(listener, buffer);
+    else insert_between(listener, buffer, NULL, listener->ready_first);
+}
+
+bool mtm_listener_has_ready(const struct mtm_listener *listener)
+{
+    return mtm_load_seq(&listener->incoming) || mtm_load_rlx(&listener->nready) ||
+           mtm_load_rlx(&listener->connected) == 0;
+}
+
+static void push_incoming(struct mtm_listener *listener, struct mtm_buffer *buffer)
+{
+    struct mtm_buffer *top = mtm_load_seq(&listener->incoming);
+    do {
+        buffer->incoming_next = top;
+    } while (!mtm_cas_seq(&listener->incoming, &top, buffer)); /* pairs with collect_incoming */
+}
+
+/* The producer has a reference, so the buffer can't leave meanwhile. */
+void mtm_listener_ready(struct mtm_listener *listener, struct mtm_buffer *buffer)
+{
+    if (!claim(buffer)) return;
+    MTM_PAUSE();
+    push_incoming(listener, buffer);
+    mtm_waiters_wake_one(&listener->waiters);
+}
+
+/* ---- members ---- */
+
+static void hold(struct mtm_buffer *buffer)
+{
+    mtm_add_rlx(&buffer->object.life, MTM_LIFE_HOLD);
+}
+
+enum mtm_status mtm_listener_join(struct mtm_listener *listener, struct mtm_buffer *buffer)
+{
+    mtm_lock(&listener->object.lock);
+    enum mtm_status status = mtm_object_state(&listener->object);
+    if (status == MTM_OK) {
+        buffer->object.owner = &listener->object;
+        buffer->member_prev = listener->member_last;
+        buffer->member_next = NULL;
+        *(listener->member_last ? &listener->member_last->member_next : &listener->member_first) =
+            buffer;
+        listener->member_last = buffer;
+        mtm_store_rlx(&listener->connected, mtm_load_rlx(&listener->connected) + 1);
+    }
+    mtm_unlock(&listener->object.lock);
+    return status;
+}
+
+void mtm_listener_leave(struct mtm_listener *listener, struct mtm_buffer *buffer)
+{
+    mtm_listener_take_off(listener, buffer);
+    struct mtm_buffer *prev = buffer->member_prev, *next = buffer->member_next;
+    *(prev ? &prev->member_next : &listener->member_first) = next;
+    *(next ? &next->member_prev : &listener->member_last) = prev;
+    size_t connected = mtm_load_rlx(&listener->connected) - 1;
+    mtm_store_rlx(&listener->connected, connected);
+    if (connected == 0) mtm_waiters_wake_all(&listener->waiters); /* no_buffers */
+}
+
+/* Gives back a hold under the lock; true if the buffer has left and must be freed. */
+static bool drop_hold(struct mtm_listener *listener, struct mtm_buffer *buffer)
+{
+    size_t life = mtm_sub_acq_rel(&buffer->object.life, MTM_LIFE_HOLD); /* pairs: all releases */
+    if (life != MTM_LIFE_HOLD || has_messages(buffer)) return false;
+    mtm_listener_leave(listener, buffer);
+    return true;
+}
+
+static void push_late(struct mtm_listener *listener, struct mtm_buffer *buffer)
+{
+    struct mtm_buffer *top = mtm_load_seq(&listener->late);
+    do {
+        buffer->late_next = top;
+    } while (!mtm_cas_seq(&listener->late, &top, buffer)); /* pairs with collect_late */
+}
+
+/* The last hold goes under the lock alone: so nobody else can free the buffer while we still look at it. */
+void mtm_listener_let_go(struct mtm_listener *listener, struct mtm_buffer *buffer, bool nonblock)
+{
+    size_t life = mtm_load_rlx(&buffer->object.life);
+    while (life != MTM_LIFE_HOLD) {
+        if (mtm_cas_acq_rel(&buffer->object.life, &life, life - MTM_LIFE_HOLD)) return;
+    }
+    if (!nonblock) {
+        mtm_lock(&listener->object.lock);
+    } else if (!mtm_trylock(&listener->object.lock)) {
+        push_late(listener, buffer); /* whoever looks next does it for us */
+        mtm_waiters_wake_one(&listener->waiters);
+        return;
+    }
+    bool dead = drop_hold(listener, buffer);
+    mtm_unlock(&listener->object.lock);
+    if (dead) buffer->object.class->free(&buffer->object);
+}
+
+/* Gives back the holds that others could not; returns what must be freed, linked by late_next. Lock held. */
+static struct mtm_buffer *collect_late(struct mtm_listener *listener)
+{
+    if (MTM_LIKELY(!mtm_load_seq(&listener->late))) return NULL; /* pairs with push */
+    struct mtm_buffer *stack = mtm_swap_seq(&listener->late, NULL), *dead = NULL;
+    while (stack) {
+        struct mtm_buffer *buffer = stack;
+        stack = buffer->late_next;
+        if (!drop_hold(listener, buffer)) continue;
+        buffer->late_next = dead;
+        dead = buffer;
+    }
+    return dead;
+}
+
+static void free_dead(struct mtm_buffer *dead)
+{
+    while (dead) {
+        struct mtm_buffer *next = dead->late_next;
+        dead->object.class->free(&dead->object);
+        dead = next;
+    }
+}
+
+/* Goes from *buffer (NULL: none yet) to the member after it, or NULL: that one is held, and the hold on the first given back.
+ * False if the lock could not be had without waiting. */
+static bool step(struct mtm_listener *listener, struct mtm_buffer **buffer, bool nonblock)
+{
+    struct mtm_buffer *from = *buffer, *next = NULL;
+    struct mtm_wait wait = {.timeout = nonblock ? 0 : MTM_FOREVER};
+    bool locked = mtm_lock_as(&listener->object.lock, &wait);
+    if (locked) {
+        next = from ? from->member_next : listener->member_first;
+        if (next) hold(next);
+        mtm_unlock(&listener->object.lock);
+    }
+    if (from) mtm_listener_let_go(listener, from, nonblock);
+    *buffer = next;
+    return locked;
+}
+
+static struct mtm_buffer *next_member(struct mtm_listener *listener, struct mtm_buffer *buffer)
+{
+    step(listener, &buffer, false);
+    return buffer;
+}
+
+/* ---- taking ---- */
+
+/* After a take from the unlinked buffer: to the end of the queue, or off it. */
+static void requeue(struct mtm_listener *listener, struct mtm_buffer *buffer)
+{
+    unlink_ready(listener, buffer);
+    if (has_messages(buffer)) append(listener, buffer);
+    else unready(listener, buffer);
+}
+
+/* Looks at the ready buffers in their order, until one has a message. Those that another thread is at work on are passed over if
+ * we must not wait. Lock held. */
+static enum mtm_status take_first(struct mtm_listener *listener, struct mtm_wait *wait,
+                                  struct mtm_incoming *incoming, struct mtm_trash *trash)
+{
+    struct mtm_wait for_lock = {.nonblock = mtm_wait_never(wait), .timeout = 0};
+    if (!for_lock.nonblock) for_lock.timeout = MTM_FOREVER;
+    struct mtm_buffer *busy = NULL;
+    for (;;) {
+        struct mtm_buffer *buffer = busy ? busy->ready_next : listener->ready_first;
+        if (!buffer) return busy ? MTM_BUSY : MTM_EMPTY;
+        enum mtm_status status = mtm_buffer_take(buffer, &for_lock, incoming, trash);
+        incoming->from = buffer;
+        switch (status) {
+            case MTM_BUSY: busy = buffer; break;
+            case MTM_OK: requeue(listener, buffer); return status;
+            case MTM_GROW: case MTM_TOO_LARGE: return status;
+            default: mtm_listener_take_off(listener, buffer); break; /* empty, closed, aborted */
+        }
+    }
+}
+
+static enum mtm_status take_locked(struct mtm_listener *listener, struct mtm_wait *wait,
+                                   struct mtm_incoming *incoming, struct mtm_trash *trash)
+{
+    enum mtm_status status = mtm_object_state(&listener->object);
+    if (status != MTM_OK) return status;
+    if (mtm_load_rlx(&listener->connected) == 0) return MTM_NO_BUFFERS;
+    collect_incoming(listener);
+    return take_first(listener, wait, incoming, trash);
+}
+
+enum mtm_status mtm_listener_take(struct mtm_listener *listener, struct mtm_wait *wait,
+                                  struct mtm_incoming *incoming)
+{
+    struct mtm_trash trash = {0};
+    if (!mtm_lock_as(&listener->object.lock, wait)) return MTM_BUSY;
+    struct mtm_buffer *dead = collect_late(listener);
+    enum mtm_status status = take_locked(listener, wait, incoming, &trash);
+    bool held = status == MTM_OK || trash.segments;
+    if (held) hold(incoming->from);
+    mtm_unlock(&listener->object.lock);
+    incoming->through = listener;
+    if (MTM_UNLIKELY(dead != NULL)) free_dead(dead);
+    if (MTM_UNLIKELY(trash.segments != NULL)) {
+        mtm_queue_empty_trash(&incoming->from->queue, &trash);
+    }
+    if (held && status != MTM_OK) mtm_listener_let_go(listener, incoming->from, false);
+    return status;
+}
+
+/* ---- life and state ---- */
+
+/* A listener whose last reference is gone has only members without references: they go with it. */
+static bool orphan_listener(struct mtm_object *object)
+{
+    (void)object;
+    return true;
+}
+
+static void free_listener(struct mtm_object *object)
+{
+    struct mtm_listener *listener = to_listener(object);
+    struct mtm_buffer *buffer = listener->member_first;
+    while (buffer) {
+        struct mtm_buffer *next = buffer->member_next;
+        buffer->object.class->free(&buffer->object);
+        buffer = next;
+    }
+    mtm_free(listener);
+}
+
+static void change(struct mtm_listener *listener, uint32_t set, uint32_t clear, bool sync)
+{
+    mtm_lock(&listener->object.lock);
+    mtm_object_change(&listener->object, set, clear);
+    if (sync) mtm_object_sync(&listener->object);
+    mtm_unlock(&listener->object.lock);
+    mtm_waiters_wake_all(&listener->waiters);
+}
+
+static void sync_listener(struct mtm_object *object)
+{
+    change(to_listener(object), 0, 0, true);
+}
+
+static const struct mtm_class listener_class = {orphan_listener, free_listener, sync_listener};
+
+enum mtm_status mtm_listener_new(const char *name, size_t name_len, struct mtm_listener **out)
+{
+    if (name_len > SIZE_MAX - sizeof(struct mtm_listener)) return MTM_NOMEM;
+    struct mtm_listener *listener = mtm_alloc(sizeof *listener + name_len);
+    if (!listener) return MTM_NOMEM;
+    *listener = (struct mtm_listener){
+        .object = {.class = &listener_class, .kind = MTM_LISTENER, .life = 1}};
+    if (name) {
+        listener->object.name = memcpy(listener + 1, name, name_len);
+        listener->object.name_len = name_len;
+    }
+    mtm_waiters_init(&listener->waiters);
+    enum mtm_status status = mtm_registry_add(&listener->object);
+    if (status != MTM_OK) {
+        mtm_free(listener);
+        return status;
+    }
+    *out = listener;
+    return MTM_OK;
+}
+
+enum mtm_status mtm_listener_clear(struct mtm_listener *listener, bool nonblock)
+{
+    enum mtm_status status = mtm_object_state(&listener->object);
+    if (status == MTM_CLOSED) return status;
+    status = MTM_OK;
+    struct mtm_buffer *buffer = NULL;
+    for (;;) {
+        if (!step(listener, &buffer, nonblock)) return MTM_BUSY;
+        if (!buffer) return status;
+        if (mtm_buffer_clear(buffer, nonblock) == MTM_BUSY) status = MTM_BUSY;
+    }
+}
+
+void mtm_listener_close(struct mtm_listener *listener)
+{
+    change(listener, MTM_IS_CLOSED, 0, false);
+    struct mtm_buffer *buffer = NULL;
+    while ((buffer = next_member(listener, buffer)) != NULL) mtm_buffer_close(buffer);
+}
+
+/* The buffer takes over the listener's own state, whatever that is by now; it keeps its place in the ready queue. */
+static void follow(struct mtm_listener *listener, struct mtm_buffer *buffer)
+{
+    const uint32_t own = MTM_IS_ABORTED;
+    mtm_lock(&listener->object.lock);
+    uint32_t set = mtm_load_rlx(&listener->object.flags) & own;
+    mtm_buffer_change(buffer, set, own & ~set, false);
+    mtm_listener_enter(listener, buffer, MTM_LAST);
+    mtm_unlock(&listener->object.lock);
+    mtm_waiters_wake_one(&listener->waiters);
+}
+
+void mtm_listener_abort(struct mtm_listener *listener, bool flag)
+{
+    change(listener, flag ? MTM_IS_ABORTED : 0, flag ? 0 : MTM_IS_ABORTED, false);
+    struct mtm_buffer *buffer = NULL;
+    while ((buffer = next_member(listener, buffer)) != NULL) follow(listener, buffer);
+}

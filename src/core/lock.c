@@ -1,0 +1,45 @@
+/* The slow paths of the lock: bounded spinning, parking and waking. It owns no data of its own. */
+#include "core/lock.h"
+
+enum {
+    SPINS_BEFORE_PARK = 100, /* a critical section is some 20 ns long, a park costs thousands */
+    TRIES = 40,
+    TRIES_BEFORE_YIELD = 20
+};
+
+void mtm_lock_wait(struct mtm_lock *lock)
+{
+    for (int i = 0; i < SPINS_BEFORE_PARK; ++i) {
+        uint32_t word = mtm_load_rlx(&lock->word);
+        if (word == 0 && mtm_cas_acq(&lock->word, &word, 1)) return;
+        mtm_plat_relax();
+    }
+    /* From here on take it with 2: others may be parked, so our unlock must wake one. */
+    while (mtm_swap_acq(&lock->word, 2) != 0) {
+        mtm_plat_park(&lock->word, 2, MTM_FOREVER);
+    }
+}
+
+void mtm_lock_wake(struct mtm_lock *lock)
+{
+    mtm_plat_unpark_one(&lock->word);
+}
+
+bool mtm_lock_try_briefly(struct mtm_lock *lock)
+{
+    for (int i = 0; i < TRIES; ++i) {
+        uint32_t word = mtm_load_rlx(&lock->word);
+        if (word == 0 && mtm_cas_acq(&lock->word, &word, 1)) return true;
+        mtm_plat_relax();
+    }
+    return false;
+}
+
+bool mtm_lock_until(struct mtm_lock *lock, int64_t deadline)
+{
+    for (int i = 0; !mtm_trylock(lock); ++i) {
+        if (mtm_plat_now() >= deadline) return false;
+        if (i >= TRIES_BEFORE_YIELD) mtm_plat_yield();
+    }
+    return true;
+}

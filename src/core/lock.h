@@ -1,0 +1,50 @@
+/* A short mutual exclusion lock of one word: take it by compare-and-swap, spin briefly when it is held, then park.
+ * What it guards is said at the fields that it guards; locks are not recursive. */
+#ifndef MTM_CORE_LOCK_H
+#define MTM_CORE_LOCK_H
+
+#include "platform/plat.h"
+
+struct mtm_lock {
+    mtm_a32 word; /* 0 free, 1 held, 2 held and somebody may be parked */
+};
+
+#define MTM_LOCK_INIT {0}
+
+void mtm_lock_wait(struct mtm_lock *lock);       /* the slow half of mtm_lock */
+void mtm_lock_wake(struct mtm_lock *lock);       /* the slow half of mtm_unlock */
+bool mtm_lock_try_briefly(struct mtm_lock *lock); /* the slow half of mtm_trylock */
+
+/* May block while another thread is in one of its short critical sections. */
+static inline void mtm_lock(struct mtm_lock *lock)
+{
+    uint32_t free_word = 0;
+    if (MTM_UNLIKELY(!mtm_cas_acq(&lock->word, &free_word, 1))) { /* pairs with mtm_unlock */
+        mtm_lock_wait(lock);
+    }
+    MTM_HELD_ADD(1);
+}
+
+/* Never blocks and makes no system call: tries for a bounded number of steps (a fraction of a microsecond).
+ * Returns whether the lock was taken. */
+static inline bool mtm_trylock(struct mtm_lock *lock)
+{
+    uint32_t free_word = 0;
+    if (MTM_UNLIKELY(!mtm_cas_acq(&lock->word, &free_word, 1))) { /* pairs with mtm_unlock */
+        if (!mtm_lock_try_briefly(lock)) return false;
+    }
+    MTM_HELD_ADD(1);
+    return true;
+}
+
+/* As mtm_trylock, again and again until the deadline. */
+bool mtm_lock_until(struct mtm_lock *lock, int64_t deadline);
+
+/* Not recursive; by the thread that took it. Wakes one parked thread if there may be one. */
+static inline void mtm_unlock(struct mtm_lock *lock)
+{
+    MTM_HELD_ADD(-1);
+    if (MTM_UNLIKELY(mtm_swap_rel(&lock->word, 0) == 2)) mtm_lock_wake(lock);
+}
+
+#endif

@@ -1,0 +1,226 @@
+/* Connections to notifiers, and the loop that calls them, one after the other.
+ * It owns the connections, and for each thread the list of notifiers that it is calling at this moment. */
+#include "core/notify.h"
+
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/buffer.h"
+#include "core/trail.h"
+
+/* A notifier that this thread is calling now; on the stack of the call. */
+struct running {
+    const struct mtm_notifier *notifier;
+    struct running *outer;
+};
+
+static MTM_THREAD_LOCAL struct running *running;
+
+/* ---- failures ---- */
+
+void mtm_failure_free(struct mtm_failure *failure)
+{
+    mtm_free(failure->text);
+    *failure = (struct mtm_failure){0};
+}
+
+const char *mtm_failure_text(const struct mtm_failure *failure, size_t *len)
+{
+    static const char no_text[] = "Error while calling notifier: out of memory";
+    *len = failure->text ? failure->len : sizeof no_text - 1;
+    return failure->text ? failure->text : no_text;
+}
+
+static void set_text(struct mtm_failure *failure, const char *prefix, const char *text, size_t len)
+{
+    const size_t prefix_len = strlen(prefix);
+    mtm_failure_free(failure);
+    if (len > SIZE_MAX - prefix_len) return;
+    failure->text = mtm_alloc(prefix_len + len + 1);
+    if (!failure->text) return;
+    memcpy(failure->text, prefix, prefix_len);
+    if (len > 0) memcpy(failure->text + prefix_len, text, len);
+    failure->len = prefix_len + len;
+    failure->text[failure->len] = '\0';
+}
+
+/* What the error handler collects during one call. */
+struct report {
+    struct mtm_failure *failure;
+    bool given;
+};
+
+static void handle_error(void *data, const char *text, size_t len)
+{
+    struct report *report = data;
+    report->given = true;
+    set_text(report->failure, "Error while calling notifier: ", text ? text : "", text ? len : 0);
+}
+
+static void append_number(char *text, int number)
+{
+    char digits[16];
+    size_t at = sizeof digits;
+    unsigned rest = number < 0 ? 0u - (unsigned)number : (unsigned)number;
+    do digits[--at] = (char)('0' + rest % 10);
+    while ((rest /= 10) > 0);
+    if (number < 0) digits[--at] = '-';
+    strncat(text, digits + at, sizeof digits - at);
+}
+
+static void set_unknown(struct mtm_failure *failure, int rc)
+{
+    char text[80] = "Unknown error while calling notifier. (rc=";
+    append_number(text, rc);
+    strcat(text, ")");
+    set_text(failure, text, "", 0);
+}
+
+/* ---- connections ---- */
+
+static struct mtm_notifier *new_notifier(const struct mtm_notifier *from)
+{
+    struct mtm_notifier *notifier = mtm_alloc(sizeof *notifier);
+    if (notifier) {
+        *notifier = *from;
+        mtm_store_rlx(&notifier->refs, 1);
+    }
+    return notifier;
+}
+
+struct mtm_notifier *mtm_notifier_new_buffer(struct mtm_buffer *buffer, int64_t threshold)
+{
+    return new_notifier(&(struct mtm_notifier){.buffer = buffer, .threshold = threshold});
+}
+
+struct mtm_notifier *mtm_notifier_new_foreign(const struct mtm_notifier_ops *ops, const void *api,
+                                              void *object, int64_t threshold)
+{
+    return new_notifier(&(struct mtm_notifier){
+        .ops = ops, .api = api, .object = object, .threshold = threshold});
+}
+
+static void free_notifier(struct mtm_notifier *notifier)
+{
+    if (notifier->buffer) mtm_object_release(&notifier->buffer->object);
+    else notifier->ops->release(notifier->api, notifier->object);
+    mtm_free(notifier);
+}
+
+/* Freeing a notifier may free a buffer, and that one's notifiers: a loop goes through all of them, however many there are. */
+void mtm_notifier_release(struct mtm_notifier *notifier)
+{
+    static MTM_THREAD_LOCAL struct mtm_notifier *doomed;
+    static MTM_THREAD_LOCAL bool freeing;
+    if (!notifier || mtm_sub_acq_rel(&notifier->refs, 1) != 1) return; /* pairs with itself */
+    MTM_ASSERT_UNLOCKED();
+    notifier->next_doomed = doomed;
+    doomed = notifier;
+    if (freeing) return;
+    freeing = true;
+    while (doomed) {
+        notifier = doomed;
+        doomed = notifier->next_doomed;
+        free_notifier(notifier);
+    }
+    freeing = false;
+}
+
+/* ---- calling ---- */
+
+static bool is_running(const struct mtm_notifier *notifier)
+{
+    for (const struct running *r = running; r; r = r->outer) {
+        if (r->notifier == notifier) return true;
+    }
+    return false;
+}
+
+static int call_foreign(const struct mtm_notifier *notifier, struct report *report)
+{
+    struct running self = {notifier, running};
+    running = &self;
+    MTM_ASSERT_UNLOCKED();
+    int rc = notifier->ops->notify(notifier->api, notifier->object, handle_error, report);
+    running = self.outer;
+    return rc;
+}
+
+/* The codes that a buffer's native functions give. */
+static int code_of(enum mtm_status status)
+{
+    switch (status) {
+        case MTM_OK: return 0;
+        case MTM_CLOSED: return MTM_NOTIFY_CLOSED;
+        case MTM_ABORTED: return 2;
+        case MTM_BUSY: return 3;
+        case MTM_FULL: return 4;
+        case MTM_TOO_LARGE: return 5;
+        default: return 6;
+    }
+}
+
+/* One call. *next: the notifier of the buffer that was the notifier, or NULL. */
+static int call(const struct mtm_notifier *notifier, bool nonblock, struct report *report,
+                struct mtm_notifier **next)
+{
+    *next = NULL;
+    if (notifier->buffer) return code_of(mtm_buffer_nudge(notifier->buffer, nonblock, next));
+    if (is_running(notifier)) return 0;
+    return call_foreign(notifier, report);
+}
+
+/* Calls `notifier`, which `buffer` had for the event. *next: what to call then, or NULL. */
+static enum mtm_status notify_step(struct mtm_buffer *buffer, enum mtm_event event,
+                                   const struct mtm_notifier *notifier, bool nonblock,
+                                   struct mtm_notifier **next, struct mtm_failure *failure)
+{
+    struct report report = {failure, false};
+    int rc = call(notifier, nonblock, &report, next);
+    if (rc == 0) return MTM_OK;
+    if (rc == MTM_NOTIFY_CLOSED) {
+        mtm_failure_free(failure);
+        mtm_buffer_disconnect(buffer, event, notifier);
+        return MTM_OK;
+    }
+    if (!report.given) set_unknown(failure, rc);
+    return MTM_NOTIFIER_FAILED;
+}
+
+/* Whether the notifier leads back to a buffer that was met; notes `buffer` as met. */
+static enum mtm_status look_back(struct mtm_trail *trail, const struct mtm_buffer *buffer,
+                                 const struct mtm_notifier *notifier, bool *met)
+{
+    *met = false;
+    if (!notifier->buffer) return MTM_OK;
+    enum mtm_status status = mtm_trail_add(trail, buffer->object.id);
+    *met = mtm_trail_has(trail, notifier->buffer->object.id);
+    return status;
+}
+
+/* A notifier that is a buffer may have a notifier, and so on: the loop follows this trail until it ends, or would come to a
+ * buffer for the second time. `previous` keeps `buffer` alive. */
+enum mtm_status mtm_notify(struct mtm_buffer *buffer, enum mtm_event event,
+                           struct mtm_notifier *notifier, bool nonblock,
+                           struct mtm_failure *failure)
+{
+    struct mtm_trail trail;
+    struct mtm_notifier *previous = NULL;
+    enum mtm_status status = MTM_OK;
+    mtm_trail_init(&trail);
+    while (notifier && status == MTM_OK) {
+        struct mtm_notifier *next = NULL;
+        bool met;
+        if (look_back(&trail, buffer, notifier, &met) != MTM_OK) status = MTM_NOTIFIER_FAILED;
+        else if (!met) status = notify_step(buffer, event, notifier, nonblock, &next, failure);
+        mtm_notifier_release(previous);
+        previous = notifier;
+        buffer = notifier->buffer;
+        event = MTM_ADDED;
+        notifier = next;
+    }
+    mtm_notifier_release(notifier);
+    mtm_notifier_release(previous);
+    mtm_trail_fini(&trail);
+    return status;
+}

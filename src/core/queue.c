@@ -1,0 +1,514 @@
+/* Records in a chain of rings: [length][bytes], or [mark and length][pointer to a block].
+ * It owns the rings, the blocks that are in them, and the counters; it never allocates or frees under a lock. */
+#include "core/queue.h"
+
+#include <stdint.h>
+
+#include "core/alloc.h"
+
+enum {
+    LARGE = 4096,            /* from here on, moving a pointer is cheaper than copying twice */
+    RING_MIN = 256,
+    RING_MAX = 128 * 1024,   /* rings that come later don't get larger than this ... */
+    BLOCK_CACHE_MAX = 256 * 1024, /* ... so that a drained queue keeps less than 1 MB */
+    SHORT_HEADER = 1,
+    LONG_HEADER = 9,
+    LONG_MARK = 255,
+    POINTER_RECORD = LONG_HEADER + (int)sizeof(void *)
+};
+
+static const uint64_t pointer_flag = (uint64_t)1 << 63;
+
+/* What a message accounts for. */
+static size_t record_size(size_t size)
+{
+    return size + (size < LONG_MARK ? SHORT_HEADER : LONG_HEADER);
+}
+
+/* ---- making and freeing ---- */
+
+enum mtm_status mtm_queue_init(struct mtm_queue *queue, size_t size, bool sized, double grow,
+                               bool ordered)
+{
+    struct mtm_queue_middle *m = &queue->middle;
+    *queue = (struct mtm_queue){0};
+    m->size = size;
+    m->grow = grow;
+    m->fixed = grow <= 0;
+    m->sized = sized || m->fixed;
+    m->ordered = ordered;
+    queue->tail.segment = queue->head.segment = &m->root;
+    if (!m->sized || size == 0) return MTM_OK;
+    struct mtm_segment *first = mtm_segment_new(size);
+    if (!first) return MTM_NOMEM;
+    first->keep = true;
+    queue->tail.segment = queue->head.segment = first;
+    return MTM_OK;
+}
+
+static void free_segments(struct mtm_queue *queue, struct mtm_segment *segment)
+{
+    while (segment) {
+        struct mtm_segment *next = mtm_load_rlx(&segment->next);
+        if (segment != &queue->middle.root) mtm_free(segment);
+        segment = next;
+    }
+}
+
+void mtm_queue_drop_caches(struct mtm_queue *queue)
+{
+    mtm_free(mtm_swap_acq_rel(&queue->middle.spare, NULL)); /* pairs with retire */
+    for (int i = 0; i < MTM_CACHED_BLOCKS; ++i) {
+        mtm_block_free(mtm_swap_acq_rel(&queue->middle.cache[i], NULL)); /* pairs with recycle */
+    }
+}
+
+void mtm_queue_fini(struct mtm_queue *queue)
+{
+    struct mtm_tail *tail = &queue->tail;
+    struct mtm_head *head = &queue->head;
+    mtm_queue_drop_caches(queue);
+    free_segments(queue, head->segment);
+    mtm_block_free_list(tail->last_block, tail->blocks_added - head->blocks_popped);
+    while (head->back) {
+        struct mtm_block *block = head->back;
+        head->back = block->link;
+        mtm_block_free(block);
+    }
+}
+
+/* The ring becomes the spare one, or is freed. One that must be kept drives out one that need not. */
+static void retire(struct mtm_queue *queue, struct mtm_segment *segment)
+{
+    mtm_store_rlx(&segment->next, NULL);
+    for (;;) {
+        /* acq_rel: pairs with itself and the swap in take_spare */
+        struct mtm_segment *old = mtm_swap_acq_rel(&queue->middle.spare, segment);
+        if (!old || !old->keep) {
+            mtm_free(old);
+            return;
+        }
+        segment = old;
+    }
+}
+
+static struct mtm_segment *take_spare(struct mtm_queue *queue, size_t need)
+{
+    struct mtm_segment *spare = mtm_swap_acq_rel(&queue->middle.spare, NULL); /* pairs: retire */
+    if (!spare || spare->cap >= need) return spare;
+    retire(queue, spare);
+    return NULL;
+}
+
+/* The latest one first: its memory is the warmest. */
+static struct mtm_block *take_cached(struct mtm_queue *queue)
+{
+    struct mtm_block *block = NULL;
+    for (int i = 0; i < MTM_CACHED_BLOCKS && !block; ++i) {
+        if (!mtm_load_rlx(&queue->middle.cache[i])) continue;
+        block = mtm_swap_acq_rel(&queue->middle.cache[i], NULL); /* pairs with recycle */
+    }
+    return block;
+}
+
+void mtm_queue_recycle(struct mtm_queue *queue, struct mtm_block *block)
+{
+    if (block && block->cap <= BLOCK_CACHE_MAX) {
+        for (int i = 0; i < MTM_CACHED_BLOCKS && block; ++i) {
+            block = mtm_swap_acq_rel(&queue->middle.cache[i], block); /* pairs with take_cached */
+        }
+    }
+    mtm_block_free(block);
+}
+
+void mtm_queue_empty_trash(struct mtm_queue *queue, struct mtm_trash *trash)
+{
+    while (trash->segments) {
+        struct mtm_segment *segment = trash->segments;
+        trash->segments = mtm_load_rlx(&segment->next);
+        retire(queue, segment);
+    }
+    mtm_block_free_list(trash->blocks, trash->nblocks);
+    while (trash->back) {
+        struct mtm_block *block = trash->back;
+        trash->back = block->link;
+        mtm_block_free(block);
+    }
+    *trash = (struct mtm_trash){0};
+}
+
+/* ---- what a put needs ---- */
+
+static bool make_block(struct mtm_queue *queue, struct mtm_message *message,
+                       struct mtm_supply *supply)
+{
+    struct mtm_block *cached = message->block ? NULL : take_cached(queue);
+    supply->block = mtm_message_to_block(message, cached);
+    return supply->block != NULL;
+}
+
+enum mtm_status mtm_queue_prepare(struct mtm_queue *queue, struct mtm_message *message,
+                                  struct mtm_supply *supply)
+{
+    if (queue->middle.fixed) {
+        return record_size(message->size) > queue->middle.size ? MTM_TOO_LARGE : MTM_OK;
+    }
+    if (MTM_LIKELY(message->size <= LARGE) || queue->middle.sized) return MTM_OK;
+    return make_block(queue, message, supply) ? MTM_OK : MTM_NOMEM;
+}
+
+enum mtm_status mtm_queue_supply(struct mtm_queue *queue, struct mtm_message *message,
+                                 struct mtm_supply *supply)
+{
+    mtm_free(supply->segment);
+    supply->segment = take_spare(queue, supply->need);
+    if (supply->segment) return MTM_OK;
+    if (message->size > LARGE && !supply->block) {
+        return make_block(queue, message, supply) ? MTM_OK : MTM_NOMEM;
+    }
+    supply->segment = mtm_segment_new(supply->cap);
+    if (!supply->segment) supply->segment = mtm_segment_new(supply->need);
+    return supply->segment ? MTM_OK : MTM_NOMEM;
+}
+
+void mtm_queue_supply_fini(struct mtm_queue *queue, struct mtm_supply *supply)
+{
+    if (MTM_UNLIKELY(supply->segment != NULL)) retire(queue, supply->segment);
+    if (MTM_UNLIKELY(supply->block != NULL)) mtm_queue_recycle(queue, supply->block);
+}
+
+static size_t next_cap(const struct mtm_queue *queue, size_t need)
+{
+    const struct mtm_queue_middle *m = &queue->middle;
+    size_t cap = queue->tail.segment->cap;
+    if (queue->tail.segment == &m->root) {
+        cap = m->size;
+    } else if (m->grow > 1 && cap < RING_MAX) {
+        double grown = (double)cap * m->grow;
+        cap = grown < RING_MAX ? (size_t)grown : RING_MAX;
+    }
+    if (cap > RING_MAX) cap = RING_MAX;
+    if (cap < RING_MIN) cap = RING_MIN;
+    return cap > need ? cap : need;
+}
+
+/* ---- the producers' side ---- */
+
+/* Whether the segment has room for need bytes; looks at the consumers' cache line only if it seems not to. */
+static bool has_room(struct mtm_queue *queue, size_t need)
+{
+    struct mtm_tail *tail = &queue->tail;
+    if (MTM_LIKELY(tail->written - tail->floor + need <= tail->segment->cap)) return true;
+    size_t read = mtm_load_acq(&queue->head.read); /* pairs with the release in pop: copied out */
+    if ((ptrdiff_t)(read - tail->floor) > 0) tail->floor = read;
+    return tail->written - tail->floor + need <= tail->segment->cap;
+}
+
+/* The bytes of messages that were put back count, too. */
+static bool has_fixed_room(struct mtm_queue *queue, size_t need)
+{
+    if (!has_room(queue, need)) return false;
+    size_t returned = mtm_load_acq(&queue->middle.returned_bytes); /* pairs with put_back */
+    if (MTM_LIKELY(returned == 0)) return true;
+    size_t used = queue->tail.written - mtm_load_acq(&queue->head.read) + returned;
+    return used <= queue->middle.size && need <= queue->middle.size - used;
+}
+
+static void link_segment(struct mtm_queue *queue, struct mtm_supply *supply)
+{
+    struct mtm_tail *tail = &queue->tail;
+    struct mtm_segment *fresh = supply->segment;
+    supply->segment = NULL;
+    tail->segment->end = tail->written;
+    mtm_store_rel(&tail->segment->next, fresh); /* pairs with the acquire in advance */
+    tail->segment = fresh;
+    tail->pos = 0;
+    tail->floor = tail->written;
+}
+
+static bool can_link(struct mtm_queue *queue, size_t need, struct mtm_supply *supply)
+{
+    if (supply->segment && supply->segment->cap >= need) return true;
+    supply->need = need;
+    supply->cap = next_cap(queue, need);
+    return false;
+}
+
+static size_t write_long_header(struct mtm_segment *segment, size_t pos, uint64_t length)
+{
+    unsigned char header[LONG_HEADER] = {LONG_MARK};
+    memcpy(header + 1, &length, sizeof length);
+    return mtm_segment_write(segment, pos, header, sizeof header);
+}
+
+static void append_block(struct mtm_tail *tail, struct mtm_block *block)
+{
+    struct mtm_segment *segment = tail->segment;
+    size_t pos = write_long_header(segment, tail->pos, block->size | pointer_flag);
+    tail->pos = mtm_segment_write(segment, pos, &block, sizeof block);
+    tail->written += POINTER_RECORD;
+    block->link = tail->last_block;
+    tail->last_block = block;
+    ++tail->blocks_added;
+}
+
+static void append_bytes(struct mtm_tail *tail, const struct mtm_message *message)
+{
+    struct mtm_segment *segment = tail->segment;
+    size_t pos = tail->pos;
+    if (MTM_LIKELY(message->size < LONG_MARK)) {
+        mtm_segment_data(segment)[pos] = (unsigned char)message->size;
+        if (++pos == segment->cap) pos = 0;
+        tail->written += SHORT_HEADER + message->size;
+    } else {
+        pos = write_long_header(segment, pos, message->size);
+        tail->written += LONG_HEADER + message->size;
+    }
+    for (size_t i = 0; i < message->nparts; ++i) {
+        pos = mtm_segment_write(segment, pos, message->part[i].ptr, message->part[i].len);
+    }
+    tail->pos = pos;
+}
+
+static void append(struct mtm_queue *queue, const struct mtm_message *message,
+                   struct mtm_supply *supply)
+{
+    if (MTM_UNLIKELY(supply->block != NULL)) {
+        append_block(&queue->tail, supply->block);
+        supply->block = NULL;
+    } else {
+        append_bytes(&queue->tail, message);
+    }
+}
+
+/* Makes what was appended visible to consumers. */
+static void publish(struct mtm_queue *queue)
+{
+    size_t added = mtm_load_rlx(&queue->tail.added) + 1;
+    MTM_PAUSE();
+    if (queue->middle.ordered) {
+        mtm_store_seq(&queue->tail.added, added); /* pairs with peek and pop */
+    } else {
+        mtm_store_rel(&queue->tail.added, added); /* pairs with the acquire in is_drained */
+    }
+}
+
+static size_t needed(const struct mtm_message *message, const struct mtm_supply *supply)
+{
+    return supply->block ? POINTER_RECORD : record_size(message->size);
+}
+
+enum mtm_status mtm_queue_put(struct mtm_queue *queue, const struct mtm_message *message,
+                              struct mtm_supply *supply)
+{
+    size_t need = needed(message, supply);
+    if (queue->middle.fixed) {
+        if (!has_fixed_room(queue, need)) return MTM_FULL;
+    } else if (MTM_UNLIKELY(!has_room(queue, need))) {
+        if (!can_link(queue, need, supply)) return MTM_GROW;
+        link_segment(queue, supply);
+    }
+    append(queue, message, supply);
+    publish(queue);
+    return MTM_OK;
+}
+
+/* ---- both sides ---- */
+
+/* Unlinks everything but the last ring, which is empty afterwards; returns how many messages there were. */
+static size_t drop_all(struct mtm_queue *queue, struct mtm_trash *trash)
+{
+    struct mtm_tail *tail = &queue->tail;
+    struct mtm_head *head = &queue->head;
+    size_t count = mtm_queue_peek(queue);
+    while (head->segment != tail->segment) {
+        struct mtm_segment *segment = head->segment;
+        head->segment = mtm_load_rlx(&segment->next);
+        if (segment == &queue->middle.root) continue;
+        mtm_store_rlx(&segment->next, trash->segments);
+        trash->segments = segment;
+    }
+    trash->back = head->back;
+    trash->blocks = tail->last_block;
+    trash->nblocks = tail->blocks_added - head->blocks_popped;
+    head->back = NULL;
+    head->blocks_popped = tail->blocks_added;
+    head->popped = head->seen = mtm_load_rlx(&tail->added);
+    tail->floor = tail->written;
+    tail->pos = head->pos = 0;
+    mtm_store_rel(&head->read, tail->written);
+    mtm_store_rel(&queue->middle.returned_bytes, 0);
+    ++head->epoch;
+    return count;
+}
+
+/* To those who only count, the messages that were there turn into the new one in a single step: one of them counts as
+ * replaced, the others as taken. */
+enum mtm_status mtm_queue_replace(struct mtm_queue *queue, const struct mtm_message *message,
+                                  struct mtm_supply *supply, struct mtm_trash *trash)
+{
+    struct mtm_head *head = &queue->head;
+    size_t need = needed(message, supply);
+    bool must_link = queue->tail.segment->cap < need;
+    if (must_link && !can_link(queue, need, supply)) return MTM_GROW;
+    size_t count = drop_all(queue, trash);
+    if (must_link) link_segment(queue, supply);
+    append(queue, message, supply);
+    if (count == 0) {
+        publish(queue);
+    } else {
+        --head->popped;
+        mtm_store_rel(&head->taken, mtm_load_rlx(&head->taken) + (count - 1)); /* pairs: count */
+    }
+    return MTM_OK;
+}
+
+void mtm_queue_clear(struct mtm_queue *queue, struct mtm_trash *trash)
+{
+    size_t count = drop_all(queue, trash);
+    mtm_store_rel(&queue->head.taken, mtm_load_rlx(&queue->head.taken) + count); /* pairs: count */
+}
+
+void mtm_queue_shut(struct mtm_queue *queue, struct mtm_trash *trash)
+{
+    mtm_queue_clear(queue, trash);
+    struct mtm_segment *last = queue->tail.segment, *root = &queue->middle.root;
+    if (last == root) return;
+    last->keep = false;
+    mtm_store_rlx(&last->next, trash->segments);
+    trash->segments = last;
+    mtm_store_rlx(&root->next, NULL);
+    queue->tail.segment = queue->head.segment = root;
+}
+
+/* ---- the consumers' side ---- */
+
+/* Leaves rings that are read to their end. */
+static void advance(struct mtm_queue *queue, struct mtm_trash *trash)
+{
+    struct mtm_head *head = &queue->head;
+    struct mtm_segment *segment = head->segment, *next;
+    while (MTM_UNLIKELY((next = mtm_load_acq(&segment->next)) != NULL)) { /* pairs: link_segment */
+        if (mtm_load_rlx(&head->read) != segment->end) return;
+        head->segment = next;
+        head->pos = 0;
+        if (segment != &queue->middle.root) {
+            mtm_store_rlx(&segment->next, trash->segments);
+            trash->segments = segment;
+        }
+        segment = next;
+    }
+}
+
+/* Whether the rings hold nothing; looks at the producers' cache line only when all that was seen there is used up. */
+static bool is_drained(struct mtm_queue *queue)
+{
+    struct mtm_head *head = &queue->head;
+    if (head->popped != head->seen) return false;
+    head->seen = mtm_load_seq(&queue->tail.added); /* pairs with publish */
+    return head->popped == head->seen;
+}
+
+/* May the receiver have it, and where does it go? */
+static enum mtm_status fits(const struct mtm_slot *slot, size_t size, bool copied)
+{
+    if (size > slot->limit) return MTM_TOO_LARGE;
+    if (copied && (!slot->carrier || slot->carrier->cap < size)) return MTM_GROW;
+    return MTM_OK;
+}
+
+static void pop(struct mtm_queue *queue, struct mtm_slot *slot, size_t pos, size_t record)
+{
+    struct mtm_head *head = &queue->head;
+    slot->block->seq = head->popped++;
+    slot->block->epoch = head->epoch;
+    head->pos = pos;
+    mtm_store_rel(&head->read, mtm_load_rlx(&head->read) + record); /* pairs with has_room */
+    mtm_store_rel(&head->taken, mtm_load_rlx(&head->taken) + 1);    /* pairs with count */
+}
+
+static enum mtm_status take_bytes(struct mtm_queue *queue, struct mtm_slot *slot, size_t pos,
+                                  size_t size)
+{
+    slot->need = size;
+    enum mtm_status status = fits(slot, size, true);
+    if (MTM_UNLIKELY(status != MTM_OK)) return status;
+    struct mtm_block *carrier = slot->block = slot->carrier;
+    carrier->size = size;
+    pos = mtm_segment_read(queue->head.segment, pos, mtm_block_data(carrier), size);
+    pop(queue, slot, pos, record_size(size));
+    return MTM_OK;
+}
+
+static enum mtm_status take_long(struct mtm_queue *queue, struct mtm_slot *slot, size_t pos)
+{
+    struct mtm_segment *segment = queue->head.segment;
+    uint64_t length;
+    pos = mtm_segment_read(segment, pos, &length, sizeof length);
+    if (!(length & pointer_flag)) return take_bytes(queue, slot, pos, (size_t)length);
+    slot->need = (size_t)(length & ~pointer_flag);
+    enum mtm_status status = fits(slot, slot->need, false);
+    if (status != MTM_OK) return status;
+    pos = mtm_segment_read(segment, pos, &slot->block, sizeof slot->block);
+    ++queue->head.blocks_popped;
+    pop(queue, slot, pos, POINTER_RECORD);
+    return MTM_OK;
+}
+
+static enum mtm_status take_back(struct mtm_queue *queue, struct mtm_slot *slot)
+{
+    struct mtm_head *head = &queue->head;
+    struct mtm_block *block = head->back;
+    slot->need = block->size;
+    enum mtm_status status = fits(slot, block->size, false);
+    if (status != MTM_OK) return status;
+    slot->block = block;
+    head->back = block->link;
+    size_t bytes = mtm_load_rlx(&queue->middle.returned_bytes) - record_size(block->size);
+    mtm_store_rel(&queue->middle.returned_bytes, bytes); /* pairs with has_fixed_room */
+    mtm_store_rel(&head->taken, mtm_load_rlx(&head->taken) + 1);
+    return MTM_OK;
+}
+
+enum mtm_status mtm_queue_take(struct mtm_queue *queue, struct mtm_slot *slot,
+                               struct mtm_trash *trash)
+{
+    struct mtm_head *head = &queue->head;
+    if (MTM_UNLIKELY(head->back != NULL)) return take_back(queue, slot);
+    if (is_drained(queue)) return MTM_EMPTY;
+    advance(queue, trash);
+    struct mtm_segment *segment = head->segment;
+    size_t pos = head->pos, size = mtm_segment_data(segment)[pos];
+    if (++pos == segment->cap) pos = 0;
+    if (MTM_UNLIKELY(size == LONG_MARK)) return take_long(queue, slot, pos);
+    return take_bytes(queue, slot, pos, size);
+}
+
+bool mtm_queue_put_back(struct mtm_queue *queue, struct mtm_block *block)
+{
+    struct mtm_head *head = &queue->head;
+    struct mtm_queue_middle *m = &queue->middle;
+    if (block->epoch != head->epoch) return false;
+    struct mtm_block **link = &head->back;
+    while (*link && (ptrdiff_t)((*link)->seq - block->seq) < 0) link = &(*link)->link;
+    block->link = *link;
+    *link = block;
+    size_t bytes = mtm_load_rlx(&m->returned_bytes) + record_size(block->size);
+    mtm_store_rel(&m->returned_bytes, bytes);                    /* pairs with has_fixed_room */
+    mtm_store_seq(&m->returned, mtm_load_rlx(&m->returned) + 1); /* pairs with peek */
+    return true;
+}
+
+size_t mtm_queue_count(const struct mtm_queue *queue)
+{
+    for (;;) {
+        size_t taken = mtm_load_acq(&queue->head.taken);
+        size_t returned = mtm_load_acq(&queue->middle.returned);
+        size_t added = mtm_load_acq(&queue->tail.added);
+        if (mtm_load_acq(&queue->head.taken) == taken &&
+            mtm_load_acq(&queue->middle.returned) == returned) {
+            return added + returned - taken;
+        }
+        mtm_plat_relax();
+    }
+}

@@ -1,0 +1,138 @@
+/* The receive loop, and the ways that a taken message can go. It owns no state. */
+#include "core/receive.h"
+
+#include "core/listener.h"
+
+static bool is_buffer(const struct mtm_object *object)
+{
+    return object->kind == MTM_BUFFER;
+}
+
+static struct mtm_waiters *waiters_of(struct mtm_object *object)
+{
+    return is_buffer(object) ? &((struct mtm_buffer *)object)->waiters
+                             : &((struct mtm_listener *)object)->waiters;
+}
+
+static inline enum mtm_status look(struct mtm_object *object, struct mtm_wait *wait,
+                                   struct mtm_incoming *incoming)
+{
+    struct mtm_trash trash = {0};
+    if (!is_buffer(object)) {
+        return mtm_listener_take((struct mtm_listener *)object, wait, incoming);
+    }
+    struct mtm_buffer *buffer = (struct mtm_buffer *)object;
+    incoming->through = NULL;
+    enum mtm_status status = mtm_buffer_take(buffer, wait, incoming, &trash);
+    if (MTM_UNLIKELY(trash.segments != NULL)) mtm_queue_empty_trash(&buffer->queue, &trash);
+    return status;
+}
+
+/* Whether another look might find something: polled without a lock by spinners. */
+static bool worth_a_look(const void *what)
+{
+    const struct mtm_object *object = what;
+    if (mtm_load_acq(&object->flags) != 0) return true;
+    if (is_buffer(object)) {
+        return mtm_queue_peek(&((const struct mtm_buffer *)object)->queue) != 0;
+    }
+    return mtm_listener_has_ready((const struct mtm_listener *)object);
+}
+
+/* Producers to a buffer look for sleepers under the tail lock, so we join under it: either they see us, or we see what they
+ * put. Producers to a listener take no lock of it; there the order of seq_cst operations does the same. */
+static bool join(struct mtm_object *object, struct mtm_wait *wait)
+{
+    if (!is_buffer(object)) {
+        mtm_waiters_join(waiters_of(object));
+        return true;
+    }
+    struct mtm_lock *lock = &((struct mtm_buffer *)object)->queue.tail.lock;
+    if (!mtm_lock_as(lock, wait)) return false;
+    mtm_waiters_join(waiters_of(object));
+    mtm_unlock(lock);
+    return true;
+}
+
+static enum mtm_status look_until_found(struct mtm_object *object, struct mtm_wait *wait,
+                                        struct mtm_incoming *incoming)
+{
+    struct mtm_waiters *waiters = waiters_of(object);
+    const uint32_t aborts = mtm_load_rlx(&object->aborts);
+    const int64_t deadline = mtm_wait_deadline(wait);
+    bool in_time = true, spun = false;
+    for (;;) {
+        uint32_t ticket = mtm_waiters_prepare(waiters);
+        enum mtm_status status = look(object, wait, incoming);
+        if (status != MTM_EMPTY && status != MTM_BUSY) return status;
+        if (mtm_load_rlx(&object->aborts) != aborts) return MTM_ABORTED; /* and re-enabled since */
+        if (!in_time) return status;
+        if (status == MTM_BUSY) {
+            mtm_plat_yield();
+            in_time = mtm_plat_now() < deadline;
+        } else if (!spun) {
+            mtm_waiters_spin(waiters, deadline, worth_a_look, object);
+            spun = true;
+        } else {
+            in_time = mtm_waiters_sleep(waiters, ticket, deadline);
+        }
+    }
+}
+
+enum mtm_status mtm_receive(struct mtm_object *object, struct mtm_wait *wait,
+                            struct mtm_incoming *incoming)
+{
+    enum mtm_status status = look(object, wait, incoming);
+    if (MTM_LIKELY(status != MTM_EMPTY && status != MTM_BUSY)) return status;
+    if (wait->timeout == 0 || !join(object, wait)) return status;
+    struct mtm_waiters *waiters = waiters_of(object);
+    status = look_until_found(object, wait, incoming);
+    mtm_waiters_leave(waiters);
+    if (worth_a_look(object)) mtm_waiters_wake_one(waiters); /* the baton */
+    return status;
+}
+
+enum mtm_status mtm_incoming_notify(struct mtm_incoming *incoming, bool nonblock,
+                                    struct mtm_failure *failure)
+{
+    struct mtm_notifier *notifier = incoming->notifier;
+    if (MTM_LIKELY(!notifier)) return MTM_OK;
+    incoming->notifier = NULL;
+    return mtm_notify(incoming->from, MTM_TAKEN, notifier, nonblock, failure);
+}
+
+void mtm_incoming_done(struct mtm_incoming *incoming, bool nonblock)
+{
+    if (MTM_UNLIKELY(incoming->through != NULL)) {
+        mtm_listener_let_go(incoming->through, incoming->from, nonblock);
+    }
+}
+
+static void put_back(struct mtm_incoming *incoming)
+{
+    struct mtm_buffer *buffer = incoming->from;
+    struct mtm_slot *slot = &incoming->slot;
+    if (mtm_buffer_put_back(buffer, slot->block)) {
+        if (slot->block == slot->carrier) slot->carrier = NULL;
+    } else if (slot->block != slot->carrier) {
+        mtm_queue_recycle(&buffer->queue, slot->block);
+    }
+    slot->block = NULL;
+}
+
+void mtm_incoming_back(struct mtm_incoming *incoming)
+{
+    struct mtm_buffer *buffer = incoming->from;
+    struct mtm_listener *listener = (struct mtm_listener *)buffer->object.owner;
+    put_back(incoming);
+    if (listener) {
+        mtm_lock(&listener->object.lock);
+        mtm_listener_enter(listener, buffer, incoming->through ? MTM_MOVE_FIRST : MTM_FIRST);
+        mtm_unlock(&listener->object.lock);
+        mtm_waiters_wake_one(&listener->waiters);
+    }
+    mtm_waiters_wake_one(&buffer->waiters);
+    mtm_notifier_release(incoming->notifier);
+    incoming->notifier = NULL;
+    mtm_incoming_done(incoming, false);
+}

@@ -1,0 +1,15 @@
+/* Making of segments. It owns no state. */
+#include "core/segment.h"
+
+#include <stdint.h>
+
+#include "core/alloc.h"
+
+struct mtm_segment *mtm_segment_new(size_t cap)
+{
+    if (cap > SIZE_MAX - sizeof(struct mtm_segment)) return NULL;
+    struct mtm_segment *segment = mtm_alloc(sizeof *segment + cap);
+    if (!segment) return NULL;
+    *segment = (struct mtm_segment){.cap = cap};
+    return segment;
+}

@@ -1,0 +1,83 @@
+/* Reading values, checked against the end of the message at every step. It owns no state. */
+#include "core/wire.h"
+
+static bool read_word(const unsigned char **at, const unsigned char *end, void *word)
+{
+    if (end - *at < 8) return false;
+    memcpy(word, *at, 8);
+    *at += 8;
+    return true;
+}
+
+static bool read_byte(const unsigned char **at, const unsigned char *end, unsigned char *byte)
+{
+    if (*at == end) return false;
+    *byte = *(*at)++;
+    return true;
+}
+
+static bool read_bytes(const unsigned char **at, const unsigned char *end, uint64_t len,
+                       const unsigned char **out)
+{
+    if (len > (uint64_t)(end - *at)) return false;
+    *out = *at;
+    *at += len;
+    return true;
+}
+
+static bool read_string(const unsigned char **at, const unsigned char *end, uint64_t len,
+                        struct mtm_value *out)
+{
+    out->string.len = (size_t)len;
+    return read_bytes(at, end, len, &out->string.ptr);
+}
+
+static bool read_array(const unsigned char **at, const unsigned char *end, struct mtm_value *out)
+{
+    unsigned char type, elsize;
+    uint64_t count;
+    if (!read_byte(at, end, &type) || !read_byte(at, end, &elsize)) return false;
+    if (!read_word(at, end, &count)) return false;
+    if (elsize == 0 || count > (uint64_t)(end - *at) / elsize) return false;
+    out->array.type = type;
+    out->array.elsize = elsize;
+    out->array.count = (size_t)count;
+    return read_bytes(at, end, count * elsize, &out->array.ptr);
+}
+
+static bool read_value(const unsigned char **at, const unsigned char *end, enum mtm_tag tag,
+                       struct mtm_value *out)
+{
+    unsigned char byte = 0;
+    uint64_t len = 0;
+    switch (tag) {
+        case MTM_TAG_NIL: return true;
+        case MTM_TAG_BOOLEAN:
+            if (!read_byte(at, end, &byte)) return false;
+            out->boolean = byte != 0;
+            return true;
+        case MTM_TAG_BYTE:
+            if (!read_byte(at, end, &byte)) return false;
+            out->integer = byte;
+            return true;
+        case MTM_TAG_INTEGER: return read_word(at, end, &out->integer);
+        case MTM_TAG_NUMBER: return read_word(at, end, &out->number);
+        case MTM_TAG_POINTER: case MTM_TAG_FUNCTION: return read_word(at, end, &out->pointer);
+        case MTM_TAG_SHORT: return read_byte(at, end, &byte) && read_string(at, end, byte, out);
+        case MTM_TAG_STRING: return read_word(at, end, &len) && read_string(at, end, len, out);
+        case MTM_TAG_ARRAY: return read_array(at, end, out);
+        default: return false;
+    }
+}
+
+enum mtm_tag mtm_wire_read(const unsigned char **at, const unsigned char *end,
+                           struct mtm_value *out)
+{
+    const unsigned char *from = *at;
+    unsigned char tag;
+    out->tag = MTM_TAG_END;
+    if (!read_byte(&from, end, &tag)) return MTM_TAG_END;
+    if (!read_value(&from, end, (enum mtm_tag)tag, out)) return MTM_TAG_END;
+    *at = from;
+    return out->tag = (enum mtm_tag)tag;
+}

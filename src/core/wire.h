@@ -1,0 +1,133 @@
+/* Values to bytes and back. The bytes never leave the process, so they are in the machine's own order; what they take is
+ * what the documentation says that values account for. Every function is pure. */
+#ifndef MTM_CORE_WIRE_H
+#define MTM_CORE_WIRE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+/* The first byte of each value, and what follows it. */
+enum mtm_tag {
+    MTM_TAG_NIL = 1,
+    MTM_TAG_BOOLEAN,     /* 1 byte */
+    MTM_TAG_BYTE,        /* 1 byte: an integer 0..255 */
+    MTM_TAG_INTEGER,     /* 8 bytes */
+    MTM_TAG_NUMBER,      /* 8 bytes */
+    MTM_TAG_SHORT,       /* 1 byte length, string */
+    MTM_TAG_STRING,      /* 8 bytes length, string */
+    MTM_TAG_POINTER,     /* 8 bytes */
+    MTM_TAG_FUNCTION,    /* 8 bytes */
+    MTM_TAG_ARRAY,       /* 1 byte element type, 1 byte element size, 8 bytes count, elements */
+    MTM_TAG_END          /* not in messages: there is no more value */
+};
+
+enum { MTM_ARRAY_HEADER = 11, MTM_SHORT_MAX = 255, MTM_WORD_VALUE = 9 };
+
+/* A value as read. Pointers lead into the message. */
+struct mtm_value {
+    enum mtm_tag tag;
+    union {
+        bool boolean;
+        int64_t integer; /* BYTE too */
+        double number;
+        uint64_t pointer; /* FUNCTION too */
+        struct {
+            const unsigned char *ptr;
+            size_t len;
+        } string;
+        struct {
+            unsigned char type, elsize;
+            size_t count;
+            const unsigned char *ptr; /* not aligned */
+        } array;
+    };
+};
+
+/* Bytes that values take. Those of strings and arrays return SIZE_MAX if a size_t can't hold it. */
+static inline size_t mtm_wire_integer_size(int64_t value)
+{
+    return value >= 0 && value <= 255 ? 2 : MTM_WORD_VALUE;
+}
+
+static inline size_t mtm_wire_string_size(size_t len)
+{
+    if (len <= MTM_SHORT_MAX) return 2 + len;
+    return len > SIZE_MAX - MTM_WORD_VALUE ? SIZE_MAX : MTM_WORD_VALUE + len;
+}
+
+static inline size_t mtm_wire_array_size(size_t elsize, size_t count)
+{
+    if (elsize != 0 && count > (SIZE_MAX - MTM_ARRAY_HEADER) / elsize) return SIZE_MAX;
+    return MTM_ARRAY_HEADER + elsize * count;
+}
+
+/* Each writes one value, or its beginning, and returns the place after it. There must be room. */
+static inline unsigned char *mtm_wire_word(unsigned char *to, enum mtm_tag tag, const void *word)
+{
+    *to = (unsigned char)tag;
+    memcpy(to + 1, word, 8);
+    return to + MTM_WORD_VALUE;
+}
+
+static inline unsigned char *mtm_wire_nil(unsigned char *to)
+{
+    *to = MTM_TAG_NIL;
+    return to + 1;
+}
+
+static inline unsigned char *mtm_wire_boolean(unsigned char *to, bool value)
+{
+    to[0] = MTM_TAG_BOOLEAN;
+    to[1] = value;
+    return to + 2;
+}
+
+static inline unsigned char *mtm_wire_integer(unsigned char *to, int64_t value)
+{
+    if (value < 0 || value > 255) return mtm_wire_word(to, MTM_TAG_INTEGER, &value);
+    to[0] = MTM_TAG_BYTE;
+    to[1] = (unsigned char)value;
+    return to + 2;
+}
+
+static inline unsigned char *mtm_wire_number(unsigned char *to, double value)
+{
+    return mtm_wire_word(to, MTM_TAG_NUMBER, &value);
+}
+
+/* tag: POINTER or FUNCTION */
+static inline unsigned char *mtm_wire_pointer(unsigned char *to, enum mtm_tag tag, uint64_t value)
+{
+    return mtm_wire_word(to, tag, &value);
+}
+
+/* Without the bytes of the string: 2 or 9 bytes. */
+static inline unsigned char *mtm_wire_string_header(unsigned char *to, size_t len)
+{
+    uint64_t word = len;
+    if (len > MTM_SHORT_MAX) return mtm_wire_word(to, MTM_TAG_STRING, &word);
+    to[0] = MTM_TAG_SHORT;
+    to[1] = (unsigned char)len;
+    return to + 2;
+}
+
+/* Without the elements: 11 bytes. */
+static inline unsigned char *mtm_wire_array_header(unsigned char *to, unsigned char type,
+                                                   unsigned char elsize, size_t count)
+{
+    uint64_t word = count;
+    to[0] = MTM_TAG_ARRAY;
+    to[1] = type;
+    to[2] = elsize;
+    memcpy(to + 3, &word, 8);
+    return to + MTM_ARRAY_HEADER;
+}
+
+/* Reads the value at *at, and moves *at behind it. At `end`, or where the bytes are not a value: END, and *at stays. Never
+ * reads outside. */
+enum mtm_tag mtm_wire_read(const unsigned char **at, const unsigned char *end,
+                           struct mtm_value *out);
+
+#endif

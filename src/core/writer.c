@@ -1,0 +1,105 @@
+/* The building of messages: room for values, and arrays that are aligned for as long as they are filled.
+ * It owns the block that it writes to. */
+#include "core/writer.h"
+
+#include "core/alloc.h"
+#include "core/growth.h"
+
+enum { ALIGNMENT = 8, SLACK = ALIGNMENT - 1 }; /* spare bytes, so that the last array can be shifted */
+
+static enum mtm_status reserve(struct mtm_writer *writer, size_t cap)
+{
+    const size_t overhead = sizeof(struct mtm_block) + MTM_BLOCK_SKEW + SLACK;
+    if (cap > SIZE_MAX - overhead) return MTM_NOMEM;
+    struct mtm_block *block = mtm_resize(writer->block, overhead + cap); /* realloc(NULL) allocates */
+    if (!block) return MTM_NOMEM;
+    if (!writer->block) *block = (struct mtm_block){0};
+    block->cap = cap;
+    writer->block = block;
+    return MTM_OK;
+}
+
+enum mtm_status mtm_writer_init(struct mtm_writer *writer, size_t size, bool sized, double grow)
+{
+    *writer = (struct mtm_writer){.initial = size, .grow = grow, .fixed = grow <= 0};
+    return (sized || writer->fixed) && size > 0 ? reserve(writer, size) : MTM_OK;
+}
+
+void mtm_writer_fini(struct mtm_writer *writer)
+{
+    mtm_block_free(writer->block);
+    writer->block = NULL;
+}
+
+size_t mtm_writer_size(const struct mtm_writer *writer)
+{
+    return writer->block ? writer->block->size : 0;
+}
+
+/* Moves the elements of the latest array to where they must be: the caller has filled them. */
+static void settle(struct mtm_writer *writer)
+{
+    if (!writer->array) return;
+    memmove(writer->array_place, writer->array, writer->array_bytes);
+    writer->array = NULL;
+}
+
+static enum mtm_status make_room(struct mtm_writer *writer, size_t bytes)
+{
+    size_t size = mtm_writer_size(writer), cap = writer->block ? writer->block->cap : 0;
+    if (bytes <= cap - size && writer->block) return MTM_OK;
+    size_t need = bytes > SIZE_MAX - size ? SIZE_MAX : size + bytes;
+    writer->wanted = need;
+    if (writer->fixed) return MTM_TOO_LARGE;
+    if (!writer->block) return reserve(writer, writer->initial > need ? writer->initial : need);
+    enum mtm_status status = reserve(writer, mtm_grown(cap, writer->grow, need));
+    return status == MTM_OK ? status : reserve(writer, need);
+}
+
+unsigned char *mtm_writer_room(struct mtm_writer *writer, size_t bytes, enum mtm_status *status)
+{
+    settle(writer);
+    *status = make_room(writer, bytes);
+    if (MTM_UNLIKELY(*status != MTM_OK)) return NULL;
+    unsigned char *room = mtm_block_data(writer->block) + writer->block->size;
+    writer->block->size += bytes;
+    return room;
+}
+
+void *mtm_writer_array(struct mtm_writer *writer, unsigned char type, unsigned char elsize,
+                       size_t count, enum mtm_status *status)
+{
+    unsigned char *room = mtm_writer_room(writer, mtm_wire_array_size(elsize, count), status);
+    if (!room) return NULL;
+    unsigned char *place = mtm_wire_array_header(room, type, elsize, count);
+    size_t shift = (size_t)(0 - (uintptr_t)place) & (size_t)(elsize - 1);
+    if (shift != 0) {
+        writer->array_place = place;
+        writer->array_bytes = elsize * count;
+        writer->array = place + shift;
+    }
+    return place + shift;
+}
+
+void mtm_writer_clear(struct mtm_writer *writer)
+{
+    writer->array = NULL;
+    if (writer->block) writer->block->size = 0;
+}
+
+void mtm_writer_cut(struct mtm_writer *writer, size_t size)
+{
+    settle(writer);
+    if (writer->block) writer->block->size = size;
+}
+
+void mtm_writer_message(struct mtm_writer *writer, struct mtm_message *message)
+{
+    settle(writer);
+    message->block = NULL;
+    message->size = mtm_writer_size(writer);
+    message->nparts = 0;
+    if (message->size == 0) return;
+    message->nparts = 1;
+    message->part[0] = (struct mtm_part){mtm_block_data(writer->block), message->size};
+}

@@ -1,0 +1,218 @@
+/* One pass over the arguments to encode, one over the bytes to decode.
+ * Arrays are the business of arrays.c. */
+#include "lua/codec.h"
+
+#include <string.h>
+
+#include "core/wire.h"
+#include "lua/arrays.h"
+
+enum { REFER_MIN = 1024 }; /* strings and arrays from this size on are not copied to the scratch memory */
+
+static const char not_supported[] = "parameter type not supported";
+
+/* ---- encoding ---- */
+
+/* Room for a value that can't be referred to; NULL if there is none. */
+static inline unsigned char *room(struct mtm_encoder *e, size_t bytes)
+{
+    if (MTM_UNLIKELY(e->writer != NULL)) return mtm_writer_room(e->writer, bytes, &e->status);
+    if (MTM_UNLIKELY(bytes > (size_t)(e->end - e->at))) return NULL;
+    unsigned char *place = e->at;
+    e->at += bytes;
+    return place;
+}
+
+/* Ends the part that is being written. */
+static void end_part(struct mtm_encoder *e)
+{
+    struct mtm_message *m = &e->message;
+    size_t len = (size_t)(e->at - e->part);
+    if (len > 0) m->part[m->nparts++] = (struct mtm_part){e->part, len};
+    m->size += len;
+    e->part = e->at;
+}
+
+/* The header has been written; now the bytes, which stay where they are until the message has been put. */
+static bool refer(struct mtm_encoder *e, const void *ptr, size_t len)
+{
+    end_part(e);
+    e->message.part[e->message.nparts++] = (struct mtm_part){ptr, len};
+    e->message.size += len;
+    return true;
+}
+
+/* A part to refer to needs up to two more entries, and what follows it a third one. */
+static bool can_refer(const struct mtm_encoder *e, size_t len)
+{
+    return !e->writer && len >= REFER_MIN && e->message.nparts + 3 <= MTM_MAX_PARTS;
+}
+
+static bool encode_string(lua_State *L, int index, struct mtm_encoder *e)
+{
+    size_t len;
+    const char *text = lua_tolstring(L, index, &len);
+    bool by_reference = can_refer(e, len);
+    size_t size = mtm_wire_string_size(len);
+    unsigned char *to = room(e, by_reference ? size - len : size);
+    if (!to) return false;
+    to = mtm_wire_string_header(to, len);
+    if (by_reference) return refer(e, text, len);
+    memcpy(to, text, len);
+    return true;
+}
+
+static bool encode_number(lua_State *L, int index, struct mtm_encoder *e)
+{
+    int64_t integer;
+    unsigned char *to;
+    if (mtm_lua_to_integer(L, index, &integer)) {
+        to = room(e, mtm_wire_integer_size(integer));
+        if (to) mtm_wire_integer(to, integer);
+    } else {
+        to = room(e, MTM_WORD_VALUE);
+        if (to) mtm_wire_number(to, (double)lua_tonumber(L, index));
+    }
+    return to != NULL;
+}
+
+/* A function with upvalues is nothing without them, and one without an address can't be called from another state. */
+static bool encode_function(lua_State *L, int index, struct mtm_encoder *e)
+{
+    lua_CFunction function = lua_tocfunction(L, index);
+    if (!function || lua_getupvalue(L, index, 1)) luaL_argerror(L, index, not_supported);
+    unsigned char *to = room(e, MTM_WORD_VALUE);
+    if (to) mtm_wire_pointer(to, MTM_TAG_FUNCTION, (uintptr_t)function);
+    return to != NULL;
+}
+
+static bool encode_array(lua_State *L, int index, struct mtm_encoder *e)
+{
+    struct mtm_array array;
+    if (!mtm_array_get(L, index, &array)) luaL_argerror(L, index, not_supported);
+    size_t bytes = array.elsize * array.count;
+    bool by_reference = can_refer(e, bytes);
+    size_t size = mtm_wire_array_size(array.elsize, array.count);
+    unsigned char *to = room(e, by_reference ? size - bytes : size);
+    if (!to) return false;
+    to = mtm_wire_array_header(to, array.type, array.elsize, array.count);
+    if (by_reference) return refer(e, array.elements, bytes);
+    if (bytes > 0) memcpy(to, array.elements, bytes);
+    return true;
+}
+
+static bool encode_value(lua_State *L, int index, struct mtm_encoder *e)
+{
+    unsigned char *to;
+    switch (lua_type(L, index)) {
+        case LUA_TNUMBER: return encode_number(L, index, e);
+        case LUA_TSTRING: return encode_string(L, index, e);
+        case LUA_TBOOLEAN:
+            to = room(e, 2);
+            if (to) mtm_wire_boolean(to, lua_toboolean(L, index) != 0);
+            return to != NULL;
+        case LUA_TNIL:
+            to = room(e, 1);
+            if (to) mtm_wire_nil(to);
+            return to != NULL;
+        case LUA_TLIGHTUSERDATA:
+            to = room(e, MTM_WORD_VALUE);
+            if (to) mtm_wire_pointer(to, MTM_TAG_POINTER, (uintptr_t)lua_touserdata(L, index));
+            return to != NULL;
+        case LUA_TFUNCTION: return encode_function(L, index, e);
+        default: return encode_array(L, index, e);
+    }
+}
+
+bool mtm_encode(lua_State *L, int first, int last, struct mtm_encoder *e)
+{
+    e->at = e->part = e->scratch;
+    e->end = e->scratch + sizeof e->scratch;
+    e->writer = NULL;
+    e->message.size = e->message.nparts = 0;
+    e->message.block = NULL;
+    for (int index = first; index <= last; ++index) {
+        if (MTM_UNLIKELY(!encode_value(L, index, e))) return false;
+    }
+    end_part(e);
+    return true;
+}
+
+enum mtm_status mtm_encode_to_writer(lua_State *L, int first, int last, struct mtm_writer *writer)
+{
+    struct mtm_encoder e;
+    e.writer = writer;
+    for (int index = first; index <= last; ++index) {
+        if (!encode_value(L, index, &e)) return e.status;
+    }
+    return MTM_OK;
+}
+
+/* ---- decoding ---- */
+
+static lua_CFunction to_function(uint64_t address)
+{
+    return (lua_CFunction)(uintptr_t)address;
+}
+
+/* Pushes what needs no memory of Lua; false if the value is not of that kind. */
+static inline bool push_plain(lua_State *L, const struct mtm_value *value)
+{
+    switch (value->tag) {
+        case MTM_TAG_NIL: lua_pushnil(L); return true;
+        case MTM_TAG_BOOLEAN: lua_pushboolean(L, value->boolean); return true;
+        case MTM_TAG_BYTE: case MTM_TAG_INTEGER: mtm_lua_push_integer(L, value->integer); return true;
+        case MTM_TAG_NUMBER: lua_pushnumber(L, (lua_Number)value->number); return true;
+        case MTM_TAG_POINTER: lua_pushlightuserdata(L, (void *)(uintptr_t)value->pointer); return true;
+        default: return false;
+    }
+}
+
+bool mtm_decode_fast(lua_State *L, struct mtm_decoder *decoder, int *pushed)
+{
+    const unsigned char *at = decoder->at;
+    struct mtm_value value;
+    int count = 0;
+    while ((size_t)count < decoder->max && mtm_wire_read(&at, decoder->end, &value) != MTM_TAG_END) {
+        if (count == MTM_FAST_VALUES || !push_plain(L, &value)) {
+            lua_pop(L, count);
+            return false;
+        }
+        ++count;
+    }
+    decoder->at = at;
+    *pushed = count;
+    return true;
+}
+
+/* Pushes any value; `given` counts through the arrays at the bottom of the stack. */
+static void push_value(lua_State *L, const struct mtm_value *value, struct mtm_given *given)
+{
+    if (push_plain(L, value)) return;
+    switch (value->tag) {
+        case MTM_TAG_SHORT: case MTM_TAG_STRING:
+            lua_pushlstring(L, (const char *)value->string.ptr, value->string.len);
+            break;
+        case MTM_TAG_FUNCTION: lua_pushcfunction(L, to_function(value->pointer)); break;
+        default: mtm_array_push(L, value, given); break;
+    }
+}
+
+int mtm_decode(lua_State *L)
+{
+    struct mtm_decoder *decoder = lua_touserdata(L, 1);
+    struct mtm_given given = {.next = 2, .last = lua_gettop(L)};
+    const unsigned char *at = decoder->at;
+    struct mtm_value value;
+    size_t count = 0;
+    while (count < decoder->max && mtm_wire_read(&at, decoder->end, &value) != MTM_TAG_END) {
+        if (count % MTM_FAST_VALUES == 0) {
+            luaL_checkstack(L, MTM_FAST_VALUES + LUA_MINSTACK, "too many values in the message");
+        }
+        push_value(L, &value, &given);
+        ++count;
+    }
+    mtm_array_reset_rest(L, &given);
+    decoder->at = at;
+    return (int)count;
+}

@@ -1,0 +1,171 @@
+/* Builds the texts of errors. It owns no state; a failure's text is kept in the Lua state until it is a Lua string. */
+#include "lua/errors.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/registry.h"
+#include "lua/state.h"
+
+/* Ids and sizes are wider than what lua_pushfstring can print in some Luas. */
+static void add_number(luaL_Buffer *text, uint64_t number)
+{
+    char digits[24];
+    size_t at = sizeof digits;
+    do digits[--at] = (char)('0' + number % 10);
+    while ((number /= 10) > 0);
+    luaL_addlstring(text, digits + at, sizeof digits - at);
+}
+
+static void add_quoted(luaL_Buffer *text, const char *name, size_t len)
+{
+    luaL_addchar(text, '"');
+    for (; len > 0; ++name, --len) {
+        if (*name == '\0') {
+            luaL_addstring(text, "\\0");
+        } else {
+            if (*name == '"' || *name == '\\') luaL_addchar(text, '\\');
+            luaL_addchar(text, *name);
+        }
+    }
+    luaL_addchar(text, '"');
+}
+
+void mtm_add_description(luaL_Buffer *text, const struct mtm_object *object)
+{
+    luaL_addchar(text, '(');
+    if (object->name) {
+        luaL_addstring(text, "name=");
+        add_quoted(text, object->name, object->name_len);
+        luaL_addchar(text, ',');
+    }
+    luaL_addstring(text, "id=");
+    add_number(text, object->id);
+    luaL_addchar(text, ')');
+}
+
+static const char *class_of(const struct mtm_object *object)
+{
+    return object->kind == MTM_BUFFER ? "mtmsg.buffer" : "mtmsg.listener";
+}
+
+static void add_blamed(luaL_Buffer *text, const struct mtm_blame *blame)
+{
+    luaL_addstring(text, blame->object ? class_of(blame->object) : blame->what);
+    if (blame->object) mtm_add_description(text, blame->object);
+}
+
+static void add_size(luaL_Buffer *text, const struct mtm_blame *blame)
+{
+    luaL_addstring(text, "message size ");
+    add_number(text, blame->size);
+    luaL_addstring(text, " exceeds limit of ");
+    add_number(text, blame->limit);
+    luaL_addstring(text, " bytes for ");
+    add_blamed(text, blame);
+}
+
+static const char *error_name(enum mtm_status status)
+{
+    switch (status) {
+        case MTM_CLOSED: return MTM_ERROR(object_closed);
+        case MTM_ABORTED: return MTM_ERROR(operation_aborted);
+        case MTM_TOO_LARGE: return MTM_ERROR(message_size);
+        case MTM_NO_BUFFERS: return MTM_ERROR(no_buffers);
+        case MTM_HAS_NOTIFIER: return MTM_ERROR(has_notifier);
+        case MTM_UNKNOWN: return MTM_ERROR(unknown_object);
+        case MTM_AMBIGUOUS: return MTM_ERROR(ambiguous_name);
+        case MTM_NOMEM: return MTM_ERROR(out_of_memory);
+        default: return mtm_status_text(status);
+    }
+}
+
+int mtm_raise(lua_State *L, enum mtm_status status, const struct mtm_blame *blame)
+{
+    luaL_Buffer text;
+    luaL_buffinit(L, &text);
+    luaL_addstring(&text, error_name(status));
+    if (status == MTM_TOO_LARGE) {
+        luaL_addstring(&text, ": ");
+        add_size(&text, blame);
+    } else if (status == MTM_NOMEM) {
+        luaL_addstring(&text, ": failed to allocate ");
+        add_number(&text, mtm_alloc_failed_size());
+        luaL_addstring(&text, " bytes");
+    } else if (status == MTM_CLOSED || status == MTM_NO_BUFFERS) {
+        luaL_addstring(&text, ": ");
+        add_blamed(&text, blame);
+    }
+    luaL_pushresult(&text);
+    return lua_error(L);
+}
+
+int mtm_raise_for(lua_State *L, enum mtm_status status, const struct mtm_object *object)
+{
+    struct mtm_blame blame = {.object = object};
+    return mtm_raise(L, status, &blame);
+}
+
+/* The push can fail for want of memory: then the state still has the text, and frees it later. */
+int mtm_raise_failure(lua_State *L, struct mtm_state *state, struct mtm_failure *failure)
+{
+    size_t len;
+    mtm_failure_free(&state->failure);
+    state->failure = *failure;
+    const char *text = mtm_failure_text(&state->failure, &len);
+    lua_pushlstring(L, text, len);
+    mtm_failure_free(&state->failure);
+    return lua_error(L);
+}
+
+int mtm_raise_not_found(lua_State *L, enum mtm_status status, const char *kind, int index)
+{
+    luaL_Buffer text;
+    size_t len;
+    if (status != MTM_UNKNOWN && status != MTM_AMBIGUOUS) return mtm_raise_for(L, status, NULL);
+    const char *name = lua_type(L, index) == LUA_TSTRING ? lua_tolstring(L, index, &len) : NULL;
+    luaL_buffinit(L, &text);
+    luaL_addstring(&text, error_name(status));
+    luaL_addstring(&text, ": ");
+    luaL_addstring(&text, kind);
+    if (name) {
+        luaL_addstring(&text, " name ");
+        add_quoted(&text, name, len);
+    } else {
+        luaL_addstring(&text, " id ");
+        lua_pushvalue(L, index);
+        lua_Number id = lua_tonumber(L, -1);
+        lua_pop(L, 1);
+        if (id >= 0 && id < 18446744073709551616.0) add_number(&text, (uint64_t)id);
+        else luaL_addstring(&text, id < 0 ? "below 0" : "out of range");
+    }
+    luaL_pushresult(&text);
+    return lua_error(L);
+}
+
+int mtm_raise_type(lua_State *L, int index, const char *expected)
+{
+    const char *actual = luaL_typename(L, index);
+    return luaL_argerror(L, index, lua_pushfstring(L, "%s expected, got %s", expected, actual));
+}
+
+int mtm_handle_tostring(lua_State *L)
+{
+    struct mtm_handle *handle = mtm_to_handle(L, 1, MTM_BUFFER_MAGIC);
+    if (!handle) handle = mtm_to_handle(L, 1, MTM_LISTENER_MAGIC);
+    if (!handle) return mtm_raise_type(L, 1, "mtmsg.buffer or mtmsg.listener");
+    if (!handle->object) {
+        lua_pushfstring(L, "mtmsg object: %p (finalized)", lua_touserdata(L, 1));
+        return 1;
+    }
+    luaL_Buffer text;
+    char address[40];
+    snprintf(address, sizeof address, ": %p ", (void *)handle->object);
+    luaL_buffinit(L, &text);
+    luaL_addstring(&text, class_of(handle->object));
+    luaL_addstring(&text, address);
+    mtm_add_description(&text, handle->object);
+    luaL_pushresult(&text);
+    return 1;
+}

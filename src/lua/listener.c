@@ -1,0 +1,81 @@
+/* Class mtmsg.listener: each method reads its arguments, calls the core, and returns or raises its outcome. */
+#include "core/listener.h"
+
+#include "lua/classes.h"
+#include "lua/codec.h"
+#include "lua/errors.h"
+#include "lua/transfer.h"
+
+static struct mtm_listener *listener_of(const struct mtm_handle *handle)
+{
+    return (struct mtm_listener *)handle->object;
+}
+
+int mtm_newlistener(lua_State *L)
+{
+    size_t len = 0;
+    const char *name = lua_isnoneornil(L, 1) ? NULL : luaL_checklstring(L, 1, &len);
+    struct mtm_state *state = lua_touserdata(L, lua_upvalueindex(1));
+    struct mtm_handle *handle = mtm_handle_push(L, state, MTM_LISTENER);
+    struct mtm_listener *listener;
+    enum mtm_status status = mtm_listener_new(name, len, &listener);
+    if (status != MTM_OK) return mtm_raise_for(L, status, NULL);
+    handle->object = &listener->object;
+    return 1;
+}
+
+int mtm_listener(lua_State *L)
+{
+    return mtm_find(L, MTM_LISTENER);
+}
+
+static int listener_newbuffer(lua_State *L)
+{
+    struct mtm_handle *handle = mtm_check_listener(L, 1);
+    return mtm_newbuffer_for(L, handle->owned.state, 2, listener_of(handle));
+}
+
+static int listener_nextmsg(lua_State *L)
+{
+    return mtm_nextmsg(L, mtm_check_listener(L, 1));
+}
+
+static int listener_clear(lua_State *L)
+{
+    struct mtm_handle *handle = mtm_check_listener(L, 1);
+    enum mtm_status status = mtm_listener_clear(listener_of(handle), handle->nonblock);
+    if (status == MTM_CLOSED) return mtm_raise_for(L, status, handle->object);
+    lua_pushboolean(L, status == MTM_OK);
+    return 1;
+}
+
+static int listener_close(lua_State *L)
+{
+    mtm_listener_close(listener_of(mtm_check_listener(L, 1)));
+    return 0;
+}
+
+static int listener_abort(lua_State *L)
+{
+    struct mtm_handle *handle = mtm_check_listener(L, 1);
+    mtm_listener_abort(listener_of(handle), mtm_check_flag(L, 2));
+    return 0;
+}
+
+static const luaL_Reg methods[] = {
+    {"newbuffer", listener_newbuffer},
+    {"clear", listener_clear},
+    {"close", listener_close},
+    {"abort", listener_abort},
+    {NULL, NULL},
+};
+
+void mtm_open_listener(lua_State *L)
+{
+    mtm_class_new(L, "mtmsg.listener", methods, mtm_handle_tostring);
+    mtm_lua_setfuncs(L, mtm_handle_methods, 0);
+    lua_pushcfunction(L, mtm_decode);
+    lua_pushcclosure(L, listener_nextmsg, 1);
+    lua_setfield(L, -2, "nextmsg");
+    lua_pop(L, 2);
+}

@@ -1,0 +1,100 @@
+/* The module table: what `require "mtmsg"` returns. Everything that the process shares is in core. */
+#include "lua/classes.h"
+#include "lua/errors.h"
+#include "lua/export.h"
+
+#define VERSION "1.0.0"
+
+static int module_abort(lua_State *L)
+{
+    mtm_abort_all(mtm_check_flag(L, 1));
+    return 0;
+}
+
+static int module_isabort(lua_State *L)
+{
+    lua_pushboolean(L, mtm_is_aborted_all());
+    return 1;
+}
+
+static int module_time(lua_State *L)
+{
+    lua_pushnumber(L, (lua_Number)mtm_plat_wall());
+    return 1;
+}
+
+static int module_sleep(lua_State *L)
+{
+    struct mtm_wait wait = {.timeout = mtm_check_timeout(L, 1, "timeout seconds expected")};
+    enum mtm_status status = mtm_sleep_until(mtm_wait_deadline(&wait));
+    return status == MTM_OK ? 0 : mtm_raise_for(L, status, NULL);
+}
+
+/* The name that a metatable gives counts only if it is registered under that name. */
+static int module_type(lua_State *L)
+{
+    luaL_checkany(L, 1);
+    if (lua_type(L, 1) == LUA_TUSERDATA && lua_getmetatable(L, 1)) {
+        lua_pushliteral(L, "__name");
+        lua_rawget(L, -2);
+        if (lua_type(L, -1) == LUA_TSTRING) {
+            lua_pushvalue(L, -1);
+            lua_rawget(L, LUA_REGISTRYINDEX);
+            bool known = lua_rawequal(L, -1, -3) != 0;
+            lua_pop(L, 1);
+            if (known) return 1;
+        }
+    }
+    lua_pushstring(L, luaL_typename(L, 1));
+    return 1;
+}
+
+static const luaL_Reg functions[] = {
+    {"newbuffer", mtm_newbuffer},
+    {"buffer", mtm_buffer},
+    {"newlistener", mtm_newlistener},
+    {"listener", mtm_listener},
+    {"newwriter", mtm_newwriter},
+    {"newreader", mtm_newreader},
+    {"abort", module_abort},
+    {"isabort", module_isabort},
+    {"time", module_time},
+    {"sleep", module_sleep},
+    {"type", module_type},
+    {NULL, NULL},
+};
+
+static void push_error_names(lua_State *L)
+{
+    static const char *const names[] = {
+#define X(name) #name,
+        MTM_ERROR_MAP(X)
+#undef X
+    };
+    lua_newtable(L);
+    for (size_t i = 0; i < sizeof names / sizeof *names; ++i) {
+        lua_pushfstring(L, "mtmsg.error.%s", names[i]);
+        lua_setfield(L, -2, names[i]);
+    }
+}
+
+MTM_EXPORT int luaopen_mtmsg(lua_State *L);
+
+MTM_EXPORT int luaopen_mtmsg(lua_State *L)
+{
+    mtm_plat_pin();
+    mtm_open_buffer(L);
+    mtm_open_listener(L);
+    mtm_open_writer(L);
+    mtm_open_reader(L);
+    lua_newtable(L);
+    mtm_state_push(L);
+    mtm_lua_setfuncs(L, functions, 1);
+    push_error_names(L);
+    lua_setfield(L, -2, "error");
+    lua_pushliteral(L, VERSION);
+    lua_setfield(L, -2, "_VERSION");
+    lua_pushstring(L, mtm_plat_info());
+    lua_setfield(L, -2, "_INFO");
+    return 1;
+}

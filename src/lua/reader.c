@@ -1,0 +1,137 @@
+/* Class mtmsg.reader. While values are being made, finalizers may run and use the same reader: it is marked as busy then,
+ * so that nobody frees the bytes that are being read. */
+#include "core/reader.h"
+
+#include "lua/args.h"
+#include "lua/arrays.h"
+#include "lua/classes.h"
+#include "lua/codec.h"
+#include "lua/errors.h"
+
+struct lua_reader {
+    struct mtm_owned owned;
+    struct mtm_reader reader;
+    bool busy;
+};
+
+static void fini_reader(struct mtm_owned *owned)
+{
+    mtm_reader_fini(&((struct lua_reader *)owned)->reader);
+}
+
+int mtm_newreader(lua_State *L)
+{
+    struct mtm_memory memory = mtm_check_memory(L, 1);
+    struct mtm_state *state = lua_touserdata(L, lua_upvalueindex(1));
+    struct lua_reader *r =
+        mtm_owned_new(L, state, sizeof *r, MTM_READER_MAGIC, "mtmsg.reader", fini_reader);
+    enum mtm_status status = mtm_reader_init(&r->reader, memory.size, memory.sized, memory.grow);
+    if (status != MTM_OK) return mtm_raise_for(L, status, NULL);
+    return 1;
+}
+
+static struct lua_reader *check_reader(lua_State *L)
+{
+    struct lua_reader *r = mtm_to_owned(L, 1, sizeof(struct lua_reader), MTM_READER_MAGIC);
+    if (MTM_UNLIKELY(!r)) mtm_raise_type(L, 1, "mtmsg.reader");
+    if (MTM_UNLIKELY(r->busy)) {
+        luaL_error(L, "mtmsg.reader: used by a finalizer while it is being read");
+    }
+    return r;
+}
+
+static int reader_nextmsg(lua_State *L)
+{
+    struct lua_reader *r = check_reader(L);
+    struct mtm_handle *handle = mtm_check_source(L, 2);
+    struct mtm_wait wait = mtm_check_wait(L, 3, handle->nonblock, "timeout seconds expected");
+    struct mtm_failure failure = {0};
+    struct mtm_blame blame = {.object = handle->object};
+    enum mtm_status status =
+        mtm_reader_receive(&r->reader, handle->object, &wait, &blame.size, &failure);
+    switch (status) {
+        case MTM_OK: lua_pushboolean(L, 1); return 1;
+        case MTM_EMPTY: case MTM_BUSY: lua_pushboolean(L, 0); return 1;
+        case MTM_NOTIFIER_FAILED: return mtm_raise_failure(L, handle->owned.state, &failure);
+        case MTM_TOO_LARGE:
+            blame.object = NULL;
+            blame.what = "mtmsg.reader";
+            blame.limit = r->reader.initial;
+            return mtm_raise(L, status, &blame);
+        default: return mtm_raise(L, status, &blame);
+    }
+}
+
+/* [count][, carray]*: returns where the arrays begin. */
+static int check_next(lua_State *L, size_t *count)
+{
+    static const char expected[] = "integer or carray expected";
+    int64_t integer;
+    *count = 1;
+    if (lua_isnoneornil(L, 2)) return 3;
+    if (!lua_isnumber(L, 2)) {
+        if (!mtm_array_is_writable(L, 2)) luaL_argerror(L, 2, expected);
+        return 2;
+    }
+    if (!mtm_to_integral(L, 2, &integer)) luaL_argerror(L, 2, expected);
+    *count = integer < 0 || (uint64_t)integer > SIZE_MAX ? SIZE_MAX : (size_t)integer;
+    return 3;
+}
+
+static int read_protected(lua_State *L, struct lua_reader *r, struct mtm_decoder *decoder,
+                          int first_array, int top)
+{
+    luaL_checkstack(L, top + LUA_MINSTACK, "too many carrays");
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_pushlightuserdata(L, decoder);
+    for (int i = first_array; i <= top; ++i) lua_pushvalue(L, i);
+    r->busy = true;
+    int rc = lua_pcall(L, lua_gettop(L) - top - 1, LUA_MULTRET, 0);
+    r->busy = false;
+    if (rc != 0) lua_error(L);
+    return lua_gettop(L) - top;
+}
+
+/* Upvalue 1 is mtm_decode. */
+static int reader_next(lua_State *L)
+{
+    struct lua_reader *r = check_reader(L);
+    size_t count;
+    int top = lua_gettop(L), pushed, first_array = check_next(L, &count);
+    struct mtm_decoder decoder = {r->reader.at, r->reader.end, count};
+    if (MTM_UNLIKELY(top >= first_array)) mtm_array_check(L, first_array, top);
+    if (MTM_UNLIKELY(top >= first_array) || !mtm_decode_fast(L, &decoder, &pushed)) {
+        pushed = read_protected(L, r, &decoder, first_array, top);
+    }
+    r->reader.at = decoder.at;
+    return pushed;
+}
+
+static int reader_clear(lua_State *L)
+{
+    mtm_reader_clear(&check_reader(L)->reader);
+    return 0;
+}
+
+static int reader_tostring(lua_State *L)
+{
+    struct lua_reader *r = mtm_to_owned(L, 1, sizeof(struct lua_reader), MTM_READER_MAGIC);
+    if (!r) return mtm_raise_type(L, 1, "mtmsg.reader");
+    lua_pushfstring(L, "mtmsg.reader: %p", (void *)r);
+    return 1;
+}
+
+static const luaL_Reg methods[] = {
+    {"nextmsg", reader_nextmsg},
+    {"clear", reader_clear},
+    {NULL, NULL},
+};
+
+void mtm_open_reader(lua_State *L)
+{
+    mtm_class_new(L, "mtmsg.reader", methods, reader_tostring);
+    lua_pushcfunction(L, mtm_decode);
+    lua_pushcclosure(L, reader_next, 1);
+    lua_setfield(L, -2, "next");
+    lua_pop(L, 2);
+}

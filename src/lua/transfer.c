@@ -1,0 +1,167 @@
+/* From the Lua stack into a buffer, and from a buffer or listener to the Lua stack.
+ * A message that has been taken and can't be returned goes back before the error is raised. */
+#include "lua/transfer.h"
+
+#include "core/receive.h"
+#include "lua/args.h"
+#include "lua/arrays.h"
+#include "lua/codec.h"
+#include "lua/errors.h"
+#include "lua/state.h"
+#include "lua/writer.h"
+
+/* ---- sending ---- */
+
+/* What the error text says of a message: its values, and the header in front of them. */
+static int raise_put(lua_State *L, struct mtm_handle *handle, enum mtm_status status, size_t size)
+{
+    struct mtm_blame blame = {
+        .object = handle->object,
+        .size = size + (size < 255 ? 1 : 9),
+        .limit = mtm_buffer_of(handle)->queue.middle.size,
+    };
+    return mtm_raise(L, status, &blame);
+}
+
+int mtm_push_put(lua_State *L, struct mtm_handle *handle, enum mtm_status status, size_t size,
+                 struct mtm_failure *failure)
+{
+    switch (status) {
+        case MTM_OK: lua_pushboolean(L, 1); return 1;
+        case MTM_FULL: case MTM_BUSY: lua_pushboolean(L, 0); return 1;
+        case MTM_NOTIFIER_FAILED: return mtm_raise_failure(L, handle->owned.state, failure);
+        default: return raise_put(L, handle, status, size);
+    }
+}
+
+static enum mtm_status put(struct mtm_handle *handle, struct mtm_message *message, bool replace,
+                           struct mtm_failure *failure)
+{
+    struct mtm_buffer *buffer = mtm_buffer_of(handle);
+    if (replace) return mtm_buffer_set(buffer, message, handle->nonblock, failure);
+    return mtm_buffer_add(buffer, message, handle->nonblock, failure);
+}
+
+/* Too many values for the scratch memory: by a writer, which Lua frees if an error is raised. */
+static MTM_NOINLINE int send_by_writer(lua_State *L, struct mtm_handle *handle, int last,
+                                       bool replace)
+{
+    struct mtm_memory memory = {2 * MTM_SCRATCH, false, MTM_DEFAULT_GROW};
+    struct mtm_failure failure = {0};
+    struct mtm_message message;
+    luaL_checkstack(L, LUA_MINSTACK, NULL);
+    struct mtm_lua_writer *w = mtm_writer_push(L, handle->owned.state, &memory);
+    enum mtm_status status = mtm_encode_to_writer(L, 2, last, &w->writer);
+    if (status != MTM_OK) return mtm_raise_for(L, status, handle->object);
+    mtm_writer_message(&w->writer, &message);
+    status = put(handle, &message, replace, &failure);
+    mtm_owned_fini(&w->owned);
+    return mtm_push_put(L, handle, status, message.size, &failure);
+}
+
+int mtm_send(lua_State *L, struct mtm_handle *handle, bool replace)
+{
+    struct mtm_encoder encoder;
+    struct mtm_failure failure = {0};
+    int last = lua_gettop(L);
+    if (MTM_UNLIKELY(!mtm_encode(L, 2, last, &encoder))) {
+        return send_by_writer(L, handle, last, replace);
+    }
+    enum mtm_status status = put(handle, &encoder.message, replace, &failure);
+    if (MTM_LIKELY(status == MTM_OK)) {
+        lua_pushboolean(L, 1);
+        return 1;
+    }
+    return mtm_push_put(L, handle, status, encoder.message.size, &failure);
+}
+
+/* ---- receiving ---- */
+
+/* Gives back the memory: what is left of the carrier, and the message's own block. */
+static void finish(struct mtm_state *state, struct mtm_incoming *in, bool nonblock)
+{
+    struct mtm_block *carrier = in->slot.carrier;
+    if (MTM_UNLIKELY(in->slot.block != carrier)) {
+        mtm_queue_recycle(&in->from->queue, in->slot.block);
+    }
+    mtm_incoming_done(in, nonblock);
+    mtm_carrier_give(state, carrier);
+}
+
+static void put_back(struct mtm_state *state, struct mtm_incoming *in)
+{
+    mtm_incoming_back(in);
+    mtm_carrier_give(state, in->slot.carrier);
+}
+
+/* Values that can raise an error are pushed in a protected call. Returns its result; the values, or the error, are on the
+ * stack above `top`. */
+static int decode_protected(lua_State *L, struct mtm_decoder *decoder, int first_array, int top)
+{
+    int arrays = top >= first_array ? top - first_array + 1 : 0;
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_pushlightuserdata(L, decoder);
+    for (int i = 0; i < arrays; ++i) lua_pushvalue(L, first_array + i);
+    return lua_pcall(L, arrays + 1, LUA_MULTRET, 0);
+}
+
+static enum mtm_status take(struct mtm_state *state, struct mtm_object *object, struct mtm_wait *wait,
+                            struct mtm_incoming *in)
+{
+    in->slot.limit = SIZE_MAX;
+    in->slot.carrier = mtm_carrier_take(state);
+    for (;;) {
+        enum mtm_status status = mtm_receive(object, wait, in);
+        if (MTM_LIKELY(status == MTM_OK)) return status;
+        mtm_carrier_give(state, in->slot.carrier);
+        if (status != MTM_GROW) return status;
+        in->slot.carrier = mtm_block_new(in->slot.need);
+        if (!in->slot.carrier) return MTM_NOMEM;
+    }
+}
+
+static int nothing(lua_State *L, enum mtm_status status, const struct mtm_handle *handle)
+{
+    if (status == MTM_EMPTY || status == MTM_BUSY) return 0;
+    return mtm_raise_for(L, status, handle->object);
+}
+
+/* The message has been decoded: now the removal is made known, and only then is it final. */
+static void notify_removal(lua_State *L, struct mtm_state *state, struct mtm_incoming *in,
+                           bool nonblock)
+{
+    struct mtm_failure failure = {0};
+    if (MTM_LIKELY(mtm_incoming_notify(in, nonblock, &failure) == MTM_OK)) return;
+    put_back(state, in);
+    mtm_raise_failure(L, state, &failure);
+}
+
+int mtm_nextmsg(lua_State *L, struct mtm_handle *handle)
+{
+    struct mtm_state *state = handle->owned.state;
+    struct mtm_incoming in;
+    int top = lua_gettop(L), pushed;
+    int first_array = top >= 2 && mtm_array_is_writable(L, 2) ? 2 : 3;
+    struct mtm_wait wait = mtm_check_wait(L, first_array == 2 ? top + 1 : 2, handle->nonblock,
+                                          "timeout seconds or carray expected");
+    const bool nonblock = mtm_wait_never(&wait);
+    if (MTM_UNLIKELY(top >= first_array)) {
+        mtm_array_check(L, first_array, top);
+        luaL_checkstack(L, top + LUA_MINSTACK, "too many carrays");
+    }
+    enum mtm_status status = take(state, handle->object, &wait, &in);
+    if (status != MTM_OK) return nothing(L, status, handle);
+
+    struct mtm_decoder decoder = {mtm_block_data(in.slot.block), NULL, SIZE_MAX};
+    decoder.end = decoder.at + in.slot.block->size;
+    if (MTM_UNLIKELY(top >= first_array) || !mtm_decode_fast(L, &decoder, &pushed)) {
+        if (decode_protected(L, &decoder, first_array, top) != 0) {
+            put_back(state, &in);
+            return lua_error(L);
+        }
+        pushed = lua_gettop(L) - top;
+    }
+    notify_removal(L, state, &in, nonblock);
+    finish(state, &in, nonblock);
+    return pushed;
+}

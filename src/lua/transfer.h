@@ -1,0 +1,18 @@
+/* Sending and receiving: what addmsg, setmsg and the two nextmsg have in common.
+ * Methods check their self and call these. */
+#ifndef MTM_LUA_TRANSFER_H
+#define MTM_LUA_TRANSFER_H
+
+#include "capi/handle.h"
+
+/* buffer:addmsg(...) and buffer:setmsg(...): pushes true or false. */
+int mtm_send(lua_State *L, struct mtm_handle *handle, bool replace);
+
+/* The result of a put for Lua: pushes true (OK), or false (FULL, BUSY), or raises. `size` is the message's. */
+int mtm_push_put(lua_State *L, struct mtm_handle *handle, enum mtm_status status, size_t size,
+                 struct mtm_failure *failure);
+
+/* source:nextmsg([timeout][, carray]*): pushes the values. Upvalue 1 of the running function is mtm_decode. */
+int mtm_nextmsg(lua_State *L, struct mtm_handle *handle);
+
+#endif

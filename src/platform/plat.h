@@ -1,0 +1,85 @@
+/* The contract between the library and the operating system and compiler; each platform file implements
+ * all of it. Nothing outside src/platform knows which platform it runs on. */
+#ifndef MTM_PLATFORM_PLAT_H
+#define MTM_PLATFORM_PLAT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "platform/atomic.h"
+
+/* Times are nanoseconds of a monotonic clock; a deadline is an absolute one. */
+#define MTM_FOREVER INT64_MAX
+
+/* Monotonic time in ns; never steps, >= 0. Any thread, never blocks. */
+int64_t mtm_plat_now(void);
+
+/* Wall-clock time in seconds since 1970-01-01 UTC, with at least microseconds. Any thread. */
+double mtm_plat_wall(void);
+
+/* Sleep while *addr == expected, until an unpark on addr or the deadline (MTM_FOREVER: none). The comparison and the
+ * falling asleep are one step with respect to unpark. May return early for no reason: callers loop on their
+ * predicate. Returns false if the deadline has passed. Blocks; no lock of the library may be held, except that
+ * a lock parks on its own word. */
+bool mtm_plat_park(mtm_a32 *addr, uint32_t expected, int64_t deadline);
+
+/* Wake one, or all, of the threads parked on addr. Never blocks for long; addr may belong to memory that has just been
+ * freed (nothing is read or written there). Any thread. */
+void mtm_plat_unpark_one(mtm_a32 *addr);
+void mtm_plat_unpark_all(mtm_a32 *addr);
+
+/* One step of a busy wait: tells the CPU that this is one. */
+void mtm_plat_relax(void);
+
+/* Offer the CPU to other threads; returns at once if there are none. */
+void mtm_plat_yield(void);
+
+/* Number of CPUs on which this thread may run now, >= 1 (its affinity, not the machine's cores). Costs a system
+ * call. */
+unsigned mtm_plat_cpus(void);
+
+/* A number that differs from process to process. */
+uint64_t mtm_plat_seed(void);
+
+/* Keep the module that contains this code in memory until the process ends. */
+void mtm_plat_pin(void);
+
+/* Which atomics and which thread primitives were compiled in, e.g. "atomics:C11 threads:futex". Static. */
+const char *mtm_plat_info(void);
+
+#if defined(_MSC_VER)
+#define MTM_THREAD_LOCAL __declspec(thread)
+#define MTM_NOINLINE __declspec(noinline)
+#define MTM_LIKELY(x) (x)
+#else
+#define MTM_THREAD_LOCAL _Thread_local
+#define MTM_NOINLINE __attribute__((noinline))
+#define MTM_LIKELY(x) __builtin_expect(!!(x), 1)
+#endif
+#define MTM_UNLIKELY(x) (!MTM_LIKELY(!(x)))
+
+/* Apart far enough that two threads which write one each don't disturb each other. */
+#define MTM_CACHE_LINE 64
+
+/* Held-lock counter of the debug builds: how many locks of the library this thread holds. Asserted to be zero
+ * wherever foreign code may run, memory is allocated or a thread sleeps. */
+#if defined(NDEBUG)
+#define MTM_HELD_ADD(n) ((void)0)
+#define MTM_ASSERT_UNLOCKED() ((void)0)
+#else
+#include <assert.h>
+int mtm_plat_held_add(int n); /* returns the new count */
+#define MTM_HELD_ADD(n) ((void)mtm_plat_held_add(n))
+#define MTM_ASSERT_UNLOCKED() assert(mtm_plat_held_add(0) == 0)
+#endif
+
+/* Windows where the design knows a race could be: a stress build pauses there at random. */
+#if defined(MTM_PAUSES)
+void mtm_plat_pause(void);
+#define MTM_PAUSE() mtm_plat_pause()
+#else
+#define MTM_PAUSE() ((void)0)
+#endif
+
+#endif

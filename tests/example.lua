@@ -1,0 +1,21 @@
+-- Runs one example or the demo as a test: it passes if it ends without an error. It is skipped where the thread library that
+-- it requires is not installed for this Lua; anything else that it lacks is a failure.
+local file = assert(arg[1], "usage: lua tests/example.lua FILE")
+arg = {}
+
+local source = assert(io.open(file)):read("*a")
+local missing
+for _, library in ipairs { "luv", "cqueues.thread" } do
+    if source:find('require "' .. library .. '"', 1, true) and not pcall(require, library) then
+        missing = library
+    end
+end
+
+io.write("1..1\n")
+if missing then
+    io.write("ok 1 - ", file, " # SKIP ", missing, " is not installed for this Lua\n")
+else
+    local ok, err = xpcall(function() dofile(file) end, debug.traceback)
+    io.write(ok and "ok 1 - " or "not ok 1 - ", file, "\n")
+    if not ok then io.write("# ", (tostring(err):gsub("\n", "\n# ")), "\n") end
+end

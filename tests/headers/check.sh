@@ -1,0 +1,73 @@
+#!/bin/sh
+# Owns the compile checks of the public headers and of the C in docs/c-api.md: every language, every
+# Lua, every compiler found. It links and runs nothing; layout.c asserts the layout while it compiles.
+#
+# Usage, from the root of the repository: tests/headers/check.sh [INCLUDE-DIR-OF-A-LUA ...]
+# Without arguments it takes the directories of the Luas that are installed. Emits TAP.
+
+here=tests/headers
+warn="-Wall -Wextra -Wshadow -Wconversion -Wundef -Wstrict-prototypes -Werror"
+log=$(mktemp) && examples=$(mktemp) || exit 1
+trap 'rm -f "$log" "$examples"' EXIT
+count=0
+failed=0
+
+# The blocks of C of the page, one after the other, as one source file.
+{
+    printf '#include <lua.h>\n#include <lauxlib.h>\n'
+    awk '/^```/ { inside = /^```c$/; next } inside' docs/c-api.md
+} >"$examples"
+
+# compile TEXT COMMAND...
+compile() {
+    text=$1
+    shift
+    count=$((count + 1))
+    if "$@" -fsyntax-only -Iinclude >"$log" 2>&1; then
+        echo "ok $count - $text"
+    else
+        failed=1
+        echo "not ok $count - $text"
+        sed 's/^/# /' "$log"
+    fi
+}
+
+# languages COMPILER COMPILER++ LUA-INCLUDE-DIR
+languages() {
+    lua=${3##*/}
+    for file in layout.c client.c -DAPI_receiver -DAPI_sender -DAPI_carray; do
+        case $file in
+        layout.c) what=layout source="$here/layout.c" ;;
+        client.c) what="client of notify" source="-DAPI_notify $here/client.c" ;;
+        *) what="client of ${file#-DAPI_}" source="$file $here/client.c" ;;
+        esac
+        # shellcheck disable=SC2086 # the variables are lists of arguments
+        {
+            compile "$what, C99, $1, $lua" "$1" -std=gnu99 $warn -isystem "$3" $source
+            compile "$what, C11, $1, $lua" "$1" -std=c11 -Wpedantic $warn -isystem "$3" $source
+            [ -z "$2" ] || compile "$what, C++11, $2, $lua" "$2" -x c++ -std=c++11 \
+                $(echo "$warn" | sed 's/-Wstrict-prototypes//') -isystem "$3" $source
+        }
+    done
+}
+
+if [ $# -eq 0 ]; then
+    for dir in /usr/include/lua5.[1-5] /usr/include/luajit-2.[01] build/lua5.5/include; do
+        [ -f "$dir/lua.h" ] && set -- "$@" "$dir"
+    done
+fi
+for dir; do
+    for pair in "${CC:-gcc} g++" "clang clang++"; do
+        cc=${pair% *} cxx=${pair#* }
+        command -v "$cc" >/dev/null || continue
+        command -v "$cxx" >/dev/null || cxx=
+        languages "$cc" "$cxx" "$dir"
+    done
+done
+for dir; do
+    # shellcheck disable=SC2086
+    compile "examples of docs/c-api.md, ${CC:-gcc}, ${dir##*/}" "${CC:-gcc}" -std=c11 $warn \
+        -Wno-unused-function -isystem "$dir" -x c "$examples"
+done
+echo "1..$count"
+exit "$failed"

@@ -1,0 +1,107 @@
+/* Owns what the host needs from the operating system: threads, a mutex, a condition, a clock, a
+ * count of processors. It knows nothing of Lua; another thread API goes in here alone. */
+#ifndef HOST_OS_H
+#define HOST_OS_H
+
+#include <pthread.h>
+#include <time.h>
+#include <unistd.h>
+
+typedef pthread_mutex_t os_mutex;
+typedef pthread_cond_t os_cond;
+
+/* Stays where it is from os_thread_start to the end of os_thread_join. */
+struct os_thread {
+    pthread_t id;
+    void (*run)(void *);
+    void *arg;
+};
+
+static inline void *os_thread_entry(void *opaque)
+{
+    struct os_thread *thread = opaque;
+    thread->run(thread->arg);
+    return NULL;
+}
+
+/* Runs run(arg) in a new thread; returns 0 if there can be none. */
+static inline int os_thread_start(struct os_thread *thread, void (*run)(void *), void *arg)
+{
+    thread->run = run;
+    thread->arg = arg;
+    return pthread_create(&thread->id, NULL, os_thread_entry, thread) == 0;
+}
+
+static inline void os_thread_join(struct os_thread *thread)
+{
+    pthread_join(thread->id, NULL);
+}
+
+static inline void os_mutex_init(os_mutex *mutex)
+{
+    pthread_mutex_init(mutex, NULL);
+}
+
+static inline void os_mutex_lock(os_mutex *mutex)
+{
+    pthread_mutex_lock(mutex);
+}
+
+static inline void os_mutex_unlock(os_mutex *mutex)
+{
+    pthread_mutex_unlock(mutex);
+}
+
+static inline void os_mutex_fini(os_mutex *mutex)
+{
+    pthread_mutex_destroy(mutex);
+}
+
+static inline void os_cond_init(os_cond *cond)
+{
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(cond, &attr);
+    pthread_condattr_destroy(&attr);
+}
+
+static inline void os_cond_signal_all(os_cond *cond)
+{
+    pthread_cond_broadcast(cond);
+}
+
+static inline void os_cond_wait(os_cond *cond, os_mutex *mutex)
+{
+    pthread_cond_wait(cond, mutex);
+}
+
+/* Waits until the cond is signalled or os_now() has reached deadline. */
+static inline void os_cond_wait_until(os_cond *cond, os_mutex *mutex, double deadline)
+{
+    struct timespec at;
+    at.tv_sec = (time_t)deadline;
+    at.tv_nsec = (long)((deadline - (double)at.tv_sec) * 1e9);
+    pthread_cond_timedwait(cond, mutex, &at);
+}
+
+static inline void os_cond_fini(os_cond *cond)
+{
+    pthread_cond_destroy(cond);
+}
+
+/* Seconds on a clock that is never set. */
+static inline double os_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static inline int os_cpus(void)
+{
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count > 0 ? (int)count : 1;
+}
+
+#endif

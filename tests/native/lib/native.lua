@@ -1,0 +1,88 @@
+-- What the tests of the C APIs share: the old client's calls put together, threads waited for, a
+-- time limit for the whole program. It expects nothing of mtmsg; the tests do.
+
+local spec = require "spec"
+local old = require "old_client"
+
+local native = {old = old, test = spec.test, run = spec.run, eq = spec.eq}
+
+native.limit = 60 -- seconds that a thread may take for what is due at once
+old.watchdog(100)
+
+function native.collect()
+    for _ = 1, 3 do collectgarbage() end
+end
+
+-- Adds Lua values to a native writer, each by the function of its type; returns the first code
+-- that is not 0.
+function native.add(writer, ...)
+    for i = 1, select("#", ...) do
+        local value = select(i, ...)
+        local method = type(value) == "number" and (value % 1 == 0 and "integer" or "number") or type(value)
+        local code = writer[method](writer, value)
+        if code ~= 0 then return code end
+    end
+    return 0
+end
+
+-- A writer with these values.
+function native.writer(buffer, ...)
+    local writer = old.writer(buffer)
+    assert(native.add(writer, ...) == 0)
+    return writer
+end
+
+-- One message of these values, in blocking mode -> code, text, calls of the error handler
+function native.send(buffer, ...)
+    return native.writer(buffer, ...):send(buffer, false, false)
+end
+
+-- The values that are left in a native reader as a list of Lua values.
+function native.values(reader)
+    local list = {}
+    for i, entry in ipairs(reader:all()) do
+        list[i] = entry.kind == "nil" and "nil" or entry.value
+    end
+    return list
+end
+
+-- The next message without waiting -> code, list of values
+function native.receive(buffer)
+    local reader = old.reader(buffer)
+    local code = reader:receive(buffer, false, 0)
+    return code, native.values(reader)
+end
+
+-- All messages that are queued, each by its first value.
+function native.drain(buffer)
+    local list = {}
+    while buffer:msgcnt() > 0 do
+        list[#list + 1] = (buffer:nextmsg(0)) or false
+    end
+    return list
+end
+
+-- What join gives; fails if the thread is not through in time.
+function native.finish(thread)
+    local results = spec.list(thread:join(native.limit))
+    assert(results.n > 0, "a thread hangs")
+    return (table.unpack or unpack)(results, 1, results.n)
+end
+
+-- Calls condition until it is true.
+function native.watch(condition, text)
+    local mtmsg = require "mtmsg"
+    local deadline = mtmsg.time() + native.limit
+    while not condition() do
+        assert(mtmsg.time() < deadline, text)
+    end
+end
+
+-- f raises an error that is, or contains, that text.
+function native.raises(text, f, ...)
+    local ok, err = pcall(f, ...)
+    assert(not ok, "no error, but expected " .. text)
+    assert(tostring(err):find(text, 1, true), "expected an error with " .. text .. ", got " .. tostring(err))
+end
+
+return native

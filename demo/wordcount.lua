@@ -1,6 +1,6 @@
 -- Counts the words of text files with a pool of worker threads, and checks the result against a count in one thread.
 --
---     lua demo/wordcount.lua [file…]       without files: the sources and the documentation of this project
+--     lua demo/wordcount.lua [file…]       without files: the sources and the documentation of this project, 20 times
 --
 -- Lines go to the workers through one buffer, whoever is free takes the next. Each worker answers through a buffer of its
 -- own, and a listener collects the answers. WORKERS in the environment sets the number of workers.
@@ -60,6 +60,7 @@ local function find_texts(directory, files)
 end
 
 local files = #arg > 0 and arg or find_texts(".", {})
+local ROUNDS = #arg > 0 and 1 or 20
 assert(#files > 0, "there is no text here")
 
 -- ------------------------------------------------------------------------------------------------ the pool
@@ -70,7 +71,7 @@ for i = 1, WORKERS do
     threads[i] = luv.new_thread(worker, jobs:id(), answers[i]:id(), string.dump(count_words))
 end
 
-local started = mtmsg.time()
+local started
 local sent, answered, words, counts, messages, working = 0, 0, 0, {}, 0, WORKERS
 
 local on_terminal, next_progress = luv.guess_handle(1) == "tty", 0
@@ -107,7 +108,10 @@ for i, path in ipairs(files) do
     texts[i] = file:read("*a")
     file:close()
     bytes = bytes + #texts[i]
-    for line in texts[i]:gmatch("[^\n]+") do
+end
+
+local function send_lines(text)
+    for line in text:gmatch("[^\n]+") do
         jobs:addmsg("line", line)
         sent, messages = sent + 1, messages + 1
         while sent - answered > UNDER_WAY do
@@ -115,6 +119,13 @@ for i, path in ipairs(files) do
         end
     end
     while take_answer(0) do end
+end
+
+started = mtmsg.time()
+for _ = 1, ROUNDS do
+    for _, text in ipairs(texts) do
+        send_lines(text)
+    end
 end
 for _ = 1, WORKERS do
     jobs:addmsg("quit")
@@ -139,18 +150,19 @@ local most = {}
 for i = 1, math.min(5, #ranking) do
     most[i] = ("%s (%d)"):format(ranking[i], counts[ranking[i]])
 end
-print(("%d files, %d lines, %d bytes: %d words, %d of them different"):format(#files, sent, bytes, words, #ranking))
+print(("%d files, %d bytes, read %d times: %d lines, %d words, %d of them different"):format(#files, bytes, ROUNDS, sent,
+    words, #ranking))
 print("most frequent: " .. table.concat(most, ", "))
 print(("%d messages between %d threads in %.2f seconds: %.0f messages per second"):format(messages, WORKERS + 1, seconds,
     messages / seconds))
 
 local expected, expected_words = {}, 0
 for _, text in ipairs(texts) do
-    expected_words = expected_words + count_words(text, expected)
+    expected_words = expected_words + ROUNDS * count_words(text, expected)
 end
 local wrong = {}
 for word, count in pairs(expected) do
-    if counts[word] ~= count then wrong[#wrong + 1] = word end
+    if counts[word] ~= ROUNDS * count then wrong[#wrong + 1] = word end
 end
 for word in pairs(counts) do
     if not expected[word] then wrong[#wrong + 1] = word end

@@ -70,6 +70,31 @@ static int buffer_clear(lua_State *L)
     return 1;
 }
 
+static int buffer_id(lua_State *L)
+{
+    return mtm_push_id(L, mtm_check_buffer(L, 1));
+}
+
+static int buffer_name(lua_State *L)
+{
+    return mtm_push_name(L, mtm_check_buffer(L, 1));
+}
+
+static int buffer_nonblock(lua_State *L)
+{
+    return mtm_set_nonblock(L, mtm_check_buffer(L, 1));
+}
+
+static int buffer_isnonblock(lua_State *L)
+{
+    return mtm_push_isnonblock(L, mtm_check_buffer(L, 1));
+}
+
+static int buffer_isabort(lua_State *L)
+{
+    return mtm_push_isabort(L, mtm_check_buffer(L, 1));
+}
+
 static int buffer_close(lua_State *L)
 {
     mtm_buffer_close(mtm_buffer_of(mtm_check_buffer(L, 1)));
@@ -130,6 +155,11 @@ static int buffer_notifier(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
+    {"id", buffer_id},
+    {"name", buffer_name},
+    {"nonblock", buffer_nonblock},
+    {"isnonblock", buffer_isnonblock},
+    {"isabort", buffer_isabort},
     {"addmsg", buffer_addmsg},
     {"setmsg", buffer_setmsg},
     {"msgcnt", buffer_msgcnt},
@@ -143,7 +173,6 @@ static const luaL_Reg methods[] = {
 void mtm_open_buffer(lua_State *L)
 {
     mtm_class_new(L, "mtmsg.buffer", methods, mtm_handle_tostring);
-    mtm_lua_setfuncs(L, mtm_handle_methods, 0);
     lua_pushcfunction(L, mtm_decode);
     lua_pushcclosure(L, buffer_nextmsg, 1);
     lua_setfield(L, -2, "nextmsg");

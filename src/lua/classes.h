@@ -29,10 +29,11 @@ int mtm_newbuffer_for(lua_State *L, struct mtm_state *state, int first,
 /* buffer(id|name) and listener(id|name). */
 int mtm_find(lua_State *L, enum mtm_kind kind);
 
-/* Methods that buffers and listeners share: id, name, isnonblock, isabort. */
-extern const luaL_Reg mtm_handle_methods[];
-
-/* object:nonblock([flag]) for either. */
-int mtm_handle_nonblock(lua_State *L);
+/* Methods that buffers and listeners share, after the check of self. */
+int mtm_push_id(lua_State *L, const struct mtm_handle *handle);
+int mtm_push_name(lua_State *L, const struct mtm_handle *handle);
+int mtm_set_nonblock(lua_State *L, struct mtm_handle *handle);
+int mtm_push_isnonblock(lua_State *L, const struct mtm_handle *handle);
+int mtm_push_isabort(lua_State *L, const struct mtm_handle *handle);
 
 #endif

@@ -49,6 +49,31 @@ static int listener_clear(lua_State *L)
     return 1;
 }
 
+static int listener_id(lua_State *L)
+{
+    return mtm_push_id(L, mtm_check_listener(L, 1));
+}
+
+static int listener_name(lua_State *L)
+{
+    return mtm_push_name(L, mtm_check_listener(L, 1));
+}
+
+static int listener_nonblock(lua_State *L)
+{
+    return mtm_set_nonblock(L, mtm_check_listener(L, 1));
+}
+
+static int listener_isnonblock(lua_State *L)
+{
+    return mtm_push_isnonblock(L, mtm_check_listener(L, 1));
+}
+
+static int listener_isabort(lua_State *L)
+{
+    return mtm_push_isabort(L, mtm_check_listener(L, 1));
+}
+
 static int listener_close(lua_State *L)
 {
     mtm_listener_close(listener_of(mtm_check_listener(L, 1)));
@@ -63,6 +88,11 @@ static int listener_abort(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
+    {"id", listener_id},
+    {"name", listener_name},
+    {"nonblock", listener_nonblock},
+    {"isnonblock", listener_isnonblock},
+    {"isabort", listener_isabort},
     {"newbuffer", listener_newbuffer},
     {"clear", listener_clear},
     {"close", listener_close},
@@ -73,7 +103,6 @@ static const luaL_Reg methods[] = {
 void mtm_open_listener(lua_State *L)
 {
     mtm_class_new(L, "mtmsg.listener", methods, mtm_handle_tostring);
-    mtm_lua_setfuncs(L, mtm_handle_methods, 0);
     lua_pushcfunction(L, mtm_decode);
     lua_pushcclosure(L, listener_nextmsg, 1);
     lua_setfield(L, -2, "nextmsg");

@@ -50,9 +50,22 @@ int mtm_find(lua_State *L, enum mtm_kind kind)
     return mtm_raise_not_found(L, status, kind == MTM_BUFFER ? "buffer" : "listener", 1);
 }
 
-int mtm_handle_nonblock(lua_State *L)
+int mtm_push_id(lua_State *L, const struct mtm_handle *handle)
 {
-    struct mtm_handle *handle = mtm_check_source(L, 1);
+    mtm_lua_push_integer(L, (int64_t)handle->object->id);
+    return 1;
+}
+
+int mtm_push_name(lua_State *L, const struct mtm_handle *handle)
+{
+    const struct mtm_object *object = handle->object;
+    if (object->name) lua_pushlstring(L, object->name, object->name_len);
+    else lua_pushnil(L);
+    return 1;
+}
+
+int mtm_set_nonblock(lua_State *L, struct mtm_handle *handle)
+{
     bool flag = mtm_check_flag(L, 2);
     enum mtm_status status = mtm_object_state(handle->object);
     if (status != MTM_OK) return mtm_raise_for(L, status, handle->object);
@@ -60,37 +73,14 @@ int mtm_handle_nonblock(lua_State *L)
     return 0;
 }
 
-static int handle_id(lua_State *L)
+int mtm_push_isnonblock(lua_State *L, const struct mtm_handle *handle)
 {
-    mtm_lua_push_integer(L, (int64_t)mtm_check_source(L, 1)->object->id);
+    lua_pushboolean(L, handle->nonblock);
     return 1;
 }
 
-static int handle_name(lua_State *L)
+int mtm_push_isabort(lua_State *L, const struct mtm_handle *handle)
 {
-    const struct mtm_object *object = mtm_check_source(L, 1)->object;
-    if (object->name) lua_pushlstring(L, object->name, object->name_len);
-    else lua_pushnil(L);
+    lua_pushboolean(L, mtm_object_is_aborted(handle->object));
     return 1;
 }
-
-static int handle_isnonblock(lua_State *L)
-{
-    lua_pushboolean(L, mtm_check_source(L, 1)->nonblock);
-    return 1;
-}
-
-static int handle_isabort(lua_State *L)
-{
-    lua_pushboolean(L, mtm_object_is_aborted(mtm_check_source(L, 1)->object));
-    return 1;
-}
-
-const luaL_Reg mtm_handle_methods[] = {
-    {"id", handle_id},
-    {"name", handle_name},
-    {"nonblock", mtm_handle_nonblock},
-    {"isnonblock", handle_isnonblock},
-    {"isabort", handle_isabort},
-    {NULL, NULL},
-};

@@ -121,6 +121,7 @@ static int background_send(lua_State *L)
     receiver_object *object = api ? api->toReceiver(L, 1) : NULL;
     luaL_argcheck(L, object != NULL, 1, "receiver expected");
     const char *text = luaL_checklstring(L, 2, &len);
+    lua_settop(L, 4);
     struct call *c = new_call(L, run_send);
     c->clear = lua_toboolean(L, 3);
     c->nonblock = lua_toboolean(L, 4);
@@ -140,6 +141,7 @@ static int background_receive(lua_State *L)
     const sender_capi *api = sender_get_capi(L, 1, NULL);
     sender_object *object = api ? api->toSender(L, 1) : NULL;
     luaL_argcheck(L, object != NULL, 1, "sender expected");
+    lua_settop(L, 3);
     struct call *c = new_call(L, run_receive);
     c->nonblock = lua_toboolean(L, 2);
     c->timeout = luaL_optnumber(L, 3, -1);

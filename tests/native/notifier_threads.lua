@@ -7,16 +7,27 @@ local mtmsg = require "mtmsg"
 local notifiers = require "notifiers"
 local old, test, eq = native.old, native.test, native.eq
 
--- A buffer with a gated notifier in which a native thread is waiting.
-local function entered(options, kind, start)
-    local b = mtmsg.newbuffer()
-    options.gated = true
-    local n = notifiers.new(options)
-    b:addmsg("first")
-    b:notifier(n, kind)
-    local thread = start(b)
-    assert(n:wait_entered(native.limit))
-    return b, n, thread
+-- Gives body a buffer with a gated notifier, in which a native thread is waiting. The gate is opened
+-- in the end whatever happens, so that a failure is none of time. The thread must not be
+-- reachable from here: body may want it to be collected.
+local function gated_test(name, options, kind, start, body)
+    test(name, function()
+        local b = mtmsg.newbuffer()
+        options.gated = true
+        local n = notifiers.new(options)
+        local opener = n
+        b:addmsg("first")
+        b:notifier(n, kind)
+        local function run()
+            local buffer, notifier, thread = b, n, start(b)
+            b, n = nil, nil
+            assert(notifier:wait_entered(native.limit))
+            return body(buffer, notifier, thread)
+        end
+        local ok, err = xpcall(run, debug.traceback)
+        opener:open()
+        if not ok then error(err, 0) end
+    end)
 end
 
 local function sends(b) return background.send(b, "second") end
@@ -32,8 +43,7 @@ local ways = {
 for _, way in ipairs(ways) do
     local name, kind, start = way[1], way[2], way[3]
 
-    test(name .. ": the buffer can be used while its notifier runs", function()
-        local b, n, thread = entered({}, kind, start)
+    gated_test(name .. ": the buffer can be used while its notifier runs", {}, kind, start, function(b, n, thread)
         -- the message was added, or taken, before the notifier was called
         eq(b:msgcnt(), kind == ">" and 2 or 0)
         b:clear()
@@ -44,8 +54,7 @@ for _, way in ipairs(ways) do
         eq(native.finish(thread), 0)
     end)
 
-    test(name .. ": a notifier can be disconnected while it runs", function()
-        local b, n, thread = entered({}, kind, start)
+    gated_test(name .. ": a notifier can be disconnected while it runs", {}, kind, start, function(b, n, thread)
         b:notifier(nil, kind) -- does not wait for it
         eq(n:inside(), 1)
         eq(n:connections() >= 1, true) -- the call has a reference
@@ -62,8 +71,7 @@ for _, way in ipairs(ways) do
         eq(second:notified(), 1)
     end)
 
-    test(name .. ": code 1 of one that was replaced meanwhile leaves the new one connected", function()
-        local b, n, thread = entered({code = 1}, kind, start)
+    gated_test(name .. ": code 1 of one that was replaced meanwhile leaves the new one connected", {code = 1}, kind, start, function(b, n, thread)
         b:notifier(nil, kind)
         local second = notifiers.new()
         b:notifier(second, kind)
@@ -72,8 +80,7 @@ for _, way in ipairs(ways) do
         eq(second:connections(), 1)
     end)
 
-    test(name .. ": the error of one that was disconnected meanwhile is still reported", function()
-        local b, n, thread = entered({code = 9, text = "too late"}, kind, start)
+    gated_test(name .. ": the error of one that was disconnected meanwhile is still reported", {code = 9, text = "too late"}, kind, start, function(b, n, thread)
         b:notifier(nil, kind)
         n:open()
         local code, text = native.finish(thread)
@@ -81,8 +88,7 @@ for _, way in ipairs(ways) do
         eq(text, "Error while calling notifier: too late")
     end)
 
-    test(name .. ": the buffer can be closed while its notifier runs", function()
-        local b, n, thread = entered({}, kind, start)
+    gated_test(name .. ": the buffer can be closed while its notifier runs", {}, kind, start, function(b, n, thread)
         b:close()
         n:open()
         local code, _, value = native.finish(thread)
@@ -93,17 +99,15 @@ for _, way in ipairs(ways) do
         eq(n:connections(), 0)
     end)
 
-    test(name .. ": the buffer can be aborted while its notifier runs", function()
-        local b, n, thread = entered({}, kind, start)
+    gated_test(name .. ": the buffer can be aborted while its notifier runs", {}, kind, start, function(b, n, thread)
         b:abort()
         n:open()
         eq(native.finish(thread), 0)
     end)
 
-    test(name .. ": Lua may drop the buffer and the notifier while it runs", function()
+    gated_test(name .. ": Lua may drop the buffer and the notifier while it runs", {}, kind, start, function(b, n, thread)
         native.collect()
         local live = notifiers.live()
-        local b, n, thread = entered({}, kind, start)
         b = nil
         native.collect()
         n:open()
@@ -114,8 +118,7 @@ for _, way in ipairs(ways) do
     end)
 end
 
-test("a notifier that runs in one thread is called in another one too", function()
-    local b, n, first = entered({}, ">", sends)
+gated_test("a notifier that runs in one thread is called in another one too", {}, ">", sends, function(b, n, first)
     local second = background.send(b, "third")
     native.watch(function() return n:inside() == 2 end, "the second thread never called the notifier")
     n:open()
@@ -125,8 +128,7 @@ test("a notifier that runs in one thread is called in another one too", function
     eq(b:msgcnt(), 3)
 end)
 
-test("a running notifier holds nobody up: others add, receive and notify meanwhile", function()
-    local b, n, thread = entered({}, "<", receives)
+gated_test("a running notifier holds nobody up: others add, receive and notify meanwhile", {}, "<", receives, function(b, n, thread)
     local other = notifiers.new()
     b:notifier(other, ">")
     for i = 1, 100 do

@@ -212,7 +212,11 @@ static int notifiers_forget(lua_State *L)
 /* notifiers.new{code, text, gated, add_to, take_from, call} -> notifier */
 static int notifiers_new(lua_State *L)
 {
-    if (lua_gettop(L) == 0) lua_newtable(L);
+    lua_settop(L, 1);
+    if (lua_isnil(L, 1)) {
+        lua_newtable(L);
+        lua_replace(L, 1);
+    }
     notify_notifier **box = support_new(L, CLASS, sizeof *box);
     notify_notifier *n = calloc(1, sizeof *n);
     if (!n) return luaL_error(L, "out of memory");

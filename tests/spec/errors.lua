@@ -162,7 +162,7 @@ for _, wrong in ipairs{"{}", "'x'", "true", "print", "b"} do
 end
 
 local adding = {}
-for _, wrong in ipairs{"{}", "function() end", "io.stdout", "b", "coroutine.create(print)", "carray.closure()"} do
+for _, wrong in ipairs{"{}", "function() end", "io.stdout", "b", "coroutine.create(function() end)", "carray.closure()"} do
     for _, method in ipairs{"b:addmsg", "b:setmsg", "w:add"} do
         for n, before in ipairs{"", "1, ", "nil, nil, ", "'x', true, 0.5, "} do
             adding[#adding + 1] = {method:sub(3), n, ("%s(%s%s)"):format(method, before, wrong),
@@ -202,18 +202,24 @@ end
 
 test("each method refuses what is no object of its class", function()
     local env = objects()
+    local common = "abort clear close id isabort isnonblock name nextmsg nonblock "
     local methods = {
-        b = "abort addmsg clear close id isabort isnonblock msgcnt name nextmsg nonblock notifier setmsg",
-        lst = "abort clear close id isabort isnonblock name newbuffer nextmsg nonblock",
+        b = common .. "addmsg msgcnt notifier setmsg",
+        lst = common .. "newbuffer",
         w = "add addmsg clear setmsg",
         r = "clear next nextmsg",
     }
+    -- What buffers and listeners have in common may be one function that takes both.
+    local function is_taken(object, name, argument)
+        local is_shared = (" " .. common):find(" " .. name .. " ", 1, true) and (object == "b" or object == "lst")
+        return argument == object or is_shared and (argument == "b" or argument == "lst")
+    end
     for object, names in pairs(methods) do
         for name in names:gmatch("%a+") do
             for _, wrong in ipairs{"", "nil", "1", "'text'", "true", "{}", "print", "b", "lst", "w", "r",
                                    "io.stdout", "c", "carray.userdata()", "carray.userdata({})",
                                    "carray.pointer(0)", "carray.pointer(4096)"} do
-                if wrong ~= object then
+                if not is_taken(object, name, wrong) then
                     bad_argument(1, name, ("%s.%s(%s)"):format(object, name, wrong), env)
                 end
             end

@@ -8,7 +8,9 @@ end
 local mtmsg = require("mtmsg")
 local new_global
 for name in pairs(_G) do
-    new_global = new_global or not globals[name] and name
+    if not globals[name] then
+        new_global = name
+    end
 end
 
 local spec   = require("spec")
@@ -117,7 +119,7 @@ end)
 
 test("type gives the same as Lua's for all builtin types but userdata", function()
     local values = {"", 1, 1.5, true, false, {}, print, function() end, carray.twice,
-                    coroutine.create(print), setmetatable({}, {__name = "carray"})}
+                    coroutine.create(function() end), setmetatable({}, {__name = "carray"})}
     for _, value in ipairs(values) do
         eq(mtmsg.type(value), type(value))
     end

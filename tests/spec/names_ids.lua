@@ -41,7 +41,7 @@ test("ids are unique over buffers and listeners and never used again", function(
     local lst = mtmsg.newlistener()
     for _ = 1, spec.many(2000) do
         for _, object in ipairs{mtmsg.newbuffer(), mtmsg.newlistener(), lst:newbuffer()} do
-            no(seen[object:id()])
+            eq(seen[object:id()], nil)
             seen[object:id()] = true
         end
     end

@@ -289,13 +289,14 @@ test("only objects with the notify interface can be notifiers", function()
     local b, n = mtmsg.newbuffer(), mtmsg.newbuffer()
     local env = {b = b, n = n, carray = carray, lst = mtmsg.newlistener(), w = mtmsg.newwriter(),
                  r = mtmsg.newreader(), api = debug.getmetatable(n)._capi_notify}
-    for _, value in ipairs{"1", "'text'", "setmetatable({}, {_capi_notify = api})", "true", "false", "{}", "print", "function() end", "io.stdout", "lst",
+    for _, value in ipairs{"1", "'text'", "setmetatable({}, {_capi_notify = api})", "true", "false", "{}", "print",
+                           "function() end", "io.stdout", "lst",
                            "w", "r", "carray.userdata()", "carray.userdata({_capi_notify = 1})",
                            "carray.userdata({_capi_notify = carray.userdata()})",
                            "carray.userdata({_capi_notify = carray.capi('plain')})",
                            "setmetatable({}, {_capi_notify = carray.capi('short')})",
                            "setmetatable({}, {_capi_notify = 'text'})", "carray.pointer(1)",
-                           "coroutine.create(print)"} do
+                           "coroutine.create(function() end)"} do
         bad_argument(1, "notifier", ("b:notifier(%s)"):format(value), env)
         bad_argument(1, "notifier", ("b:notifier(%s, '<')"):format(value), env)
     end

@@ -161,7 +161,7 @@ test("sleep: suspends for the time", function()
 end)
 
 test("type: builtin types, named userdata and other userdata", function()
-    for _, value in ipairs{1, "x", true, {}, print, function() end, coroutine.create(print)} do
+    for _, value in ipairs{1, "x", true, {}, print, function() end, coroutine.create(function() end)} do
         eq(mtmsg.type(value), type(value))
     end
     eq(mtmsg.type(nil), "nil")

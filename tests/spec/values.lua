@@ -175,7 +175,7 @@ local refused = {
     {"a filled table", "{1, 2, 3}"},
     {"a table with a metatable", "setmetatable({}, {__tostring = print})"},
     {"a Lua function", "function() end"},
-    {"a coroutine", "coroutine.create(print)"},
+    {"a coroutine", "coroutine.create(function() end)"},
     {"a file", "io.stdout"},
     {"a userdata without metatable", "carray.userdata()"},
     {"a userdata with a foreign metatable", "carray.userdata({})"},

@@ -5,8 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <string.h>
-
+#include "core/copy.h"
 #include "platform/atomic.h"
 
 struct mtm_segment {
@@ -32,7 +31,7 @@ static inline size_t mtm_segment_write(struct mtm_segment *segment, size_t pos, 
     unsigned char *ring = mtm_segment_data(segment);
     size_t straight = segment->cap - pos;
     if (len < straight) {
-        memcpy(ring + pos, from, len);
+        mtm_copy(ring + pos, from, len);
         return pos + len;
     }
     memcpy(ring + pos, from, straight);
@@ -45,7 +44,7 @@ static inline size_t mtm_segment_read(struct mtm_segment *segment, size_t pos, v
     const unsigned char *ring = mtm_segment_data(segment);
     size_t straight = segment->cap - pos;
     if (len < straight) {
-        memcpy(to, ring + pos, len);
+        mtm_copy(to, ring + pos, len);
         return pos + len;
     }
     memcpy(to, ring + pos, straight);

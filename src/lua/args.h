@@ -10,6 +10,13 @@
 struct mtm_handle *mtm_check_buffer(lua_State *L, int index);
 struct mtm_handle *mtm_check_listener(lua_State *L, int index);
 
+/* The same for the hot paths. */
+static inline struct mtm_handle *mtm_self_buffer(lua_State *L)
+{
+    struct mtm_handle *handle = mtm_to_handle(L, 1, MTM_BUFFER_MAGIC);
+    return MTM_LIKELY(handle && handle->object) ? handle : mtm_check_buffer(L, 1);
+}
+
 /* A buffer or a listener. */
 struct mtm_handle *mtm_check_source(lua_State *L, int index);
 

@@ -42,7 +42,7 @@ int mtm_buffer(lua_State *L)
 
 static int buffer_addmsg(lua_State *L)
 {
-    return mtm_send(L, mtm_check_buffer(L, 1), false);
+    return mtm_add_short(L, mtm_self_buffer(L));
 }
 
 static int buffer_setmsg(lua_State *L)
@@ -52,7 +52,7 @@ static int buffer_setmsg(lua_State *L)
 
 static int buffer_nextmsg(lua_State *L)
 {
-    return mtm_nextmsg(L, mtm_check_buffer(L, 1));
+    return mtm_take_short(L, mtm_self_buffer(L));
 }
 
 static int buffer_msgcnt(lua_State *L)

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "core/copy.h"
 #include "core/wire.h"
 #include "lua/arrays.h"
 
@@ -124,6 +125,41 @@ static bool encode_value(lua_State *L, int index, struct mtm_encoder *e)
     }
 }
 
+static int short_number(lua_State *L, int index, unsigned char *to)
+{
+    int64_t integer;
+    if (mtm_lua_to_integer(L, index, &integer)) return (int)(mtm_wire_integer(to, integer) - to);
+    return (int)(mtm_wire_number(to, (double)lua_tonumber(L, index)) - to);
+}
+
+int mtm_encode_short(lua_State *L, int first, int last, unsigned char *to, int cap)
+{
+    int size = 0;
+    for (int index = first; index <= last; ++index) {
+        size_t len;
+        const char *text;
+        if (MTM_UNLIKELY(cap - size < MTM_WORD_VALUE)) return -1;
+        switch (lua_type(L, index)) {
+            case LUA_TNUMBER: size += short_number(L, index, to + size); break;
+            case LUA_TNIL: to[size++] = MTM_TAG_NIL; break;
+            case LUA_TBOOLEAN:
+                to[size++] = MTM_TAG_BOOLEAN;
+                to[size++] = lua_toboolean(L, index) != 0;
+                break;
+            case LUA_TSTRING:
+                text = lua_tolstring(L, index, &len);
+                if (len > (size_t)(cap - size - 2)) return -1;
+                to[size++] = MTM_TAG_SHORT;
+                to[size++] = (unsigned char)len;
+                mtm_copy_short(to + size, text, len);
+                size += (int)len;
+                break;
+            default: return -1;
+        }
+    }
+    return size;
+}
+
 bool mtm_encode(lua_State *L, int first, int last, struct mtm_encoder *e)
 {
     e->at = e->part = e->scratch;
@@ -183,6 +219,49 @@ bool mtm_decode_fast(lua_State *L, struct mtm_decoder *decoder, int *pushed)
     decoder->at = at;
     *pushed = count;
     return true;
+}
+
+bool mtm_is_one_plain_value(const unsigned char *bytes, size_t size)
+{
+    switch (size > 0 ? bytes[0] : MTM_TAG_END) {
+        case MTM_TAG_NIL: return size == 1;
+        case MTM_TAG_BOOLEAN: case MTM_TAG_BYTE: return size == 2;
+        case MTM_TAG_INTEGER: case MTM_TAG_NUMBER: return size == MTM_WORD_VALUE;
+        default: return false;
+    }
+}
+
+/* The bytes were written by mtm_encode_short or its like; what is not among these values ends the loop. */
+int mtm_decode_short(lua_State *L, const unsigned char *at, size_t size)
+{
+    const unsigned char *end = at + size;
+    int count = 0;
+    for (; at < end; ++count) {
+        int64_t integer;
+        double number;
+        if (MTM_UNLIKELY(count == MTM_FAST_VALUES)) return -1;
+        switch (*at) {
+            case MTM_TAG_NIL: lua_pushnil(L); at += 1; break;
+            case MTM_TAG_BOOLEAN: lua_pushboolean(L, at[1]); at += 2; break;
+            case MTM_TAG_BYTE: lua_pushinteger(L, at[1]); at += 2; break;
+            case MTM_TAG_INTEGER:
+                memcpy(&integer, at + 1, 8);
+                mtm_lua_push_integer(L, integer);
+                at += MTM_WORD_VALUE;
+                break;
+            case MTM_TAG_NUMBER:
+                memcpy(&number, at + 1, 8);
+                lua_pushnumber(L, (lua_Number)number);
+                at += MTM_WORD_VALUE;
+                break;
+            case MTM_TAG_SHORT:
+                lua_pushlstring(L, (const char *)at + 2, at[1]);
+                at += 2 + at[1];
+                break;
+            default: return -1;
+        }
+    }
+    return count;
 }
 
 /* Pushes any value; `given` counts through the arrays at the bottom of the stack. */

@@ -23,6 +23,17 @@ struct mtm_encoder {
  * until it has been used. False if they don't fit: use a writer. Raises "bad argument" for what can't travel. */
 bool mtm_encode(lua_State *L, int first, int last, struct mtm_encoder *encoder);
 
+/* The common case: numbers, booleans, nil and short strings, to at most `cap` bytes at `to`. Their size, or -1 if it is not so.
+ * Raises nothing. */
+int mtm_encode_short(lua_State *L, int first, int last, unsigned char *to, int cap);
+
+/* The common case: pushes up to MTM_FAST_VALUES values that are no arrays. Their number, or -1 if it is not so; then some may
+ * have been pushed. Can raise memory errors. */
+int mtm_decode_short(lua_State *L, const unsigned char *bytes, size_t size);
+
+/* Whether the message is one value that can be pushed without an error. */
+bool mtm_is_one_plain_value(const unsigned char *bytes, size_t size);
+
 /* Encodes them to a writer. OK, TOO_LARGE or NOMEM; if not OK, or if it raises, part of them may have been written. */
 enum mtm_status mtm_encode_to_writer(lua_State *L, int first, int last, struct mtm_writer *writer);
 

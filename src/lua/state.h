@@ -12,10 +12,11 @@ struct mtm_state {
     struct mtm_block *carrier;   /* for receiving; NULL while a receive has it, or if there is none */
     struct mtm_owned *first;     /* all living blocks of this state */
     struct mtm_failure failure;  /* the text of a failure on its way into a Lua error */
+    int contended;               /* receives left to be done without the short cut: others are quicker */
     bool closed;                 /* finalized: whatever finalizers do now, nothing may be kept */
 };
 
-enum { MTM_CARRIER_SIZE = 4096 + 512, MTM_CARRIER_KEEP = 64 * 1024 };
+enum { MTM_CARRIER_SIZE = 4096 + 512, MTM_CARRIER_KEEP = 64 * 1024, MTM_CONTENDED = 100 };
 
 /* Pushes the state's block: made if it is not there. */
 struct mtm_state *mtm_state_push(lua_State *L);

@@ -3,6 +3,7 @@
 #include "lua/transfer.h"
 
 #include "core/receive.h"
+#include "core/shortcut.h"
 #include "lua/args.h"
 #include "lua/arrays.h"
 #include "lua/codec.h"
@@ -59,7 +60,19 @@ static MTM_NOINLINE int send_by_writer(lua_State *L, struct mtm_handle *handle, 
     return mtm_push_put(L, handle, status, message.size, &failure);
 }
 
-int mtm_send(lua_State *L, struct mtm_handle *handle, bool replace)
+int mtm_add_short(lua_State *L, struct mtm_handle *handle)
+{
+    unsigned char bytes[MTM_SHORTCUT_MAX];
+    int size = mtm_encode_short(L, 2, lua_gettop(L), bytes, sizeof bytes);
+    if (MTM_UNLIKELY(size < 0)) return mtm_send(L, handle, false);
+    if (MTM_UNLIKELY(!mtm_shortcut_add(mtm_buffer_of(handle), bytes, (size_t)size))) {
+        return mtm_send(L, handle, false);
+    }
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+MTM_NOINLINE int mtm_send(lua_State *L, struct mtm_handle *handle, bool replace)
 {
     struct mtm_encoder encoder;
     struct mtm_failure failure = {0};
@@ -136,9 +149,27 @@ static void notify_removal(lua_State *L, struct mtm_state *state, struct mtm_inc
     mtm_raise_failure(L, state, &failure);
 }
 
-int mtm_nextmsg(lua_State *L, struct mtm_handle *handle)
+int mtm_take_short(lua_State *L, struct mtm_handle *handle)
+{
+    struct mtm_buffer *buffer = mtm_buffer_of(handle);
+    struct mtm_peeked peeked;
+    bool taken;
+    int top = lua_gettop(L);
+    if (top > 1 || handle->owned.state->contended > 0) return mtm_nextmsg(L, handle);
+    if (!mtm_shortcut_peek(buffer, &peeked, mtm_is_one_plain_value, &taken)) {
+        return mtm_nextmsg(L, handle);
+    }
+    int count = mtm_decode_short(L, peeked.bytes, peeked.size);
+    if (MTM_LIKELY(taken || (count >= 0 && mtm_shortcut_take(buffer, &peeked)))) return count;
+    if (count >= 0) handle->owned.state->contended = MTM_CONTENDED;
+    lua_settop(L, top);
+    return mtm_nextmsg(L, handle);
+}
+
+MTM_NOINLINE int mtm_nextmsg(lua_State *L, struct mtm_handle *handle)
 {
     struct mtm_state *state = handle->owned.state;
+    if (state->contended > 0) --state->contended;
     struct mtm_incoming in;
     int top = lua_gettop(L), pushed;
     int first_array = top >= 2 && mtm_array_is_writable(L, 2) ? 2 : 3;

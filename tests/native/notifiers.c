@@ -26,7 +26,8 @@ struct notify_notifier {
     char *text;        /* for the error handler, or NULL */
     size_t text_len;
 
-    int gated; /* wait in notify until opened */
+    int here_only; /* do nothing in other threads than the Lua thread */
+    int gated;     /* wait in notify until opened */
     struct support_gate entered;
     struct support_gate opened;
 
@@ -91,6 +92,8 @@ static int call_lua(struct notify_notifier *n, notify_error_handler eh, void *eh
 
 static int notify(notify_notifier *n, notify_error_handler eh, void *ehdata)
 {
+    int here = pthread_equal(pthread_self(), callback_thread);
+    if (n->here_only && !here) return 0;
     atomic_fetch_add(&n->notified, 1);
     atomic_fetch_add(&n->inside, 1);
     if (n->gated) {
@@ -100,7 +103,7 @@ static int notify(notify_notifier *n, notify_error_handler eh, void *ehdata)
     if (n->target) add_message(n);
     if (n->source) take_message(n);
     int code = atomic_load(&n->code);
-    if (n->function != LUA_NOREF && pthread_equal(pthread_self(), callback_thread)) {
+    if (n->function != LUA_NOREF && here) {
         code = call_lua(n, eh, ehdata);
     } else if (n->text && eh) {
         eh(ehdata, n->text, n->text_len);
@@ -209,7 +212,7 @@ static int notifiers_forget(lua_State *L)
     return 0;
 }
 
-/* notifiers.new{code, text, gated, add_to, take_from, call} -> notifier */
+/* notifiers.new{code, text, here_only, gated, add_to, take_from, call} -> notifier */
 static int notifiers_new(lua_State *L)
 {
     lua_settop(L, 1);
@@ -226,6 +229,7 @@ static int notifiers_new(lua_State *L)
     atomic_store(&n->inner_code, -1);
     support_gate_init(&n->entered);
     support_gate_init(&n->opened);
+    n->here_only = support_flag(L, 1, "here_only");
     n->gated = support_flag(L, 1, "gated");
     atomic_store(&n->code, (int)support_number(L, 1, "code", 0));
     lua_getfield(L, 1, "text");

@@ -256,21 +256,22 @@ static int thread_gc(lua_State *L)
 /* A signal stops the thread wherever it is, a locked section included, until it is thawed: what
  * then waits for that thread waits for ever, and the test's time limit ends it. */
 static sem_t frozen;
-static atomic_int thawed;
+static atomic_int freezes; /* so many times a thread was stopped */
+static atomic_int thaws;   /* up to this one they may go on */
 
 static void on_signal(int number)
 {
     (void)number;
     const struct timespec moment = {0, 20000};
-    int saved = errno;
+    int saved = errno, mine = atomic_load(&freezes);
     sem_post(&frozen);
-    while (!atomic_load(&thawed)) nanosleep(&moment, NULL);
+    while (atomic_load(&thaws) < mine) nanosleep(&moment, NULL);
     errno = saved;
 }
 
 static void freeze(struct pump *p)
 {
-    atomic_store(&thawed, 0);
+    atomic_fetch_add(&freezes, 1);
     pthread_kill(p->thread, SIGUSR1);
     while (sem_wait(&frozen) != 0) {
     }
@@ -278,42 +279,68 @@ static void freeze(struct pump *p)
 
 static void thaw(void)
 {
-    atomic_store(&thawed, 1);
+    atomic_store(&thaws, atomic_load(&freezes));
 }
 
-/* thread:probe(rounds): stops the thread at that many moments and makes four calls at each,
- * which may not wait for it: a nonblocking send and clear, a nonblocking receive with an
- * endless timeout, a receive with timeout 0. Returns {[code] = how often} for each of the four.
- */
+/* Lets the thread go on for at least one exchange, and then a little longer: another moment
+ * each time, so that it is stopped everywhere. */
+static void let_run(struct pump *p, unsigned *random)
+{
+    size_t count = atomic_load(&p->count);
+    while (atomic_load(&p->count) == count) sched_yield();
+    *random = *random * 1103515245u + 12345u;
+    for (volatile unsigned i = (*random >> 16) % 4096; i > 0; i--) {
+    }
+}
+
+enum { SEND, RECEIVE, REPLACE, POLL, CALLS };
+
+/* The calls that may not wait for the thread that is stopped; each but the first finds a
+ * message, unless the one before found a lock taken. */
+static void make_calls(struct pump *p, receiver_writer *w, sender_reader *r, int *codes)
+{
+    p->receiver->clearWriter(w);
+    p->receiver->addBooleanToWriter(w, 1);
+    codes[SEND] = p->receiver->msgToReceiver(p->target, w, 0, 1, NULL, NULL);
+    codes[RECEIVE] = p->sender->nextMessageFromSender(p->source, r, 1, -1, NULL, NULL);
+    codes[REPLACE] = p->receiver->msgToReceiver(p->target, w, 1, 1, NULL, NULL);
+    codes[POLL] = p->sender->nextMessageFromSender(p->source, r, 0, 0, NULL, NULL);
+}
+
+/* thread:probe(rounds [, before]): stops the thread at that many moments and makes four calls
+ * at each: a nonblocking send, a nonblocking receive with an endless timeout, a nonblocking
+ * replacement, a receive with timeout 0. Lua's before() is called ahead of each stop. Returns
+ * {[code] = how often} for each of the four. */
 static int thread_probe(lua_State *L)
 {
     struct pump *p = luaL_checkudata(L, 1, CLASS);
-    size_t counts[4][8] = {{0}};
-    receiver_writer *w = p->receiver->newWriter(p->size + 64, 2);
+    size_t counts[CALLS][8] = {{0}};
+    unsigned random = 1;
+    receiver_writer *w = p->receiver->newWriter(64, 2);
     sender_reader *r = p->sender->newReader(p->size + 64, 2);
     if (!w || !r) return luaL_error(L, "out of memory");
     for (lua_Integer i = luaL_checkinteger(L, 2); i > 0; i--) {
-        int codes[4];
-        p->receiver->clearWriter(w);
-        p->receiver->addIntegerToWriter(w, i);
+        int codes[CALLS];
+        if (lua_isfunction(L, 3)) {
+            lua_pushvalue(L, 3);
+            lua_call(L, 0, 0);
+        }
+        let_run(p, &random);
         freeze(p);
-        codes[0] = p->receiver->msgToReceiver(p->target, w, 0, 1, NULL, NULL);
-        codes[1] = p->receiver->msgToReceiver(p->target, w, 1, 1, NULL, NULL);
-        codes[2] = p->sender->nextMessageFromSender(p->source, r, 1, -1, NULL, NULL);
-        codes[3] = p->sender->nextMessageFromSender(p->source, r, 0, 0, NULL, NULL);
+        make_calls(p, w, r, codes);
         thaw();
-        for (int k = 0; k < 4; k++) counts[k][codes[k] < 7 ? codes[k] : 7]++;
+        for (int k = 0; k < CALLS; k++) counts[k][codes[k] < 7 ? codes[k] : 7]++;
     }
     p->receiver->freeWriter(w);
     p->sender->freeReader(r);
-    for (int k = 0; k < 4; k++) {
+    for (int k = 0; k < CALLS; k++) {
         lua_newtable(L);
         for (int code = 0; code < 8; code++) {
             lua_pushinteger(L, (lua_Integer)counts[k][code]);
             lua_rawseti(L, -2, code);
         }
     }
-    return 4;
+    return CALLS;
 }
 
 EXPORT int luaopen_pump(lua_State *L);

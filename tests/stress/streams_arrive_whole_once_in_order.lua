@@ -14,13 +14,7 @@ local function produce(me, messages, what, ...)
     local mtmsg = require("mtmsg")
     local buffers, writer = {}, mtmsg.newwriter()
     for i, id in ipairs { ... } do buffers[i] = mtmsg.buffer(id) end
-    local function add(buffer, ...)
-        if messages % 3 == me % 3 then
-            writer:add(...)
-            return writer:addmsg(buffer)
-        end
-        return buffer:addmsg(...)
-    end
+    local with_writer = messages % 3 == me % 3
     for number = 1, messages do
         local at = (number * 5 + me) % #buffers + 1
         local value = number * 0.5 + me
@@ -29,7 +23,12 @@ local function produce(me, messages, what, ...)
         elseif what == "large" and number % 4 == 0 then
             value = ("%d/%d "):format(me, number):rep(1000 + number % 3000)
         end
-        while not add(buffers[at], me, at, number, value) do mtmsg.sleep(0.0001) end
+        if with_writer then
+            writer:add(me, at, number, value)
+            while not writer:addmsg(buffers[at]) do mtmsg.sleep(0.0001) end
+        else
+            while not buffers[at]:addmsg(me, at, number, value) do mtmsg.sleep(0.0001) end
+        end
     end
 end
 

@@ -8,6 +8,7 @@ local native = {old = old, test = spec.test, run = spec.run, eq = spec.eq}
 
 native.limit = 60 -- seconds that a thread may take for what is due at once
 old.watchdog(100)
+io.stdout:setvbuf("line") -- what the watchdog kills has been seen
 
 function native.collect()
     for _ = 1, 3 do collectgarbage() end

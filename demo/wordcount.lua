@@ -150,7 +150,7 @@ local most = {}
 for i = 1, math.min(5, #ranking) do
     most[i] = ("%s (%d)"):format(ranking[i], counts[ranking[i]])
 end
-print(("%d files, %d bytes, read %d times: %d lines, %d words, %d of them different"):format(#files, bytes, ROUNDS, sent,
+print(("%d files, %d bytes, counted %d times: %d lines, %d words, %d of them different"):format(#files, bytes, ROUNDS, sent,
     words, #ranking))
 print("most frequent: " .. table.concat(most, ", "))
 print(("%d messages between %d threads in %.2f seconds: %.0f messages per second"):format(messages, WORKERS + 1, seconds,

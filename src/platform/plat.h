@@ -53,7 +53,12 @@ const char *mtm_plat_info(void);
 #define MTM_NOINLINE __declspec(noinline)
 #define MTM_LIKELY(x) (x)
 #else
+#if defined(__GLIBC__) && defined(__PIC__)
+/* In the few bytes that every thread has from its start: the first use in a thread must not allocate. */
+#define MTM_THREAD_LOCAL _Thread_local __attribute__((tls_model("initial-exec")))
+#else
 #define MTM_THREAD_LOCAL _Thread_local
+#endif
 #define MTM_NOINLINE __attribute__((noinline))
 #define MTM_LIKELY(x) __builtin_expect(!!(x), 1)
 #endif

@@ -12,8 +12,8 @@ local pump = require "pump"
 local uv_notifier = require "uv_notifier"
 local old, test, eq = native.old, native.test, native.eq
 
--- Runs the loop until on_wake returns true; b's messages wake it.
-local function run_loop(b, on_wake)
+-- Runs the loop until on_wake returns true; b's messages wake it. start is called in the loop.
+local function run_loop(b, start, on_wake)
     local async, notifier
     async = uv.new_async(function()
         if on_wake() then
@@ -24,6 +24,11 @@ local function run_loop(b, on_wake)
     end)
     notifier = uv_notifier.new(async)
     b:notifier(notifier)
+    local starter = uv.new_timer()
+    starter:start(1, 0, function()
+        starter:close()
+        start()
+    end)
     uv.run()
 end
 
@@ -31,12 +36,9 @@ test("a message of a native thread runs a callback in the loop", function()
     local b = mtmsg.newbuffer()
     local producer, got
     local main = coroutine.running()
-    local starter = uv.new_timer() -- the loop is asleep when the message comes
-    starter:start(1, 0, function()
-        producer = pump.produce(b, {count = 1, id = 5})
-        starter:close()
-    end)
     run_loop(b, function()
+        producer = pump.produce(b, {count = 1, id = 5})
+    end, function()
         got = b:nextmsg(0)
         return true
     end)
@@ -49,12 +51,9 @@ test("all messages of native threads come through, some with one wake-up", funct
     local b = mtmsg.newbuffer()
     local count, got, last = 5000, 0, {0, 0, 0}
     local producers = {}
-    local starter = uv.new_timer()
-    starter:start(0, 0, function()
-        for i = 1, 3 do producers[i] = pump.produce(b, {count = count, id = i}) end
-        starter:close()
-    end)
     run_loop(b, function()
+        for i = 1, 3 do producers[i] = pump.produce(b, {count = count, id = i}) end
+    end, function()
         for id, number in function() return b:nextmsg(0) end do
             assert(number == last[id] + 1)
             last[id] = number
@@ -68,9 +67,10 @@ end)
 
 test("a message of a luv thread, with a Lua state of its own, wakes the loop", function()
     local b = mtmsg.newbuffer()
-    local thread = uv.new_thread(function(id) require "mtmsg".buffer(id):addmsg("from a thread") end, b:id())
-    local got
+    local thread, got
     run_loop(b, function()
+        thread = uv.new_thread(function(id) require "mtmsg".buffer(id):addmsg("from a thread") end, b:id())
+    end, function()
         got = got or b:nextmsg(0)
         return got
     end)
@@ -80,13 +80,13 @@ end)
 
 test("the loop goes on with its other work meanwhile", function()
     local b = mtmsg.newbuffer()
-    local ticks, producer = 0, nil
-    local timer = uv.new_timer()
-    timer:start(0, 1, function()
-        ticks = ticks + 1
-        if ticks == 5 then producer = pump.produce(b, {count = 1}) end
-    end)
+    local ticks, timer, producer = 0, uv.new_timer(), nil
     run_loop(b, function()
+        timer:start(0, 1, function()
+            ticks = ticks + 1
+            if ticks == 5 then producer = pump.produce(b, {count = 1}) end
+        end)
+    end, function()
         timer:close()
         return true
     end)

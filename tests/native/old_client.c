@@ -111,7 +111,8 @@ static int old_versions(lua_State *L)
     return 3;
 }
 
-/* old.accepts(provider, value) -> does to…(value) of the provider's three APIs give a pointer?
+/* old.accepts(provider, value) -> does to...(value) of the provider's three APIs give a
+ * pointer?
  */
 static int old_accepts(lua_State *L)
 {
@@ -383,7 +384,7 @@ static void push_bare(lua_State *L, const struct old_value *v)
     }
 }
 
-/* Pushes {kind = name, value = …}. */
+/* Pushes {kind = name, value = ...}. */
 static void push_value(lua_State *L, const struct old_value *v)
 {
     static const char *const names[] = {"none",      "nil",    "boolean",

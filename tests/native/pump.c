@@ -253,19 +253,35 @@ static int thread_gc(lua_State *L)
 
 /* -------------------------------------------------------------------- freezing a thread */
 
-/* A signal stops the thread wherever it is, a locked section included, until it is thawed: what
- * then waits for that thread waits for ever, and the test's time limit ends it. */
+/* A signal stops the thread wherever it is, a locked section included, until it is thawed. If
+ * that takes long somebody has waited for what the thread holds; it then goes on, for the test
+ * to fail and not to hang. */
 static sem_t frozen;
 static atomic_int freezes; /* so many times a thread was stopped */
 static atomic_int thaws;   /* up to this one they may go on */
+static atomic_int overdue; /* so many times none came */
+
+static int seconds_since(const struct timespec *start)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int)(now.tv_sec - start->tv_sec);
+}
 
 static void on_signal(int number)
 {
     (void)number;
     const struct timespec moment = {0, 20000};
+    struct timespec start;
     int saved = errno, mine = atomic_load(&freezes);
+    clock_gettime(CLOCK_MONOTONIC, &start);
     sem_post(&frozen);
-    while (atomic_load(&thaws) < mine) nanosleep(&moment, NULL);
+    while (atomic_load(&thaws) < mine) {
+        nanosleep(&moment, NULL);
+        if (seconds_since(&start) < 10) continue;
+        atomic_fetch_add(&overdue, 1);
+        break;
+    }
     errno = saved;
 }
 
@@ -329,6 +345,10 @@ static int thread_probe(lua_State *L)
         freeze(p);
         make_calls(p, w, r, codes);
         thaw();
+        if (atomic_exchange(&overdue, 0)) {
+            luaL_error(L, "a call has waited: codes %d %d %d %d", codes[0], codes[1], codes[2],
+                       codes[3]);
+        }
         for (int k = 0; k < CALLS; k++) counts[k][codes[k] < 7 ? codes[k] : 7]++;
     }
     p->receiver->freeWriter(w);

@@ -162,7 +162,8 @@ for _, wrong in ipairs{"{}", "'x'", "true", "print", "b"} do
 end
 
 local adding = {}
-for _, wrong in ipairs{"{}", "function() end", "io.stdout", "b", "coroutine.create(function() end)", "carray.closure()"} do
+for _, wrong in ipairs{"{}", "function() end", "io.stdout", "b", "coroutine.create(function() end)",
+                       "carray.closure()"} do
     for _, method in ipairs{"b:addmsg", "b:setmsg", "w:add"} do
         for n, before in ipairs{"", "1, ", "nil, nil, ", "'x', true, 0.5, "} do
             adding[#adding + 1] = {method:sub(3), n, ("%s(%s%s)"):format(method, before, wrong),

@@ -181,12 +181,12 @@ end)
 test("more values than the stack takes are left for smaller portions", function()
     local b, w, r = mtmsg.newbuffer(), mtmsg.newwriter(), mtmsg.newreader()
     local unpack = table.unpack or unpack
-    local hundred = {}
-    for i = 1, 100 do
-        hundred[i] = i
+    local thousand = {}
+    for i = 1, 1000 do
+        thousand[i] = i
     end
-    for _ = 1, 10010 do
-        w:add(unpack(hundred))
+    for _ = 1, 1001 do
+        w:add(unpack(thousand))
     end
     w:addmsg(b)
     eq(r:nextmsg(b), true)

@@ -16,7 +16,9 @@ local function live(me, hub_id, listener_id)
     kept = { own:newbuffer("same name"), own:newbuffer(), mtmsg.newbuffer("same name") }
     for i, buffer in ipairs(kept) do buffer:addmsg(i, ("unread"):rep(i * 500)) end
     kept[1]:notifier(kept[2])
-    kept[2]:notifier(kept[1], "<")
+    local a, b = mtmsg.newbuffer(), mtmsg.newbuffer() -- a ring: lives until the process has no handle left
+    a:notifier(b)
+    b:notifier(a, "<")
     kept[3]:notifier(hub)
     kept[3]:addmsg("rings the hub")
     local sent = listener:newbuffer()

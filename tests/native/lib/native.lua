@@ -11,6 +11,7 @@ old.watchdog(100)
 io.stdout:setvbuf("line") -- what the watchdog kills has been seen
 
 function native.collect()
+    if rawget(_G, "jit") then jit.flush() end -- compiled code keeps objects that it refers to
     for _ = 1, 3 do collectgarbage() end
 end
 

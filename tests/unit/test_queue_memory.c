@@ -1,0 +1,286 @@
+/* Tests of the memory of a queue: when it is asked for, what is kept for later, what large messages
+ * cost, and that running out of it changes nothing. They own the queues. */
+#include "queue_unit.h"
+
+enum { LARGE = 6000 };
+
+static unsigned char bytes[QUEUE_LARGEST];
+
+static void memory_comes_with_the_first_message_unless_sized(void **state)
+{
+    (void)state;
+    struct mtm_queue queue;
+    assert_int_equal(mtm_queue_init(&queue, 1024, false, 2, false), MTM_OK);
+    assert_int_equal(core_requests, 0);
+    assert_int_equal(queue_put(&queue, 1, 1), MTM_OK);
+    assert_int_equal(core_requests, 1);
+    assert_in_range(core_bytes, 1024, 1024 + 100);
+    mtm_queue_fini(&queue);
+    assert_int_equal(mtm_queue_init(&queue, 5000, true, 2, false), MTM_OK);
+    assert_in_range(core_bytes, 5000, 5000 + 100);
+    mtm_queue_fini(&queue);
+    core_drought = 1;
+    assert_int_equal(mtm_queue_init(&queue, 1024, false, 2, false), MTM_OK);
+    mtm_queue_fini(&queue);
+    assert_int_equal(mtm_queue_init(&queue, 5000, true, 2, false), MTM_NOMEM);
+    assert_int_equal(mtm_queue_init(&queue, SIZE_MAX, true, 2, false), MTM_NOMEM);
+    assert_int_equal(mtm_queue_init(&queue, 5000, false, 0, false), MTM_NOMEM);
+    core_drought = 0;
+}
+
+static enum mtm_status put_locked(struct mtm_queue *queue, struct mtm_message *message,
+                                  struct mtm_supply *supply)
+{
+    mtm_lock(&queue->tail.lock);
+    enum mtm_status status = mtm_queue_put(queue, message, supply);
+    mtm_unlock(&queue->tail.lock);
+    return status;
+}
+
+/* What the caller sees of each step. */
+static void a_put_asks_for_a_ring_and_tries_again(void **state)
+{
+    (void)state;
+    struct mtm_queue queue;
+    struct mtm_supply supply = {0};
+    struct mtm_message message = core_message(bytes, 10);
+    assert_int_equal(mtm_queue_init(&queue, 16, true, 2, false), MTM_OK);
+    assert_int_equal(put_locked(&queue, &message, &supply), MTM_OK);
+    for (int i = 0; i < 2; ++i) { /* asking again changes nothing either */
+        assert_int_equal(put_locked(&queue, &message, &supply), MTM_GROW);
+        assert_int_equal(mtm_queue_count(&queue), 1);
+    }
+    assert_true(supply.need == 11 && supply.cap >= 11);
+    assert_int_equal(mtm_queue_supply(&queue, &message, &supply), MTM_OK);
+    assert_int_equal(put_locked(&queue, &message, &supply), MTM_OK);
+    assert_null(supply.segment); /* it is the queue's now */
+    assert_int_equal(mtm_queue_count(&queue), 2);
+    mtm_queue_supply_fini(&queue, &supply);
+    mtm_queue_fini(&queue);
+}
+
+/* Another producer made room meanwhile: the ring is kept for the next who needs one. */
+static void a_ring_that_is_not_needed_is_kept(void **state)
+{
+    (void)state;
+    struct mtm_queue queue;
+    struct mtm_supply supply = {0};
+    struct mtm_message message = core_message(bytes, 10);
+    assert_int_equal(mtm_queue_init(&queue, 16, true, 2, false), MTM_OK);
+    assert_int_equal(put_locked(&queue, &message, &supply), MTM_OK);
+    assert_int_equal(put_locked(&queue, &message, &supply), MTM_GROW);
+    assert_int_equal(mtm_queue_supply(&queue, &message, &supply), MTM_OK);
+    mtm_queue_supply_fini(&queue, &supply);
+    uint32_t before = core_requests;
+    assert_int_equal(queue_put(&queue, 2, 10), MTM_OK);
+    assert_int_equal(core_requests, before);
+    mtm_queue_drop_caches(&queue);
+    mtm_queue_fini(&queue);
+}
+
+/* Puts until the queue asks, and returns how large a ring it would like. */
+static size_t next_ring(struct mtm_queue *queue)
+{
+    struct mtm_supply supply = {0};
+    struct mtm_message message = core_message(bytes, 100);
+    enum mtm_status status;
+    while ((status = put_locked(queue, &message, &supply)) == MTM_OK) {}
+    assert_int_equal(status, MTM_GROW);
+    size_t cap = supply.cap;
+    assert_int_equal(mtm_queue_supply(queue, &message, &supply), MTM_OK);
+    assert_int_equal(put_locked(queue, &message, &supply), MTM_OK);
+    return cap;
+}
+
+static void rings_grow_by_the_factor_up_to_a_bound(void **state)
+{
+    (void)state;
+    static const double factors[] = {2, 1.5, 1, 0.1, 1e300};
+    for (size_t i = 0; i < sizeof factors / sizeof *factors; ++i) {
+        struct mtm_queue queue;
+        assert_int_equal(mtm_queue_init(&queue, 1000, false, factors[i], false), MTM_OK);
+        assert_int_equal(next_ring(&queue), 1000);
+        size_t last = 1000;
+        for (int n = 0; n < 12; ++n) {
+            double wanted = factors[i] > 1 ? (double)last * factors[i] : (double)last;
+            size_t next = next_ring(&queue);
+            if (wanted < 128 * 1024) assert_int_equal(next, (size_t)wanted);
+            else assert_int_equal(next, 128 * 1024);
+            last = next;
+        }
+        mtm_queue_fini(&queue);
+    }
+}
+
+static void a_drained_queue_keeps_less_than_a_megabyte(void **state)
+{
+    (void)state;
+    struct mtm_queue queue;
+    assert_int_equal(mtm_queue_init(&queue, 1024, false, 2, false), MTM_OK);
+    for (uint32_t i = 0; i < 30000; ++i) assert_int_equal(queue_put(&queue, i, 200), MTM_OK);
+    for (uint32_t i = 0; i < 300; ++i) assert_int_equal(queue_put(&queue, i, 19000), MTM_OK);
+    assert_true(core_bytes > 8 * 1000 * 1000);
+    struct mtm_block *block;
+    while ((block = queue_take(&queue)) != NULL) mtm_queue_recycle(&queue, block);
+    assert_in_range(core_bytes, 0, 1000 * 1000);
+    queue_shut(&queue);
+    mtm_queue_drop_caches(&queue);
+    assert_int_equal(core_blocks, 0);
+    mtm_queue_fini(&queue);
+}
+
+/* The memory that was given explicitly stays, whatever came in between. */
+static void a_sized_ring_survives_growth(void **state)
+{
+    (void)state;
+    struct mtm_queue queue;
+    assert_int_equal(mtm_queue_init(&queue, 900, true, 2, false), MTM_OK);
+    for (int round = 0; round < 3; ++round) {
+        for (uint32_t i = 0; i < 200; ++i) assert_int_equal(queue_put(&queue, i, 99), MTM_OK);
+        for (uint32_t i = 0; i < 200; ++i) assert_gives(&queue, i, 99);
+        core_drought = 1;
+        for (uint32_t i = 0; i < 9; ++i) assert_int_equal(queue_put(&queue, i, 99), MTM_OK);
+        core_drought = 0;
+        for (uint32_t i = 0; i < 9; ++i) assert_gives(&queue, i, 99);
+    }
+    mtm_queue_fini(&queue);
+}
+
+/* Two copies in all: into the block, and out of it by whoever decodes. */
+static void a_large_message_travels_in_its_own_block(void **state)
+{
+    (void)state;
+    struct mtm_queue queue;
+    assert_int_equal(mtm_queue_init(&queue, 1024, false, 2, false), MTM_OK);
+    struct mtm_block *block = mtm_block_new(LARGE);
+    core_fill(mtm_block_data(block), 3, LARGE);
+    struct mtm_message message = core_message(mtm_block_data(block), LARGE);
+    message.block = block;
+    assert_int_equal(queue_store(&queue, &message, false), MTM_OK);
+    assert_null(message.block);
+    assert_int_equal(core_requests, 2);
+    struct mtm_block *taken = queue_take(&queue);
+    assert_ptr_equal(taken, block);
+    assert_true(core_is(taken, 3, LARGE));
+    mtm_block_free(taken);
+    mtm_queue_fini(&queue);
+}
+
+static void blocks_are_used_again(void **state)
+{
+    (void)state;
+    struct mtm_queue queue;
+    assert_int_equal(mtm_queue_init(&queue, 1024, false, 2, false), MTM_OK);
+    for (uint32_t i = 0; i < 20; ++i) {
+        assert_int_equal(queue_put(&queue, i, LARGE - i), MTM_OK);
+        assert_int_equal(queue_put(&queue, i, LARGE - i), MTM_OK);
+        for (int n = 0; n < MTM_CACHED_BLOCKS; ++n) {
+            struct mtm_block *block = queue_take(&queue);
+            assert_true(core_is(block, i, LARGE - i));
+            mtm_queue_recycle(&queue, block);
+        }
+        assert_int_equal(core_requests, 3); /* the ring and two blocks */
+    }
+    mtm_queue_recycle(&queue, NULL);
+    mtm_queue_fini(&queue);
+}
+
+/* For real-time use: what fits into memory that is there needs no other. */
+static void a_sized_ring_takes_large_messages_that_fit(void **state)
+{
+    (void)state;
+    struct mtm_queue queue;
+    assert_int_equal(mtm_queue_init(&queue, 3 * LARGE, true, 2, false), MTM_OK);
+    core_drought = 1;
+    assert_int_equal(queue_put(&queue, 1, LARGE), MTM_OK);
+    assert_int_equal(queue_put(&queue, 2, LARGE), MTM_OK);
+    assert_int_equal(queue_put(&queue, 3, LARGE), MTM_NOMEM);
+    core_drought = 0;
+    assert_int_equal(queue_put(&queue, 3, LARGE), MTM_OK); /* in a block, and its pointer here */
+    assert_int_equal(core_blocks, 2);
+    for (uint32_t i = 1; i <= 3; ++i) assert_gives(&queue, i, LARGE);
+    assert_drained(&queue);
+    mtm_queue_fini(&queue);
+}
+
+static void a_smaller_ring_will_do(void **state)
+{
+    (void)state;
+    struct mtm_queue queue;
+    assert_int_equal(mtm_queue_init(&queue, 5000, true, 9, false), MTM_OK);
+    for (uint32_t i = 0; i < 4; ++i) assert_int_equal(queue_put(&queue, i, 999), MTM_OK);
+    core_failure = 1; /* the one as large as one would like */
+    size_t before = core_bytes;
+    assert_int_equal(queue_put(&queue, 4, 999), MTM_OK);
+    assert_int_equal(core_failure, 0);
+    assert_in_range(core_bytes - before, 1008, 1008 + 100);
+    for (uint32_t i = 0; i < 5; ++i) assert_gives(&queue, i, 999);
+    mtm_queue_fini(&queue);
+}
+
+/* Every request fails in turn, for messages of every kind and queues of every kind. */
+static void running_out_of_memory_changes_nothing(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {0, 100, 300, 4096, 4097, 15000};
+    for (size_t i = 0; i < 24 * sizeof sizes / sizeof *sizes; ++i) {
+        struct mtm_queue queue;
+        const size_t size = sizes[i / 24];
+        const bool sized = i % 2, replace = i / 2 % 2;
+        const uint32_t nth = (uint32_t)(i / 4 % 6 + 1);
+        assert_int_equal(mtm_queue_init(&queue, 300, sized, 2, false), MTM_OK);
+        assert_int_equal(queue_put(&queue, 1, 250), MTM_OK);
+        core_failure = nth;
+        enum mtm_status status =
+            replace ? queue_replace(&queue, 2, size) : queue_put(&queue, 2, size);
+        if (nth > 3) assert_int_equal(status, MTM_OK); /* none needs more */
+        core_failure = 0;
+        if (status != MTM_OK) assert_int_equal(status, MTM_NOMEM);
+        assert_int_equal(mtm_queue_count(&queue), status == MTM_OK && !replace ? 2 : 1);
+        if (status != MTM_OK || !replace) assert_gives(&queue, 1, 250);
+        if (status == MTM_OK) assert_gives(&queue, 2, size);
+        assert_int_equal(queue_put(&queue, 3, size), MTM_OK);
+        assert_gives(&queue, 3, size);
+        mtm_queue_fini(&queue);
+        assert_int_equal(core_blocks, 0);
+    }
+}
+
+static void shut_gives_up_all(void **state)
+{
+    (void)state;
+    for (int sized = 0; sized < 2; ++sized) {
+        struct mtm_queue queue;
+        assert_int_equal(mtm_queue_init(&queue, 1024, sized, 2, false), MTM_OK);
+        for (uint32_t i = 0; i < 99; ++i) assert_int_equal(queue_put(&queue, i, 100 * i), MTM_OK);
+        for (uint32_t i = 0; i < 50; ++i) mtm_queue_recycle(&queue, queue_take(&queue));
+        assert_true(queue_back(&queue, queue_take(&queue)));
+        queue_shut(&queue);
+        assert_drained(&queue);
+        mtm_queue_drop_caches(&queue);
+        assert_int_equal(core_blocks, 0);
+        queue_shut(&queue); /* may be repeated */
+        mtm_queue_fini(&queue);
+    }
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        CORE_TEST("a ring comes with the first message, or with the size",
+                  memory_comes_with_the_first_message_unless_sized),
+        CORE_TEST("a put asks for a ring and is tried again", a_put_asks_for_a_ring_and_tries_again),
+        CORE_TEST("a ring that was not needed is kept", a_ring_that_is_not_needed_is_kept),
+        CORE_TEST("rings grow by the factor up to a bound", rings_grow_by_the_factor_up_to_a_bound),
+        CORE_TEST("a drained queue keeps little", a_drained_queue_keeps_less_than_a_megabyte),
+        CORE_TEST("a sized ring survives growth", a_sized_ring_survives_growth),
+        CORE_TEST("a large message travels in its block", a_large_message_travels_in_its_own_block),
+        CORE_TEST("blocks are used again", blocks_are_used_again),
+        CORE_TEST("a sized ring takes large messages that fit",
+                  a_sized_ring_takes_large_messages_that_fit),
+        CORE_TEST("a smaller ring will do", a_smaller_ring_will_do),
+        CORE_TEST("running out of memory changes nothing", running_out_of_memory_changes_nothing),
+        CORE_TEST("shut gives up all memory", shut_gives_up_all),
+    };
+    return UNIT_RUN(tests);
+}

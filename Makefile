@@ -45,7 +45,7 @@ endif
 CORE_SRC := $(wildcard src/platform/*.c src/core/*.c)
 LUA_SRC  := $(wildcard src/capi/*.c src/lua/*.c)
 CORE_O   := $(CORE_SRC:src/%.c=$(B)/%.o)
-DEBUG_O  := $(CORE_SRC:src/%.c=$(B)/debug/%.o)
+DEBUG_O  := $(if $(SAN),$(CORE_O),$(CORE_SRC:src/%.c=$(B)/debug/%.o))
 DEBUG_A   = $(B)/debug/core.a
 lua_o     = $(LUA_SRC:src/%.c=$(B)/$1/%.o)
 MODULES  := $(LUAS:%=$(B)/%/mtmsg.so)

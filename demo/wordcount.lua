@@ -1,9 +1,9 @@
 -- Counts the words of text files with a pool of worker threads, and checks the result against a count in one thread.
 --
---     lua demo/wordcount.lua [file…]       without files: the sources and the documentation of this project, 20 times
+--     lua demo/wordcount.lua [file…]      without files: the sources and documentation of this project, 20 times
 --
--- Lines go to the workers through one buffer, whoever is free takes the next. Each worker answers through a buffer of its
--- own, and a listener collects the answers. WORKERS in the environment sets the number of workers.
+-- Lines go to the workers through one buffer, whoever is free takes the next. Each worker answers through a buffer of
+-- its own, and a listener collects the answers. WORKERS in the environment sets the number of workers.
 local luv = require "luv"
 local mtmsg = require "mtmsg"
 
@@ -20,7 +20,7 @@ local function count_words(text, counts)
     return total
 end
 
--- Runs in a thread, in a Lua state of its own. What it needs comes as arguments: simple values, and a function as its code.
+-- Runs in a thread, in a Lua state of its own. What it needs comes as arguments: simple values, a function as its code.
 local function worker(jobs_id, answers_id, count_words_code)
     local mtmsg = require "mtmsg"
     local jobs, answers = mtmsg.buffer(jobs_id), mtmsg.buffer(answers_id)
@@ -150,11 +150,11 @@ local most = {}
 for i = 1, math.min(5, #ranking) do
     most[i] = ("%s (%d)"):format(ranking[i], counts[ranking[i]])
 end
-print(("%d files, %d bytes, counted %d times: %d lines, %d words, %d of them different"):format(#files, bytes, ROUNDS, sent,
-    words, #ranking))
+print(("%d files, %d bytes, counted %d times: %d lines, %d words, %d of them different"):format(#files, bytes, ROUNDS,
+    sent, words, #ranking))
 print("most frequent: " .. table.concat(most, ", "))
-print(("%d messages between %d threads in %.2f seconds: %.0f messages per second"):format(messages, WORKERS + 1, seconds,
-    messages / seconds))
+print(("%d messages between %d threads in %.2f seconds: %.0f messages per second"):format(messages, WORKERS + 1,
+    seconds, messages / seconds))
 
 local expected, expected_words = {}, 0
 for _, text in ipairs(texts) do

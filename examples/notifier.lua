@@ -1,5 +1,5 @@
--- Notifiers: a buffer tells another one about its messages. Here one thread waits for two unrelated buffers at once, with
--- one bell for both; and a producer is told when its queue runs dry, so that the queue stays short.
+-- Notifiers: a buffer tells another one about its messages. Here one thread waits for two unrelated buffers at once,
+-- with one bell for both; and a producer is told when its queue runs dry, so that the queue stays short.
 local luv = require "luv"
 local mtmsg = require "mtmsg"
 

@@ -1,5 +1,5 @@
--- Nonblocking real-time loop: a loop that has to deliver at a fixed pace, such as one that computes sound, takes orders and
--- reports its state without ever waiting for another thread. What cannot be done at once is done in the next round.
+-- Nonblocking real-time loop: a loop that has to deliver at a fixed pace, such as one that computes sound, takes orders
+-- and reports its state without ever waiting for another thread. What cannot be done at once is done in the next round.
 local luv = require "luv"
 local mtmsg = require "mtmsg"
 

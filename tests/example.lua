@@ -1,5 +1,5 @@
--- Runs one example or the demo as a test: it passes if it ends without an error. It is skipped where the thread library that
--- it requires is not installed for this Lua; anything else that it lacks is a failure.
+-- Runs one example or the demo as a test: it passes if it ends without an error. It is skipped where the thread library
+-- that it requires is not installed for this Lua; anything else that it lacks is a failure.
 local file = assert(arg[1], "usage: lua tests/example.lua FILE")
 arg = {}
 

@@ -38,20 +38,15 @@ void mtm_message_copy(const struct mtm_message *message, unsigned char *to)
     }
 }
 
-struct mtm_block *mtm_message_to_block(struct mtm_message *message, struct mtm_block *reuse)
+struct mtm_block *mtm_message_to_block(const struct mtm_message *message, struct mtm_block *reuse)
 {
-    struct mtm_block *block = message->block;
-    message->block = NULL;
-    if (!block) {
-        if (reuse && reuse->cap >= message->size) {
-            block = reuse;
-            reuse = NULL;
-        } else {
-            block = mtm_block_new(message->size);
-        }
-        if (block) mtm_message_copy(message, mtm_block_data(block));
+    struct mtm_block *block = reuse;
+    if (!block || block->cap < message->size) {
+        mtm_block_free(block);
+        block = mtm_block_new(message->size);
+        if (!block) return NULL;
     }
-    if (block) block->size = message->size;
-    mtm_block_free(reuse);
+    mtm_message_copy(message, mtm_block_data(block));
+    block->size = message->size;
     return block;
 }

@@ -14,13 +14,10 @@ struct mtm_part {
 
 enum { MTM_MAX_PARTS = 8 };
 
-/* An encoded message on its way into a queue. It only borrows what the parts point to; `block`, if not NULL,
- * belongs to the message, holds the same bytes as its only part, and is taken over (and set to NULL) by a put
- * that can use it. */
+/* An encoded message on its way into a queue; it only borrows what the parts point to. */
 struct mtm_message {
     size_t size; /* sum of the parts, bytes */
     size_t nparts;
-    struct mtm_block *block;
     struct mtm_part part[MTM_MAX_PARTS];
 };
 
@@ -53,8 +50,8 @@ void mtm_block_free_list(struct mtm_block *first, size_t count);
 /* Copies all parts, one after the other, to memory with room for message->size bytes. */
 void mtm_message_copy(const struct mtm_message *message, unsigned char *to);
 
-/* A block with the bytes of the message: the message's own one if it has one, else `reuse` if that is large enough,
- * else a new one; NULL if there is no memory. An unused `reuse` is freed. No lock may be held. */
-struct mtm_block *mtm_message_to_block(struct mtm_message *message, struct mtm_block *reuse);
+/* A block with the bytes of the message: `reuse` if that is large enough, else a new one; NULL if there is no memory. An
+ * unused `reuse` is freed. No lock may be held. */
+struct mtm_block *mtm_message_to_block(const struct mtm_message *message, struct mtm_block *reuse);
 
 #endif

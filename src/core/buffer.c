@@ -21,13 +21,17 @@ static struct mtm_listener *listener_of(const struct mtm_buffer *buffer)
 
 /* ---- life ---- */
 
-/* With messages, a listener's buffer goes on living until they are drained. */
+/* With messages, a listener's buffer goes on living until they are drained. Nobody can re-enable it then, so from now on it is
+ * aborted only if its listener is. */
 static bool orphan_buffer(struct mtm_object *object)
 {
     struct mtm_buffer *buffer = to_buffer(object);
     struct mtm_listener *listener = listener_of(buffer);
     if (!listener) return true;
-    if (mtm_load_rlx(&object->life) != 0 || mtm_queue_peek(&buffer->queue) != 0) return false;
+    if (mtm_load_rlx(&object->life) != 0 || mtm_queue_peek(&buffer->queue) != 0) {
+        mtm_listener_adopt(listener, buffer);
+        return false;
+    }
     mtm_listener_leave(listener, buffer);
     return true;
 }
@@ -145,7 +149,7 @@ static bool put_needs_head(const struct mtm_buffer *buffer, bool replace)
     return replace || (notifier && notifier->threshold > 0);
 }
 
-static enum mtm_status put_locked(struct mtm_buffer *buffer, struct mtm_message *message, bool replace,
+static enum mtm_status put_locked(struct mtm_buffer *buffer, const struct mtm_message *message, bool replace,
                                   struct mtm_supply *supply, struct mtm_trash *trash,
                                   struct aftermath *after)
 {
@@ -163,7 +167,7 @@ static enum mtm_status put_locked(struct mtm_buffer *buffer, struct mtm_message 
     return status;
 }
 
-static enum mtm_status try_put(struct mtm_buffer *buffer, struct mtm_message *message, bool replace,
+static enum mtm_status try_put(struct mtm_buffer *buffer, const struct mtm_message *message, bool replace,
                                bool nonblock, struct mtm_supply *supply, struct mtm_trash *trash,
                                struct aftermath *after)
 {
@@ -179,7 +183,7 @@ static enum mtm_status try_put(struct mtm_buffer *buffer, struct mtm_message *me
     return status;
 }
 
-static enum mtm_status put(struct mtm_buffer *buffer, struct mtm_message *message, bool replace,
+static enum mtm_status put(struct mtm_buffer *buffer, const struct mtm_message *message, bool replace,
                            bool nonblock, struct mtm_notifier **notifier)
 {
     struct mtm_supply supply = {0};
@@ -202,7 +206,7 @@ static enum mtm_status put(struct mtm_buffer *buffer, struct mtm_message *messag
     return status;
 }
 
-static enum mtm_status put_and_notify(struct mtm_buffer *buffer, struct mtm_message *message,
+static enum mtm_status put_and_notify(struct mtm_buffer *buffer, const struct mtm_message *message,
                                       bool replace, bool nonblock, struct mtm_failure *failure)
 {
     struct mtm_notifier *notifier;
@@ -211,13 +215,13 @@ static enum mtm_status put_and_notify(struct mtm_buffer *buffer, struct mtm_mess
     return mtm_notify(buffer, MTM_ADDED, notifier, nonblock, failure);
 }
 
-enum mtm_status mtm_buffer_add(struct mtm_buffer *buffer, struct mtm_message *message, bool nonblock,
+enum mtm_status mtm_buffer_add(struct mtm_buffer *buffer, const struct mtm_message *message, bool nonblock,
                                struct mtm_failure *failure)
 {
     return put_and_notify(buffer, message, false, nonblock, failure);
 }
 
-enum mtm_status mtm_buffer_set(struct mtm_buffer *buffer, struct mtm_message *message, bool nonblock,
+enum mtm_status mtm_buffer_set(struct mtm_buffer *buffer, const struct mtm_message *message, bool nonblock,
                                struct mtm_failure *failure)
 {
     return put_and_notify(buffer, message, true, nonblock, failure);
@@ -228,7 +232,6 @@ enum mtm_status mtm_buffer_nudge(struct mtm_buffer *buffer, bool nonblock,
 {
     struct mtm_message empty;
     empty.size = empty.nparts = 0;
-    empty.block = NULL;
     return put(buffer, &empty, false, nonblock, next);
 }
 

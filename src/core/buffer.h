@@ -13,6 +13,7 @@ struct mtm_listener;
 struct mtm_buffer {
     struct mtm_object object;
     struct mtm_queue queue;
+    char apart[MTM_CACHE_LINE]; /* producers read what follows at every put, consumers write what precedes */
     struct mtm_waiters waiters;
     /* Written under both locks; [MTM_ADDED] is read under the tail, [MTM_TAKEN] under the head lock. */
     struct mtm_notifier *notifier[MTM_EVENTS];
@@ -45,13 +46,12 @@ enum { MTM_DEFAULT_SIZE = 1024 };
 /* OK, NOMEM, ABORTED, CLOSED (the listener is). *out has a handle. */
 enum mtm_status mtm_buffer_new(const struct mtm_buffer_options *options, struct mtm_buffer **out);
 
-/* OK, CLOSED, ABORTED, FULL, TOO_LARGE, NOMEM, BUSY, or NOTIFIER_FAILED: the message is in all the same. A message->block
- * may have been taken over in any case. Wakes a receiver, calls the notifier. Waits for locks only. */
-enum mtm_status mtm_buffer_add(struct mtm_buffer *buffer, struct mtm_message *message, bool nonblock,
+/* OK, CLOSED, ABORTED, FULL, TOO_LARGE, NOMEM, BUSY, or NOTIFIER_FAILED: the message is in all the same. Wakes a receiver, calls the notifier. Waits for locks only. */
+enum mtm_status mtm_buffer_add(struct mtm_buffer *buffer, const struct mtm_message *message, bool nonblock,
                                struct mtm_failure *failure);
 
 /* As add, in place of all messages that are there, in one step; never FULL. */
-enum mtm_status mtm_buffer_set(struct mtm_buffer *buffer, struct mtm_message *message, bool nonblock,
+enum mtm_status mtm_buffer_set(struct mtm_buffer *buffer, const struct mtm_message *message, bool nonblock,
                                struct mtm_failure *failure);
 
 /* One empty message, as a notifier adds it: the buffer's own notifier is not called, but returned with a reference (or

@@ -298,7 +298,9 @@ enum mtm_status mtm_listener_take(struct mtm_listener *listener, struct mtm_wait
     if (MTM_UNLIKELY(trash.segments != NULL)) {
         mtm_queue_empty_trash(&incoming->from->queue, &trash);
     }
-    if (held && status != MTM_OK) mtm_listener_let_go(listener, incoming->from, false);
+    if (held && status != MTM_OK) {
+        mtm_listener_let_go(listener, incoming->from, mtm_wait_never(wait));
+    }
     return status;
 }
 
@@ -332,9 +334,15 @@ static void change(struct mtm_listener *listener, uint32_t set, uint32_t clear, 
     mtm_waiters_wake_all(&listener->waiters);
 }
 
+/* Members without references are not in the registry, so they are reached from here. */
 static void sync_listener(struct mtm_object *object)
 {
-    change(to_listener(object), 0, 0, true);
+    struct mtm_listener *listener = to_listener(object);
+    struct mtm_buffer *buffer = NULL;
+    change(listener, 0, 0, true);
+    while ((buffer = next_member(listener, buffer)) != NULL) {
+        buffer->object.class->sync_abort(&buffer->object);
+    }
 }
 
 static const struct mtm_class listener_class = {orphan_listener, free_listener, sync_listener};
@@ -373,6 +381,14 @@ enum mtm_status mtm_listener_clear(struct mtm_listener *listener, bool nonblock)
     }
 }
 
+void mtm_listener_disconnect_unreachable(struct mtm_listener *listener)
+{
+    struct mtm_buffer *buffer = NULL;
+    while ((buffer = next_member(listener, buffer)) != NULL) {
+        mtm_buffer_disconnect_unreachable(buffer);
+    }
+}
+
 void mtm_listener_close(struct mtm_listener *listener)
 {
     change(listener, MTM_IS_CLOSED, 0, false);
@@ -380,16 +396,21 @@ void mtm_listener_close(struct mtm_listener *listener)
     while ((buffer = next_member(listener, buffer)) != NULL) mtm_buffer_close(buffer);
 }
 
-/* The buffer takes over the listener's own state, whatever that is by now; it keeps its place in the ready queue. */
-static void follow(struct mtm_listener *listener, struct mtm_buffer *buffer)
+/* It keeps its place in the ready queue. */
+void mtm_listener_adopt(struct mtm_listener *listener, struct mtm_buffer *buffer)
 {
     const uint32_t own = MTM_IS_ABORTED;
-    mtm_lock(&listener->object.lock);
     uint32_t set = mtm_load_rlx(&listener->object.flags) & own;
     mtm_buffer_change(buffer, set, own & ~set, false);
     mtm_listener_enter(listener, buffer, MTM_LAST);
-    mtm_unlock(&listener->object.lock);
     mtm_waiters_wake_one(&listener->waiters);
+}
+
+static void follow(struct mtm_listener *listener, struct mtm_buffer *buffer)
+{
+    mtm_lock(&listener->object.lock);
+    mtm_listener_adopt(listener, buffer);
+    mtm_unlock(&listener->object.lock);
 }
 
 void mtm_listener_abort(struct mtm_listener *listener, bool flag)

@@ -31,6 +31,9 @@ void mtm_listener_close(struct mtm_listener *listener);
 /* Aborts (or re-enables) the listener and its buffers. */
 void mtm_listener_abort(struct mtm_listener *listener, bool flag);
 
+/* mtm_buffer_disconnect_unreachable for its buffers. */
+void mtm_listener_disconnect_unreachable(struct mtm_listener *listener);
+
 /* ---- for buffer.c, object.c and receive.c ---- */
 
 /* The new buffer becomes a member. OK, CLOSED, ABORTED. */
@@ -38,6 +41,9 @@ enum mtm_status mtm_listener_join(struct mtm_listener *listener, struct mtm_buff
 
 /* A member that nobody can use any more leaves. Lock held. */
 void mtm_listener_leave(struct mtm_listener *listener, struct mtm_buffer *buffer);
+
+/* The buffer takes over the listener's own abortion, or that it is not aborted. Lock held. */
+void mtm_listener_adopt(struct mtm_listener *listener, struct mtm_buffer *buffer);
 
 /* After a message has been published: the buffer enters the ready queue if it is not there. Lock-free. */
 void mtm_listener_ready(struct mtm_listener *listener, struct mtm_buffer *buffer);

@@ -3,8 +3,7 @@
 
 enum {
     SPINS_BEFORE_PARK = 100, /* a critical section is some 20 ns long, a park costs thousands */
-    TRIES = 40,
-    TRIES_BEFORE_YIELD = 20
+    TRIES = 40
 };
 
 void mtm_lock_wait(struct mtm_lock *lock)
@@ -15,7 +14,7 @@ void mtm_lock_wait(struct mtm_lock *lock)
         mtm_plat_relax();
     }
     /* From here on take it with 2: others may be parked, so our unlock must wake one. */
-    while (mtm_swap_acq(&lock->word, 2) != 0) {
+    while (mtm_swap_acq(&lock->word, 2) != 0) { /* pairs with mtm_unlock */
         mtm_plat_park(&lock->word, 2, MTM_FOREVER);
     }
 }
@@ -37,9 +36,12 @@ bool mtm_lock_try_briefly(struct mtm_lock *lock)
 
 bool mtm_lock_until(struct mtm_lock *lock, int64_t deadline)
 {
-    for (int i = 0; !mtm_trylock(lock); ++i) {
-        if (mtm_plat_now() >= deadline) return false;
-        if (i >= TRIES_BEFORE_YIELD) mtm_plat_yield();
+    bool in_time = true;
+    if (mtm_trylock(lock)) return true;
+    while (mtm_swap_acq(&lock->word, 2) != 0) { /* pairs with mtm_unlock */
+        if (!in_time) return false; /* the 2 that we leave costs one wake-up in vain */
+        in_time = mtm_plat_park(&lock->word, 2, deadline) && mtm_plat_now() < deadline;
     }
+    MTM_HELD_ADD(1);
     return true;
 }

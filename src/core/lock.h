@@ -25,7 +25,7 @@ static inline void mtm_lock(struct mtm_lock *lock)
     MTM_HELD_ADD(1);
 }
 
-/* Never blocks and makes no system call: tries for a bounded number of steps (a fraction of a microsecond).
+/* Never blocks and makes no system call: tries for a bounded number of steps (a few microseconds at most).
  * Returns whether the lock was taken. */
 static inline bool mtm_trylock(struct mtm_lock *lock)
 {
@@ -37,7 +37,7 @@ static inline bool mtm_trylock(struct mtm_lock *lock)
     return true;
 }
 
-/* As mtm_trylock, again and again until the deadline. */
+/* Blocks until the lock is taken (true) or the deadline has passed (false). */
 bool mtm_lock_until(struct mtm_lock *lock, int64_t deadline);
 
 /* Not recursive; by the thread that took it. Wakes one parked thread if there may be one. */

@@ -4,6 +4,7 @@
 
 #include "core/alloc.h"
 #include "core/buffer.h"
+#include "core/listener.h"
 #include "core/registry.h"
 #include "core/waiters.h"
 
@@ -97,7 +98,11 @@ static void break_rings(void)
 {
     struct mtm_object *object = NULL;
     while (mtm_no_handles() && (object = mtm_registry_next(object)) != NULL) {
-        if (object->kind == MTM_BUFFER) mtm_buffer_disconnect_unreachable((struct mtm_buffer *)object);
+        if (object->kind == MTM_BUFFER) {
+            mtm_buffer_disconnect_unreachable((struct mtm_buffer *)object);
+        } else {
+            mtm_listener_disconnect_unreachable((struct mtm_listener *)object);
+        }
     }
     if (object) mtm_object_release(object);
 }

@@ -113,7 +113,7 @@ static struct mtm_block *take_cached(struct mtm_queue *queue)
 
 void mtm_queue_recycle(struct mtm_queue *queue, struct mtm_block *block)
 {
-    if (block && block->cap <= BLOCK_CACHE_MAX) {
+    if (block && block->cap <= BLOCK_CACHE_MAX && !queue->middle.fixed) {
         for (int i = 0; i < MTM_CACHED_BLOCKS && block; ++i) {
             block = mtm_swap_acq_rel(&queue->middle.cache[i], block); /* pairs with take_cached */
         }
@@ -139,15 +139,14 @@ void mtm_queue_empty_trash(struct mtm_queue *queue, struct mtm_trash *trash)
 
 /* ---- what a put needs ---- */
 
-static bool make_block(struct mtm_queue *queue, struct mtm_message *message,
+static bool make_block(struct mtm_queue *queue, const struct mtm_message *message,
                        struct mtm_supply *supply)
 {
-    struct mtm_block *cached = message->block ? NULL : take_cached(queue);
-    supply->block = mtm_message_to_block(message, cached);
+    supply->block = mtm_message_to_block(message, take_cached(queue));
     return supply->block != NULL;
 }
 
-enum mtm_status mtm_queue_prepare(struct mtm_queue *queue, struct mtm_message *message,
+enum mtm_status mtm_queue_prepare(struct mtm_queue *queue, const struct mtm_message *message,
                                   struct mtm_supply *supply)
 {
     if (queue->middle.fixed) {
@@ -157,7 +156,7 @@ enum mtm_status mtm_queue_prepare(struct mtm_queue *queue, struct mtm_message *m
     return make_block(queue, message, supply) ? MTM_OK : MTM_NOMEM;
 }
 
-enum mtm_status mtm_queue_supply(struct mtm_queue *queue, struct mtm_message *message,
+enum mtm_status mtm_queue_supply(struct mtm_queue *queue, const struct mtm_message *message,
                                  struct mtm_supply *supply)
 {
     mtm_free(supply->segment);

@@ -93,7 +93,7 @@ void mtm_queue_fini(struct mtm_queue *queue);
 
 /* Before the tail lock is taken: a message that is better not copied through the ring gets its block. OK, NOMEM, or
  * TOO_LARGE for this queue at any time. */
-enum mtm_status mtm_queue_prepare(struct mtm_queue *queue, struct mtm_message *message,
+enum mtm_status mtm_queue_prepare(struct mtm_queue *queue, const struct mtm_message *message,
                                   struct mtm_supply *supply);
 
 /* Tail lock held. OK, FULL, or GROW: give back the lock, call mtm_queue_supply, and try again. */
@@ -105,7 +105,7 @@ enum mtm_status mtm_queue_replace(struct mtm_queue *queue, const struct mtm_mess
                                   struct mtm_supply *supply, struct mtm_trash *trash);
 
 /* No lock held, after GROW: OK or NOMEM. */
-enum mtm_status mtm_queue_supply(struct mtm_queue *queue, struct mtm_message *message,
+enum mtm_status mtm_queue_supply(struct mtm_queue *queue, const struct mtm_message *message,
                                  struct mtm_supply *supply);
 
 /* No lock held: gives back what was not used. */

@@ -38,6 +38,7 @@ static enum mtm_status receive(struct mtm_reader *reader, struct mtm_object *obj
                                struct mtm_wait *wait, struct mtm_incoming *in)
 {
     in->slot.limit = reader->fixed ? reader->initial : SIZE_MAX;
+    in->slot.need = 0;
     for (;;) {
         in->slot.carrier = reader->own;
         enum mtm_status status = mtm_receive(object, wait, in);

@@ -54,6 +54,15 @@ static bool join(struct mtm_object *object, struct mtm_wait *wait)
     return true;
 }
 
+/* Who has waited may have been woken for a message that it leaves behind. Who has looked at a listener may for a moment have hidden
+ * ready buffers from others, which looked for them at that moment, without the lock, to pass the baton themselves. */
+static void pass_baton(struct mtm_object *object, struct mtm_waiters *waiters,
+                       enum mtm_status status)
+{
+    if (MTM_LIKELY(!mtm_waiters_any(waiters))) return;
+    if (status == MTM_BUSY || worth_a_look(object)) mtm_waiters_wake(waiters);
+}
+
 static enum mtm_status look_until_found(struct mtm_object *object, struct mtm_wait *wait,
                                         struct mtm_incoming *incoming)
 {
@@ -82,13 +91,16 @@ static enum mtm_status look_until_found(struct mtm_object *object, struct mtm_wa
 enum mtm_status mtm_receive(struct mtm_object *object, struct mtm_wait *wait,
                             struct mtm_incoming *incoming)
 {
-    enum mtm_status status = look(object, wait, incoming);
-    if (MTM_LIKELY(status != MTM_EMPTY && status != MTM_BUSY)) return status;
-    if (wait->timeout == 0 || !join(object, wait)) return status;
     struct mtm_waiters *waiters = waiters_of(object);
-    status = look_until_found(object, wait, incoming);
-    mtm_waiters_leave(waiters);
-    if (worth_a_look(object)) mtm_waiters_wake_one(waiters); /* the baton */
+    enum mtm_status status = look(object, wait, incoming);
+    bool nothing = status == MTM_EMPTY || status == MTM_BUSY;
+    if (MTM_UNLIKELY(nothing) && wait->timeout != 0 && join(object, wait)) {
+        status = look_until_found(object, wait, incoming);
+        mtm_waiters_leave(waiters);
+        pass_baton(object, waiters, status);
+    } else if (!is_buffer(object)) {
+        pass_baton(object, waiters, status);
+    }
     return status;
 }
 

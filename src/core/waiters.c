@@ -30,7 +30,7 @@ void mtm_waiters_join(struct mtm_waiters *waiters)
 
 void mtm_waiters_leave(struct mtm_waiters *waiters)
 {
-    mtm_sub_rlx(&waiters->sleepers, 1); /* a producer that misses this wakes once in vain */
+    mtm_sub_seq(&waiters->sleepers, 1); /* a producer that misses this wakes once in vain */
     mtm_swap_seq(&waiters->pending, 0); /* pairs with the swap in wake */
 }
 
@@ -95,9 +95,12 @@ void mtm_waiters_spin(struct mtm_waiters *waiters, int64_t deadline,
     MTM_ASSERT_UNLOCKED();
     uint32_t budget = mtm_load_rlx(&waiters->budget);
     if (budget < SPIN_MIN_NS || one_cpu_only()) return;
+    if (mtm_swap_acq(&waiters->spinning, 1) != 0) return; /* pairs with the store below */
     /* While the mark is ours, producers make no system call: we are the one that is being woken. */
-    if (mtm_swap_seq(&waiters->pending, 1) != 0) return; /* pairs with wake; cleared by prepare */
-    int64_t end = mtm_plat_now() + budget;
-    bool paid = look_until(look, what, end < deadline ? end : deadline);
-    mtm_store_rlx(&waiters->budget, paid ? SPIN_MAX_NS : budget / 2);
+    if (mtm_swap_seq(&waiters->pending, 1) == 0) { /* pairs with wake; cleared by prepare */
+        int64_t end = mtm_plat_now() + budget;
+        bool paid = look_until(look, what, end < deadline ? end : deadline);
+        mtm_store_rlx(&waiters->budget, paid ? SPIN_MAX_NS : budget / 2);
+    }
+    mtm_store_rel(&waiters->spinning, 0); /* pairs with the swap above */
 }

@@ -9,6 +9,7 @@ struct mtm_waiters {
     mtm_a32 seq;      /* atomic; what sleepers park on; every wake-up changes it */
     mtm_a32 sleepers; /* atomic; threads between join and leave */
     mtm_a32 pending;  /* atomic; 1: a wake-up is on its way, or a spinner is looking */
+    mtm_a32 spinning; /* atomic; 1: a thread spins */
     mtm_a32 budget;   /* atomic; how long the next spinner may spin, ns */
 };
 

@@ -96,7 +96,6 @@ void mtm_writer_cut(struct mtm_writer *writer, size_t size)
 void mtm_writer_message(struct mtm_writer *writer, struct mtm_message *message)
 {
     settle(writer);
-    message->block = NULL;
     message->size = mtm_writer_size(writer);
     message->nparts = 0;
     if (message->size == 0) return;

@@ -166,7 +166,6 @@ bool mtm_encode(lua_State *L, int first, int last, struct mtm_encoder *e)
     e->end = e->scratch + sizeof e->scratch;
     e->writer = NULL;
     e->message.size = e->message.nparts = 0;
-    e->message.block = NULL;
     for (int index = first; index <= last; ++index) {
         if (MTM_UNLIKELY(!encode_value(L, index, e))) return false;
     }

@@ -24,7 +24,7 @@ typedef atomic_size_t mtm_asize;
 #define mtm_swap_seq(p, v) atomic_exchange_explicit((p), (v), memory_order_seq_cst)
 #define mtm_add_rlx(p, n) atomic_fetch_add_explicit((p), (n), memory_order_relaxed)
 #define mtm_add_seq(p, n) atomic_fetch_add_explicit((p), (n), memory_order_seq_cst)
-#define mtm_sub_rlx(p, n) atomic_fetch_sub_explicit((p), (n), memory_order_relaxed)
+#define mtm_sub_seq(p, n) atomic_fetch_sub_explicit((p), (n), memory_order_seq_cst)
 #define mtm_sub_acq_rel(p, n) atomic_fetch_sub_explicit((p), (n), memory_order_acq_rel)
 
 /* True if *p was *old and is now v; else *old is what was there. */

@@ -1,5 +1,5 @@
--- Compares docs/reference.md with the module, both ways: every call that exists has its heading there, and every heading is
--- about a call that exists. It does not judge what the page says about them.
+-- Compares docs/reference.md with the module, both ways: every call that exists has its heading there, and every
+-- heading is about a call that exists. It does not judge what the page says about them.
 local lu = require "luaunit"
 local mtmsg = require "mtmsg"
 

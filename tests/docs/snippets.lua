@@ -1,5 +1,5 @@
--- Runs each block of Lua in README.md and docs/reference.md, as a reader would: alone, from a fresh chunk. A block passes if
--- it raises no error. It does not compare what a block prints with anything.
+-- Runs each block of Lua in README.md and docs/reference.md, as a reader would: alone, from a fresh chunk. A block
+-- passes if it raises no error. It does not compare what a block prints with anything.
 local lu = require "luaunit"
 
 local function snippets(path)

@@ -52,7 +52,7 @@ languages() {
 }
 
 if [ $# -eq 0 ]; then
-    for dir in /usr/include/lua5.[1-5] /usr/include/luajit-2.[01] build/lua5.5/include; do
+    for dir in /usr/include/lua5.[1-5] /usr/include/luajit-2.[01] build/deps/lua5.5/include; do
         [ -f "$dir/lua.h" ] && set -- "$@" "$dir"
     done
 fi

@@ -31,6 +31,7 @@ function libraries.cqueues(_, code, ...)
     end, code, ...)
     return function()
         local ok, err = thread:join()
+        if not ok then ok, err = thread:join() end -- it calls a thread that ends right now a dead one
         socket:close()
         if not ok or err then error(tostring(err), 0) end
     end

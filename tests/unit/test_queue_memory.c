@@ -2,7 +2,7 @@
  * cost, and that running out of it changes nothing. They own the queues. */
 #include "queue_unit.h"
 
-enum { LARGE = 6000 };
+enum { LARGE = 6000, BOUND = 128 * 1024 /* of the rings that come later */ };
 
 static unsigned char bytes[QUEUE_LARGEST];
 
@@ -78,15 +78,20 @@ static void a_ring_that_is_not_needed_is_kept(void **state)
     mtm_queue_fini(&queue);
 }
 
-/* Puts until the queue asks, and returns how large a ring it would like. */
-static size_t next_ring(struct mtm_queue *queue)
+enum { RECORD = 101 };
+
+/* Puts until the queue asks, and returns how large a ring it would like. Until then all of the last
+ * ring was used, of `cap` bytes; one message was there. */
+static size_t next_ring(struct mtm_queue *queue, size_t cap)
 {
     struct mtm_supply supply = {0};
-    struct mtm_message message = core_message(bytes, 100);
+    struct mtm_message message = core_message(bytes, RECORD - 1);
     enum mtm_status status;
-    while ((status = put_locked(queue, &message, &supply)) == MTM_OK) {}
+    size_t puts = cap ? 1 : 0;
+    for (; (status = put_locked(queue, &message, &supply)) == MTM_OK; ++puts) {}
     assert_int_equal(status, MTM_GROW);
-    size_t cap = supply.cap;
+    assert_int_equal(puts, cap / RECORD);
+    cap = supply.cap;
     assert_int_equal(mtm_queue_supply(queue, &message, &supply), MTM_OK);
     assert_int_equal(put_locked(queue, &message, &supply), MTM_OK);
     return cap;
@@ -99,17 +104,58 @@ static void rings_grow_by_the_factor_up_to_a_bound(void **state)
     for (size_t i = 0; i < sizeof factors / sizeof *factors; ++i) {
         struct mtm_queue queue;
         assert_int_equal(mtm_queue_init(&queue, 1000, false, factors[i], false), MTM_OK);
-        assert_int_equal(next_ring(&queue), 1000);
-        size_t last = 1000;
+        size_t last = next_ring(&queue, 0);
+        assert_int_equal(last, 1000);
         for (int n = 0; n < 12; ++n) {
             double wanted = factors[i] > 1 ? (double)last * factors[i] : (double)last;
-            size_t next = next_ring(&queue);
-            if (wanted < 128 * 1024) assert_int_equal(next, (size_t)wanted);
-            else assert_int_equal(next, 128 * 1024);
+            size_t next = next_ring(&queue, last);
+            if (wanted < BOUND) assert_int_equal(next, (size_t)wanted);
+            else assert_int_equal(next, BOUND);
             last = next;
         }
         mtm_queue_fini(&queue);
     }
+}
+
+/* What fitted into the memory that was given explicitly fits again, and all at once. */
+static void a_large_sized_ring_stays(void **state)
+{
+    (void)state;
+    struct mtm_queue queue;
+    const uint32_t most = 3 * BOUND / 2009;
+    assert_int_equal(mtm_queue_init(&queue, 3 * BOUND, true, 2, false), MTM_OK);
+    for (int round = 0; round < 3; ++round) {
+        core_drought = 1;
+        for (uint32_t i = 0; i < most; ++i) {
+            assert_int_equal(queue_put(&queue, i, 2000), MTM_OK);
+        }
+        core_drought = 0;
+        for (uint32_t i = most; i < 2 * most; ++i) {
+            assert_int_equal(queue_put(&queue, i, 2000), MTM_OK);
+        }
+        for (uint32_t i = 0; i < 2 * most; ++i) assert_gives(&queue, i, 2000);
+        assert_drained(&queue);
+        assert_in_range(core_bytes, 3 * BOUND, 5 * BOUND + 1000); /* the others are not larger */
+    }
+    mtm_queue_fini(&queue);
+}
+
+/* It may be too small for what comes, and is there when it is large enough again. */
+static void a_small_sized_ring_stays(void **state)
+{
+    (void)state;
+    struct mtm_queue queue;
+    assert_int_equal(mtm_queue_init(&queue, 50, true, 2, false), MTM_OK);
+    struct mtm_segment *first = queue.tail.segment;
+    for (uint32_t round = 0; round < 5; ++round) {
+        for (uint32_t i = 0; i < 9; ++i) assert_int_equal(queue_put(&queue, i, 40), MTM_OK);
+        for (uint32_t i = 0; i < 9; ++i) assert_gives(&queue, i, 40);
+        assert_ptr_equal(mtm_load_acq(&queue.middle.spare), first);
+        assert_int_equal(queue_put(&queue, 1, 3000), MTM_OK);
+        assert_gives(&queue, 1, 3000);
+        assert_ptr_equal(mtm_load_acq(&queue.middle.spare), first);
+    }
+    mtm_queue_fini(&queue);
 }
 
 static void a_drained_queue_keeps_less_than_a_megabyte(void **state)
@@ -129,40 +175,19 @@ static void a_drained_queue_keeps_less_than_a_megabyte(void **state)
     mtm_queue_fini(&queue);
 }
 
-/* The memory that was given explicitly stays, whatever came in between. */
-static void a_sized_ring_survives_growth(void **state)
-{
-    (void)state;
-    struct mtm_queue queue;
-    assert_int_equal(mtm_queue_init(&queue, 900, true, 2, false), MTM_OK);
-    for (int round = 0; round < 3; ++round) {
-        for (uint32_t i = 0; i < 200; ++i) assert_int_equal(queue_put(&queue, i, 99), MTM_OK);
-        for (uint32_t i = 0; i < 200; ++i) assert_gives(&queue, i, 99);
-        core_drought = 1;
-        for (uint32_t i = 0; i < 9; ++i) assert_int_equal(queue_put(&queue, i, 99), MTM_OK);
-        core_drought = 0;
-        for (uint32_t i = 0; i < 9; ++i) assert_gives(&queue, i, 99);
-    }
-    mtm_queue_fini(&queue);
-}
-
 /* Two copies in all: into the block, and out of it by whoever decodes. */
 static void a_large_message_travels_in_its_own_block(void **state)
 {
     (void)state;
     struct mtm_queue queue;
+    struct mtm_slot slot = {.limit = SIZE_MAX};
     assert_int_equal(mtm_queue_init(&queue, 1024, false, 2, false), MTM_OK);
-    struct mtm_block *block = mtm_block_new(LARGE);
-    core_fill(mtm_block_data(block), 3, LARGE);
-    struct mtm_message message = core_message(mtm_block_data(block), LARGE);
-    message.block = block;
-    assert_int_equal(queue_store(&queue, &message, false), MTM_OK);
-    assert_null(message.block);
+    assert_int_equal(queue_put(&queue, 3, LARGE), MTM_OK);
     assert_int_equal(core_requests, 2);
-    struct mtm_block *taken = queue_take(&queue);
-    assert_ptr_equal(taken, block);
-    assert_true(core_is(taken, 3, LARGE));
-    mtm_block_free(taken);
+    assert_in_range(core_bytes, LARGE + 1024, LARGE + 1024 + 200);
+    assert_int_equal(queue_look(&queue, &slot), MTM_OK); /* without memory to copy it to */
+    assert_true(core_is(slot.block, 3, LARGE));
+    mtm_block_free(slot.block);
     mtm_queue_fini(&queue);
 }
 
@@ -273,7 +298,8 @@ int main(void)
         CORE_TEST("a ring that was not needed is kept", a_ring_that_is_not_needed_is_kept),
         CORE_TEST("rings grow by the factor up to a bound", rings_grow_by_the_factor_up_to_a_bound),
         CORE_TEST("a drained queue keeps little", a_drained_queue_keeps_less_than_a_megabyte),
-        CORE_TEST("a sized ring survives growth", a_sized_ring_survives_growth),
+        CORE_TEST("a large sized ring stays", a_large_sized_ring_stays),
+        CORE_TEST("a small sized ring stays", a_small_sized_ring_stays),
         CORE_TEST("a large message travels in its block", a_large_message_travels_in_its_own_block),
         CORE_TEST("blocks are used again", blocks_are_used_again),
         CORE_TEST("a sized ring takes large messages that fit",

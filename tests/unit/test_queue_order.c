@@ -129,6 +129,25 @@ static void parts_arrive_as_one_message(void **state)
     }
 }
 
+/* Notifiers send such ones. The ring is filled to its very end by them, and by others. */
+static void a_message_may_have_no_parts(void **state)
+{
+    (void)state;
+    for (size_t cap = 1; cap <= RINGS; ++cap) {
+        struct mtm_queue queue;
+        assert_int_equal(mtm_queue_init(&queue, cap, true, 0, false), MTM_OK);
+        for (uint32_t i = 0; i < 3 * cap; ++i) {
+            struct mtm_message empty = {0};
+            assert_int_equal(queue_store(&queue, &empty, false), MTM_OK);
+            assert_gives(&queue, 0, 0);
+            if (i % 3 || cap < 4) continue;
+            assert_int_equal(queue_put(&queue, i, 3), MTM_OK);
+            assert_gives(&queue, i, 3);
+        }
+        mtm_queue_fini(&queue);
+    }
+}
+
 /* An ordered queue publishes in another way. */
 static void a_listeners_queue_is_no_different(void **state)
 {
@@ -153,6 +172,7 @@ int main(void)
         CORE_TEST("sizes of all kinds keep their order", sizes_of_all_kinds_follow_each_other),
         CORE_TEST("a chain of rings keeps the order", a_chain_keeps_the_order),
         CORE_TEST("parts arrive as one message", parts_arrive_as_one_message),
+        CORE_TEST("a message may have no parts", a_message_may_have_no_parts),
         CORE_TEST("an ordered queue is no different", a_listeners_queue_is_no_different),
     };
     return UNIT_RUN(tests);

@@ -7,7 +7,7 @@ local old = require "old_client"
 local native = {old = old, test = spec.test, run = spec.run, eq = spec.eq}
 
 native.limit = 60 -- seconds that a thread may take for what is due at once
-old.watchdog(100)
+old.watchdog(230)
 io.stdout:setvbuf("line") -- what the watchdog kills has been seen
 
 function native.collect()

@@ -36,9 +36,7 @@ static inline void old_store(int type, void *data, size_t i, lua_Number value)
 {
     switch (type) {
 #define OLD_STORE(number, ctype)                                                               \
-    case number:                                                                               \
-        ((ctype *)data)[i] = (ctype)value;                                                     \
-        break;
+    case number: ((ctype *)data)[i] = (ctype)value; break;
         OLD_ARRAY_TYPES(OLD_STORE)
     }
 }
@@ -47,8 +45,7 @@ static inline lua_Number old_load(int type, const void *data, size_t i)
 {
     switch (type) {
 #define OLD_LOAD(number, ctype)                                                                \
-    case number:                                                                               \
-        return (lua_Number)((const ctype *)data)[i];
+    case number: return (lua_Number)((const ctype *)data)[i];
         OLD_ARRAY_TYPES(OLD_LOAD)
     }
     return 0;

@@ -109,6 +109,7 @@ static int add_string(receiver_writer *w, const char *text, size_t len)
 static int add_bytes(receiver_writer *w, const unsigned char *bytes, size_t count)
 {
     enum mtm_status status;
+    if (count == 0) return 0;
     size_t size = count > SIZE_MAX / 2 ? SIZE_MAX : 2 * count;
     unsigned char *room = mtm_writer_room(&w->writer, size, &status);
     for (size_t i = 0; room && i < count; ++i) room = mtm_wire_integer(room, bytes[i]);

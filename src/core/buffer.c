@@ -306,6 +306,14 @@ static void lock_both(struct mtm_buffer *buffer)
     mtm_lock(&buffer->queue.head.lock);
 }
 
+static bool try_lock_both(struct mtm_buffer *buffer, bool nonblock)
+{
+    if (!lock_side(&buffer->queue.tail.lock, nonblock)) return false;
+    if (lock_side(&buffer->queue.head.lock, nonblock)) return true;
+    mtm_unlock(&buffer->queue.tail.lock);
+    return false;
+}
+
 static void unlock_both(struct mtm_buffer *buffer)
 {
     mtm_unlock(&buffer->queue.head.lock);
@@ -315,17 +323,13 @@ static void unlock_both(struct mtm_buffer *buffer)
 enum mtm_status mtm_buffer_clear(struct mtm_buffer *buffer, bool nonblock)
 {
     struct mtm_trash trash = {0};
-    if (!lock_side(&buffer->queue.tail.lock, nonblock)) return MTM_BUSY;
-    enum mtm_status status = MTM_BUSY;
-    if (lock_side(&buffer->queue.head.lock, nonblock)) {
-        status = mtm_object_state(&buffer->object);
-        if (status != MTM_CLOSED) {
-            mtm_queue_clear(&buffer->queue, &trash);
-            status = MTM_OK;
-        }
-        mtm_unlock(&buffer->queue.head.lock);
+    if (!try_lock_both(buffer, nonblock)) return MTM_BUSY;
+    enum mtm_status status = mtm_object_state(&buffer->object);
+    if (status != MTM_CLOSED) {
+        mtm_queue_clear(&buffer->queue, &trash);
+        status = MTM_OK;
     }
-    mtm_unlock(&buffer->queue.tail.lock);
+    unlock_both(buffer);
     mtm_queue_empty_trash(&buffer->queue, &trash);
     return status;
 }
@@ -403,10 +407,10 @@ static struct mtm_notifier *unplug(struct mtm_buffer *buffer, enum mtm_event eve
 }
 
 void mtm_buffer_disconnect(struct mtm_buffer *buffer, enum mtm_event event,
-                           const struct mtm_notifier *only)
+                           const struct mtm_notifier *only, bool nonblock)
 {
     struct mtm_notifier *notifier = NULL;
-    lock_both(buffer);
+    if (!try_lock_both(buffer, nonblock)) return;
     if (!only || buffer->notifier[event] == only) notifier = unplug(buffer, event);
     unlock_both(buffer);
     mtm_notifier_release(notifier);

@@ -75,9 +75,10 @@ void mtm_buffer_abort(struct mtm_buffer *buffer, bool flag);
 enum mtm_status mtm_buffer_connect(struct mtm_buffer *buffer, enum mtm_event event,
                                    struct mtm_notifier *notifier);
 
-/* Disconnects the notifier; if `only` is not NULL, only if it is this one. */
+/* Disconnects the notifier; if `only` is not NULL, only if it is this one. With nonblock nothing happens if the buffer is busy:
+ * a notifier that is closed says so again when it is called the next time. */
 void mtm_buffer_disconnect(struct mtm_buffer *buffer, enum mtm_event event,
-                           const struct mtm_notifier *only);
+                           const struct mtm_notifier *only, bool nonblock);
 
 /* Disconnects both if no handle is left in the process. */
 void mtm_buffer_disconnect_unreachable(struct mtm_buffer *buffer);

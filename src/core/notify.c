@@ -2,15 +2,17 @@
  * It owns the connections, and for each thread the list of notifiers that it is calling at this moment. */
 #include "core/notify.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "core/alloc.h"
 #include "core/buffer.h"
 #include "core/trail.h"
 
-/* A notifier that this thread is calling now; on the stack of the call. */
+/* A notifier that this thread is calling now, on behalf of a buffer; on the stack of the call. */
 struct running {
-    const struct mtm_notifier *notifier;
+    const struct mtm_buffer *buffer;
+    const void *object;
     struct running *outer;
 };
 
@@ -57,23 +59,11 @@ static void handle_error(void *data, const char *text, size_t len)
     set_text(report->failure, "Error while calling notifier: ", text ? text : "", text ? len : 0);
 }
 
-static void append_number(char *text, int number)
-{
-    char digits[16];
-    size_t at = sizeof digits;
-    unsigned rest = number < 0 ? 0u - (unsigned)number : (unsigned)number;
-    do digits[--at] = (char)('0' + rest % 10);
-    while ((rest /= 10) > 0);
-    if (number < 0) digits[--at] = '-';
-    strncat(text, digits + at, sizeof digits - at);
-}
-
 static void set_unknown(struct mtm_failure *failure, int rc)
 {
-    char text[80] = "Unknown error while calling notifier. (rc=";
-    append_number(text, rc);
-    strcat(text, ")");
-    set_text(failure, text, "", 0);
+    char number[24];
+    int len = snprintf(number, sizeof number, "%d)", rc);
+    set_text(failure, "Unknown error while calling notifier. (rc=", number, (size_t)len);
 }
 
 /* ---- connections ---- */
@@ -128,17 +118,18 @@ void mtm_notifier_release(struct mtm_notifier *notifier)
 
 /* ---- calling ---- */
 
-static bool is_running(const struct mtm_notifier *notifier)
+static bool is_running(const struct mtm_buffer *buffer, const void *object)
 {
     for (const struct running *r = running; r; r = r->outer) {
-        if (r->notifier == notifier) return true;
+        if (r->buffer == buffer && r->object == object) return true;
     }
     return false;
 }
 
-static int call_foreign(const struct mtm_notifier *notifier, struct report *report)
+static int call_foreign(const struct mtm_buffer *buffer, const struct mtm_notifier *notifier,
+                        struct report *report)
 {
-    struct running self = {notifier, running};
+    struct running self = {buffer, notifier->object, running};
     running = &self;
     MTM_ASSERT_UNLOCKED();
     int rc = notifier->ops->notify(notifier->api, notifier->object, handle_error, report);
@@ -161,13 +152,13 @@ static int code_of(enum mtm_status status)
 }
 
 /* One call. *next: the notifier of the buffer that was the notifier, or NULL. */
-static int call(const struct mtm_notifier *notifier, bool nonblock, struct report *report,
-                struct mtm_notifier **next)
+static int call(const struct mtm_buffer *buffer, const struct mtm_notifier *notifier, bool nonblock,
+                struct report *report, struct mtm_notifier **next)
 {
     *next = NULL;
     if (notifier->buffer) return code_of(mtm_buffer_nudge(notifier->buffer, nonblock, next));
-    if (is_running(notifier)) return 0;
-    return call_foreign(notifier, report);
+    if (is_running(buffer, notifier->object)) return 0;
+    return call_foreign(buffer, notifier, report);
 }
 
 /* Calls `notifier`, which `buffer` had for the event. *next: what to call then, or NULL. */
@@ -176,15 +167,14 @@ static enum mtm_status notify_step(struct mtm_buffer *buffer, enum mtm_event eve
                                    struct mtm_notifier **next, struct mtm_failure *failure)
 {
     struct report report = {failure, false};
-    int rc = call(notifier, nonblock, &report, next);
-    if (rc == 0) return MTM_OK;
-    if (rc == MTM_NOTIFY_CLOSED) {
-        mtm_failure_free(failure);
-        mtm_buffer_disconnect(buffer, event, notifier);
-        return MTM_OK;
+    int rc = call(buffer, notifier, nonblock, &report, next);
+    if (rc != 0 && rc != MTM_NOTIFY_CLOSED) {
+        if (!report.given) set_unknown(failure, rc);
+        return MTM_NOTIFIER_FAILED;
     }
-    if (!report.given) set_unknown(failure, rc);
-    return MTM_NOTIFIER_FAILED;
+    mtm_failure_free(failure);
+    if (rc == MTM_NOTIFY_CLOSED) mtm_buffer_disconnect(buffer, event, notifier, nonblock);
+    return MTM_OK;
 }
 
 /* Whether the notifier leads back to a buffer that was met; notes `buffer` as met. */

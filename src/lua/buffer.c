@@ -143,7 +143,7 @@ static int buffer_notifier(lua_State *L)
     enum mtm_status status = mtm_object_state(handle->object);
     if (status == MTM_CLOSED) return mtm_raise_for(L, status, handle->object);
     if (lua_isnil(L, 2)) {
-        mtm_buffer_disconnect(buffer, event, NULL);
+        mtm_buffer_disconnect(buffer, event, NULL, false);
         return 0;
     }
     struct mtm_notifier *notifier = mtm_capi_to_notifier(L, 2, threshold, &status);

@@ -14,37 +14,50 @@ if stepgc.active and rawget(_G, "jit") then
     require("jit").off()
 end
 
--- A cycle begins as soon as the last one has ended, and each step is a whole cycle.
+-- A cycle begins as soon as the last one has ended, and each step is a whole cycle. Gives a
+-- function that sets what was set before.
 local function eager()
-    if not pcall(collectgarbage, "setpause", 0) then
-        collectgarbage("param", "pause", 0)
-        collectgarbage("param", "stepmul", 1000000)
-    else
-        -- 5.1 scales a step by this factor alone; 5.4 has no room for more than 1020.
-        collectgarbage("setstepmul", _VERSION == "Lua 5.1" and 1000000 or 1000)
+    local pause, step = 0, 1000000
+    if _VERSION == "Lua 5.5" then
+        local mode = collectgarbage("incremental")
+        pause = collectgarbage("param", "pause", pause)
+        step = collectgarbage("param", "stepmul", 0) -- a whole cycle
+        return function()
+            collectgarbage("param", "pause", pause)
+            collectgarbage("param", "stepmul", step)
+            collectgarbage(mode)
+        end
+    end
+    local mode
+    if _VERSION == "Lua 5.4" then
+        mode = collectgarbage("incremental")
+        step = 1000 -- it has no room for more
+    end
+    pause = collectgarbage("setpause", pause)
+    step = collectgarbage("setstepmul", step)
+    return function()
+        collectgarbage("setpause", pause)
+        collectgarbage("setstepmul", step)
+        if mode then
+            collectgarbage(mode)
+        end
     end
 end
 
-local saved
+local restore
 
 function stepgc.start()
-    if stepgc.active and not saved then
-        saved = true
-        eager()
+    if stepgc.active and not restore then
+        restore = eager()
         debug.sethook(function() collectgarbage() end, "", interval)
     end
 end
 
 function stepgc.stop()
-    if saved then
-        saved = nil
+    if restore then
         debug.sethook()
-        if pcall(collectgarbage, "setpause", 200) then
-            collectgarbage("setstepmul", 200)
-        else
-            collectgarbage("param", "pause", 250)
-            collectgarbage("param", "stepmul", 200)
-        end
+        restore()
+        restore = nil
     end
 end
 

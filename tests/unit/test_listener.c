@@ -1,0 +1,306 @@
+/* Tests of the order in which a listener serves its buffers, and of what changes a buffer's place.
+ * They own the listener and its buffers. */
+#include "core.h"
+
+enum { MEMBERS = 4 };
+
+struct setup {
+    struct mtm_listener *listener;
+    struct mtm_buffer *b[MEMBERS];
+};
+
+static void setup(struct setup *s)
+{
+    s->listener = core_listener();
+    for (int i = 0; i < MEMBERS; ++i) s->b[i] = core_buffer(s->listener);
+}
+
+static void teardown(struct setup *s)
+{
+    for (int i = 0; i < MEMBERS; ++i) core_drop_buffer(s->b[i]);
+    core_drop_listener(s->listener);
+}
+
+/* Adds each number to the buffer that its tens name: 12 goes to b[1]. */
+static void add_all(struct setup *s, const uint32_t *numbers)
+{
+    for (; *numbers; ++numbers) {
+        assert_int_equal(core_add(s->b[*numbers / 10], *numbers), MTM_OK);
+    }
+}
+
+#define ADD(s, ...) add_all((s), (const uint32_t[]){__VA_ARGS__, 0})
+
+static void buffers_take_turns(void **state)
+{
+    (void)state;
+    struct setup s;
+    setup(&s);
+    ADD(&s, 11, 12, 21);
+    assert_delivers(s.listener, 11, 21, 12);
+    assert_next(s.listener, MTM_EMPTY);
+    ADD(&s, 31, 32, 33, 34, 11, 12, 21, 1, 2, 3);
+    assert_delivers(s.listener, 31, 11, 21, 1, 32, 12, 2, 33, 3, 34);
+    assert_next(s.listener, MTM_EMPTY);
+    teardown(&s);
+}
+
+/* It enters at the end when its first message comes, whatever was delivered before. */
+static void a_buffer_lines_up_with_its_first_message(void **state)
+{
+    (void)state;
+    struct setup s;
+    setup(&s);
+    ADD(&s, 11, 12, 21);
+    assert_delivers(s.listener, 11);
+    ADD(&s, 31, 22);
+    assert_delivers(s.listener, 21, 12);
+    ADD(&s, 13);
+    assert_delivers(s.listener, 31, 22, 13);
+    assert_next(s.listener, MTM_EMPTY);
+    teardown(&s);
+}
+
+static void set_keeps_the_place(void **state)
+{
+    (void)state;
+    struct setup s;
+    setup(&s);
+    ADD(&s, 11, 21, 12);
+    assert_int_equal(core_set(s.b[2], 24), MTM_OK);
+    ADD(&s, 25);
+    assert_int_equal(core_set(s.b[3], 31), MTM_OK); /* lines up */
+    assert_int_equal(core_set(s.b[1], 13), MTM_OK);
+    assert_delivers(s.listener, 13, 24, 31, 25);
+    assert_next(s.listener, MTM_EMPTY);
+    teardown(&s);
+}
+
+static void taking_directly_leaves_the_entry(void **state)
+{
+    (void)state;
+    struct setup s;
+    setup(&s);
+    ADD(&s, 11, 21, 31);
+    assert_delivers(s.b[1], 11);
+    ADD(&s, 12);
+    assert_delivers(s.listener, 12, 21); /* in its old place */
+    assert_delivers(s.b[3], 31);
+    assert_next(s.listener, MTM_EMPTY); /* skips what has become empty ... */
+    ADD(&s, 13, 32);
+    assert_delivers(s.listener, 13, 32); /* ... which then lines up anew */
+    teardown(&s);
+}
+
+static void clearing_a_buffer_leaves_the_entry(void **state)
+{
+    (void)state;
+    struct setup s;
+    setup(&s);
+    ADD(&s, 11, 12, 21, 31);
+    assert_int_equal(mtm_buffer_clear(s.b[1], false), MTM_OK);
+    assert_int_equal(mtm_buffer_clear(s.b[2], false), MTM_OK);
+    ADD(&s, 32, 13);
+    assert_delivers(s.listener, 13, 31);
+    ADD(&s, 22);
+    assert_delivers(s.listener, 32, 22);
+    assert_next(s.listener, MTM_EMPTY);
+    teardown(&s);
+}
+
+static void clearing_the_listener_clears_its_buffers(void **state)
+{
+    (void)state;
+    struct setup s;
+    setup(&s);
+    for (int nonblock = 0; nonblock < 2; ++nonblock) {
+        ADD(&s, 11, 12, 21, 31);
+        assert_int_equal(mtm_listener_clear(s.listener, nonblock), MTM_OK);
+        for (int i = 0; i < MEMBERS; ++i) assert_int_equal(mtm_buffer_count(s.b[i]), 0);
+        assert_next(s.listener, MTM_EMPTY);
+    }
+    ADD(&s, 11);
+    mtm_listener_abort(s.listener, true);
+    assert_int_equal(mtm_listener_clear(s.listener, false), MTM_OK);
+    mtm_listener_abort(s.listener, false);
+    assert_next(s.listener, MTM_EMPTY);
+    mtm_listener_close(s.listener);
+    assert_int_equal(mtm_listener_clear(s.listener, false), MTM_CLOSED);
+    teardown(&s);
+}
+
+static void *add_to_ready_buffers(void *opaque)
+{
+    struct setup *s = opaque;
+    for (uint32_t i = 0; i < MEMBERS; ++i) {
+        if (core_add_as(s->b[i], 10 * i + 5, true) != MTM_OK) return NULL;
+    }
+    return s;
+}
+
+/* Producers never take the listener's lock; to a ready buffer they touch nothing of it. */
+static void adding_needs_no_lock_of_the_listener(void **state)
+{
+    (void)state;
+    struct setup s;
+    setup(&s);
+    core_despite(&s.listener->object.lock, add_to_ready_buffers, &s);
+    assert_non_null(mtm_load_seq(&s.listener->incoming));
+    assert_delivers(s.listener, 5);
+    for (int i = 1; i < MEMBERS; ++i) assert_int_equal(mtm_load_seq(&s.b[i]->ready), 1);
+    assert_int_equal(mtm_load_seq(&s.b[0]->ready), 0);
+    core_despite(&s.listener->object.lock, add_to_ready_buffers, &s);
+    assert_ptr_equal(mtm_load_seq(&s.listener->incoming), s.b[0]);
+    assert_null(s.b[0]->incoming_next);
+    assert_delivers(s.listener, 15, 25, 35, 5, 15, 25, 35);
+    teardown(&s);
+}
+
+static void an_aborted_buffer_is_passed_over(void **state)
+{
+    (void)state;
+    struct setup s;
+    setup(&s);
+    ADD(&s, 11, 12, 21, 31);
+    mtm_buffer_abort(s.b[1], true);
+    assert_next(s.b[1], MTM_ABORTED);
+    assert_delivers(s.listener, 21, 31);
+    assert_next(s.listener, MTM_EMPTY);
+    ADD(&s, 22);
+    mtm_buffer_abort(s.b[1], false); /* lines up at the end */
+    ADD(&s, 32);
+    assert_delivers(s.listener, 22, 11, 32, 12);
+    teardown(&s);
+}
+
+static void re_enabling_a_buffer_puts_it_last(void **state)
+{
+    (void)state;
+    struct setup s;
+    setup(&s);
+    ADD(&s, 11, 12, 21, 31);
+    mtm_buffer_abort(s.b[1], true);
+    mtm_buffer_abort(s.b[1], false);
+    mtm_buffer_abort(s.b[2], false); /* it was not aborted: that changes nothing */
+    mtm_buffer_abort(s.b[0], true);
+    mtm_buffer_abort(s.b[0], false); /* it has no messages */
+    assert_delivers(s.listener, 21, 31, 11, 12);
+    assert_next(s.listener, MTM_EMPTY);
+    teardown(&s);
+}
+
+static void aborting_the_listener_keeps_all_places(void **state)
+{
+    (void)state;
+    struct setup s;
+    setup(&s);
+    ADD(&s, 11, 12, 21, 31);
+    mtm_listener_abort(s.listener, true);
+    assert_next(s.listener, MTM_ABORTED);
+    for (int i = 0; i < MEMBERS; ++i) {
+        assert_true(mtm_object_is_aborted(&s.b[i]->object));
+        assert_int_equal(core_add(s.b[i], 1), MTM_ABORTED);
+    }
+    mtm_listener_abort(s.listener, false);
+    ADD(&s, 1);
+    assert_delivers(s.listener, 11, 21, 31, 1, 12);
+    teardown(&s);
+}
+
+/* Its own abort(false) re-enables the buffer alone. */
+static void a_buffer_of_an_aborted_listener_can_be_used(void **state)
+{
+    (void)state;
+    struct setup s;
+    setup(&s);
+    ADD(&s, 11, 21);
+    mtm_listener_abort(s.listener, true);
+    mtm_buffer_abort(s.b[2], false);
+    assert_int_equal(core_add(s.b[1], 12), MTM_ABORTED);
+    ADD(&s, 22);
+    assert_delivers(s.b[2], 21);
+    assert_next(s.listener, MTM_ABORTED);
+    mtm_listener_abort(s.listener, false);
+    assert_delivers(s.listener, 11, 22);
+    teardown(&s);
+}
+
+static void a_new_buffer_of_an_aborted_listener_is_refused(void **state)
+{
+    (void)state;
+    struct mtm_listener *listener = core_listener();
+    struct mtm_buffer_options options = {.size = 100, .grow = 2, .listener = listener};
+    struct mtm_buffer *buffer = NULL;
+    mtm_listener_abort(listener, true);
+    assert_int_equal(mtm_buffer_new(&options, &buffer), MTM_ABORTED);
+    mtm_listener_abort(listener, false);
+    assert_int_equal(mtm_buffer_new(&options, &buffer), MTM_OK);
+    core_drop_buffer(buffer);
+    mtm_listener_close(listener);
+    assert_int_equal(mtm_buffer_new(&options, &buffer), MTM_CLOSED);
+    core_drop_listener(listener);
+}
+
+static void closing_the_listener_closes_its_buffers(void **state)
+{
+    (void)state;
+    struct setup s;
+    setup(&s);
+    ADD(&s, 11, 12, 21);
+    mtm_listener_abort(s.listener, true);
+    for (int again = 0; again < 2; ++again) {
+        mtm_listener_close(s.listener);
+        assert_next(s.listener, MTM_CLOSED);
+        for (int i = 0; i < MEMBERS; ++i) {
+            assert_int_equal(core_add(s.b[i], 1), MTM_CLOSED);
+            assert_next(s.b[i], MTM_CLOSED);
+            assert_int_equal(mtm_buffer_count(s.b[i]), 0);
+        }
+        mtm_listener_abort(s.listener, again); /* still works, and a closed object stays closed */
+        assert_int_equal(mtm_object_is_aborted(&s.b[1]->object), again);
+    }
+    teardown(&s);
+}
+
+static void a_closed_buffer_is_passed_over_and_counts(void **state)
+{
+    (void)state;
+    struct mtm_listener *listener = core_listener();
+    struct mtm_buffer *first = core_buffer(listener), *second = core_buffer(listener);
+    assert_int_equal(core_add(first, 1), MTM_OK);
+    assert_int_equal(core_add(second, 2), MTM_OK);
+    mtm_buffer_close(first);
+    assert_delivers(listener, 2);
+    core_drop_buffer(second);
+    assert_next(listener, MTM_EMPTY);
+    core_drop_buffer(first);
+    assert_next(listener, MTM_NO_BUFFERS);
+    core_drop_listener(listener);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        CORE_TEST("buffers take turns", buffers_take_turns),
+        CORE_TEST("a buffer lines up with its first message",
+                  a_buffer_lines_up_with_its_first_message),
+        CORE_TEST("set keeps the place", set_keeps_the_place),
+        CORE_TEST("taking directly leaves the entry", taking_directly_leaves_the_entry),
+        CORE_TEST("clearing a buffer leaves the entry", clearing_a_buffer_leaves_the_entry),
+        CORE_TEST("clearing the listener clears its buffers",
+                  clearing_the_listener_clears_its_buffers),
+        CORE_TEST("adding needs no lock of the listener", adding_needs_no_lock_of_the_listener),
+        CORE_TEST("an aborted buffer is passed over", an_aborted_buffer_is_passed_over),
+        CORE_TEST("re-enabling a buffer puts it last", re_enabling_a_buffer_puts_it_last),
+        CORE_TEST("aborting the listener keeps all places", aborting_the_listener_keeps_all_places),
+        CORE_TEST("a buffer of an aborted listener can be re-enabled",
+                  a_buffer_of_an_aborted_listener_can_be_used),
+        CORE_TEST("an aborted or closed listener takes no buffer",
+                  a_new_buffer_of_an_aborted_listener_is_refused),
+        CORE_TEST("closing the listener closes its buffers",
+                  closing_the_listener_closes_its_buffers),
+        CORE_TEST("a closed buffer is passed over, and counts as connected",
+                  a_closed_buffer_is_passed_over_and_counts),
+    };
+    return UNIT_RUN(tests);
+}

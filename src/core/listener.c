@@ -7,6 +7,8 @@
 #include "core/alloc.h"
 #include "core/registry.h"
 
+enum { LOOKS_AT_ONCE = 64 }; /* at ready buffers, under the lock */
+
 static struct mtm_listener *to_listener(struct mtm_object *object)
 {
     return (struct mtm_listener *)object;
@@ -178,7 +180,7 @@ static void push_late(struct mtm_listener *listener, struct mtm_buffer *buffer)
 /* The last hold goes under the lock alone: so nobody else can free the buffer while we still look at it. */
 void mtm_listener_let_go(struct mtm_listener *listener, struct mtm_buffer *buffer, bool nonblock)
 {
-    size_t life = mtm_load_rlx(&buffer->object.life);
+    size_t life = mtm_load_acq(&buffer->object.life); /* pairs with drop_hold: it is done with late_next */
     while (life != MTM_LIFE_HOLD) {
         if (mtm_cas_acq_rel(&buffer->object.life, &life, life - MTM_LIFE_HOLD)) return;
     }
@@ -252,14 +254,15 @@ static void requeue(struct mtm_listener *listener, struct mtm_buffer *buffer)
 }
 
 /* Looks at the ready buffers in their order, until one has a message. Those that another thread is at work on are passed over if
- * we must not wait. Lock held. */
+ * we must not wait. After some that were left there empty, *more: the lock has been held long enough. Lock held. */
 static enum mtm_status take_first(struct mtm_listener *listener, struct mtm_wait *wait,
-                                  struct mtm_incoming *incoming, struct mtm_trash *trash)
+                                  struct mtm_incoming *incoming, struct mtm_trash *trash,
+                                  bool *more)
 {
     struct mtm_wait for_lock = {.nonblock = mtm_wait_never(wait), .timeout = 0};
     if (!for_lock.nonblock) for_lock.timeout = MTM_FOREVER;
     struct mtm_buffer *busy = NULL;
-    for (;;) {
+    for (int looks = 0; looks < LOOKS_AT_ONCE; ++looks) {
         struct mtm_buffer *buffer = busy ? busy->ready_next : listener->ready_first;
         if (!buffer) return busy ? MTM_BUSY : MTM_EMPTY;
         enum mtm_status status = mtm_buffer_take(buffer, &for_lock, incoming, trash);
@@ -271,25 +274,28 @@ static enum mtm_status take_first(struct mtm_listener *listener, struct mtm_wait
             default: mtm_listener_take_off(listener, buffer); break; /* empty, closed, aborted */
         }
     }
+    *more = busy == NULL;
+    return MTM_BUSY;
 }
 
 static enum mtm_status take_locked(struct mtm_listener *listener, struct mtm_wait *wait,
-                                   struct mtm_incoming *incoming, struct mtm_trash *trash)
+                                   struct mtm_incoming *incoming, struct mtm_trash *trash,
+                                   bool *more)
 {
     enum mtm_status status = mtm_object_state(&listener->object);
     if (status != MTM_OK) return status;
     if (mtm_load_rlx(&listener->connected) == 0) return MTM_NO_BUFFERS;
     collect_incoming(listener);
-    return take_first(listener, wait, incoming, trash);
+    return take_first(listener, wait, incoming, trash, more);
 }
 
-enum mtm_status mtm_listener_take(struct mtm_listener *listener, struct mtm_wait *wait,
-                                  struct mtm_incoming *incoming)
+static enum mtm_status take_some(struct mtm_listener *listener, struct mtm_wait *wait,
+                                 struct mtm_incoming *incoming, bool *more)
 {
     struct mtm_trash trash = {0};
     if (!mtm_lock_as(&listener->object.lock, wait)) return MTM_BUSY;
     struct mtm_buffer *dead = collect_late(listener);
-    enum mtm_status status = take_locked(listener, wait, incoming, &trash);
+    enum mtm_status status = take_locked(listener, wait, incoming, &trash, more);
     bool held = status == MTM_OK || trash.segments;
     if (held) hold(incoming->from);
     mtm_unlock(&listener->object.lock);
@@ -302,6 +308,16 @@ enum mtm_status mtm_listener_take(struct mtm_listener *listener, struct mtm_wait
         mtm_listener_let_go(listener, incoming->from, mtm_wait_never(wait));
     }
     return status;
+}
+
+enum mtm_status mtm_listener_take(struct mtm_listener *listener, struct mtm_wait *wait,
+                                  struct mtm_incoming *incoming)
+{
+    for (;;) {
+        bool more = false;
+        enum mtm_status status = take_some(listener, wait, incoming, &more);
+        if (!more) return status;
+    }
 }
 
 /* ---- life and state ---- */

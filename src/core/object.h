@@ -21,7 +21,7 @@ enum {
 
 /* `life` counts outside references (Lua, native, notifiers, a listener's referenced buffers) in its lower part, and in its
  * upper part how many are at work on a buffer on behalf of its listener. */
-#define MTM_LIFE_HOLD ((size_t)1 << (sizeof(size_t) * 5))
+#define MTM_LIFE_HOLD ((size_t)1 << (sizeof(size_t) * 11 / 2)) /* 44 bits; 22 where size_t has 32 */
 #define MTM_LIFE_REFS (MTM_LIFE_HOLD - 1)
 
 struct mtm_object;

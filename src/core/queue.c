@@ -123,7 +123,7 @@ void mtm_queue_recycle(struct mtm_queue *queue, struct mtm_block *block)
 
 void mtm_queue_empty_trash(struct mtm_queue *queue, struct mtm_trash *trash)
 {
-    while (trash->segments) {
+    while (trash->segments != trash->until) {
         struct mtm_segment *segment = trash->segments;
         trash->segments = mtm_load_rlx(&segment->next);
         retire(queue, segment);
@@ -320,13 +320,11 @@ static size_t drop_all(struct mtm_queue *queue, struct mtm_trash *trash)
     struct mtm_tail *tail = &queue->tail;
     struct mtm_head *head = &queue->head;
     size_t count = mtm_queue_peek(queue);
-    while (head->segment != tail->segment) {
-        struct mtm_segment *segment = head->segment;
-        head->segment = mtm_load_rlx(&segment->next);
-        if (segment == &queue->middle.root) continue;
-        mtm_store_rlx(&segment->next, trash->segments);
-        trash->segments = segment;
+    if (head->segment == &queue->middle.root && head->segment != tail->segment) {
+        head->segment = mtm_load_rlx(&head->segment->next);
     }
+    trash->segments = head->segment;
+    trash->until = head->segment = tail->segment;
     trash->back = head->back;
     trash->blocks = tail->last_block;
     trash->nblocks = tail->blocks_added - head->blocks_popped;
@@ -374,8 +372,7 @@ void mtm_queue_shut(struct mtm_queue *queue, struct mtm_trash *trash)
     struct mtm_segment *last = queue->tail.segment, *root = &queue->middle.root;
     if (last == root) return;
     last->keep = false;
-    mtm_store_rlx(&last->next, trash->segments);
-    trash->segments = last;
+    trash->until = NULL; /* the last one, too */
     mtm_store_rlx(&root->next, NULL);
     queue->tail.segment = queue->head.segment = root;
 }

@@ -70,7 +70,8 @@ struct mtm_supply {
 
 /* What was unlinked under a lock and must be freed after it. Start with {0}. */
 struct mtm_trash {
-    struct mtm_segment *segments; /* linked by next */
+    struct mtm_segment *segments; /* linked by next, up to `until` */
+    struct mtm_segment *until;
     struct mtm_block *blocks;     /* nblocks of them, linked by link */
     size_t nblocks;
     struct mtm_block *back; /* linked by link, up to NULL */

@@ -94,7 +94,8 @@ enum mtm_status mtm_receive(struct mtm_object *object, struct mtm_wait *wait,
     struct mtm_waiters *waiters = waiters_of(object);
     enum mtm_status status = look(object, wait, incoming);
     bool nothing = status == MTM_EMPTY || status == MTM_BUSY;
-    if (MTM_UNLIKELY(nothing) && wait->timeout != 0 && join(object, wait)) {
+    if (MTM_UNLIKELY(nothing) && wait->timeout != 0) {
+        if (!join(object, wait)) return look(object, wait, incoming); /* the time is up */
         status = look_until_found(object, wait, incoming);
         mtm_waiters_leave(waiters);
         pass_baton(object, waiters, status);
@@ -120,23 +121,25 @@ void mtm_incoming_done(struct mtm_incoming *incoming, bool nonblock)
     }
 }
 
-static void put_back(struct mtm_incoming *incoming)
+/* False if the message is outdated, and has been thrown away. */
+static bool put_back(struct mtm_incoming *incoming)
 {
     struct mtm_buffer *buffer = incoming->from;
     struct mtm_slot *slot = &incoming->slot;
-    if (mtm_buffer_put_back(buffer, slot->block)) {
+    bool back = mtm_buffer_put_back(buffer, slot->block);
+    if (back) {
         if (slot->block == slot->carrier) slot->carrier = NULL;
     } else if (slot->block != slot->carrier) {
         mtm_queue_recycle(&buffer->queue, slot->block);
     }
     slot->block = NULL;
+    return back;
 }
 
-void mtm_incoming_back(struct mtm_incoming *incoming)
+static void announce_back(struct mtm_incoming *incoming)
 {
     struct mtm_buffer *buffer = incoming->from;
     struct mtm_listener *listener = (struct mtm_listener *)buffer->object.owner;
-    put_back(incoming);
     if (listener) {
         mtm_lock(&listener->object.lock);
         mtm_listener_enter(listener, buffer, incoming->through ? MTM_MOVE_FIRST : MTM_FIRST);
@@ -144,6 +147,11 @@ void mtm_incoming_back(struct mtm_incoming *incoming)
         mtm_waiters_wake_one(&listener->waiters);
     }
     mtm_waiters_wake_one(&buffer->waiters);
+}
+
+void mtm_incoming_back(struct mtm_incoming *incoming)
+{
+    if (put_back(incoming)) announce_back(incoming);
     mtm_notifier_release(incoming->notifier);
     incoming->notifier = NULL;
     mtm_incoming_done(incoming, false);

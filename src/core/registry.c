@@ -138,9 +138,10 @@ static void start_ids(void)
 
 enum mtm_status mtm_registry_add(struct mtm_object *object)
 {
+    struct buckets *unused = NULL;
     mtm_lock(&registry_lock);
-    enum mtm_status status = make_room();
-    if (status == MTM_OK && mtm_is_aborted_all()) status = MTM_ABORTED;
+    enum mtm_status status = mtm_is_aborted_all() ? MTM_ABORTED : make_room();
+    if (status == MTM_OK && mtm_is_aborted_all()) status = MTM_ABORTED; /* while we made room */
     if (status == MTM_OK) {
         if (last_id == 0) start_ids();
         object->id = ++last_id;
@@ -154,8 +155,12 @@ enum mtm_status mtm_registry_add(struct mtm_object *object)
         all = object;
         ++object_count;
         mtm_handle_count();
+    } else if (object_count == 0) {
+        unused = table;
+        table = NULL;
     }
     mtm_unlock(&registry_lock);
+    mtm_free(unused);
     return status;
 }
 

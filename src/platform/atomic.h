@@ -33,7 +33,7 @@ typedef atomic_size_t mtm_asize;
                                             memory_order_relaxed)
 #define mtm_cas_acq_rel(p, old, v)                                                                 \
     atomic_compare_exchange_strong_explicit((p), (old), (v), memory_order_acq_rel,                 \
-                                            memory_order_relaxed)
+                                            memory_order_acquire)
 #define mtm_cas_rlx(p, old, v)                                                                     \
     atomic_compare_exchange_strong_explicit((p), (old), (v), memory_order_relaxed,                 \
                                             memory_order_relaxed)

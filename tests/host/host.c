@@ -52,6 +52,25 @@ static struct {
     double limit; /* seconds, 0 for none */
 } host;
 
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define HOST_THREAD_SANITIZER
+#endif
+#elif defined(__SANITIZE_THREAD__)
+#define HOST_THREAD_SANITIZER
+#endif
+
+#ifdef HOST_THREAD_SANITIZER
+/* Lua raises its errors by this function where it was built with the checks of glibc. The
+ * thread sanitizer knows longjmp alone; its record of the call stack would grow with every
+ * error. */
+void __longjmp_chk(jmp_buf target, int value);
+void __longjmp_chk(jmp_buf target, int value)
+{
+    longjmp(target, value);
+}
+#endif
+
 /* ----------------------------------------------------------------- the module for scripts */
 
 static int host_cpus(lua_State *L)

@@ -76,22 +76,17 @@ static inline int host_value_set(lua_State *L, int index, struct host_value *val
     size_t length;
     const char *bytes;
     switch (lua_type(L, index)) {
-    case LUA_TNIL:
-        value->kind = HOST_NIL;
-        return 1;
-    case LUA_TBOOLEAN:
-        value->kind = HOST_BOOLEAN;
-        value->as.boolean = lua_toboolean(L, index);
-        return 1;
-    case LUA_TNUMBER:
-        host_value_set_number(L, index, value);
-        return 1;
-    case LUA_TSTRING:
-        bytes = lua_tolstring(L, index, &length);
-        return host_value_set_string(value, bytes, length) ||
-               luaL_error(L, "not enough memory");
-    default:
-        return 0;
+        case LUA_TNIL: value->kind = HOST_NIL; return 1;
+        case LUA_TBOOLEAN:
+            value->kind = HOST_BOOLEAN;
+            value->as.boolean = lua_toboolean(L, index);
+            return 1;
+        case LUA_TNUMBER: host_value_set_number(L, index, value); return 1;
+        case LUA_TSTRING:
+            bytes = lua_tolstring(L, index, &length);
+            return host_value_set_string(value, bytes, length) ||
+                   luaL_error(L, "not enough memory");
+        default: return 0;
     }
 }
 
@@ -121,21 +116,13 @@ static inline int host_values_push(lua_State *L, const struct host_values *value
     for (size_t i = 0; i < values->count; i++) {
         const struct host_value *value = &values->items[i];
         switch (value->kind) {
-        case HOST_NIL:
-            lua_pushnil(L);
-            break;
-        case HOST_BOOLEAN:
-            lua_pushboolean(L, value->as.boolean);
-            break;
-        case HOST_INTEGER:
-            lua_pushinteger(L, value->as.integer);
-            break;
-        case HOST_NUMBER:
-            lua_pushnumber(L, value->as.number);
-            break;
-        case HOST_STRING:
-            lua_pushlstring(L, value->as.string.bytes, value->as.string.length);
-            break;
+            case HOST_NIL: lua_pushnil(L); break;
+            case HOST_BOOLEAN: lua_pushboolean(L, value->as.boolean); break;
+            case HOST_INTEGER: lua_pushinteger(L, value->as.integer); break;
+            case HOST_NUMBER: lua_pushnumber(L, value->as.number); break;
+            case HOST_STRING:
+                lua_pushlstring(L, value->as.string.bytes, value->as.string.length);
+                break;
         }
     }
     return (int)values->count;

@@ -8,8 +8,8 @@
 /* Stores all three in the table on top of the stack. May raise a memory error. */
 void mtm_capi_install(lua_State *L);
 
-/* The notifier at that index as a connection of its own, or NULL with the status: UNKNOWN (not a notifier) or NOMEM.
- * May raise errors of the object's own API. */
+/* The notifier at that index as a connection of its own, or NULL with the status: UNKNOWN (not
+ * a notifier) or NOMEM. May raise errors of the object's own API. */
 struct mtm_notifier *mtm_capi_to_notifier(lua_State *L, int index, int64_t threshold,
                                           enum mtm_status *status);
 

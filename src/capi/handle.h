@@ -1,5 +1,5 @@
-/* The userdata by which Lua refers to a buffer or listener, as both the Lua functions and the C APIs see it.
- * Who makes and finalizes it is in src/lua. */
+/* The userdata by which Lua refers to a buffer or listener, as both the Lua functions and the C
+ * APIs see it. Who makes and finalizes it is in src/lua. */
 #ifndef MTM_CAPI_HANDLE_H
 #define MTM_CAPI_HANDLE_H
 
@@ -10,7 +10,8 @@ struct mtm_state;
 
 /* Links all userdata blocks of a Lua state that own something outside of Lua. */
 struct mtm_owned {
-    uintptr_t tag; /* the block's address mixed with its class's number: the block is complete and of that class */
+    uintptr_t tag; /* the block's address mixed with its class's number: the block is complete
+                      and of that class */
     struct mtm_state *state;
     struct mtm_owned *next, **link;
     void (*fini)(struct mtm_owned *owned);
@@ -28,8 +29,9 @@ struct mtm_handle {
     bool nonblock;
 };
 
-/* The block at that index if it is a userdata of that size and class, else NULL. Much cheaper than comparing
- * metatables; another module's userdata of the same size would have to contain its own address, mixed. */
+/* The block at that index if it is a userdata of that size and class, else NULL. Much cheaper
+ * than comparing metatables; another module's userdata of the same size would have to contain
+ * its own address, mixed. */
 static inline void *mtm_to_owned(lua_State *L, int index, size_t size, uintptr_t magic)
 {
     struct mtm_owned *owned = lua_touserdata(L, index);

@@ -1,5 +1,5 @@
-/* Buffers as receivers of messages from native code: thin functions over core/buffer and core/writer.
- * It owns the writers that native code makes. */
+/* Buffers as receivers of messages from native code: thin functions over core/buffer and
+ * core/writer. It owns the writers that native code makes. */
 #include "capi/shim.h"
 #include "mtmsg/receiver_capi.h"
 
@@ -47,8 +47,8 @@ static void free_writer(receiver_writer *w)
     mtm_free(w);
 }
 
-static int msg_to_receiver(receiver_object *receiver, receiver_writer *w, int clear, int nonblock,
-                           receiver_error_handler handler, void *data)
+static int msg_to_receiver(receiver_object *receiver, receiver_writer *w, int clear,
+                           int nonblock, receiver_error_handler handler, void *data)
 {
     struct mtm_message message;
     struct mtm_failure failure = {0};
@@ -119,13 +119,18 @@ static int add_bytes(receiver_writer *w, const unsigned char *bytes, size_t coun
 static size_t element_size(enum receiver_array_type type)
 {
     switch (type) {
-        case RECEIVER_UCHAR: case RECEIVER_SCHAR: return sizeof(char);
-        case RECEIVER_SHORT: case RECEIVER_USHORT: return sizeof(short);
-        case RECEIVER_INT: case RECEIVER_UINT: return sizeof(int);
-        case RECEIVER_LONG: case RECEIVER_ULONG: return sizeof(long);
+        case RECEIVER_UCHAR:
+        case RECEIVER_SCHAR: return sizeof(char);
+        case RECEIVER_SHORT:
+        case RECEIVER_USHORT: return sizeof(short);
+        case RECEIVER_INT:
+        case RECEIVER_UINT: return sizeof(int);
+        case RECEIVER_LONG:
+        case RECEIVER_ULONG: return sizeof(long);
         case RECEIVER_FLOAT: return sizeof(float);
         case RECEIVER_DOUBLE: return sizeof(double);
-        case RECEIVER_LLONG: case RECEIVER_ULLONG: return sizeof(long long);
+        case RECEIVER_LLONG:
+        case RECEIVER_ULLONG: return sizeof(long long);
         default: return 0;
     }
 }
@@ -135,7 +140,8 @@ static void *add_array(receiver_writer *w, enum receiver_array_type type, size_t
     enum mtm_status status;
     size_t size = element_size(type);
     if (size == 0) return NULL;
-    return mtm_writer_array(&w->writer, (unsigned char)type, (unsigned char)size, count, &status);
+    return mtm_writer_array(&w->writer, (unsigned char)type, (unsigned char)size, count,
+                            &status);
 }
 
 const struct receiver_capi mtm_receiver_capi = {

@@ -60,7 +60,8 @@ static void to_array(const struct mtm_value *value, sender_capi_value *out)
     out->arrayVal.data = value->array.ptr;
 }
 
-/* Through the integer type of the same size: a pointer to data can't be converted to one to code. */
+/* Through the integer type of the same size: a pointer to data can't be converted to one to
+ * code. */
 static lua_CFunction to_function(uint64_t address)
 {
     return (lua_CFunction)(uintptr_t)address;
@@ -76,7 +77,8 @@ static void next_value(sender_reader *r, sender_capi_value *out)
             out->type = SENDER_CAPI_TYPE_BOOLEAN;
             out->boolVal = value.boolean;
             break;
-        case MTM_TAG_BYTE: case MTM_TAG_INTEGER:
+        case MTM_TAG_BYTE:
+        case MTM_TAG_INTEGER:
             out->type = SENDER_CAPI_TYPE_INTEGER;
             out->intVal = (lua_Integer)value.integer;
             break;
@@ -92,7 +94,8 @@ static void next_value(sender_reader *r, sender_capi_value *out)
             out->type = SENDER_CAPI_TYPE_CFUNCTION;
             out->funcVal = to_function(value.pointer);
             break;
-        case MTM_TAG_SHORT: case MTM_TAG_STRING:
+        case MTM_TAG_SHORT:
+        case MTM_TAG_STRING:
             out->type = SENDER_CAPI_TYPE_STRING;
             out->strVal.ptr = (const char *)value.string.ptr;
             out->strVal.len = value.string.len;
@@ -130,11 +133,12 @@ static int64_t to_ns(double seconds)
 static int next_message(sender_object *sender, sender_reader *r, int nonblock, double timeout,
                         sender_error_handler handler, void *data)
 {
-    struct mtm_wait wait = {.timeout = nonblock ? 0 : to_ns(timeout), .nonblock = nonblock != 0};
+    struct mtm_wait wait = {.timeout = nonblock ? 0 : to_ns(timeout),
+                            .nonblock = nonblock != 0};
     struct mtm_failure failure = {0};
     size_t need;
-    enum mtm_status status = mtm_reader_receive(&r->reader, &of_sender(sender)->object, &wait,
-                                                &need, &failure);
+    enum mtm_status status =
+        mtm_reader_receive(&r->reader, &of_sender(sender)->object, &wait, &need, &failure);
     if (status == MTM_NOTIFIER_FAILED) mtm_capi_report(&failure, handler, data);
     return take_code(status);
 }

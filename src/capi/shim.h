@@ -32,8 +32,8 @@ static inline int mtm_lua_absindex(lua_State *L, int index)
 #define mtm_lua_absindex lua_absindex
 #endif
 
-/* Numbers as integers. Where the language has no integers, a number with an integral value is one if lua_Integer can hold it,
- * except -0, which would lose its sign. */
+/* Numbers as integers. Where the language has no integers, a number with an integral value is
+ * one if lua_Integer can hold it, except -0, which would lose its sign. */
 #if LUA_VERSION_NUM >= 503
 static inline bool mtm_lua_to_integer(lua_State *L, int index, int64_t *out)
 {

@@ -1,4 +1,5 @@
-/* Memory requests: one indirect call, so that tests can make the nth one fail. It owns the table in use. */
+/* Memory requests: one indirect call, so that tests can make the nth one fail. It owns the
+ * table in use. */
 #include "core/alloc.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* The only place that asks the C library for memory, through a table that tests replace to make requests fail.
- * Who frees what is said where memory is handed over. */
+/* The only place that asks the C library for memory, through a table that tests replace to make
+ * requests fail. Who frees what is said where memory is handed over. */
 #ifndef MTM_CORE_ALLOC_H
 #define MTM_CORE_ALLOC_H
 
@@ -11,8 +11,9 @@ struct mtm_allocator {
     void (*free)(void *ptr);
 };
 
-/* Use another allocator for everything that is allocated from now on; NULL: the C library's. Only while nothing is
- * allocated and no other thread runs, or if both free each other's memory. */
+/* Use another allocator for everything that is allocated from now on; NULL: the C library's.
+ * Only while nothing is allocated and no other thread runs, or if both free each other's
+ * memory. */
 void mtm_alloc_use(const struct mtm_allocator *allocator);
 
 /* Any thread that holds no lock. size > 0. NULL if there is no memory. Aligned for any type. */

@@ -38,7 +38,8 @@ void mtm_message_copy(const struct mtm_message *message, unsigned char *to)
     }
 }
 
-struct mtm_block *mtm_message_to_block(const struct mtm_message *message, struct mtm_block *reuse)
+struct mtm_block *mtm_message_to_block(const struct mtm_message *message,
+                                       struct mtm_block *reuse)
 {
     struct mtm_block *block = reuse;
     if (!block || block->cap < message->size) {

@@ -1,5 +1,6 @@
-/* A block: memory that carries one message outside of the rings, from encoder to queue, or from queue to receiver.
- * A block has one owner at a time; who that is, is said where it is handed over. */
+/* A block: memory that carries one message outside of the rings, from encoder to queue, or from
+ * queue to receiver. A block has one owner at a time; who that is, is said where it is handed
+ * over. */
 #ifndef MTM_CORE_BLOCK_H
 #define MTM_CORE_BLOCK_H
 
@@ -29,8 +30,8 @@ struct mtm_block {
     uint64_t epoch;         /* which filling of the buffer it came from */
 };
 
-/* The bytes begin 5 after a multiple of 8, so that the elements of an array which is the first value of a message are
- * aligned (11 bytes of array header precede them). */
+/* The bytes begin 5 after a multiple of 8, so that the elements of an array which is the first
+ * value of a message are aligned (11 bytes of array header precede them). */
 enum { MTM_BLOCK_SKEW = 5 };
 
 static inline unsigned char *mtm_block_data(struct mtm_block *block)
@@ -50,8 +51,9 @@ void mtm_block_free_list(struct mtm_block *first, size_t count);
 /* Copies all parts, one after the other, to memory with room for message->size bytes. */
 void mtm_message_copy(const struct mtm_message *message, unsigned char *to);
 
-/* A block with the bytes of the message: `reuse` if that is large enough, else a new one; NULL if there is no memory. An
- * unused `reuse` is freed. No lock may be held. */
-struct mtm_block *mtm_message_to_block(const struct mtm_message *message, struct mtm_block *reuse);
+/* A block with the bytes of the message: `reuse` if that is large enough, else a new one; NULL
+ * if there is no memory. An unused `reuse` is freed. No lock may be held. */
+struct mtm_block *mtm_message_to_block(const struct mtm_message *message,
+                                       struct mtm_block *reuse);
 
 #endif

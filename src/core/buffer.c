@@ -1,5 +1,5 @@
-/* Operations on one buffer: each takes its locks, works on the queue, gives the locks back, and only then wakes, frees and
- * notifies. It owns the buffers' memory. */
+/* Operations on one buffer: each takes its locks, works on the queue, gives the locks back, and
+ * only then wakes, frees and notifies. It owns the buffers' memory. */
 #include "core/buffer.h"
 
 #include <string.h>
@@ -21,8 +21,8 @@ static struct mtm_listener *listener_of(const struct mtm_buffer *buffer)
 
 /* ---- life ---- */
 
-/* With messages, a listener's buffer goes on living until they are drained. Nobody can re-enable it then, so from now on it is
- * aborted only if its listener is. */
+/* With messages, a listener's buffer goes on living until they are drained. Nobody can
+ * re-enable it then, so from now on it is aborted only if its listener is. */
 static bool orphan_buffer(struct mtm_object *object)
 {
     struct mtm_buffer *buffer = to_buffer(object);
@@ -39,7 +39,8 @@ static bool orphan_buffer(struct mtm_object *object)
 static void free_buffer(struct mtm_object *object)
 {
     struct mtm_buffer *buffer = to_buffer(object);
-    for (int event = 0; event < MTM_EVENTS; ++event) mtm_notifier_release(buffer->notifier[event]);
+    for (int event = 0; event < MTM_EVENTS; ++event)
+        mtm_notifier_release(buffer->notifier[event]);
     mtm_queue_fini(&buffer->queue);
     mtm_free(buffer);
 }
@@ -59,12 +60,14 @@ static void sync_buffer(struct mtm_object *object)
 
 static const struct mtm_class buffer_class = {orphan_buffer, free_buffer, sync_buffer};
 
-static enum mtm_status make_buffer(const struct mtm_buffer_options *options, struct mtm_buffer **out)
+static enum mtm_status make_buffer(const struct mtm_buffer_options *options,
+                                   struct mtm_buffer **out)
 {
     if (options->name_len > SIZE_MAX - sizeof(struct mtm_buffer)) return MTM_NOMEM;
     struct mtm_buffer *buffer = mtm_alloc(sizeof *buffer + options->name_len);
     if (!buffer) return MTM_NOMEM;
-    *buffer = (struct mtm_buffer){.object = {.class = &buffer_class, .kind = MTM_BUFFER, .life = 1}};
+    *buffer =
+        (struct mtm_buffer){.object = {.class = &buffer_class, .kind = MTM_BUFFER, .life = 1}};
     if (options->name) {
         buffer->object.name = memcpy(buffer + 1, options->name, options->name_len);
         buffer->object.name_len = options->name_len;
@@ -80,7 +83,8 @@ static enum mtm_status make_buffer(const struct mtm_buffer_options *options, str
     return MTM_OK;
 }
 
-/* A buffer that joined but could not be registered: whoever visits it for the listener at this moment frees it. */
+/* A buffer that joined but could not be registered: whoever visits it for the listener at this
+ * moment frees it. */
 static void abandon(struct mtm_listener *listener, struct mtm_buffer *buffer)
 {
     mtm_lock(&listener->object.lock);
@@ -90,7 +94,8 @@ static void abandon(struct mtm_listener *listener, struct mtm_buffer *buffer)
     if (dead) free_buffer(&buffer->object);
 }
 
-enum mtm_status mtm_buffer_new(const struct mtm_buffer_options *options, struct mtm_buffer **out)
+enum mtm_status mtm_buffer_new(const struct mtm_buffer_options *options,
+                               struct mtm_buffer **out)
 {
     struct mtm_listener *listener = options->listener;
     struct mtm_buffer *buffer;
@@ -149,9 +154,9 @@ static bool put_needs_head(const struct mtm_buffer *buffer, bool replace)
     return replace || (notifier && notifier->threshold > 0);
 }
 
-static enum mtm_status put_locked(struct mtm_buffer *buffer, const struct mtm_message *message, bool replace,
-                                  struct mtm_supply *supply, struct mtm_trash *trash,
-                                  struct aftermath *after)
+static enum mtm_status put_locked(struct mtm_buffer *buffer, const struct mtm_message *message,
+                                  bool replace, struct mtm_supply *supply,
+                                  struct mtm_trash *trash, struct aftermath *after)
 {
     enum mtm_status status = mtm_object_state(&buffer->object);
     if (MTM_UNLIKELY(status != MTM_OK)) return status;
@@ -167,9 +172,9 @@ static enum mtm_status put_locked(struct mtm_buffer *buffer, const struct mtm_me
     return status;
 }
 
-static enum mtm_status try_put(struct mtm_buffer *buffer, const struct mtm_message *message, bool replace,
-                               bool nonblock, struct mtm_supply *supply, struct mtm_trash *trash,
-                               struct aftermath *after)
+static enum mtm_status try_put(struct mtm_buffer *buffer, const struct mtm_message *message,
+                               bool replace, bool nonblock, struct mtm_supply *supply,
+                               struct mtm_trash *trash, struct aftermath *after)
 {
     struct mtm_lock *tail = &buffer->queue.tail.lock, *head = &buffer->queue.head.lock;
     if (!lock_side(tail, nonblock)) return MTM_BUSY;
@@ -183,14 +188,15 @@ static enum mtm_status try_put(struct mtm_buffer *buffer, const struct mtm_messa
     return status;
 }
 
-static enum mtm_status put(struct mtm_buffer *buffer, const struct mtm_message *message, bool replace,
-                           bool nonblock, struct mtm_notifier **notifier)
+static enum mtm_status put(struct mtm_buffer *buffer, const struct mtm_message *message,
+                           bool replace, bool nonblock, struct mtm_notifier **notifier)
 {
     struct mtm_supply supply = {0};
     struct mtm_trash trash = {0};
     struct aftermath after = {0};
     enum mtm_status status = mtm_object_state(&buffer->object);
-    if (MTM_LIKELY(status == MTM_OK)) status = mtm_queue_prepare(&buffer->queue, message, &supply);
+    if (MTM_LIKELY(status == MTM_OK))
+        status = mtm_queue_prepare(&buffer->queue, message, &supply);
     while (status == MTM_OK) {
         status = try_put(buffer, message, replace, nonblock, &supply, &trash, &after);
         if (MTM_LIKELY(status != MTM_GROW)) break;
@@ -206,8 +212,9 @@ static enum mtm_status put(struct mtm_buffer *buffer, const struct mtm_message *
     return status;
 }
 
-static enum mtm_status put_and_notify(struct mtm_buffer *buffer, const struct mtm_message *message,
-                                      bool replace, bool nonblock, struct mtm_failure *failure)
+static enum mtm_status put_and_notify(struct mtm_buffer *buffer,
+                                      const struct mtm_message *message, bool replace,
+                                      bool nonblock, struct mtm_failure *failure)
 {
     struct mtm_notifier *notifier;
     enum mtm_status status = put(buffer, message, replace, nonblock, &notifier);
@@ -215,14 +222,14 @@ static enum mtm_status put_and_notify(struct mtm_buffer *buffer, const struct mt
     return mtm_notify(buffer, MTM_ADDED, notifier, nonblock, failure);
 }
 
-enum mtm_status mtm_buffer_add(struct mtm_buffer *buffer, const struct mtm_message *message, bool nonblock,
-                               struct mtm_failure *failure)
+enum mtm_status mtm_buffer_add(struct mtm_buffer *buffer, const struct mtm_message *message,
+                               bool nonblock, struct mtm_failure *failure)
 {
     return put_and_notify(buffer, message, false, nonblock, failure);
 }
 
-enum mtm_status mtm_buffer_set(struct mtm_buffer *buffer, const struct mtm_message *message, bool nonblock,
-                               struct mtm_failure *failure)
+enum mtm_status mtm_buffer_set(struct mtm_buffer *buffer, const struct mtm_message *message,
+                               bool nonblock, struct mtm_failure *failure)
 {
     return put_and_notify(buffer, message, true, nonblock, failure);
 }
@@ -253,7 +260,8 @@ static void unlock_take(struct mtm_buffer *buffer, bool both)
     if (MTM_UNLIKELY(both)) mtm_unlock(&buffer->queue.tail.lock);
 }
 
-/* The head lock, and before it the tail lock if the take must count exactly, which can change until we have them. */
+/* The head lock, and before it the tail lock if the take must count exactly, which can change
+ * until we have them. */
 static bool lock_take(struct mtm_buffer *buffer, struct mtm_wait *wait, bool *both)
 {
     for (;;) {
@@ -300,13 +308,13 @@ size_t mtm_buffer_count(const struct mtm_buffer *buffer)
 
 /* ---- both sides ---- */
 
-static void lock_both(struct mtm_buffer *buffer)
+void mtm_buffer_lock_both(struct mtm_buffer *buffer)
 {
     mtm_lock(&buffer->queue.tail.lock);
     mtm_lock(&buffer->queue.head.lock);
 }
 
-static bool try_lock_both(struct mtm_buffer *buffer, bool nonblock)
+bool mtm_buffer_trylock_both(struct mtm_buffer *buffer, bool nonblock)
 {
     if (!lock_side(&buffer->queue.tail.lock, nonblock)) return false;
     if (lock_side(&buffer->queue.head.lock, nonblock)) return true;
@@ -314,7 +322,7 @@ static bool try_lock_both(struct mtm_buffer *buffer, bool nonblock)
     return false;
 }
 
-static void unlock_both(struct mtm_buffer *buffer)
+void mtm_buffer_unlock_both(struct mtm_buffer *buffer)
 {
     mtm_unlock(&buffer->queue.head.lock);
     mtm_unlock(&buffer->queue.tail.lock);
@@ -323,23 +331,23 @@ static void unlock_both(struct mtm_buffer *buffer)
 enum mtm_status mtm_buffer_clear(struct mtm_buffer *buffer, bool nonblock)
 {
     struct mtm_trash trash = {0};
-    if (!try_lock_both(buffer, nonblock)) return MTM_BUSY;
+    if (!mtm_buffer_trylock_both(buffer, nonblock)) return MTM_BUSY;
     enum mtm_status status = mtm_object_state(&buffer->object);
     if (status != MTM_CLOSED) {
         mtm_queue_clear(&buffer->queue, &trash);
         status = MTM_OK;
     }
-    unlock_both(buffer);
+    mtm_buffer_unlock_both(buffer);
     mtm_queue_empty_trash(&buffer->queue, &trash);
     return status;
 }
 
 void mtm_buffer_change(struct mtm_buffer *buffer, uint32_t set, uint32_t clear, bool sync)
 {
-    lock_both(buffer);
+    mtm_buffer_lock_both(buffer);
     mtm_object_change(&buffer->object, set, clear);
     if (sync) mtm_object_sync(&buffer->object);
-    unlock_both(buffer);
+    mtm_buffer_unlock_both(buffer);
     mtm_waiters_wake_all(&buffer->waiters);
 }
 
@@ -349,13 +357,13 @@ void mtm_buffer_close(struct mtm_buffer *buffer)
     struct mtm_trash trash = {0};
     struct mtm_notifier *notifiers[MTM_EVENTS];
     if (listener) mtm_lock(&listener->object.lock);
-    lock_both(buffer);
+    mtm_buffer_lock_both(buffer);
     mtm_object_change(&buffer->object, MTM_IS_CLOSED, 0);
     mtm_queue_shut(&buffer->queue, &trash);
     memcpy(notifiers, buffer->notifier, sizeof notifiers);
     memset(buffer->notifier, 0, sizeof notifiers);
     mtm_store_rlx(&buffer->exact_takes, 0);
-    unlock_both(buffer);
+    mtm_buffer_unlock_both(buffer);
     if (listener) {
         mtm_listener_take_off(listener, buffer);
         mtm_unlock(&listener->object.lock);
@@ -379,53 +387,4 @@ void mtm_buffer_abort(struct mtm_buffer *buffer, bool flag)
         mtm_unlock(&listener->object.lock);
         mtm_waiters_wake_one(&listener->waiters);
     }
-}
-
-/* ---- notifiers ---- */
-
-enum mtm_status mtm_buffer_connect(struct mtm_buffer *buffer, enum mtm_event event,
-                                   struct mtm_notifier *notifier)
-{
-    lock_both(buffer);
-    enum mtm_status status = mtm_object_state(&buffer->object);
-    if (status != MTM_CLOSED) status = buffer->notifier[event] ? MTM_HAS_NOTIFIER : MTM_OK;
-    if (status == MTM_OK) {
-        buffer->notifier[event] = notifier;
-        if (event == MTM_TAKEN) mtm_store_rlx(&buffer->exact_takes, notifier->threshold > 0);
-    }
-    unlock_both(buffer);
-    return status;
-}
-
-/* Both locks held; returns the notifier that was connected. */
-static struct mtm_notifier *unplug(struct mtm_buffer *buffer, enum mtm_event event)
-{
-    struct mtm_notifier *notifier = buffer->notifier[event];
-    buffer->notifier[event] = NULL;
-    if (event == MTM_TAKEN) mtm_store_rlx(&buffer->exact_takes, 0);
-    return notifier;
-}
-
-void mtm_buffer_disconnect(struct mtm_buffer *buffer, enum mtm_event event,
-                           const struct mtm_notifier *only, bool nonblock)
-{
-    struct mtm_notifier *notifier = NULL;
-    if (!try_lock_both(buffer, nonblock)) return;
-    if (!only || buffer->notifier[event] == only) notifier = unplug(buffer, event);
-    unlock_both(buffer);
-    mtm_notifier_release(notifier);
-}
-
-/* Whoever connects one has a handle, so under the locks we either see the handle or connect comes later. */
-void mtm_buffer_disconnect_unreachable(struct mtm_buffer *buffer)
-{
-    struct mtm_notifier *notifier[MTM_EVENTS] = {NULL};
-    lock_both(buffer);
-    if (mtm_no_handles()) {
-        for (int event = 0; event < MTM_EVENTS; ++event) {
-            notifier[event] = unplug(buffer, (enum mtm_event)event);
-        }
-    }
-    unlock_both(buffer);
-    for (int event = 0; event < MTM_EVENTS; ++event) mtm_notifier_release(notifier[event]);
 }

@@ -1,5 +1,6 @@
-/* A buffer: an object with a queue, those who wait for it, and up to two notifiers; perhaps connected to a listener.
- * Waiting for a message is in receive.h, serving many buffers in listener.h. */
+/* A buffer: an object with a queue, those who wait for it, and up to two notifiers; perhaps
+ * connected to a listener. Waiting for a message is in receive.h, serving many buffers in
+ * listener.h. */
 #ifndef MTM_CORE_BUFFER_H
 #define MTM_CORE_BUFFER_H
 
@@ -13,13 +14,15 @@ struct mtm_listener;
 struct mtm_buffer {
     struct mtm_object object;
     struct mtm_queue queue;
-    char apart[MTM_CACHE_LINE]; /* producers read what follows at every put, consumers write what precedes */
+    char apart[MTM_CACHE_LINE]; /* of what consumers write, and producers read at every put */
     struct mtm_waiters waiters;
-    /* Written under both locks; [MTM_ADDED] is read under the tail, [MTM_TAKEN] under the head lock. */
+    /* Written under both locks; [MTM_ADDED] is read under the tail, [MTM_TAKEN] under the head
+     * lock. */
     struct mtm_notifier *notifier[MTM_EVENTS];
-    mtm_a32 exact_takes; /* atomic, written under both locks: takes need both, for an exact count */
-    mtm_a32 ready;       /* atomic: 1 from the moment that somebody undertakes to enter it in the ready queue,
-                          * until it has left that */
+    mtm_a32 exact_takes; /* atomic, written under both locks: takes need both, to count */
+    /* Atomic: 1 from the moment that somebody undertakes to enter it in the ready queue, until
+     * it has left that. */
+    mtm_a32 ready;
     struct mtm_buffer *incoming_next; /* owned by whoever set `ready`, then by the stack */
     struct mtm_buffer *late_next;     /* owned by the last hold, then by the stack */
     /* Guarded by the listener's lock: */
@@ -40,22 +43,25 @@ struct mtm_buffer_options {
 enum { MTM_DEFAULT_SIZE = 1024 };
 #define MTM_DEFAULT_GROW 2.0
 
-/* Unless stated otherwise: any thread that has a reference and holds no lock. `nonblock` functions never wait for another
- * thread, but return BUSY instead. A failure is filled in with NOTIFIER_FAILED only. */
+/* Unless stated otherwise: any thread that has a reference and holds no lock. `nonblock`
+ * functions never wait for another thread, but return BUSY instead. A failure is filled in with
+ * NOTIFIER_FAILED only. */
 
 /* OK, NOMEM, ABORTED, CLOSED (the listener is). *out has a handle. */
-enum mtm_status mtm_buffer_new(const struct mtm_buffer_options *options, struct mtm_buffer **out);
+enum mtm_status mtm_buffer_new(const struct mtm_buffer_options *options,
+                               struct mtm_buffer **out);
 
-/* OK, CLOSED, ABORTED, FULL, TOO_LARGE, NOMEM, BUSY, or NOTIFIER_FAILED: the message is in all the same. Wakes a receiver, calls the notifier. Waits for locks only. */
-enum mtm_status mtm_buffer_add(struct mtm_buffer *buffer, const struct mtm_message *message, bool nonblock,
-                               struct mtm_failure *failure);
+/* OK, CLOSED, ABORTED, FULL, TOO_LARGE, NOMEM, BUSY, or NOTIFIER_FAILED: the message is in all
+ * the same. Wakes a receiver, calls the notifier. Waits for locks only. */
+enum mtm_status mtm_buffer_add(struct mtm_buffer *buffer, const struct mtm_message *message,
+                               bool nonblock, struct mtm_failure *failure);
 
 /* As add, in place of all messages that are there, in one step; never FULL. */
-enum mtm_status mtm_buffer_set(struct mtm_buffer *buffer, const struct mtm_message *message, bool nonblock,
-                               struct mtm_failure *failure);
+enum mtm_status mtm_buffer_set(struct mtm_buffer *buffer, const struct mtm_message *message,
+                               bool nonblock, struct mtm_failure *failure);
 
-/* One empty message, as a notifier adds it: the buffer's own notifier is not called, but returned with a reference (or
- * NULL). */
+/* One empty message, as a notifier adds it: the buffer's own notifier is not called, but
+ * returned with a reference (or NULL). */
 enum mtm_status mtm_buffer_nudge(struct mtm_buffer *buffer, bool nonblock,
                                  struct mtm_notifier **next);
 
@@ -65,38 +71,50 @@ enum mtm_status mtm_buffer_clear(struct mtm_buffer *buffer, bool nonblock);
 /* How many messages there were at some moment of the call; never blocks. */
 size_t mtm_buffer_count(const struct mtm_buffer *buffer);
 
-/* Every operation from now on, and every waiting one, gets CLOSED; messages and rings are freed. May be repeated. */
+/* Every operation from now on, and every waiting one, gets CLOSED; messages and rings are
+ * freed. May be repeated. */
 void mtm_buffer_close(struct mtm_buffer *buffer);
 
-/* Every receive and put from now on, and every waiting one, gets ABORTED, until it is called with false. */
+/* Every receive and put from now on, and every waiting one, gets ABORTED, until it is called
+ * with false. */
 void mtm_buffer_abort(struct mtm_buffer *buffer, bool flag);
 
-/* Connects a notifier; takes over the reference to it if the result is OK. OK, HAS_NOTIFIER, CLOSED. */
+/* Connects a notifier; takes over the reference to it if the result is OK. OK, HAS_NOTIFIER,
+ * CLOSED. */
 enum mtm_status mtm_buffer_connect(struct mtm_buffer *buffer, enum mtm_event event,
                                    struct mtm_notifier *notifier);
 
-/* Disconnects the notifier; if `only` is not NULL, only if it is this one. With nonblock nothing happens if the buffer is busy:
- * a notifier that is closed says so again when it is called the next time. */
+/* Disconnects the notifier; if `only` is not NULL, only if it is this one. With nonblock
+ * nothing happens if the buffer is busy: a notifier that is closed says so again when it is
+ * called the next time. */
 void mtm_buffer_disconnect(struct mtm_buffer *buffer, enum mtm_event event,
                            const struct mtm_notifier *only, bool nonblock);
 
 /* Disconnects both if no handle is left in the process. */
 void mtm_buffer_disconnect_unreachable(struct mtm_buffer *buffer);
 
-/* ---- for receive.c and listener.c ---- */
+/* ---- for the other modules of the core ---- */
+
+/* Both locks of the queue. trylock: with nonblock it does not wait, but returns false. */
+void mtm_buffer_lock_both(struct mtm_buffer *buffer);
+bool mtm_buffer_trylock_both(struct mtm_buffer *buffer, bool nonblock);
+void mtm_buffer_unlock_both(struct mtm_buffer *buffer);
 
 struct mtm_incoming;
 
-/* One look at the queue, without waiting for a message (for the lock as `wait` says): OK, EMPTY, BUSY, CLOSED, ABORTED,
- * GROW, TOO_LARGE. The caller may hold the listener's lock; trash is emptied after it. */
+/* One look at the queue, without waiting for a message (for the lock as `wait` says): OK,
+ * EMPTY, BUSY, CLOSED, ABORTED, GROW, TOO_LARGE. The caller may hold the listener's lock; trash
+ * is emptied after it. */
 enum mtm_status mtm_buffer_take(struct mtm_buffer *buffer, struct mtm_wait *wait,
                                 struct mtm_incoming *incoming, struct mtm_trash *trash);
 
-/* The message goes back; false if it is outdated, then the block is still the caller's. As for the locks, like take. */
+/* The message goes back; false if it is outdated, then the block is still the caller's. As for
+ * the locks, like take. */
 bool mtm_buffer_put_back(struct mtm_buffer *buffer, struct mtm_block *block);
 
-/* Sets and clears state flags under the queue's locks; with `sync` it takes over the state of mtm_abort_all as well. Wakes
- * those who wait for the buffer. The caller may hold the listener's lock. */
+/* Sets and clears state flags under the queue's locks; with `sync` it takes over the state of
+ * mtm_abort_all as well. Wakes those who wait for the buffer. The caller may hold the
+ * listener's lock. */
 void mtm_buffer_change(struct mtm_buffer *buffer, uint32_t set, uint32_t clear, bool sync);
 
 /* Takes the lock as `wait` says; false if it could not be had. */

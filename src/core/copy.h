@@ -1,5 +1,6 @@
-/* Copying of short messages. The C library's memcpy copies a short block by two accesses that overlap; the next reader of these bytes
- * then has to wait until both stores have left the store buffer, which costs as much as everything else here. */
+/* Copying of short messages. The C library's memcpy copies a short block by two accesses that
+ * overlap; the next reader of these bytes then has to wait until both stores have left the
+ * store buffer, which costs as much as everything else here. */
 #ifndef MTM_CORE_COPY_H
 #define MTM_CORE_COPY_H
 

@@ -5,7 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The next capacity after cap that holds need > cap bytes: cap times grow, or just what is needed. */
+/* The next capacity after cap that holds need > cap bytes: cap times grow, or just what is
+ * needed. */
 static inline size_t mtm_grown(size_t cap, double grow, size_t need)
 {
     double grown = grow > 1 ? (double)cap * grow : 0;

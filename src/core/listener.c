@@ -1,18 +1,9 @@
 /* The ready queue of a listener, its members, and what is done to all of them.
- * Producers reach it by a lock-free stack only; everything else is under the listener's lock. */
+ * Producers reach it by a lock-free stack only; everything else is under the listener's lock.
+ */
 #include "core/listener.h"
 
-#include <string.h>
-
-#include "core/alloc.h"
-#include "core/registry.h"
-
 enum { LOOKS_AT_ONCE = 64 }; /* at ready buffers, under the lock */
-
-static struct mtm_listener *to_listener(struct mtm_object *object)
-{
-    return (struct mtm_listener *)object;
-}
 
 static bool has_messages(const struct mtm_buffer *buffer)
 {
@@ -54,8 +45,9 @@ static bool claim(struct mtm_buffer *buffer)
     return mtm_load_seq(&buffer->ready) == 0 && mtm_cas_seq(&buffer->ready, &idle, 1);
 }
 
-/* The unlinked buffer is not on the queue any more. A producer that published before and saw it there relies on us, so look
- * again: either it sees 0, or we see its message (all four accesses are seq_cst). */
+/* The unlinked buffer is not on the queue any more. A producer that published before and saw it
+ * there relies on us, so look again: either it sees 0, or we see its message (all four accesses
+ * are seq_cst). */
 static void unready(struct mtm_listener *listener, struct mtm_buffer *buffer)
 {
     mtm_store_seq(&buffer->ready, 0); /* pairs with the load in claim */
@@ -140,8 +132,8 @@ enum mtm_status mtm_listener_join(struct mtm_listener *listener, struct mtm_buff
         buffer->object.owner = &listener->object;
         buffer->member_prev = listener->member_last;
         buffer->member_next = NULL;
-        *(listener->member_last ? &listener->member_last->member_next : &listener->member_first) =
-            buffer;
+        *(listener->member_last ? &listener->member_last->member_next
+                                : &listener->member_first) = buffer;
         listener->member_last = buffer;
         mtm_store_rlx(&listener->connected, mtm_load_rlx(&listener->connected) + 1);
     }
@@ -163,7 +155,8 @@ void mtm_listener_leave(struct mtm_listener *listener, struct mtm_buffer *buffer
 /* Gives back a hold under the lock; true if the buffer has left and must be freed. */
 static bool drop_hold(struct mtm_listener *listener, struct mtm_buffer *buffer)
 {
-    size_t life = mtm_sub_acq_rel(&buffer->object.life, MTM_LIFE_HOLD); /* pairs: all releases */
+    size_t life =
+        mtm_sub_acq_rel(&buffer->object.life, MTM_LIFE_HOLD); /* pairs: all releases */
     if (life != MTM_LIFE_HOLD || has_messages(buffer)) return false;
     mtm_listener_leave(listener, buffer);
     return true;
@@ -177,10 +170,13 @@ static void push_late(struct mtm_listener *listener, struct mtm_buffer *buffer)
     } while (!mtm_cas_seq(&listener->late, &top, buffer)); /* pairs with collect_late */
 }
 
-/* The last hold goes under the lock alone: so nobody else can free the buffer while we still look at it. */
-void mtm_listener_let_go(struct mtm_listener *listener, struct mtm_buffer *buffer, bool nonblock)
+/* The last hold goes under the lock alone: so nobody else can free the buffer while we still
+ * look at it. */
+void mtm_listener_let_go(struct mtm_listener *listener, struct mtm_buffer *buffer,
+                         bool nonblock)
 {
-    size_t life = mtm_load_acq(&buffer->object.life); /* pairs with drop_hold: it is done with late_next */
+    size_t life = mtm_load_acq(
+        &buffer->object.life); /* pairs with drop_hold: it is done with late_next */
     while (life != MTM_LIFE_HOLD) {
         if (mtm_cas_acq_rel(&buffer->object.life, &life, life - MTM_LIFE_HOLD)) return;
     }
@@ -196,7 +192,8 @@ void mtm_listener_let_go(struct mtm_listener *listener, struct mtm_buffer *buffe
     if (dead) buffer->object.class->free(&buffer->object);
 }
 
-/* Gives back the holds that others could not; returns what must be freed, linked by late_next. Lock held. */
+/* Gives back the holds that others could not; returns what must be freed, linked by late_next.
+ * Lock held. */
 static struct mtm_buffer *collect_late(struct mtm_listener *listener)
 {
     if (MTM_LIKELY(!mtm_load_seq(&listener->late))) return NULL; /* pairs with push */
@@ -220,9 +217,7 @@ static void free_dead(struct mtm_buffer *dead)
     }
 }
 
-/* Goes from *buffer (NULL: none yet) to the member after it, or NULL: that one is held, and the hold on the first given back.
- * False if the lock could not be had without waiting. */
-static bool step(struct mtm_listener *listener, struct mtm_buffer **buffer, bool nonblock)
+bool mtm_listener_step(struct mtm_listener *listener, struct mtm_buffer **buffer, bool nonblock)
 {
     struct mtm_buffer *from = *buffer, *next = NULL;
     struct mtm_wait wait = {.timeout = nonblock ? 0 : MTM_FOREVER};
@@ -237,12 +232,6 @@ static bool step(struct mtm_listener *listener, struct mtm_buffer **buffer, bool
     return locked;
 }
 
-static struct mtm_buffer *next_member(struct mtm_listener *listener, struct mtm_buffer *buffer)
-{
-    step(listener, &buffer, false);
-    return buffer;
-}
-
 /* ---- taking ---- */
 
 /* After a take from the unlinked buffer: to the end of the queue, or off it. */
@@ -253,8 +242,9 @@ static void requeue(struct mtm_listener *listener, struct mtm_buffer *buffer)
     else unready(listener, buffer);
 }
 
-/* Looks at the ready buffers in their order, until one has a message. Those that another thread is at work on are passed over if
- * we must not wait. After some that were left there empty, *more: the lock has been held long enough. Lock held. */
+/* Looks at the ready buffers in their order, until one has a message. Those that another thread
+ * is at work on are passed over if we must not wait. After some that were left there empty,
+ * *more: the lock has been held long enough. Lock held. */
 static enum mtm_status take_first(struct mtm_listener *listener, struct mtm_wait *wait,
                                   struct mtm_incoming *incoming, struct mtm_trash *trash,
                                   bool *more)
@@ -270,8 +260,11 @@ static enum mtm_status take_first(struct mtm_listener *listener, struct mtm_wait
         switch (status) {
             case MTM_BUSY: busy = buffer; break;
             case MTM_OK: requeue(listener, buffer); return status;
-            case MTM_GROW: case MTM_TOO_LARGE: return status;
-            default: mtm_listener_take_off(listener, buffer); break; /* empty, closed, aborted */
+            case MTM_GROW:
+            case MTM_TOO_LARGE: return status;
+            default:
+                mtm_listener_take_off(listener, buffer);
+                break; /* empty, closed, aborted */
         }
     }
     *more = busy == NULL;
@@ -318,120 +311,4 @@ enum mtm_status mtm_listener_take(struct mtm_listener *listener, struct mtm_wait
         enum mtm_status status = take_some(listener, wait, incoming, &more);
         if (!more) return status;
     }
-}
-
-/* ---- life and state ---- */
-
-/* A listener whose last reference is gone has only members without references: they go with it. */
-static bool orphan_listener(struct mtm_object *object)
-{
-    (void)object;
-    return true;
-}
-
-static void free_listener(struct mtm_object *object)
-{
-    struct mtm_listener *listener = to_listener(object);
-    struct mtm_buffer *buffer = listener->member_first;
-    while (buffer) {
-        struct mtm_buffer *next = buffer->member_next;
-        buffer->object.class->free(&buffer->object);
-        buffer = next;
-    }
-    mtm_free(listener);
-}
-
-static void change(struct mtm_listener *listener, uint32_t set, uint32_t clear, bool sync)
-{
-    mtm_lock(&listener->object.lock);
-    mtm_object_change(&listener->object, set, clear);
-    if (sync) mtm_object_sync(&listener->object);
-    mtm_unlock(&listener->object.lock);
-    mtm_waiters_wake_all(&listener->waiters);
-}
-
-/* Members without references are not in the registry, so they are reached from here. */
-static void sync_listener(struct mtm_object *object)
-{
-    struct mtm_listener *listener = to_listener(object);
-    struct mtm_buffer *buffer = NULL;
-    change(listener, 0, 0, true);
-    while ((buffer = next_member(listener, buffer)) != NULL) {
-        buffer->object.class->sync_abort(&buffer->object);
-    }
-}
-
-static const struct mtm_class listener_class = {orphan_listener, free_listener, sync_listener};
-
-enum mtm_status mtm_listener_new(const char *name, size_t name_len, struct mtm_listener **out)
-{
-    if (name_len > SIZE_MAX - sizeof(struct mtm_listener)) return MTM_NOMEM;
-    struct mtm_listener *listener = mtm_alloc(sizeof *listener + name_len);
-    if (!listener) return MTM_NOMEM;
-    *listener = (struct mtm_listener){
-        .object = {.class = &listener_class, .kind = MTM_LISTENER, .life = 1}};
-    if (name) {
-        listener->object.name = memcpy(listener + 1, name, name_len);
-        listener->object.name_len = name_len;
-    }
-    mtm_waiters_init(&listener->waiters);
-    enum mtm_status status = mtm_registry_add(&listener->object);
-    if (status != MTM_OK) {
-        mtm_free(listener);
-        return status;
-    }
-    *out = listener;
-    return MTM_OK;
-}
-
-enum mtm_status mtm_listener_clear(struct mtm_listener *listener, bool nonblock)
-{
-    enum mtm_status status = mtm_object_state(&listener->object);
-    if (status == MTM_CLOSED) return status;
-    status = MTM_OK;
-    struct mtm_buffer *buffer = NULL;
-    for (;;) {
-        if (!step(listener, &buffer, nonblock)) return MTM_BUSY;
-        if (!buffer) return status;
-        if (mtm_buffer_clear(buffer, nonblock) == MTM_BUSY) status = MTM_BUSY;
-    }
-}
-
-void mtm_listener_disconnect_unreachable(struct mtm_listener *listener)
-{
-    struct mtm_buffer *buffer = NULL;
-    while ((buffer = next_member(listener, buffer)) != NULL) {
-        mtm_buffer_disconnect_unreachable(buffer);
-    }
-}
-
-void mtm_listener_close(struct mtm_listener *listener)
-{
-    change(listener, MTM_IS_CLOSED, 0, false);
-    struct mtm_buffer *buffer = NULL;
-    while ((buffer = next_member(listener, buffer)) != NULL) mtm_buffer_close(buffer);
-}
-
-/* It keeps its place in the ready queue. */
-void mtm_listener_adopt(struct mtm_listener *listener, struct mtm_buffer *buffer)
-{
-    const uint32_t own = MTM_IS_ABORTED;
-    uint32_t set = mtm_load_rlx(&listener->object.flags) & own;
-    mtm_buffer_change(buffer, set, own & ~set, false);
-    mtm_listener_enter(listener, buffer, MTM_LAST);
-    mtm_waiters_wake_one(&listener->waiters);
-}
-
-static void follow(struct mtm_listener *listener, struct mtm_buffer *buffer)
-{
-    mtm_lock(&listener->object.lock);
-    mtm_listener_adopt(listener, buffer);
-    mtm_unlock(&listener->object.lock);
-}
-
-void mtm_listener_abort(struct mtm_listener *listener, bool flag)
-{
-    change(listener, flag ? MTM_IS_ABORTED : 0, flag ? 0 : MTM_IS_ABORTED, false);
-    struct mtm_buffer *buffer = NULL;
-    while ((buffer = next_member(listener, buffer)) != NULL) follow(listener, buffer);
 }

@@ -1,5 +1,6 @@
-/* A listener: serves the buffers connected to it round robin, by a queue of those that have messages.
- * It owns buffers without outside references that have messages left to drain; others it only knows. */
+/* A listener: serves the buffers connected to it round robin, by a queue of those that have
+ * messages. It owns buffers without outside references that have messages left to drain; others
+ * it only knows. */
 #ifndef MTM_CORE_LISTENER_H
 #define MTM_CORE_LISTENER_H
 
@@ -10,9 +11,10 @@ struct mtm_listener {
     struct mtm_object object; /* its lock guards what is not atomic here */
     struct mtm_waiters waiters;
     _Atomic(struct mtm_buffer *) incoming; /* atomic: stack of buffers that became ready */
-    _Atomic(struct mtm_buffer *) late;     /* atomic: stack of buffers whose hold could not be given back */
-    mtm_asize nready;                      /* atomic, written under lock: length of the ready queue */
-    mtm_asize connected;                   /* atomic, written under lock: buffers */
+    _Atomic(struct mtm_buffer *)
+        late;            /* atomic: stack of buffers whose hold could not be given back */
+    mtm_asize nready;    /* atomic, written under lock: length of the ready queue */
+    mtm_asize connected; /* atomic, written under lock: buffers */
     struct mtm_buffer *ready_first, *ready_last;
     struct mtm_buffer *member_first, *member_last;
 };
@@ -22,7 +24,8 @@ struct mtm_listener {
 /* OK, NOMEM, ABORTED. *out has a handle. name as in mtm_buffer_options. */
 enum mtm_status mtm_listener_new(const char *name, size_t name_len, struct mtm_listener **out);
 
-/* Throws away the messages of all buffers. OK, CLOSED, or BUSY (some of them were busy; nonblock only). */
+/* Throws away the messages of all buffers. OK, CLOSED, or BUSY (some of them were busy;
+ * nonblock only). */
 enum mtm_status mtm_listener_clear(struct mtm_listener *listener, bool nonblock);
 
 /* Closes the listener and its buffers. */
@@ -45,23 +48,34 @@ void mtm_listener_leave(struct mtm_listener *listener, struct mtm_buffer *buffer
 /* The buffer takes over the listener's own abortion, or that it is not aborted. Lock held. */
 void mtm_listener_adopt(struct mtm_listener *listener, struct mtm_buffer *buffer);
 
-/* After a message has been published: the buffer enters the ready queue if it is not there. Lock-free. */
+/* After a message has been published: the buffer enters the ready queue if it is not there.
+ * Lock-free. */
 void mtm_listener_ready(struct mtm_listener *listener, struct mtm_buffer *buffer);
 
-/* Where a buffer enters the ready queue; one that is there already stays in its place, except with MOVE_FIRST. */
+/* Where a buffer enters the ready queue; one that is there already stays in its place, except
+ * with MOVE_FIRST. */
 enum mtm_place { MTM_LAST, MTM_FIRST, MTM_MOVE_FIRST };
 
-/* The ready queue; lock held. take_off: the buffer leaves it. enter: if the buffer has messages and may be read. */
+/* The ready queue; lock held. take_off: the buffer leaves it. enter: if the buffer has messages
+ * and may be read. */
 void mtm_listener_take_off(struct mtm_listener *listener, struct mtm_buffer *buffer);
 void mtm_listener_enter(struct mtm_listener *listener, struct mtm_buffer *buffer,
                         enum mtm_place place);
 
-/* One look at the buffers: as mtm_buffer_take, or NO_BUFFERS. OK: incoming->from is held. No lock held. */
+/* One look at the buffers: as mtm_buffer_take, or NO_BUFFERS. OK: incoming->from is held. No
+ * lock held. */
 enum mtm_status mtm_listener_take(struct mtm_listener *listener, struct mtm_wait *wait,
                                   struct mtm_incoming *incoming);
 
 /* Gives back the hold on a buffer; frees it if it was left to drain and is empty now. */
-void mtm_listener_let_go(struct mtm_listener *listener, struct mtm_buffer *buffer, bool nonblock);
+void mtm_listener_let_go(struct mtm_listener *listener, struct mtm_buffer *buffer,
+                         bool nonblock);
+
+/* Goes from *buffer (NULL: none yet) to the member after it, or NULL: that one is held, and the
+ * hold on the first given back. False if the lock could not be had without waiting. No lock
+ * held. */
+bool mtm_listener_step(struct mtm_listener *listener, struct mtm_buffer **buffer,
+                       bool nonblock);
 
 /* Whether a look at the buffers might find something. Lock-free. */
 bool mtm_listener_has_ready(const struct mtm_listener *listener);

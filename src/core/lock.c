@@ -1,4 +1,5 @@
-/* The slow paths of the lock: bounded spinning, parking and waking. It owns no data of its own. */
+/* The slow paths of the lock: bounded spinning, parking and waking. It owns no data of its own.
+ */
 #include "core/lock.h"
 
 enum {

@@ -1,5 +1,6 @@
-/* A short mutual exclusion lock of one word: take it by compare-and-swap, spin briefly when it is held, then park.
- * What it guards is said at the fields that it guards; locks are not recursive. */
+/* A short mutual exclusion lock of one word: take it by compare-and-swap, spin briefly when it
+ * is held, then park. What it guards is said at the fields that it guards; locks are not
+ * recursive. */
 #ifndef MTM_CORE_LOCK_H
 #define MTM_CORE_LOCK_H
 
@@ -9,10 +10,13 @@ struct mtm_lock {
     mtm_a32 word; /* 0 free, 1 held, 2 held and somebody may be parked */
 };
 
-#define MTM_LOCK_INIT {0}
+#define MTM_LOCK_INIT                                                                          \
+    {                                                                                          \
+        0                                                                                      \
+    }
 
-void mtm_lock_wait(struct mtm_lock *lock);       /* the slow half of mtm_lock */
-void mtm_lock_wake(struct mtm_lock *lock);       /* the slow half of mtm_unlock */
+void mtm_lock_wait(struct mtm_lock *lock);        /* the slow half of mtm_lock */
+void mtm_lock_wake(struct mtm_lock *lock);        /* the slow half of mtm_unlock */
 bool mtm_lock_try_briefly(struct mtm_lock *lock); /* the slow half of mtm_trylock */
 
 /* May block while another thread is in one of its short critical sections. */
@@ -25,8 +29,8 @@ static inline void mtm_lock(struct mtm_lock *lock)
     MTM_HELD_ADD(1);
 }
 
-/* Never blocks and makes no system call: tries for a bounded number of steps (a few microseconds at most).
- * Returns whether the lock was taken. */
+/* Never blocks and makes no system call: tries for a bounded number of steps (a few
+ * microseconds at most). Returns whether the lock was taken. */
 static inline bool mtm_trylock(struct mtm_lock *lock)
 {
     uint32_t free_word = 0;

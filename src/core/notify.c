@@ -1,5 +1,6 @@
 /* Connections to notifiers, and the loop that calls them, one after the other.
- * It owns the connections, and for each thread the list of notifiers that it is calling at this moment. */
+ * It owns the connections, and for each thread the list of notifiers that it is calling at this
+ * moment. */
 #include "core/notify.h"
 
 #include <stdio.h>
@@ -9,7 +10,8 @@
 #include "core/buffer.h"
 #include "core/trail.h"
 
-/* A notifier that this thread is calling now, on behalf of a buffer; on the stack of the call. */
+/* A notifier that this thread is calling now, on behalf of a buffer; on the stack of the call.
+ */
 struct running {
     const struct mtm_buffer *buffer;
     const void *object;
@@ -33,7 +35,8 @@ const char *mtm_failure_text(const struct mtm_failure *failure, size_t *len)
     return failure->text ? failure->text : no_text;
 }
 
-static void set_text(struct mtm_failure *failure, const char *prefix, const char *text, size_t len)
+static void set_text(struct mtm_failure *failure, const char *prefix, const char *text,
+                     size_t len)
 {
     const size_t prefix_len = strlen(prefix);
     mtm_failure_free(failure);
@@ -56,7 +59,8 @@ static void handle_error(void *data, const char *text, size_t len)
 {
     struct report *report = data;
     report->given = true;
-    set_text(report->failure, "Error while calling notifier: ", text ? text : "", text ? len : 0);
+    set_text(report->failure, "Error while calling notifier: ", text ? text : "",
+             text ? len : 0);
 }
 
 static void set_unknown(struct mtm_failure *failure, int rc)
@@ -83,8 +87,8 @@ struct mtm_notifier *mtm_notifier_new_buffer(struct mtm_buffer *buffer, int64_t 
     return new_notifier(&(struct mtm_notifier){.buffer = buffer, .threshold = threshold});
 }
 
-struct mtm_notifier *mtm_notifier_new_foreign(const struct mtm_notifier_ops *ops, const void *api,
-                                              void *object, int64_t threshold)
+struct mtm_notifier *mtm_notifier_new_foreign(const struct mtm_notifier_ops *ops,
+                                              const void *api, void *object, int64_t threshold)
 {
     return new_notifier(&(struct mtm_notifier){
         .ops = ops, .api = api, .object = object, .threshold = threshold});
@@ -97,7 +101,8 @@ static void free_notifier(struct mtm_notifier *notifier)
     mtm_free(notifier);
 }
 
-/* Freeing a notifier may free a buffer, and that one's notifiers: a loop goes through all of them, however many there are. */
+/* Freeing a notifier may free a buffer, and that one's notifiers: a loop goes through all of
+ * them, however many there are. */
 void mtm_notifier_release(struct mtm_notifier *notifier)
 {
     static MTM_THREAD_LOCAL struct mtm_notifier *doomed;
@@ -152,8 +157,8 @@ static int code_of(enum mtm_status status)
 }
 
 /* One call. *next: the notifier of the buffer that was the notifier, or NULL. */
-static int call(const struct mtm_buffer *buffer, const struct mtm_notifier *notifier, bool nonblock,
-                struct report *report, struct mtm_notifier **next)
+static int call(const struct mtm_buffer *buffer, const struct mtm_notifier *notifier,
+                bool nonblock, struct report *report, struct mtm_notifier **next)
 {
     *next = NULL;
     if (notifier->buffer) return code_of(mtm_buffer_nudge(notifier->buffer, nonblock, next));
@@ -188,8 +193,8 @@ static enum mtm_status look_back(struct mtm_trail *trail, const struct mtm_buffe
     return status;
 }
 
-/* A notifier that is a buffer may have a notifier, and so on: the loop follows this trail until it ends, or would come to a
- * buffer for the second time. `previous` keeps `buffer` alive. */
+/* A notifier that is a buffer may have a notifier, and so on: the loop follows this trail until
+ * it ends, or would come to a buffer for the second time. `previous` keeps `buffer` alive. */
 enum mtm_status mtm_notify(struct mtm_buffer *buffer, enum mtm_event event,
                            struct mtm_notifier *notifier, bool nonblock,
                            struct mtm_failure *failure)

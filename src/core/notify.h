@@ -1,5 +1,6 @@
-/* Notifiers: what is called when a message was added to, or taken from, a buffer. Calls are made after every lock has
- * been given back; which notifier is connected where, and when it fires, is the buffer's business. */
+/* Notifiers: what is called when a message was added to, or taken from, a buffer. Calls are
+ * made after every lock has been given back; which notifier is connected where, and when it
+ * fires, is the buffer's business. */
 #ifndef MTM_CORE_NOTIFY_H
 #define MTM_CORE_NOTIFY_H
 
@@ -8,8 +9,8 @@
 
 struct mtm_buffer;
 
-/* Why a notifier failed: a text of the heap, owned by whoever passed the struct in, or NULL if there was no memory for
- * one. Start with {0}; free with mtm_failure_free. */
+/* Why a notifier failed: a text of the heap, owned by whoever passed the struct in, or NULL if
+ * there was no memory for one. Start with {0}; free with mtm_failure_free. */
 struct mtm_failure {
     char *text;
     size_t len;
@@ -32,20 +33,20 @@ struct mtm_notifier_ops {
 
 /* One connection of a notifier to a buffer; reference counted. */
 struct mtm_notifier {
-    mtm_a32 refs;               /* atomic */
-    int64_t threshold;          /* constant, as the rest; <= 0: none */
-    struct mtm_buffer *buffer;  /* if the notifier is a buffer of ours (a reference to it), else NULL */
+    mtm_a32 refs;              /* atomic */
+    int64_t threshold;         /* constant, as the rest; <= 0: none */
+    struct mtm_buffer *buffer; /* if it is one of ours (a reference), else NULL */
     const struct mtm_notifier_ops *ops;
     const void *api;
     void *object;
-    struct mtm_notifier *next_doomed; /* owned by the thread that gave back the last reference */
+    struct mtm_notifier *next_doomed; /* owned by who gave back the last reference */
 };
 
-/* A connection with one reference; takes over the caller's reference to the buffer or object, unless it returns NULL (no
- * memory). No lock held. */
+/* A connection with one reference; takes over the caller's reference to the buffer or object,
+ * unless it returns NULL (no memory). No lock held. */
 struct mtm_notifier *mtm_notifier_new_buffer(struct mtm_buffer *buffer, int64_t threshold);
-struct mtm_notifier *mtm_notifier_new_foreign(const struct mtm_notifier_ops *ops, const void *api,
-                                              void *object, int64_t threshold);
+struct mtm_notifier *mtm_notifier_new_foreign(const struct mtm_notifier_ops *ops,
+                                              const void *api, void *object, int64_t threshold);
 
 /* Any thread; never blocks. */
 static inline void mtm_notifier_retain(struct mtm_notifier *notifier)
@@ -59,9 +60,10 @@ void mtm_notifier_release(struct mtm_notifier *notifier);
 /* Which of a buffer's notifiers. */
 enum mtm_event { MTM_ADDED, MTM_TAKEN, MTM_EVENTS };
 
-/* Calls the notifier of `buffer` for an event that has happened, and on through buffers that are notifiers of buffers, by a
- * loop; takes over the reference to `notifier` (NULL: nothing to do). Disconnects those that are closed. OK, or
- * NOTIFIER_FAILED with the failure filled in. No lock held; blocks as long as foreign notifiers do. */
+/* Calls the notifier of `buffer` for an event that has happened, and on through buffers that
+ * are notifiers of buffers, by a loop; takes over the reference to `notifier` (NULL: nothing to
+ * do). Disconnects those that are closed. OK, or NOTIFIER_FAILED with the failure filled in. No
+ * lock held; blocks as long as foreign notifiers do. */
 enum mtm_status mtm_notify(struct mtm_buffer *buffer, enum mtm_event event,
                            struct mtm_notifier *notifier, bool nonblock,
                            struct mtm_failure *failure);

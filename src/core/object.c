@@ -21,8 +21,8 @@ void mtm_object_change(struct mtm_object *object, uint32_t set, uint32_t clear)
     if (set & (MTM_IS_ABORTED | MTM_IS_ABORTED_ALL)) mtm_add_rlx(&object->aborts, 1);
 }
 
-/* Whoever comes last sees the latest state: it is read under the object's locks, and everybody who changes it visits the
- * object afterwards. */
+/* Whoever comes last sees the latest state: it is read under the object's locks, and everybody
+ * who changes it visits the object afterwards. */
 void mtm_object_sync(struct mtm_object *object)
 {
     if (mtm_is_aborted_all()) {
@@ -44,8 +44,8 @@ void mtm_object_retain(struct mtm_object *object)
     mtm_add_rlx(&object->life, 1);
 }
 
-/* Under the registry lock nobody can find the object between our giving up the last reference and its removal; under the
- * owner's lock nobody can finish draining it and free it. */
+/* Under the registry lock nobody can find the object between our giving up the last reference
+ * and its removal; under the owner's lock nobody can finish draining it and free it. */
 static void release_last(struct mtm_object *object)
 {
     struct mtm_object *owner = object->owner;
@@ -92,8 +92,8 @@ void mtm_handle_retain(struct mtm_object *object)
     mtm_object_retain(object);
 }
 
-/* Rings of buffers that are each other's notifiers keep each other alive. When no handle is left nobody can reach them
- * any more. */
+/* Rings of buffers that are each other's notifiers keep each other alive. When no handle is
+ * left nobody can reach them any more. */
 static void break_rings(void)
 {
     struct mtm_object *object = NULL;

@@ -12,23 +12,27 @@
 
 enum mtm_kind { MTM_BUFFER, MTM_LISTENER };
 
-/* State flags. Written under all of the object's locks, so that holding one of them is enough to read. */
+/* State flags. Written under all of the object's locks, so that holding one of them is enough
+ * to read. */
 enum {
     MTM_IS_CLOSED = 1,
     MTM_IS_ABORTED = 2,    /* by its own abort, or its listener's */
     MTM_IS_ABORTED_ALL = 4 /* by mtm_abort_all */
 };
 
-/* `life` counts outside references (Lua, native, notifiers, a listener's referenced buffers) in its lower part, and in its
- * upper part how many are at work on a buffer on behalf of its listener. */
-#define MTM_LIFE_HOLD ((size_t)1 << (sizeof(size_t) * 11 / 2)) /* 44 bits; 22 where size_t has 32 */
+/* `life` counts outside references (Lua, native, notifiers, a listener's referenced buffers) in
+ * its lower part, and in its upper part how many are at work on a buffer on behalf of its
+ * listener. */
+#define MTM_LIFE_HOLD                                                                          \
+    ((size_t)1 << (sizeof(size_t) * 11 / 2)) /* 44 bits; 22 where size_t has 32 */
 #define MTM_LIFE_REFS (MTM_LIFE_HOLD - 1)
 
 struct mtm_object;
 
 /* What the two kinds do in their own ways. */
 struct mtm_class {
-    /* The last outside reference is gone; registry lock and owner's lock are held. True: free it. */
+    /* The last outside reference is gone; registry lock and owner's lock are held. True: free
+     * it. */
     bool (*orphan)(struct mtm_object *object);
     /* No lock held, nobody else has the object. */
     void (*free)(struct mtm_object *object);
@@ -53,7 +57,8 @@ struct mtm_object {
     struct mtm_object *all_next, **all_link;
 };
 
-/* CLOSED, ABORTED or OK, in this order of importance. Exact if the caller holds one of the object's locks. */
+/* CLOSED, ABORTED or OK, in this order of importance. Exact if the caller holds one of the
+ * object's locks. */
 static inline enum mtm_status mtm_object_state(const struct mtm_object *object)
 {
     uint32_t flags = mtm_load_acq(&object->flags); /* pairs with mtm_object_change */
@@ -70,12 +75,12 @@ void mtm_object_sync(struct mtm_object *object);
 /* Whether the object was aborted and not re-enabled since. Any thread, never blocks. */
 bool mtm_object_is_aborted(const struct mtm_object *object);
 
-/* References. A handle is one that a program holds: Lua's, or native code's; it counts as a plain reference, too. The others
- * (connected notifiers, a listener's buffers) are plain: what only those keep alive, in a ring, is freed when
- * no handle is left in the process.
- * retain: any thread that has a reference; never blocks.
- * release: any thread that holds no lock. With the last reference the object is gone for the registry, and is freed unless a
- * listener has messages of it left to drain. Frees memory and may release notifiers. */
+/* References. A handle is one that a program holds: Lua's, or native code's; it counts as a
+ * plain reference, too. The others (connected notifiers, a listener's buffers) are plain: what
+ * only those keep alive, in a ring, is freed when no handle is left in the process. retain: any
+ * thread that has a reference; never blocks. release: any thread that holds no lock. With the
+ * last reference the object is gone for the registry, and is freed unless a listener has
+ * messages of it left to drain. Frees memory and may release notifiers. */
 void mtm_object_retain(struct mtm_object *object);
 void mtm_object_release(struct mtm_object *object);
 void mtm_handle_retain(struct mtm_object *object);
@@ -87,13 +92,15 @@ void mtm_handle_count(void);
 /* Whether no handle is left in the process. */
 bool mtm_no_handles(void);
 
-/* Abort (or re-enable) every object, creating, finding and sleeping. Any thread that holds no lock. */
+/* Abort (or re-enable) every object, creating, finding and sleeping. Any thread that holds no
+ * lock. */
 void mtm_abort_all(bool flag);
 
 /* Whether mtm_abort_all(true) is in force. Any thread, never blocks. */
 bool mtm_is_aborted_all(void);
 
-/* Sleep until the deadline; OK, or ABORTED at once when mtm_abort_all is, or comes, in force. */
+/* Sleep until the deadline; OK, or ABORTED at once when mtm_abort_all is, or comes, in force.
+ */
 enum mtm_status mtm_sleep_until(int64_t deadline);
 
 #endif

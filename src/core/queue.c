@@ -1,5 +1,6 @@
 /* Records in a chain of rings: [length][bytes], or [mark and length][pointer to a block].
- * It owns the rings, the blocks that are in them, and the counters; it never allocates or frees under a lock. */
+ * It owns the rings, the blocks that are in them, and the counters; it never allocates or frees
+ * under a lock. */
 #include "core/queue.h"
 
 #include <stdint.h>
@@ -7,10 +8,8 @@
 #include "core/alloc.h"
 
 enum {
-    LARGE = 4096,            /* from here on, moving a pointer is cheaper than copying twice */
     RING_MIN = 256,
-    RING_MAX = 128 * 1024,   /* rings that come later don't get larger than this ... */
-    BLOCK_CACHE_MAX = 256 * 1024, /* ... so that a drained queue keeps less than 1 MB */
+    RING_MAX = 128 * 1024, /* rings that come later don't get larger than this */
     SHORT_HEADER = 1,
     LONG_HEADER = 9,
     LONG_MARK = 255,
@@ -18,12 +17,6 @@ enum {
 };
 
 static const uint64_t pointer_flag = (uint64_t)1 << 63;
-
-/* What a message accounts for. */
-static size_t record_size(size_t size)
-{
-    return size + (size < LONG_MARK ? SHORT_HEADER : LONG_HEADER);
-}
 
 /* ---- making and freeing ---- */
 
@@ -55,14 +48,6 @@ static void free_segments(struct mtm_queue *queue, struct mtm_segment *segment)
     }
 }
 
-void mtm_queue_drop_caches(struct mtm_queue *queue)
-{
-    mtm_free(mtm_swap_acq_rel(&queue->middle.spare, NULL)); /* pairs with retire */
-    for (int i = 0; i < MTM_CACHED_BLOCKS; ++i) {
-        mtm_block_free(mtm_swap_acq_rel(&queue->middle.cache[i], NULL)); /* pairs with recycle */
-    }
-}
-
 void mtm_queue_fini(struct mtm_queue *queue)
 {
     struct mtm_tail *tail = &queue->tail;
@@ -75,105 +60,6 @@ void mtm_queue_fini(struct mtm_queue *queue)
         head->back = block->link;
         mtm_block_free(block);
     }
-}
-
-/* The ring becomes the spare one, or is freed. One that must be kept drives out one that need not. */
-static void retire(struct mtm_queue *queue, struct mtm_segment *segment)
-{
-    mtm_store_rlx(&segment->next, NULL);
-    for (;;) {
-        /* acq_rel: pairs with itself and the swap in take_spare */
-        struct mtm_segment *old = mtm_swap_acq_rel(&queue->middle.spare, segment);
-        if (!old || !old->keep) {
-            mtm_free(old);
-            return;
-        }
-        segment = old;
-    }
-}
-
-static struct mtm_segment *take_spare(struct mtm_queue *queue, size_t need)
-{
-    struct mtm_segment *spare = mtm_swap_acq_rel(&queue->middle.spare, NULL); /* pairs: retire */
-    if (!spare || spare->cap >= need) return spare;
-    retire(queue, spare);
-    return NULL;
-}
-
-/* The latest one first: its memory is the warmest. */
-static struct mtm_block *take_cached(struct mtm_queue *queue)
-{
-    struct mtm_block *block = NULL;
-    for (int i = 0; i < MTM_CACHED_BLOCKS && !block; ++i) {
-        if (!mtm_load_rlx(&queue->middle.cache[i])) continue;
-        block = mtm_swap_acq_rel(&queue->middle.cache[i], NULL); /* pairs with recycle */
-    }
-    return block;
-}
-
-void mtm_queue_recycle(struct mtm_queue *queue, struct mtm_block *block)
-{
-    if (block && block->cap <= BLOCK_CACHE_MAX && !queue->middle.fixed) {
-        for (int i = 0; i < MTM_CACHED_BLOCKS && block; ++i) {
-            block = mtm_swap_acq_rel(&queue->middle.cache[i], block); /* pairs with take_cached */
-        }
-    }
-    mtm_block_free(block);
-}
-
-void mtm_queue_empty_trash(struct mtm_queue *queue, struct mtm_trash *trash)
-{
-    while (trash->segments != trash->until) {
-        struct mtm_segment *segment = trash->segments;
-        trash->segments = mtm_load_rlx(&segment->next);
-        retire(queue, segment);
-    }
-    mtm_block_free_list(trash->blocks, trash->nblocks);
-    while (trash->back) {
-        struct mtm_block *block = trash->back;
-        trash->back = block->link;
-        mtm_block_free(block);
-    }
-    *trash = (struct mtm_trash){0};
-}
-
-/* ---- what a put needs ---- */
-
-static bool make_block(struct mtm_queue *queue, const struct mtm_message *message,
-                       struct mtm_supply *supply)
-{
-    supply->block = mtm_message_to_block(message, take_cached(queue));
-    return supply->block != NULL;
-}
-
-enum mtm_status mtm_queue_prepare(struct mtm_queue *queue, const struct mtm_message *message,
-                                  struct mtm_supply *supply)
-{
-    if (queue->middle.fixed) {
-        return record_size(message->size) > queue->middle.size ? MTM_TOO_LARGE : MTM_OK;
-    }
-    if (MTM_LIKELY(message->size <= LARGE) || queue->middle.sized) return MTM_OK;
-    return make_block(queue, message, supply) ? MTM_OK : MTM_NOMEM;
-}
-
-enum mtm_status mtm_queue_supply(struct mtm_queue *queue, const struct mtm_message *message,
-                                 struct mtm_supply *supply)
-{
-    mtm_free(supply->segment);
-    supply->segment = take_spare(queue, supply->need);
-    if (supply->segment) return MTM_OK;
-    if (message->size > LARGE && !supply->block) {
-        return make_block(queue, message, supply) ? MTM_OK : MTM_NOMEM;
-    }
-    supply->segment = mtm_segment_new(supply->cap);
-    if (!supply->segment) supply->segment = mtm_segment_new(supply->need);
-    return supply->segment ? MTM_OK : MTM_NOMEM;
-}
-
-void mtm_queue_supply_fini(struct mtm_queue *queue, struct mtm_supply *supply)
-{
-    if (MTM_UNLIKELY(supply->segment != NULL)) retire(queue, supply->segment);
-    if (MTM_UNLIKELY(supply->block != NULL)) mtm_queue_recycle(queue, supply->block);
 }
 
 static size_t next_cap(const struct mtm_queue *queue, size_t need)
@@ -193,12 +79,14 @@ static size_t next_cap(const struct mtm_queue *queue, size_t need)
 
 /* ---- the producers' side ---- */
 
-/* Whether the segment has room for need bytes; looks at the consumers' cache line only if it seems not to. */
+/* Whether the segment has room for need bytes; looks at the consumers' cache line only if it
+ * seems not to. */
 static bool has_room(struct mtm_queue *queue, size_t need)
 {
     struct mtm_tail *tail = &queue->tail;
     if (MTM_LIKELY(tail->written - tail->floor + need <= tail->segment->cap)) return true;
-    size_t read = mtm_load_acq(&queue->head.read); /* pairs with the release in pop: copied out */
+    size_t read =
+        mtm_load_acq(&queue->head.read); /* pairs with the release in pop: copied out */
     if ((ptrdiff_t)(read - tail->floor) > 0) tail->floor = read;
     return tail->written - tail->floor + need <= tail->segment->cap;
 }
@@ -294,7 +182,7 @@ static void publish(struct mtm_queue *queue)
 
 static size_t needed(const struct mtm_message *message, const struct mtm_supply *supply)
 {
-    return supply->block ? POINTER_RECORD : record_size(message->size);
+    return supply->block ? POINTER_RECORD : mtm_record_size(message->size);
 }
 
 enum mtm_status mtm_queue_put(struct mtm_queue *queue, const struct mtm_message *message,
@@ -314,7 +202,8 @@ enum mtm_status mtm_queue_put(struct mtm_queue *queue, const struct mtm_message 
 
 /* ---- both sides ---- */
 
-/* Unlinks everything but the last ring, which is empty afterwards; returns how many messages there were. */
+/* Unlinks everything but the last ring, which is empty afterwards; returns how many messages
+ * there were. */
 static size_t drop_all(struct mtm_queue *queue, struct mtm_trash *trash)
 {
     struct mtm_tail *tail = &queue->tail;
@@ -339,8 +228,8 @@ static size_t drop_all(struct mtm_queue *queue, struct mtm_trash *trash)
     return count;
 }
 
-/* To those who only count, the messages that were there turn into the new one in a single step: one of them counts as
- * replaced, the others as taken. */
+/* To those who only count, the messages that were there turn into the new one in a single step:
+ * one of them counts as replaced, the others as taken. */
 enum mtm_status mtm_queue_replace(struct mtm_queue *queue, const struct mtm_message *message,
                                   struct mtm_supply *supply, struct mtm_trash *trash)
 {
@@ -355,7 +244,8 @@ enum mtm_status mtm_queue_replace(struct mtm_queue *queue, const struct mtm_mess
         publish(queue);
     } else {
         --head->popped;
-        mtm_store_rel(&head->taken, mtm_load_rlx(&head->taken) + (count - 1)); /* pairs: count */
+        mtm_store_rel(&head->taken,
+                      mtm_load_rlx(&head->taken) + (count - 1)); /* pairs: count */
     }
     return MTM_OK;
 }
@@ -363,7 +253,8 @@ enum mtm_status mtm_queue_replace(struct mtm_queue *queue, const struct mtm_mess
 void mtm_queue_clear(struct mtm_queue *queue, struct mtm_trash *trash)
 {
     size_t count = drop_all(queue, trash);
-    mtm_store_rel(&queue->head.taken, mtm_load_rlx(&queue->head.taken) + count); /* pairs: count */
+    mtm_store_rel(&queue->head.taken,
+                  mtm_load_rlx(&queue->head.taken) + count); /* pairs: count */
 }
 
 void mtm_queue_shut(struct mtm_queue *queue, struct mtm_trash *trash)
@@ -384,7 +275,8 @@ static void advance(struct mtm_queue *queue, struct mtm_trash *trash)
 {
     struct mtm_head *head = &queue->head;
     struct mtm_segment *segment = head->segment, *next;
-    while (MTM_UNLIKELY((next = mtm_load_acq(&segment->next)) != NULL)) { /* pairs: link_segment */
+    while (
+        MTM_UNLIKELY((next = mtm_load_acq(&segment->next)) != NULL)) { /* pairs: link_segment */
         if (mtm_load_rlx(&head->read) != segment->end) return;
         head->segment = next;
         head->pos = 0;
@@ -396,7 +288,8 @@ static void advance(struct mtm_queue *queue, struct mtm_trash *trash)
     }
 }
 
-/* Whether the rings hold nothing; looks at the producers' cache line only when all that was seen there is used up. */
+/* Whether the rings hold nothing; looks at the producers' cache line only when all that was
+ * seen there is used up. */
 static bool is_drained(struct mtm_queue *queue)
 {
     struct mtm_head *head = &queue->head;
@@ -432,7 +325,7 @@ static enum mtm_status take_bytes(struct mtm_queue *queue, struct mtm_slot *slot
     struct mtm_block *carrier = slot->block = slot->carrier;
     carrier->size = size;
     pos = mtm_segment_read(queue->head.segment, pos, mtm_block_data(carrier), size);
-    pop(queue, slot, pos, record_size(size));
+    pop(queue, slot, pos, mtm_record_size(size));
     return MTM_OK;
 }
 
@@ -460,7 +353,7 @@ static enum mtm_status take_back(struct mtm_queue *queue, struct mtm_slot *slot)
     if (status != MTM_OK) return status;
     slot->block = block;
     head->back = block->link;
-    size_t bytes = mtm_load_rlx(&queue->middle.returned_bytes) - record_size(block->size);
+    size_t bytes = mtm_load_rlx(&queue->middle.returned_bytes) - mtm_record_size(block->size);
     mtm_store_rel(&queue->middle.returned_bytes, bytes); /* pairs with has_fixed_room */
     mtm_store_rel(&head->taken, mtm_load_rlx(&head->taken) + 1);
     return MTM_OK;
@@ -489,7 +382,7 @@ bool mtm_queue_put_back(struct mtm_queue *queue, struct mtm_block *block)
     while (*link && (ptrdiff_t)((*link)->seq - block->seq) < 0) link = &(*link)->link;
     block->link = *link;
     *link = block;
-    size_t bytes = mtm_load_rlx(&m->returned_bytes) + record_size(block->size);
+    size_t bytes = mtm_load_rlx(&m->returned_bytes) + mtm_record_size(block->size);
     mtm_store_rel(&m->returned_bytes, bytes);                    /* pairs with has_fixed_room */
     mtm_store_seq(&m->returned, mtm_load_rlx(&m->returned) + 1); /* pairs with peek */
     return true;

@@ -1,5 +1,6 @@
-/* The messages of one buffer: two locks, a chain of rings between them, and the counters that both sides share.
- * It knows nothing of waiting, notifiers and listeners; each function says which lock its caller holds. */
+/* The messages of one buffer: two locks, a chain of rings between them, and the counters that
+ * both sides share. It knows nothing of waiting, notifiers and listeners; each function says
+ * which lock its caller holds. */
 #ifndef MTM_CORE_QUEUE_H
 #define MTM_CORE_QUEUE_H
 
@@ -18,11 +19,12 @@ enum { MTM_CACHED_BLOCKS = 2 };
 /* The producers' side. */
 struct mtm_tail {
     struct mtm_lock lock;
-    struct mtm_segment *segment; /* guarded by tail lock, as all here that names no other guard */
-    size_t pos;                  /* where in the segment the next record begins */
-    size_t written;              /* position in the stream of all bytes */
-    size_t floor;                /* bytes before this position don't occupy the segment; at least its base */
-    mtm_asize added;             /* atomic, written under tail lock: records ever put */
+    /* guarded by tail lock, as all here that names no other guard: */
+    struct mtm_segment *segment;
+    size_t pos;     /* where in the segment the next record begins */
+    size_t written; /* position in the stream of all bytes */
+    size_t floor;   /* bytes before this position don't occupy the segment; at least its base */
+    mtm_asize added;              /* atomic, written under tail lock: records ever put */
     struct mtm_block *last_block; /* the latest block put; each links to the one before */
     size_t blocks_added;
 };
@@ -30,29 +32,32 @@ struct mtm_tail {
 /* The consumers' side. */
 struct mtm_head {
     struct mtm_lock lock;
-    struct mtm_segment *segment; /* guarded by head lock, as all here that names no other guard */
+    /* guarded by head lock, as all here that names no other guard: */
+    struct mtm_segment *segment;
     size_t pos;
-    size_t popped;         /* records that have left the rings */
-    size_t seen;           /* `added` as last looked up */
-    mtm_asize read;        /* atomic, written under head lock: position in the stream of all bytes */
-    mtm_asize taken;       /* atomic, written under head lock: messages taken or thrown away */
+    size_t popped;   /* records that have left the rings */
+    size_t seen;     /* `added` as last looked up */
+    mtm_asize read;  /* atomic, written under head lock: position in the stream of all bytes */
+    mtm_asize taken; /* atomic, written under head lock: messages taken or thrown away */
     size_t blocks_popped;
     struct mtm_block *back; /* messages put back, in order; before everything in the rings */
     uint64_t epoch;         /* fillings so far; written under both locks */
 };
 
-/* What both sides read and hardly anybody writes: it keeps the two sides on cache lines of their own. */
+/* What both sides read and hardly anybody writes: it keeps the two sides on cache lines of
+ * their own. */
 struct mtm_queue_middle {
-    size_t size;       /* constant, as the next three: bytes of the first ring */
-    double grow;       /* how many times larger the next ring is */
-    bool fixed;        /* grow 0: never more than size bytes */
-    bool sized;        /* size was given: the first ring is there from the beginning and stays */
-    bool ordered;      /* constant: publish in a way that a seq_cst load elsewhere can be ordered against */
+    size_t size;  /* constant, as the next three: bytes of the first ring */
+    double grow;  /* how many times larger the next ring is */
+    bool fixed;   /* grow 0: never more than size bytes */
+    bool sized;   /* size was given: the first ring is there from the beginning and stays */
+    bool ordered; /* constant: publish in a way that a seq_cst load elsewhere can be ordered
+                     against */
     mtm_asize returned;       /* atomic, written under head lock: messages put back */
-    mtm_asize returned_bytes; /* atomic, written under head lock: bytes that `back` accounts for */
+    mtm_asize returned_bytes; /* atomic, written under head lock: what `back` accounts for */
     struct mtm_segment root;  /* an empty ring: the chain begins here */
-    _Atomic(struct mtm_segment *) spare;                    /* atomic: a ring for later, or NULL */
-    _Atomic(struct mtm_block *) cache[MTM_CACHED_BLOCKS];   /* atomic: blocks for later */
+    _Atomic(struct mtm_segment *) spare; /* atomic: a ring for later, or NULL */
+    _Atomic(struct mtm_block *) cache[MTM_CACHED_BLOCKS]; /* atomic: blocks for later */
 };
 
 struct mtm_queue {
@@ -72,18 +77,25 @@ struct mtm_supply {
 struct mtm_trash {
     struct mtm_segment *segments; /* linked by next, up to `until` */
     struct mtm_segment *until;
-    struct mtm_block *blocks;     /* nblocks of them, linked by link */
+    struct mtm_block *blocks; /* nblocks of them, linked by link */
     size_t nblocks;
     struct mtm_block *back; /* linked by link, up to NULL */
 };
 
 /* A receive: what the receiver brings, and what it gets. */
 struct mtm_slot {
-    struct mtm_block *carrier; /* in: memory to copy small messages to, or NULL; still the receiver's */
+    struct mtm_block *carrier; /* in: memory for small messages, or NULL; stays theirs */
     size_t limit;              /* in: most bytes that the receiver can take */
-    struct mtm_block *block;   /* out: the message: the carrier, or a block that the receiver now owns */
+    struct mtm_block *block;   /* out: the carrier, or a block that is the receiver's now */
     size_t need;               /* out: bytes of the message if too large for carrier or limit */
 };
+
+/* What a message of so many bytes accounts for in a queue: 1 byte of header if they are less
+ * than 255, else 9. */
+static inline size_t mtm_record_size(size_t size)
+{
+    return size + (size < 255 ? 1 : 9);
+}
 
 /* Not shared yet. A sized queue allocates its ring: OK or NOMEM. */
 enum mtm_status mtm_queue_init(struct mtm_queue *queue, size_t size, bool sized, double grow,
@@ -92,16 +104,18 @@ enum mtm_status mtm_queue_init(struct mtm_queue *queue, size_t size, bool sized,
 /* Nobody else uses it any more; no lock held. Frees all. */
 void mtm_queue_fini(struct mtm_queue *queue);
 
-/* Before the tail lock is taken: a message that is better not copied through the ring gets its block. OK, NOMEM, or
- * TOO_LARGE for this queue at any time. */
+/* Before the tail lock is taken: a message that is better not copied through the ring gets its
+ * block. OK, NOMEM, or TOO_LARGE for this queue at any time. */
 enum mtm_status mtm_queue_prepare(struct mtm_queue *queue, const struct mtm_message *message,
                                   struct mtm_supply *supply);
 
-/* Tail lock held. OK, FULL, or GROW: give back the lock, call mtm_queue_supply, and try again. */
+/* Tail lock held. OK, FULL, or GROW: give back the lock, call mtm_queue_supply, and try again.
+ */
 enum mtm_status mtm_queue_put(struct mtm_queue *queue, const struct mtm_message *message,
                               struct mtm_supply *supply);
 
-/* Both locks held: throw away what is there, and put. As mtm_queue_put; if not OK nothing has changed. */
+/* Both locks held: throw away what is there, and put. As mtm_queue_put; if not OK nothing has
+ * changed. */
 enum mtm_status mtm_queue_replace(struct mtm_queue *queue, const struct mtm_message *message,
                                   struct mtm_supply *supply, struct mtm_trash *trash);
 
@@ -115,7 +129,8 @@ void mtm_queue_supply_fini(struct mtm_queue *queue, struct mtm_supply *supply);
 /* Both locks held: throw away all messages. */
 void mtm_queue_clear(struct mtm_queue *queue, struct mtm_trash *trash);
 
-/* Both locks held: as clear, and the rings are given up as well. Nothing can be put any more. */
+/* Both locks held: as clear, and the rings are given up as well. Nothing can be put any more.
+ */
 void mtm_queue_shut(struct mtm_queue *queue, struct mtm_trash *trash);
 
 /* No lock held: frees what is kept for later. */
@@ -124,20 +139,21 @@ void mtm_queue_drop_caches(struct mtm_queue *queue);
 /* No lock held. */
 void mtm_queue_empty_trash(struct mtm_queue *queue, struct mtm_trash *trash);
 
-/* Head lock held: take the first message. OK, EMPTY, GROW (the carrier is too small), TOO_LARGE (for the limit): if not
- * OK nothing has changed. */
+/* Head lock held: take the first message. OK, EMPTY, GROW (the carrier is too small), TOO_LARGE
+ * (for the limit): if not OK nothing has changed. */
 enum mtm_status mtm_queue_take(struct mtm_queue *queue, struct mtm_slot *slot,
                                struct mtm_trash *trash);
 
-/* Head lock held: the message goes back to its place in the order, and its memory with it; false if the messages of its
- * time have been thrown away since: then the block is still the caller's. */
+/* Head lock held: the message goes back to its place in the order, and its memory with it;
+ * false if the messages of its time have been thrown away since: then the block is still the
+ * caller's. */
 bool mtm_queue_put_back(struct mtm_queue *queue, struct mtm_block *block);
 
 /* No lock needed: how many messages there are at some moment of the call. */
 size_t mtm_queue_count(const struct mtm_queue *queue);
 
-/* The same from one reading of each counter: exact under both locks, else good enough to poll (a message that was published
- * before the call, and not taken, counts). */
+/* The same from one reading of each counter: exact under both locks, else good enough to poll
+ * (a message that was published before the call, and not taken, counts). */
 static inline size_t mtm_queue_peek(const struct mtm_queue *queue)
 {
     size_t taken = mtm_load_acq(&queue->head.taken);
@@ -145,7 +161,8 @@ static inline size_t mtm_queue_peek(const struct mtm_queue *queue)
     return mtm_load_seq(&queue->tail.added) + returned - taken; /* pairs with publish */
 }
 
-/* No lock held: keeps the block for a later message of this queue, or frees it. NULL is fine. */
+/* No lock held: keeps the block for a later message of this queue, or frees it. NULL is fine.
+ */
 void mtm_queue_recycle(struct mtm_queue *queue, struct mtm_block *block);
 
 #endif

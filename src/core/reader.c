@@ -27,7 +27,8 @@ void mtm_reader_clear(struct mtm_reader *reader)
 /* Nothing is in it that must be kept. */
 static enum mtm_status grow_own(struct mtm_reader *reader, size_t need)
 {
-    size_t cap = reader->own ? mtm_grown(reader->own->cap, reader->grow, need) : reader->initial;
+    size_t cap =
+        reader->own ? mtm_grown(reader->own->cap, reader->grow, need) : reader->initial;
     mtm_block_free(reader->own);
     reader->own = mtm_block_new(cap > need ? cap : need);
     if (!reader->own && cap > need) reader->own = mtm_block_new(need);

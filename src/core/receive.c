@@ -39,8 +39,9 @@ static bool worth_a_look(const void *what)
     return mtm_listener_has_ready((const struct mtm_listener *)object);
 }
 
-/* Producers to a buffer look for sleepers under the tail lock, so we join under it: either they see us, or we see what they
- * put. Producers to a listener take no lock of it; there the order of seq_cst operations does the same. */
+/* Producers to a buffer look for sleepers under the tail lock, so we join under it: either they
+ * see us, or we see what they put. Producers to a listener take no lock of it; there the order
+ * of seq_cst operations does the same. */
 static bool join(struct mtm_object *object, struct mtm_wait *wait)
 {
     if (!is_buffer(object)) {
@@ -54,8 +55,9 @@ static bool join(struct mtm_object *object, struct mtm_wait *wait)
     return true;
 }
 
-/* Who has waited may have been woken for a message that it leaves behind. Who has looked at a listener may for a moment have hidden
- * ready buffers from others, which looked for them at that moment, without the lock, to pass the baton themselves. */
+/* Who has waited may have been woken for a message that it leaves behind. Who has looked at a
+ * listener may for a moment have hidden ready buffers from others, which looked for them at
+ * that moment, without the lock, to pass the baton themselves. */
 static void pass_baton(struct mtm_object *object, struct mtm_waiters *waiters,
                        enum mtm_status status)
 {
@@ -74,7 +76,8 @@ static enum mtm_status look_until_found(struct mtm_object *object, struct mtm_wa
         uint32_t ticket = mtm_waiters_prepare(waiters);
         enum mtm_status status = look(object, wait, incoming);
         if (status != MTM_EMPTY && status != MTM_BUSY) return status;
-        if (mtm_load_rlx(&object->aborts) != aborts) return MTM_ABORTED; /* and re-enabled since */
+        if (mtm_load_rlx(&object->aborts) != aborts)
+            return MTM_ABORTED; /* and re-enabled since */
         if (!in_time) return status;
         if (status == MTM_BUSY) {
             mtm_plat_yield();

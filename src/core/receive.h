@@ -1,5 +1,6 @@
-/* Receiving from a buffer or a listener: one loop for both, and what happens to a message after it has been taken.
- * How messages are found is in buffer.h and listener.h, what they contain in wire.h. */
+/* Receiving from a buffer or a listener: one loop for both, and what happens to a message after
+ * it has been taken. How messages are found is in buffer.h and listener.h, what they contain in
+ * wire.h. */
 #ifndef MTM_CORE_RECEIVE_H
 #define MTM_CORE_RECEIVE_H
 
@@ -7,14 +8,14 @@
 
 /* A message on its way from the queue to a receiver. It belongs to one thread. */
 struct mtm_incoming {
-    struct mtm_slot slot;          /* carrier and limit are the receiver's, block is the message */
-    struct mtm_buffer *from;       /* where it was taken */
+    struct mtm_slot slot;    /* carrier and limit are the receiver's, block is the message */
+    struct mtm_buffer *from; /* where it was taken */
     struct mtm_listener *through;  /* the listener by which, or NULL; then `from` is held */
     struct mtm_notifier *notifier; /* to be called, or NULL */
 };
 
-/* Takes the next message, waiting for it as `wait` says. The caller has a reference to the object and holds no lock.
- * OK: then call notify (or not: then back), and at last done or back.
+/* Takes the next message, waiting for it as `wait` says. The caller has a reference to the
+ * object and holds no lock. OK: then call notify (or not: then back), and at last done or back.
  * EMPTY (nothing came in time), BUSY, CLOSED, ABORTED, NO_BUFFERS, TOO_LARGE (the limit).
  * GROW: slot.need bytes are needed; get a larger carrier and call again with the same `wait`.
  * If not OK no message was taken. */
@@ -28,8 +29,8 @@ enum mtm_status mtm_incoming_notify(struct mtm_incoming *incoming, bool nonblock
 /* The message has been received; the receiver keeps slot.block. */
 void mtm_incoming_done(struct mtm_incoming *incoming, bool nonblock);
 
-/* The message goes back to its place in the order, first in line; never fails. The memory goes with it: if it was the
- * carrier's, slot.carrier is NULL afterwards. Calls no notifier. */
+/* The message goes back to its place in the order, first in line; never fails. The memory goes
+ * with it: if it was the carrier's, slot.carrier is NULL afterwards. Calls no notifier. */
 void mtm_incoming_back(struct mtm_incoming *incoming);
 
 #endif

@@ -1,5 +1,6 @@
-/* Two hash tables with chains through the objects themselves, under one lock, and the source of ids.
- * Tables are made with the first object, double as objects come, and go with the last one. */
+/* Two hash tables with chains through the objects themselves, under one lock, and the source of
+ * ids. Tables are made with the first object, double as objects come, and go with the last one.
+ */
 #include "core/registry.h"
 
 #include <string.h>
@@ -53,7 +54,8 @@ static uint64_t mix(uint64_t x)
     return x ^ x >> 32;
 }
 
-/* Eight bytes a step; the seed differs from process to process, so names can't be chosen to collide. */
+/* Eight bytes a step; the seed differs from process to process, so names can't be chosen to
+ * collide. */
 static uint64_t hash_name(enum mtm_kind kind, const char *name, size_t len)
 {
     uint64_t h = hash_seed ^ mix((uint64_t)len * 2 + (uint64_t)kind);
@@ -109,8 +111,8 @@ static struct buckets *swap_table(struct buckets *larger)
     return old;
 }
 
-/* Makes sure that there is room for one more; the lock is held before and after, but not all the time. A table that
- * can't be doubled for want of memory just becomes slower. */
+/* Makes sure that there is room for one more; the lock is held before and after, but not all
+ * the time. A table that can't be doubled for want of memory just becomes slower. */
 static enum mtm_status make_room(void)
 {
     for (;;) {
@@ -181,8 +183,8 @@ void *mtm_registry_remove(struct mtm_object *object)
     return unused;
 }
 
-/* Retains what was found. An object in the table has a reference: the last one goes under this lock, and takes the object
- * out of the table. */
+/* Retains what was found. An object in the table has a reference: the last one goes under this
+ * lock, and takes the object out of the table. */
 static enum mtm_status finish_find(struct mtm_object *found, struct mtm_object **out)
 {
     if (mtm_is_aborted_all()) return MTM_ABORTED;

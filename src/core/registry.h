@@ -1,14 +1,17 @@
 /* Finds live objects by id and by name, in one hash table each, for the whole process.
- * It does not keep objects alive: an object is in here exactly as long as it has outside references. */
+ * It does not keep objects alive: an object is in here exactly as long as it has outside
+ * references. */
 #ifndef MTM_CORE_REGISTRY_H
 #define MTM_CORE_REGISTRY_H
 
 #include "core/object.h"
 
-/* All functions: any thread that holds no lock. They may block for as long as others find, create or release. */
+/* All functions: any thread that holds no lock. They may block for as long as others find,
+ * create or release. */
 
-/* Give a new object (life 1, not shared yet) its id and make it known; its reference becomes a handle. `name` must stay valid as long as the object.
- * OK, ABORTED (everything is aborted) or NOMEM; if not OK nothing has changed. */
+/* Give a new object (life 1, not shared yet) its id and make it known; its reference becomes a
+ * handle. `name` must stay valid as long as the object. OK, ABORTED (everything is aborted) or
+ * NOMEM; if not OK nothing has changed. */
 enum mtm_status mtm_registry_add(struct mtm_object *object);
 
 /* A new handle of the object of that kind. OK, UNKNOWN, ABORTED, or AMBIGUOUS (by name). */
@@ -16,12 +19,12 @@ enum mtm_status mtm_registry_find_id(enum mtm_kind kind, uint64_t id, struct mtm
 enum mtm_status mtm_registry_find_name(enum mtm_kind kind, const char *name, size_t len,
                                        struct mtm_object **out);
 
-/* The object after `object` (NULL: the first) with a new reference, or NULL; the reference to `object` is given
- * back. Visits every object that is there during the whole walk. */
+/* The object after `object` (NULL: the first) with a new reference, or NULL; the reference to
+ * `object` is given back. Visits every object that is there during the whole walk. */
 struct mtm_object *mtm_registry_next(struct mtm_object *object);
 
-/* For mtm_object_release alone. The lock comes before every other lock. remove: the lock is held; frees nothing, but
- * hands over tables that are not needed any more. */
+/* For mtm_object_release alone. The lock comes before every other lock. remove: the lock is
+ * held; frees nothing, but hands over tables that are not needed any more. */
 void mtm_registry_lock(void);
 void mtm_registry_unlock(void);
 void *mtm_registry_remove(struct mtm_object *object);

@@ -11,7 +11,7 @@
 struct mtm_segment {
     _Atomic(struct mtm_segment *) next; /* set once by the writer, after `end` */
     size_t cap;                         /* bytes of the ring */
-    size_t end; /* position in the stream of all bytes at which it ends; valid when next is set */
+    size_t end; /* where in the stream of all bytes it ends; valid when next is set */
     bool keep;  /* the first ring of a sized queue: not freed before the queue is shut */
 };
 
@@ -23,10 +23,10 @@ static inline unsigned char *mtm_segment_data(struct mtm_segment *segment)
 /* An empty ring of cap bytes, or NULL. No lock may be held. */
 struct mtm_segment *mtm_segment_new(size_t cap);
 
-/* Copy len <= cap bytes into the ring at offset pos < cap (or out of it), around its end if need be; returns the offset after
- * them. */
-static inline size_t mtm_segment_write(struct mtm_segment *segment, size_t pos, const void *from,
-                                       size_t len)
+/* Copy len <= cap bytes into the ring at offset pos < cap (or out of it), around its end if
+ * need be; returns the offset after them. */
+static inline size_t mtm_segment_write(struct mtm_segment *segment, size_t pos,
+                                       const void *from, size_t len)
 {
     unsigned char *ring = mtm_segment_data(segment);
     size_t straight = segment->cap - pos;
@@ -39,7 +39,8 @@ static inline size_t mtm_segment_write(struct mtm_segment *segment, size_t pos, 
     return len - straight;
 }
 
-static inline size_t mtm_segment_read(struct mtm_segment *segment, size_t pos, void *to, size_t len)
+static inline size_t mtm_segment_read(struct mtm_segment *segment, size_t pos, void *to,
+                                      size_t len)
 {
     const unsigned char *ring = mtm_segment_data(segment);
     size_t straight = segment->cap - pos;

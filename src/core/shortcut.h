@@ -1,5 +1,6 @@
-/* The common case of adding and taking, inline: a short message, an uncontended lock, room (or the record) straight ahead, and
- * nobody to notify. Whatever is not so is left to buffer.c: these functions then have changed nothing. */
+/* The common case of adding and taking, inline: a short message, an uncontended lock, room (or
+ * the record) straight ahead, and nobody to notify. Whatever is not so is left to buffer.c:
+ * these functions then have changed nothing. */
 #ifndef MTM_CORE_SHORTCUT_H
 #define MTM_CORE_SHORTCUT_H
 
@@ -16,7 +17,8 @@ static inline bool mtm_shortcut_lock(struct mtm_lock *lock)
     return true;
 }
 
-/* As mtm_buffer_add of `size` <= MTM_SHORTCUT_MAX bytes; true: done. The caller has a reference. */
+/* As mtm_buffer_add of `size` <= MTM_SHORTCUT_MAX bytes; true: done. The caller has a
+ * reference. */
 static inline bool mtm_shortcut_add(struct mtm_buffer *buffer, const unsigned char *bytes,
                                     size_t size)
 {
@@ -61,11 +63,12 @@ static inline void mtm_shortcut_pop(struct mtm_head *head, size_t size)
     mtm_store_rel(&head->taken, mtm_load_rlx(&head->taken) + 1);    /* pairs with count */
 }
 
-/* Copies the first message without taking it, or returns false. So what can raise an error may be done before the message is
- * taken. If one_value_only(first byte, size) it has been taken as well: *taken. */
-static inline bool mtm_shortcut_peek(struct mtm_buffer *buffer, struct mtm_peeked *out,
-                                     bool (*take_at_once)(const unsigned char *bytes, size_t size),
-                                     bool *taken)
+/* Copies the first message without taking it, or returns false. So what can raise an error may
+ * be done before the message is taken. If one_value_only(first byte, size) it has been taken as
+ * well: *taken. */
+static inline bool
+mtm_shortcut_peek(struct mtm_buffer *buffer, struct mtm_peeked *out,
+                  bool (*take_at_once)(const unsigned char *bytes, size_t size), bool *taken)
 {
     struct mtm_head *head = &buffer->queue.head;
     bool found = false;
@@ -96,7 +99,8 @@ static inline bool mtm_shortcut_peek(struct mtm_buffer *buffer, struct mtm_peeke
     return found;
 }
 
-/* Takes the message that was peeked, unless the queue has changed meanwhile, or is busy; true: done. */
+/* Takes the message that was peeked, unless the queue has changed meanwhile, or is busy; true:
+ * done. */
 static inline bool mtm_shortcut_take(struct mtm_buffer *buffer, const struct mtm_peeked *peeked)
 {
     struct mtm_head *head = &buffer->queue.head;

@@ -4,20 +4,20 @@
 #define MTM_CORE_STATUS_H
 
 /*  name              text */
-#define MTM_STATUS_MAP(X)                                                                          \
-    X(OK, "done")                                                                                  \
-    X(EMPTY, "no message")                                                                         \
-    X(BUSY, "another thread is in the middle of an operation")                                     \
-    X(FULL, "no room now in a buffer of fixed size")                                               \
-    X(TOO_LARGE, "message larger than the fixed size")                                             \
-    X(CLOSED, "object closed")                                                                     \
-    X(ABORTED, "operation aborted")                                                                \
-    X(NOMEM, "out of memory")                                                                      \
-    X(NO_BUFFERS, "no buffer connected to the listener")                                           \
-    X(UNKNOWN, "no such object")                                                                   \
-    X(AMBIGUOUS, "more than one object of that name")                                              \
-    X(HAS_NOTIFIER, "a notifier is connected already")                                             \
-    X(NOTIFIER_FAILED, "the notifier failed")                                                      \
+#define MTM_STATUS_MAP(X)                                                                      \
+    X(OK, "done")                                                                              \
+    X(EMPTY, "no message")                                                                     \
+    X(BUSY, "another thread is in the middle of an operation")                                 \
+    X(FULL, "no room now in a buffer of fixed size")                                           \
+    X(TOO_LARGE, "message larger than the fixed size")                                         \
+    X(CLOSED, "object closed")                                                                 \
+    X(ABORTED, "operation aborted")                                                            \
+    X(NOMEM, "out of memory")                                                                  \
+    X(NO_BUFFERS, "no buffer connected to the listener")                                       \
+    X(UNKNOWN, "no such object")                                                               \
+    X(AMBIGUOUS, "more than one object of that name")                                          \
+    X(HAS_NOTIFIER, "a notifier is connected already")                                         \
+    X(NOTIFIER_FAILED, "the notifier failed")                                                  \
     X(GROW, "the memory given is too small; how much is needed was told")
 
 enum mtm_status {

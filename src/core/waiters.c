@@ -1,12 +1,12 @@
-/* The event count: join, prepare, look, sleep, leave on one side, publish and wake on the other.
- * It owns the four words of a struct mtm_waiters and the cached number of CPUs. */
+/* The event count: join, prepare, look, sleep, leave on one side, publish and wake on the
+ * other. It owns the four words of a struct mtm_waiters and the cached number of CPUs. */
 #include "core/waiters.h"
 
 enum {
-    SPIN_MAX_NS = 50000,  /* about what it costs to wake a thread on a blocked core */
-    SPIN_MIN_NS = 1000,   /* less than this is not worth the trouble */
-    SPIN_STEPS = 16,      /* looks between two readings of the clock */
-    CPUS_REFRESH = 256    /* spins between two questions for the affinity */
+    SPIN_MAX_NS = 50000, /* about what it costs to wake a thread on a blocked core */
+    SPIN_MIN_NS = 1000,  /* less than this is not worth the trouble */
+    SPIN_STEPS = 16,     /* looks between two readings of the clock */
+    CPUS_REFRESH = 256   /* spins between two questions for the affinity */
 };
 
 int64_t mtm_wait_deadline(struct mtm_wait *wait)
@@ -34,8 +34,9 @@ void mtm_waiters_leave(struct mtm_waiters *waiters)
     mtm_swap_seq(&waiters->pending, 0); /* pairs with the swap in wake */
 }
 
-/* The ticket is read before the mark is cleared: a producer that finds the mark cleared changes the sequence after
- * our reading, one that finds it set has published before our clearing, so that the look which follows sees it. */
+/* The ticket is read before the mark is cleared: a producer that finds the mark cleared changes
+ * the sequence after our reading, one that finds it set has published before our clearing, so
+ * that the look which follows sees it. */
 uint32_t mtm_waiters_prepare(struct mtm_waiters *waiters)
 {
     uint32_t ticket = mtm_load_seq(&waiters->seq);
@@ -96,7 +97,8 @@ void mtm_waiters_spin(struct mtm_waiters *waiters, int64_t deadline,
     uint32_t budget = mtm_load_rlx(&waiters->budget);
     if (budget < SPIN_MIN_NS || one_cpu_only()) return;
     if (mtm_swap_acq(&waiters->spinning, 1) != 0) return; /* pairs with the store below */
-    /* While the mark is ours, producers make no system call: we are the one that is being woken. */
+    /* While the mark is ours, producers make no system call: we are the one that is being
+     * woken. */
     if (mtm_swap_seq(&waiters->pending, 1) == 0) { /* pairs with wake; cleared by prepare */
         int64_t end = mtm_plat_now() + budget;
         bool paid = look_until(look, what, end < deadline ? end : deadline);

@@ -1,5 +1,6 @@
-/* Who waits for something to come into a buffer or listener, and who must be woken: an event count.
- * What is waited for, and under which locks one looks, is the caller's business. docs/design.md proves the protocol. */
+/* Who waits for something to come into a buffer or listener, and who must be woken: an event
+ * count. What is waited for, and under which locks one looks, is the caller's business.
+ * docs/design.md proves the protocol. */
 #ifndef MTM_CORE_WAITERS_H
 #define MTM_CORE_WAITERS_H
 
@@ -31,27 +32,27 @@ int64_t mtm_wait_deadline(struct mtm_wait *wait);
 
 void mtm_waiters_init(struct mtm_waiters *waiters);
 
-/* The waiting side, in this order: join; then again and again prepare, look, and if nothing is there sleep; at last
- * leave, and if something is left there, wake_one for it (the baton).
+/* The waiting side, in this order: join; then again and again prepare, look, and if nothing is
+ * there sleep; at last leave, and if something is left there, wake_one for it (the baton).
  *
- * join: publishes that somebody waits. It must be ordered against producers: either both are under one lock, or both
- * sides use the seq_cst operations of here.
- * prepare: returns the ticket for sleep; whatever is published after it ends that sleep.
- * sleep: until woken or the deadline; false if the deadline has passed. No lock held.
- * leave: after it the caller must look once more and pass the baton. */
+ * join: publishes that somebody waits. It must be ordered against producers: either both are
+ * under one lock, or both sides use the seq_cst operations of here. prepare: returns the ticket
+ * for sleep; whatever is published after it ends that sleep. sleep: until woken or the
+ * deadline; false if the deadline has passed. No lock held. leave: after it the caller must
+ * look once more and pass the baton. */
 void mtm_waiters_join(struct mtm_waiters *waiters);
 uint32_t mtm_waiters_prepare(struct mtm_waiters *waiters);
 bool mtm_waiters_sleep(struct mtm_waiters *waiters, uint32_t ticket, int64_t deadline);
 void mtm_waiters_leave(struct mtm_waiters *waiters);
 
-/* Look again and again for as long as it has paid lately (50 us at most, and not past the deadline), instead of sleeping at
- * once. One thread spins at a time, and none where it may use one CPU only. Afterwards the caller prepares and looks
- * anew. No lock held. */
+/* Look again and again for as long as it has paid lately (50 us at most, and not past the
+ * deadline), instead of sleeping at once. One thread spins at a time, and none where it may use
+ * one CPU only. Afterwards the caller prepares and looks anew. No lock held. */
 void mtm_waiters_spin(struct mtm_waiters *waiters, int64_t deadline,
                       bool (*look)(const void *what), const void *what);
 
-/* The producing side, after something was published: wakes one thread if any waits and no wake-up is on its way.
- * Makes no system call otherwise. */
+/* The producing side, after something was published: wakes one thread if any waits and no
+ * wake-up is on its way. Makes no system call otherwise. */
 void mtm_waiters_wake(struct mtm_waiters *waiters);
 
 static inline bool mtm_waiters_any(struct mtm_waiters *waiters)

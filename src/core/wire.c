@@ -32,7 +32,8 @@ static bool read_string(const unsigned char **at, const unsigned char *end, uint
     return read_bytes(at, end, len, &out->string.ptr);
 }
 
-static bool read_array(const unsigned char **at, const unsigned char *end, struct mtm_value *out)
+static bool read_array(const unsigned char **at, const unsigned char *end,
+                       struct mtm_value *out)
 {
     unsigned char type, elsize;
     uint64_t count;
@@ -62,7 +63,8 @@ static bool read_value(const unsigned char **at, const unsigned char *end, enum 
             return true;
         case MTM_TAG_INTEGER: return read_word(at, end, &out->integer);
         case MTM_TAG_NUMBER: return read_word(at, end, &out->number);
-        case MTM_TAG_POINTER: case MTM_TAG_FUNCTION: return read_word(at, end, &out->pointer);
+        case MTM_TAG_POINTER:
+        case MTM_TAG_FUNCTION: return read_word(at, end, &out->pointer);
         case MTM_TAG_SHORT: return read_byte(at, end, &byte) && read_string(at, end, byte, out);
         case MTM_TAG_STRING: return read_word(at, end, &len) && read_string(at, end, len, out);
         case MTM_TAG_ARRAY: return read_array(at, end, out);

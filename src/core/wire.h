@@ -1,5 +1,6 @@
-/* Values to bytes and back. The bytes never leave the process, so they are in the machine's own order; what they take is
- * what the documentation says that values account for. Every function is pure. */
+/* Values to bytes and back. The bytes never leave the process, so they are in the machine's own
+ * order; what they take is what the documentation says that values account for. Every function
+ * is pure. */
 #ifndef MTM_CORE_WIRE_H
 #define MTM_CORE_WIRE_H
 
@@ -11,16 +12,16 @@
 /* The first byte of each value, and what follows it. */
 enum mtm_tag {
     MTM_TAG_NIL = 1,
-    MTM_TAG_BOOLEAN,     /* 1 byte */
-    MTM_TAG_BYTE,        /* 1 byte: an integer 0..255 */
-    MTM_TAG_INTEGER,     /* 8 bytes */
-    MTM_TAG_NUMBER,      /* 8 bytes */
-    MTM_TAG_SHORT,       /* 1 byte length, string */
-    MTM_TAG_STRING,      /* 8 bytes length, string */
-    MTM_TAG_POINTER,     /* 8 bytes */
-    MTM_TAG_FUNCTION,    /* 8 bytes */
-    MTM_TAG_ARRAY,       /* 1 byte element type, 1 byte element size, 8 bytes count, elements */
-    MTM_TAG_END          /* not in messages: there is no more value */
+    MTM_TAG_BOOLEAN,  /* 1 byte */
+    MTM_TAG_BYTE,     /* 1 byte: an integer 0..255 */
+    MTM_TAG_INTEGER,  /* 8 bytes */
+    MTM_TAG_NUMBER,   /* 8 bytes */
+    MTM_TAG_SHORT,    /* 1 byte length, string */
+    MTM_TAG_STRING,   /* 8 bytes length, string */
+    MTM_TAG_POINTER,  /* 8 bytes */
+    MTM_TAG_FUNCTION, /* 8 bytes */
+    MTM_TAG_ARRAY,    /* 1 byte element type, 1 byte element size, 8 bytes count, elements */
+    MTM_TAG_END       /* not in messages: there is no more value */
 };
 
 enum { MTM_ARRAY_HEADER = 11, MTM_SHORT_MAX = 255, MTM_WORD_VALUE = 9 };
@@ -45,7 +46,8 @@ struct mtm_value {
     };
 };
 
-/* Bytes that values take. Those of strings and arrays return SIZE_MAX if a size_t can't hold it. */
+/* Bytes that values take. Those of strings and arrays return SIZE_MAX if a size_t can't hold
+ * it. */
 static inline size_t mtm_wire_integer_size(int64_t value)
 {
     return value >= 0 && value <= 255 ? 2 : MTM_WORD_VALUE;
@@ -63,8 +65,10 @@ static inline size_t mtm_wire_array_size(size_t elsize, size_t count)
     return MTM_ARRAY_HEADER + elsize * count;
 }
 
-/* Each writes one value, or its beginning, and returns the place after it. There must be room. */
-static inline unsigned char *mtm_wire_word(unsigned char *to, enum mtm_tag tag, const void *word)
+/* Each writes one value, or its beginning, and returns the place after it. There must be room.
+ */
+static inline unsigned char *mtm_wire_word(unsigned char *to, enum mtm_tag tag,
+                                           const void *word)
 {
     *to = (unsigned char)tag;
     memcpy(to + 1, word, 8);
@@ -98,7 +102,8 @@ static inline unsigned char *mtm_wire_number(unsigned char *to, double value)
 }
 
 /* tag: POINTER or FUNCTION */
-static inline unsigned char *mtm_wire_pointer(unsigned char *to, enum mtm_tag tag, uint64_t value)
+static inline unsigned char *mtm_wire_pointer(unsigned char *to, enum mtm_tag tag,
+                                              uint64_t value)
 {
     return mtm_wire_word(to, tag, &value);
 }
@@ -125,8 +130,8 @@ static inline unsigned char *mtm_wire_array_header(unsigned char *to, unsigned c
     return to + MTM_ARRAY_HEADER;
 }
 
-/* Reads the value at *at, and moves *at behind it. At `end`, or where the bytes are not a value: END, and *at stays. Never
- * reads outside. */
+/* Reads the value at *at, and moves *at behind it. At `end`, or where the bytes are not a
+ * value: END, and *at stays. Never reads outside. */
 enum mtm_tag mtm_wire_read(const unsigned char **at, const unsigned char *end,
                            struct mtm_value *out);
 

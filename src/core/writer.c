@@ -1,17 +1,21 @@
-/* The building of messages: room for values, and arrays that are aligned for as long as they are filled.
- * It owns the block that it writes to. */
+/* The building of messages: room for values, and arrays that are aligned for as long as they
+ * are filled. It owns the block that it writes to. */
 #include "core/writer.h"
 
 #include "core/alloc.h"
 #include "core/growth.h"
 
-enum { ALIGNMENT = 8, SLACK = ALIGNMENT - 1 }; /* spare bytes, so that the last array can be shifted */
+enum {
+    ALIGNMENT = 8,
+    SLACK = ALIGNMENT - 1
+}; /* spare bytes, so that the last array can be shifted */
 
 static enum mtm_status reserve(struct mtm_writer *writer, size_t cap)
 {
     const size_t overhead = sizeof(struct mtm_block) + MTM_BLOCK_SKEW + SLACK;
     if (cap > SIZE_MAX - overhead) return MTM_NOMEM;
-    struct mtm_block *block = mtm_resize(writer->block, overhead + cap); /* realloc(NULL) allocates */
+    struct mtm_block *block =
+        mtm_resize(writer->block, overhead + cap); /* realloc(NULL) allocates */
     if (!block) return MTM_NOMEM;
     if (!writer->block) *block = (struct mtm_block){0};
     block->cap = cap;

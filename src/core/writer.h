@@ -9,26 +9,31 @@
 #include "platform/plat.h"
 
 struct mtm_writer {
-    struct mtm_block *block; /* its size is what has been written; NULL: nothing allocated yet */
+    struct mtm_block *block; /* its size is what was written; NULL: not allocated yet */
     size_t initial;          /* constant, as grow and fixed: bytes of memory at first */
     double grow;
     bool fixed;
-    size_t wanted;              /* after TOO_LARGE: how large the message would have been */
-    unsigned char *array;       /* the elements of the latest array, where they are aligned, or NULL */
+    size_t wanted; /* after TOO_LARGE: how large the message would have been */
+    unsigned char
+        *array; /* the elements of the latest array, where they are aligned, or NULL */
     unsigned char *array_place; /* ... and where they must be in the message */
     size_t array_bytes;
 };
 
-/* Allocates at once if the size was given (or is fixed). OK or NOMEM; fini is allowed in both cases. */
-enum mtm_status mtm_writer_init(struct mtm_writer *writer, size_t size, bool sized, double grow);
+/* Allocates at once if the size was given (or is fixed). OK or NOMEM; fini is allowed in both
+ * cases. */
+enum mtm_status mtm_writer_init(struct mtm_writer *writer, size_t size, bool sized,
+                                double grow);
 void mtm_writer_fini(struct mtm_writer *writer);
 
-/* Room for one more value of so many bytes; the caller fills all of it. NULL, and nothing changed, if there is none:
- * *status is TOO_LARGE or NOMEM. The place is valid until the next call. */
-unsigned char *mtm_writer_room(struct mtm_writer *writer, size_t bytes, enum mtm_status *status);
+/* Room for one more value of so many bytes; the caller fills all of it. NULL, and nothing
+ * changed, if there is none: *status is TOO_LARGE or NOMEM. The place is valid until the next
+ * call. */
+unsigned char *mtm_writer_room(struct mtm_writer *writer, size_t bytes,
+                               enum mtm_status *status);
 
-/* An array value whose elements the caller fills in afterwards, at a place that is aligned for them. As room. elsize must be
- * the power of two that belongs to the type. */
+/* An array value whose elements the caller fills in afterwards, at a place that is aligned for
+ * them. As room. elsize must be the power of two that belongs to the type. */
 void *mtm_writer_array(struct mtm_writer *writer, unsigned char type, unsigned char elsize,
                        size_t count, enum mtm_status *status);
 

@@ -3,7 +3,8 @@
 
 #include "lua/errors.h"
 
-static struct mtm_handle *check_handle(lua_State *L, int index, uintptr_t magic, const char *name)
+static struct mtm_handle *check_handle(lua_State *L, int index, uintptr_t magic,
+                                       const char *name)
 {
     struct mtm_handle *handle = mtm_to_handle(L, index, magic);
     if (MTM_UNLIKELY(!handle)) mtm_raise_type(L, index, name);

@@ -1,5 +1,5 @@
-/* Reading of arguments: each function raises "bad argument" for what is wrong, before anything has happened.
- * Values that become messages are read in codec.h. */
+/* Reading of arguments: each function raises "bad argument" for what is wrong, before anything
+ * has happened. Values that become messages are read in codec.h. */
 #ifndef MTM_LUA_ARGS_H
 #define MTM_LUA_ARGS_H
 

@@ -47,7 +47,8 @@ void mtm_array_check(lua_State *L, int first, int last)
 
 static bool matches(const carray_info *info, const struct mtm_value *value)
 {
-    return (int)info->elementType == value->array.type && info->elementSize == value->array.elsize;
+    return (int)info->elementType == value->array.type &&
+           info->elementSize == value->array.elsize;
 }
 
 static bool fill(const carray_capi *api, carray *array, const struct mtm_value *value)

@@ -21,8 +21,8 @@ struct mtm_given {
 /* Whether the value is an array that can be read; if so fills in *out. */
 bool mtm_array_get(lua_State *L, int index, struct mtm_array *out);
 
-/* Pushes an array with these elements: the next given one that fits (emptying those before it), or else a new one of the
- * module "carray". Raises an error if there is none, or no memory. */
+/* Pushes an array with these elements: the next given one that fits (emptying those before it),
+ * or else a new one of the module "carray". Raises an error if there is none, or no memory. */
 void mtm_array_push(lua_State *L, const struct mtm_value *value, struct mtm_given *given);
 
 /* Empties the arrays that were given and not used. */
@@ -31,7 +31,8 @@ void mtm_array_reset_rest(lua_State *L, struct mtm_given *given);
 /* Whether the value is an array that can be written. */
 bool mtm_array_is_writable(lua_State *L, int index);
 
-/* Raises "bad argument" unless each of the values first..last is nil or an array that can be written. */
+/* Raises "bad argument" unless each of the values first..last is nil or an array that can be
+ * written. */
 void mtm_array_check(lua_State *L, int first, int last);
 
 #endif

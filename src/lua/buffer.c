@@ -1,4 +1,5 @@
-/* Class mtmsg.buffer: each method reads its arguments, calls the core, and returns or raises its outcome. */
+/* Class mtmsg.buffer: each method reads its arguments, calls the core, and returns or raises
+ * its outcome. */
 #include "core/buffer.h"
 
 #include <string.h>
@@ -115,7 +116,8 @@ static enum mtm_event check_event(lua_State *L, int index)
     if (lua_isnoneornil(L, index)) return MTM_ADDED;
     const char *type = luaL_checkstring(L, index);
     if (strcmp(type, ">") == 0) return MTM_ADDED;
-    if (strcmp(type, "<") != 0) luaL_argerror(L, index, "notifier type \"<\" or \">\" expected");
+    if (strcmp(type, "<") != 0)
+        luaL_argerror(L, index, "notifier type \"<\" or \">\" expected");
     return MTM_TAKEN;
 }
 

@@ -1,5 +1,5 @@
-/* What each class of the module offers to module.c: its metatable, and the functions that make or find objects.
- * Those functions have the state's block as upvalue 1. */
+/* What each class of the module offers to module.c: its metatable, and the functions that make
+ * or find objects. Those functions have the state's block as upvalue 1. */
 #ifndef MTM_LUA_CLASSES_H
 #define MTM_LUA_CLASSES_H
 

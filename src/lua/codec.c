@@ -8,7 +8,9 @@
 #include "core/wire.h"
 #include "lua/arrays.h"
 
-enum { REFER_MIN = 1024 }; /* strings and arrays from this size on are not copied to the scratch memory */
+enum {
+    REFER_MIN = 1024
+}; /* strings and arrays from this size on are not copied to the scratch memory */
 
 static const char not_supported[] = "parameter type not supported";
 
@@ -34,7 +36,8 @@ static void end_part(struct mtm_encoder *e)
     e->part = e->at;
 }
 
-/* The header has been written; now the bytes, which stay where they are until the message has been put. */
+/* The header has been written; now the bytes, which stay where they are until the message has
+ * been put. */
 static bool refer(struct mtm_encoder *e, const void *ptr, size_t len)
 {
     end_part(e);
@@ -77,7 +80,8 @@ static bool encode_number(lua_State *L, int index, struct mtm_encoder *e)
     return to != NULL;
 }
 
-/* A function with upvalues is nothing without them, and one without an address can't be called from another state. */
+/* A function with upvalues is nothing without them, and one without an address can't be called
+ * from another state. */
 static bool encode_function(lua_State *L, int index, struct mtm_encoder *e)
 {
     lua_CFunction function = lua_tocfunction(L, index);
@@ -128,7 +132,8 @@ static bool encode_value(lua_State *L, int index, struct mtm_encoder *e)
 static int short_number(lua_State *L, int index, unsigned char *to)
 {
     int64_t integer;
-    if (mtm_lua_to_integer(L, index, &integer)) return (int)(mtm_wire_integer(to, integer) - to);
+    if (mtm_lua_to_integer(L, index, &integer))
+        return (int)(mtm_wire_integer(to, integer) - to);
     return (int)(mtm_wire_number(to, (double)lua_tonumber(L, index)) - to);
 }
 
@@ -173,7 +178,8 @@ bool mtm_encode(lua_State *L, int first, int last, struct mtm_encoder *e)
     return true;
 }
 
-enum mtm_status mtm_encode_to_writer(lua_State *L, int first, int last, struct mtm_writer *writer)
+enum mtm_status mtm_encode_to_writer(lua_State *L, int first, int last,
+                                     struct mtm_writer *writer)
 {
     struct mtm_encoder e;
     e.writer = writer;
@@ -196,9 +202,12 @@ static inline bool push_plain(lua_State *L, const struct mtm_value *value)
     switch (value->tag) {
         case MTM_TAG_NIL: lua_pushnil(L); return true;
         case MTM_TAG_BOOLEAN: lua_pushboolean(L, value->boolean); return true;
-        case MTM_TAG_BYTE: case MTM_TAG_INTEGER: mtm_lua_push_integer(L, value->integer); return true;
+        case MTM_TAG_BYTE:
+        case MTM_TAG_INTEGER: mtm_lua_push_integer(L, value->integer); return true;
         case MTM_TAG_NUMBER: lua_pushnumber(L, (lua_Number)value->number); return true;
-        case MTM_TAG_POINTER: lua_pushlightuserdata(L, (void *)(uintptr_t)value->pointer); return true;
+        case MTM_TAG_POINTER:
+            lua_pushlightuserdata(L, (void *)(uintptr_t)value->pointer);
+            return true;
         default: return false;
     }
 }
@@ -208,7 +217,8 @@ bool mtm_decode_fast(lua_State *L, struct mtm_decoder *decoder, int *pushed)
     const unsigned char *at = decoder->at;
     struct mtm_value value;
     int count = 0;
-    while ((size_t)count < decoder->max && mtm_wire_read(&at, decoder->end, &value) != MTM_TAG_END) {
+    while ((size_t)count < decoder->max &&
+           mtm_wire_read(&at, decoder->end, &value) != MTM_TAG_END) {
         if (count == MTM_FAST_VALUES || !push_plain(L, &value)) {
             lua_pop(L, count);
             return false;
@@ -224,13 +234,16 @@ bool mtm_is_one_plain_value(const unsigned char *bytes, size_t size)
 {
     switch (size > 0 ? bytes[0] : MTM_TAG_END) {
         case MTM_TAG_NIL: return size == 1;
-        case MTM_TAG_BOOLEAN: case MTM_TAG_BYTE: return size == 2;
-        case MTM_TAG_INTEGER: case MTM_TAG_NUMBER: return size == MTM_WORD_VALUE;
+        case MTM_TAG_BOOLEAN:
+        case MTM_TAG_BYTE: return size == 2;
+        case MTM_TAG_INTEGER:
+        case MTM_TAG_NUMBER: return size == MTM_WORD_VALUE;
         default: return false;
     }
 }
 
-/* The bytes were written by mtm_encode_short or its like; what is not among these values ends the loop. */
+/* The bytes were written by mtm_encode_short or its like; what is not among these values ends
+ * the loop. */
 int mtm_decode_short(lua_State *L, const unsigned char *at, size_t size)
 {
     const unsigned char *end = at + size;
@@ -240,9 +253,18 @@ int mtm_decode_short(lua_State *L, const unsigned char *at, size_t size)
         double number;
         if (MTM_UNLIKELY(count == MTM_FAST_VALUES)) return -1;
         switch (*at) {
-            case MTM_TAG_NIL: lua_pushnil(L); at += 1; break;
-            case MTM_TAG_BOOLEAN: lua_pushboolean(L, at[1]); at += 2; break;
-            case MTM_TAG_BYTE: lua_pushinteger(L, at[1]); at += 2; break;
+            case MTM_TAG_NIL:
+                lua_pushnil(L);
+                at += 1;
+                break;
+            case MTM_TAG_BOOLEAN:
+                lua_pushboolean(L, at[1]);
+                at += 2;
+                break;
+            case MTM_TAG_BYTE:
+                lua_pushinteger(L, at[1]);
+                at += 2;
+                break;
             case MTM_TAG_INTEGER:
                 memcpy(&integer, at + 1, 8);
                 mtm_lua_push_integer(L, integer);
@@ -268,7 +290,8 @@ static void push_value(lua_State *L, const struct mtm_value *value, struct mtm_g
 {
     if (push_plain(L, value)) return;
     switch (value->tag) {
-        case MTM_TAG_SHORT: case MTM_TAG_STRING:
+        case MTM_TAG_SHORT:
+        case MTM_TAG_STRING:
             lua_pushlstring(L, (const char *)value->string.ptr, value->string.len);
             break;
         case MTM_TAG_FUNCTION: lua_pushcfunction(L, to_function(value->pointer)); break;
@@ -285,7 +308,8 @@ int mtm_decode(lua_State *L)
     size_t count = 0;
     while (count < decoder->max && mtm_wire_read(&at, decoder->end, &value) != MTM_TAG_END) {
         if (count % MTM_FAST_VALUES == 0) {
-            luaL_checkstack(L, MTM_FAST_VALUES + LUA_MINSTACK, "too many values in the message");
+            luaL_checkstack(L, MTM_FAST_VALUES + LUA_MINSTACK,
+                            "too many values in the message");
         }
         push_value(L, &value, &given);
         ++count;

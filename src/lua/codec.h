@@ -8,34 +8,37 @@
 
 enum { MTM_SCRATCH = 4096, MTM_FAST_VALUES = 16 };
 
-/* Values on their way into a message: into scratch memory on the C stack first; long strings and arrays are referred to where
- * they are. What does not fit goes to a writer. */
+/* Values on their way into a message: into scratch memory on the C stack first; long strings
+ * and arrays are referred to where they are. What does not fit goes to a writer. */
 struct mtm_encoder {
-    unsigned char *at, *end; /* the scratch memory that is left */
-    unsigned char *part;     /* where the part that is being written begins */
+    unsigned char *at, *end;   /* the scratch memory that is left */
+    unsigned char *part;       /* where the part that is being written begins */
     struct mtm_writer *writer; /* if not NULL, everything goes there instead */
     enum mtm_status status;    /* why a writer had no room */
     struct mtm_message message;
     unsigned char scratch[MTM_SCRATCH];
 };
 
-/* Encodes the values first..last of the stack to encoder->message, which refers to them: they must stay where they are
- * until it has been used. False if they don't fit: use a writer. Raises "bad argument" for what can't travel. */
+/* Encodes the values first..last of the stack to encoder->message, which refers to them: they
+ * must stay where they are until it has been used. False if they don't fit: use a writer.
+ * Raises "bad argument" for what can't travel. */
 bool mtm_encode(lua_State *L, int first, int last, struct mtm_encoder *encoder);
 
-/* The common case: numbers, booleans, nil and short strings, to at most `cap` bytes at `to`. Their size, or -1 if it is not so.
- * Raises nothing. */
+/* The common case: numbers, booleans, nil and short strings, to at most `cap` bytes at `to`.
+ * Their size, or -1 if it is not so. Raises nothing. */
 int mtm_encode_short(lua_State *L, int first, int last, unsigned char *to, int cap);
 
-/* The common case: pushes up to MTM_FAST_VALUES values that are no arrays. Their number, or -1 if it is not so; then some may
- * have been pushed. Can raise memory errors. */
+/* The common case: pushes up to MTM_FAST_VALUES values that are no arrays. Their number, or -1
+ * if it is not so; then some may have been pushed. Can raise memory errors. */
 int mtm_decode_short(lua_State *L, const unsigned char *bytes, size_t size);
 
 /* Whether the message is one value that can be pushed without an error. */
 bool mtm_is_one_plain_value(const unsigned char *bytes, size_t size);
 
-/* Encodes them to a writer. OK, TOO_LARGE or NOMEM; if not OK, or if it raises, part of them may have been written. */
-enum mtm_status mtm_encode_to_writer(lua_State *L, int first, int last, struct mtm_writer *writer);
+/* Encodes them to a writer. OK, TOO_LARGE or NOMEM; if not OK, or if it raises, part of them
+ * may have been written. */
+enum mtm_status mtm_encode_to_writer(lua_State *L, int first, int last,
+                                     struct mtm_writer *writer);
 
 /* Bytes on their way back to Lua. */
 struct mtm_decoder {
@@ -43,12 +46,13 @@ struct mtm_decoder {
     size_t max; /* most values to read */
 };
 
-/* Pushes values as long as that can't raise an error and the stack has room without asking. True if this was all: *pushed
- * is their number. Otherwise nothing has been pushed and the decoder has not moved. */
+/* Pushes values as long as that can't raise an error and the stack has room without asking.
+ * True if this was all: *pushed is their number. Otherwise nothing has been pushed and the
+ * decoder has not moved. */
 bool mtm_decode_fast(lua_State *L, struct mtm_decoder *decoder, int *pushed);
 
-/* A Lua C function, for a protected call: arguments are the decoder (light userdata) and the given carrays; returns the
- * values. The decoder moves if it does not raise. */
+/* A Lua C function, for a protected call: arguments are the decoder (light userdata) and the
+ * given carrays; returns the values. The decoder moves if it does not raise. */
 int mtm_decode(lua_State *L);
 
 #endif

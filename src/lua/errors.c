@@ -1,4 +1,5 @@
-/* Builds the texts of errors. It owns no state; a failure's text is kept in the Lua state until it is a Lua string. */
+/* Builds the texts of errors. It owns no state; a failure's text is kept in the Lua state until
+ * it is a Lua string. */
 #include "lua/errors.h"
 
 #include <stdio.h>
@@ -107,7 +108,8 @@ int mtm_raise_for(lua_State *L, enum mtm_status status, const struct mtm_object 
     return mtm_raise(L, status, &blame);
 }
 
-/* The push can fail for want of memory: then the state still has the text, and frees it later. */
+/* The push can fail for want of memory: then the state still has the text, and frees it later.
+ */
 int mtm_raise_failure(lua_State *L, struct mtm_state *state, struct mtm_failure *failure)
 {
     size_t len;

@@ -7,9 +7,11 @@
 #include "core/notify.h"
 
 /* The eight names; each error is "mtmsg.error.<name>", often with details. */
-#define MTM_ERROR_MAP(X)                                                                           \
-    X(ambiguous_name) X(has_notifier) X(message_size) X(no_buffers)                                \
-    X(object_closed) X(operation_aborted) X(out_of_memory) X(unknown_object)
+#define MTM_ERROR_MAP(X)                                                                       \
+    X(ambiguous_name)                                                                          \
+    X(has_notifier)                                                                            \
+    X(message_size) X(no_buffers) X(object_closed) X(operation_aborted) X(out_of_memory)       \
+        X(unknown_object)
 
 #define MTM_ERROR(name) "mtmsg.error." #name
 
@@ -20,7 +22,8 @@ struct mtm_blame {
     size_t size, limit;              /* of a message that is too large, bytes */
 };
 
-/* Raises the error for an outcome that is one: CLOSED, ABORTED, TOO_LARGE, NOMEM, NO_BUFFERS, HAS_NOTIFIER. */
+/* Raises the error for an outcome that is one: CLOSED, ABORTED, TOO_LARGE, NOMEM, NO_BUFFERS,
+ * HAS_NOTIFIER. */
 int mtm_raise(lua_State *L, enum mtm_status status, const struct mtm_blame *blame);
 
 /* The same for a buffer or listener. */
@@ -29,7 +32,8 @@ int mtm_raise_for(lua_State *L, enum mtm_status status, const struct mtm_object 
 /* Raises a notifier's failure; takes over its text. */
 int mtm_raise_failure(lua_State *L, struct mtm_state *state, struct mtm_failure *failure);
 
-/* Raises UNKNOWN or AMBIGUOUS for a search by the name or id at that index ("buffer", "listener"); any other like mtm_raise. */
+/* Raises UNKNOWN or AMBIGUOUS for a search by the name or id at that index ("buffer",
+ * "listener"); any other like mtm_raise. */
 int mtm_raise_not_found(lua_State *L, enum mtm_status status, const char *kind, int index);
 
 /* Raises "bad argument" for a value of a wrong type. */

@@ -1,4 +1,5 @@
-/* Class mtmsg.listener: each method reads its arguments, calls the core, and returns or raises its outcome. */
+/* Class mtmsg.listener: each method reads its arguments, calls the core, and returns or raises
+ * its outcome. */
 #include "core/listener.h"
 
 #include "lua/classes.h"

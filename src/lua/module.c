@@ -1,4 +1,5 @@
-/* The module table: what `require "mtmsg"` returns. Everything that the process shares is in core. */
+/* The module table: what `require "mtmsg"` returns. Everything that the process shares is in
+ * core. */
 #include "lua/classes.h"
 #include "lua/errors.h"
 #include "lua/export.h"

@@ -1,5 +1,5 @@
-/* What the classes mtmsg.buffer and mtmsg.listener have in common in Lua: blocks, finding, and simple methods.
- * A block owns one handle of its object. */
+/* What the classes mtmsg.buffer and mtmsg.listener have in common in Lua: blocks, finding, and
+ * simple methods. A block owns one handle of its object. */
 #include "core/object.h"
 
 #include "core/registry.h"
@@ -17,11 +17,11 @@ static void fini_handle(struct mtm_owned *owned)
 struct mtm_handle *mtm_handle_push(lua_State *L, struct mtm_state *state, enum mtm_kind kind)
 {
     if (kind == MTM_BUFFER) {
-        return mtm_owned_new(L, state, sizeof(struct mtm_handle), MTM_BUFFER_MAGIC, "mtmsg.buffer",
-                             fini_handle);
+        return mtm_owned_new(L, state, sizeof(struct mtm_handle), MTM_BUFFER_MAGIC,
+                             "mtmsg.buffer", fini_handle);
     }
-    return mtm_owned_new(L, state, sizeof(struct mtm_handle), MTM_LISTENER_MAGIC, "mtmsg.listener",
-                         fini_handle);
+    return mtm_owned_new(L, state, sizeof(struct mtm_handle), MTM_LISTENER_MAGIC,
+                         "mtmsg.listener", fini_handle);
 }
 
 static enum mtm_status find(lua_State *L, enum mtm_kind kind, struct mtm_object **out)

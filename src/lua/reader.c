@@ -1,5 +1,5 @@
-/* Class mtmsg.reader. While values are being made, finalizers may run and use the same reader: it is marked as busy then,
- * so that nobody frees the bytes that are being read. */
+/* Class mtmsg.reader. While values are being made, finalizers may run and use the same reader:
+ * it is marked as busy then, so that nobody frees the bytes that are being read. */
 #include "core/reader.h"
 
 #include "lua/args.h"
@@ -25,7 +25,8 @@ int mtm_newreader(lua_State *L)
     struct mtm_state *state = lua_touserdata(L, lua_upvalueindex(1));
     struct lua_reader *r =
         mtm_owned_new(L, state, sizeof *r, MTM_READER_MAGIC, "mtmsg.reader", fini_reader);
-    enum mtm_status status = mtm_reader_init(&r->reader, memory.size, memory.sized, memory.grow);
+    enum mtm_status status =
+        mtm_reader_init(&r->reader, memory.size, memory.sized, memory.grow);
     if (status != MTM_OK) return mtm_raise_for(L, status, NULL);
     return 1;
 }
@@ -51,7 +52,8 @@ static int reader_nextmsg(lua_State *L)
         mtm_reader_receive(&r->reader, handle->object, &wait, &blame.size, &failure);
     switch (status) {
         case MTM_OK: lua_pushboolean(L, 1); return 1;
-        case MTM_EMPTY: case MTM_BUSY: lua_pushboolean(L, 0); return 1;
+        case MTM_EMPTY:
+        case MTM_BUSY: lua_pushboolean(L, 0); return 1;
         case MTM_NOTIFIER_FAILED: return mtm_raise_failure(L, handle->owned.state, &failure);
         case MTM_TOO_LARGE:
             blame.object = NULL;

@@ -1,5 +1,6 @@
 /* The block of each Lua state and the list of what was made in it.
- * The list serves what Lua does not finalize: objects that finalizers make while the state is being closed. */
+ * The list serves what Lua does not finalize: objects that finalizers make while the state is
+ * being closed. */
 #include "lua/state.h"
 
 #include <string.h>

@@ -14,11 +14,12 @@
 /* ---- sending ---- */
 
 /* What the error text says of a message: its values, and the header in front of them. */
-static int raise_put(lua_State *L, struct mtm_handle *handle, enum mtm_status status, size_t size)
+static int raise_put(lua_State *L, struct mtm_handle *handle, enum mtm_status status,
+                     size_t size)
 {
     struct mtm_blame blame = {
         .object = handle->object,
-        .size = size + (size < 255 ? 1 : 9),
+        .size = mtm_record_size(size),
         .limit = mtm_buffer_of(handle)->queue.middle.size,
     };
     return mtm_raise(L, status, &blame);
@@ -29,7 +30,8 @@ int mtm_push_put(lua_State *L, struct mtm_handle *handle, enum mtm_status status
 {
     switch (status) {
         case MTM_OK: lua_pushboolean(L, 1); return 1;
-        case MTM_FULL: case MTM_BUSY: lua_pushboolean(L, 0); return 1;
+        case MTM_FULL:
+        case MTM_BUSY: lua_pushboolean(L, 0); return 1;
         case MTM_NOTIFIER_FAILED: return mtm_raise_failure(L, handle->owned.state, failure);
         default: return raise_put(L, handle, status, size);
     }
@@ -43,7 +45,8 @@ static enum mtm_status put(struct mtm_handle *handle, struct mtm_message *messag
     return mtm_buffer_add(buffer, message, handle->nonblock, failure);
 }
 
-/* Too many values for the scratch memory: by a writer, which Lua frees if an error is raised. */
+/* Too many values for the scratch memory: by a writer, which Lua frees if an error is raised.
+ */
 static MTM_NOINLINE int send_by_writer(lua_State *L, struct mtm_handle *handle, int last,
                                        bool replace)
 {
@@ -107,8 +110,8 @@ static void put_back(struct mtm_state *state, struct mtm_incoming *in)
     mtm_carrier_give(state, in->slot.carrier);
 }
 
-/* Values that can raise an error are pushed in a protected call. Returns its result; the values, or the error, are on the
- * stack above `top`. */
+/* Values that can raise an error are pushed in a protected call. Returns its result; the
+ * values, or the error, are on the stack above `top`. */
 static int decode_protected(lua_State *L, struct mtm_decoder *decoder, int first_array, int top)
 {
     int arrays = top >= first_array ? top - first_array + 1 : 0;
@@ -118,8 +121,8 @@ static int decode_protected(lua_State *L, struct mtm_decoder *decoder, int first
     return lua_pcall(L, arrays + 1, LUA_MULTRET, 0);
 }
 
-static enum mtm_status take(struct mtm_state *state, struct mtm_object *object, struct mtm_wait *wait,
-                            struct mtm_incoming *in)
+static enum mtm_status take(struct mtm_state *state, struct mtm_object *object,
+                            struct mtm_wait *wait, struct mtm_incoming *in)
 {
     in->slot.limit = SIZE_MAX;
     in->slot.carrier = mtm_carrier_take(state);

@@ -8,16 +8,19 @@
 /* buffer:addmsg(...) and buffer:setmsg(...): pushes true or false. */
 int mtm_send(lua_State *L, struct mtm_handle *handle, bool replace);
 
-/* addmsg(...) and nextmsg(...) of a buffer, with a short cut for the common case. For short messages, what can raise an error is
- * done before the message is taken: so no protected call is needed. */
+/* addmsg(...) and nextmsg(...) of a buffer, with a short cut for the common case. For short
+ * messages, what can raise an error is done before the message is taken: so no protected call
+ * is needed. */
 int mtm_add_short(lua_State *L, struct mtm_handle *handle);
 int mtm_take_short(lua_State *L, struct mtm_handle *handle);
 
-/* The result of a put for Lua: pushes true (OK), or false (FULL, BUSY), or raises. `size` is the message's. */
+/* The result of a put for Lua: pushes true (OK), or false (FULL, BUSY), or raises. `size` is
+ * the message's. */
 int mtm_push_put(lua_State *L, struct mtm_handle *handle, enum mtm_status status, size_t size,
                  struct mtm_failure *failure);
 
-/* source:nextmsg([timeout][, carray]*): pushes the values. Upvalue 1 of the running function is mtm_decode. */
+/* source:nextmsg([timeout][, carray]*): pushes the values. Upvalue 1 of the running function is
+ * mtm_decode. */
 int mtm_nextmsg(lua_State *L, struct mtm_handle *handle);
 
 #endif

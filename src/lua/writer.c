@@ -1,4 +1,5 @@
-/* Class mtmsg.writer. Each method first removes what a call that raised an error has left behind. */
+/* Class mtmsg.writer. Each method first removes what a call that raised an error has left
+ * behind. */
 #include "lua/writer.h"
 
 #include "lua/classes.h"

@@ -1,4 +1,5 @@
-/* The writers and readers that Lua programs make. Their memory and what they can is core/writer.h and core/reader.h. */
+/* The writers and readers that Lua programs make. Their memory and what they can is
+ * core/writer.h and core/reader.h. */
 #ifndef MTM_LUA_WRITER_H
 #define MTM_LUA_WRITER_H
 
@@ -8,7 +9,7 @@
 struct mtm_lua_writer {
     struct mtm_owned owned;
     struct mtm_writer writer;
-    size_t committed; /* bytes up to the last complete call: an error may have left more behind */
+    size_t committed; /* bytes up to the last complete call; an error may leave more behind */
 };
 
 /* Pushes a new writer. Raises out_of_memory. */

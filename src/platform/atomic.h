@@ -1,12 +1,12 @@
-/* Short names for the C11 atomic operations that the library uses, one per memory order that it needs.
- * It owns no data; which operation pairs with which is written where it is used. */
+/* Short names for the C11 atomic operations that the library uses, one per memory order that it
+ * needs. It owns no data; which operation pairs with which is written where it is used. */
 #ifndef MTM_PLATFORM_ATOMIC_H
 #define MTM_PLATFORM_ATOMIC_H
 
 #include <stdatomic.h>
 #include <stdint.h>
 
-typedef _Atomic uint32_t mtm_a32;    /* the only type that a thread can park on */
+typedef _Atomic uint32_t mtm_a32; /* the only type that a thread can park on */
 typedef atomic_size_t mtm_asize;
 
 #define mtm_load_rlx(p) atomic_load_explicit((p), memory_order_relaxed)
@@ -28,17 +28,17 @@ typedef atomic_size_t mtm_asize;
 #define mtm_sub_acq_rel(p, n) atomic_fetch_sub_explicit((p), (n), memory_order_acq_rel)
 
 /* True if *p was *old and is now v; else *old is what was there. */
-#define mtm_cas_acq(p, old, v)                                                                     \
-    atomic_compare_exchange_strong_explicit((p), (old), (v), memory_order_acquire,                 \
+#define mtm_cas_acq(p, old, v)                                                                 \
+    atomic_compare_exchange_strong_explicit((p), (old), (v), memory_order_acquire,             \
                                             memory_order_relaxed)
-#define mtm_cas_acq_rel(p, old, v)                                                                 \
-    atomic_compare_exchange_strong_explicit((p), (old), (v), memory_order_acq_rel,                 \
+#define mtm_cas_acq_rel(p, old, v)                                                             \
+    atomic_compare_exchange_strong_explicit((p), (old), (v), memory_order_acq_rel,             \
                                             memory_order_acquire)
-#define mtm_cas_rlx(p, old, v)                                                                     \
-    atomic_compare_exchange_strong_explicit((p), (old), (v), memory_order_relaxed,                 \
+#define mtm_cas_rlx(p, old, v)                                                                 \
+    atomic_compare_exchange_strong_explicit((p), (old), (v), memory_order_relaxed,             \
                                             memory_order_relaxed)
-#define mtm_cas_seq(p, old, v)                                                                     \
-    atomic_compare_exchange_strong_explicit((p), (old), (v), memory_order_seq_cst,                 \
+#define mtm_cas_seq(p, old, v)                                                                 \
+    atomic_compare_exchange_strong_explicit((p), (old), (v), memory_order_seq_cst,             \
                                             memory_order_seq_cst)
 
 #endif

@@ -1,5 +1,5 @@
-/* The contract between the library and the operating system and compiler; each platform file implements
- * all of it. Nothing outside src/platform knows which platform it runs on. */
+/* The contract between the library and the operating system and compiler; each platform file
+ * implements all of it. Nothing outside src/platform knows which platform it runs on. */
 #ifndef MTM_PLATFORM_PLAT_H
 #define MTM_PLATFORM_PLAT_H
 
@@ -18,14 +18,14 @@ int64_t mtm_plat_now(void);
 /* Wall-clock time in seconds since 1970-01-01 UTC, with at least microseconds. Any thread. */
 double mtm_plat_wall(void);
 
-/* Sleep while *addr == expected, until an unpark on addr or the deadline (MTM_FOREVER: none). The comparison and the
- * falling asleep are one step with respect to unpark. May return early for no reason: callers loop on their
- * predicate. Returns false if the deadline has passed. Blocks; no lock of the library may be held, except that
- * a lock parks on its own word. */
+/* Sleep while *addr == expected, until an unpark on addr or the deadline (MTM_FOREVER: none).
+ * The comparison and the falling asleep are one step with respect to unpark. May return early
+ * for no reason: callers loop on their predicate. Returns false if the deadline has passed.
+ * Blocks; no lock of the library may be held, except that a lock parks on its own word. */
 bool mtm_plat_park(mtm_a32 *addr, uint32_t expected, int64_t deadline);
 
-/* Wake one, or all, of the threads parked on addr. Never blocks for long; addr may belong to memory that has just been
- * freed (nothing is read or written there). Any thread. */
+/* Wake one, or all, of the threads parked on addr. Never blocks for long; addr may belong to
+ * memory that has just been freed (nothing is read or written there). Any thread. */
 void mtm_plat_unpark_one(mtm_a32 *addr);
 void mtm_plat_unpark_all(mtm_a32 *addr);
 
@@ -35,8 +35,8 @@ void mtm_plat_relax(void);
 /* Offer the CPU to other threads; returns at once if there are none. */
 void mtm_plat_yield(void);
 
-/* Number of CPUs on which this thread may run now, >= 1 (its affinity, not the machine's cores). Costs a system
- * call. */
+/* Number of CPUs on which this thread may run now, >= 1 (its affinity, not the machine's
+ * cores). Costs a system call. */
 unsigned mtm_plat_cpus(void);
 
 /* A number that differs from process to process. */
@@ -45,7 +45,8 @@ uint64_t mtm_plat_seed(void);
 /* Keep the module that contains this code in memory until the process ends. */
 void mtm_plat_pin(void);
 
-/* Which atomics and which thread primitives were compiled in, e.g. "atomics:C11 threads:futex". Static. */
+/* Which atomics and which thread primitives were compiled in, e.g. "atomics:C11 threads:futex".
+ * Static. */
 const char *mtm_plat_info(void);
 
 #if defined(_MSC_VER)
@@ -54,7 +55,8 @@ const char *mtm_plat_info(void);
 #define MTM_LIKELY(x) (x)
 #else
 #if defined(__GLIBC__) && defined(__PIC__)
-/* In the few bytes that every thread has from its start: the first use in a thread must not allocate. */
+/* In the few bytes that every thread has from its start: the first use in a thread must not
+ * allocate. */
 #define MTM_THREAD_LOCAL _Thread_local __attribute__((tls_model("initial-exec")))
 #else
 #define MTM_THREAD_LOCAL _Thread_local
@@ -67,8 +69,8 @@ const char *mtm_plat_info(void);
 /* Apart far enough that two threads which write one each don't disturb each other. */
 #define MTM_CACHE_LINE 64
 
-/* Held-lock counter of the debug builds: how many locks of the library this thread holds. Asserted to be zero
- * wherever foreign code may run, memory is allocated or a thread sleeps. */
+/* Held-lock counter of the debug builds: how many locks of the library this thread holds.
+ * Asserted to be zero wherever foreign code may run, memory is allocated or a thread sleeps. */
 #if defined(NDEBUG)
 #define MTM_HELD_ADD(n) ((void)0)
 #define MTM_ASSERT_UNLOCKED() ((void)0)

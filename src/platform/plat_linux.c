@@ -30,8 +30,8 @@ double mtm_plat_wall(void)
     return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
 }
 
-/* The kernel's layout of a time on 32-bit machines whose time_t has 64 bits differs from that of the call with the old
- * number, so each of both calls gets the type that it was made for. */
+/* The kernel's layout of a time on 32-bit machines whose time_t has 64 bits differs from that
+ * of the call with the old number, so each of both calls gets the type that it was made for. */
 static long futex_wait(mtm_a32 *addr, uint32_t expected, int64_t deadline)
 {
     const int op = FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG; /* absolute, monotonic */
@@ -97,7 +97,8 @@ uint64_t mtm_plat_seed(void)
     struct timespec ts;
     clock_gettime(CLOCK_REALTIME, &ts);
     uint64_t seed = (uint64_t)ts.tv_sec * 1000003u ^ (uint64_t)ts.tv_nsec << 20;
-    seed ^= (uint64_t)getpid() << 40 ^ (uint64_t)(uintptr_t)&seed; /* addresses are randomized */
+    seed ^=
+        (uint64_t)getpid() << 40 ^ (uint64_t)(uintptr_t)&seed; /* addresses are randomized */
     seed *= 0x9E3779B97F4A7C15u;
     return seed ^ seed >> 29;
 }

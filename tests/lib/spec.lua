@@ -1,5 +1,5 @@
 -- What the specs share: naming and running of tests, comparing of results and of error texts.
--- It knows no behaviour of mtmsg but one: a test that fails must not leave everything aborted.
+-- It tests nothing itself.
 
 local lu     = require("luaunit")
 local mtmsg  = require("mtmsg")
@@ -10,12 +10,22 @@ local tests = {}
 
 local math_type = math.type or function() return "number" end
 
+-- What an earlier test left behind, maybe because it failed, must not reach the next one.
+local function reset()
+    local carray = package.loaded.carray
+    if carray then
+        carray.fail()
+        carray.hook(nil)
+    end
+    mtmsg.abort(false)
+    spec.collect() -- no name is found any more
+end
+
 -- Names are sentences; spec.run() executes the tests in the order of their definition.
 function spec.test(name, body)
     tests[#tests + 1] = {name, function()
         stepgc.stop()
-        mtmsg.abort(false)
-        spec.collect() -- names of an earlier test must not be found in this one
+        reset()
         stepgc.start()
         body()
         stepgc.stop()

@@ -76,20 +76,16 @@ static carray *new_array(lua_State *L, enum element_type type, enum attr attr, s
     if (is_fault(RAISE_NEW)) luaL_error(L, "carray: raised on demand");
     if (is_fault(FAIL_NEW) || type < UCHAR || type > ULLONG) return NULL;
     lua_getfield(L, LUA_REGISTRYINDEX, CLASS ".hook");
-    if (lua_isnil(L, -1))
-        lua_pop(L, 1);
-    else
-        lua_call(L, 0, 0);
+    if (lua_isnil(L, -1)) lua_pop(L, 1);
+    else lua_call(L, 0, 0);
     a = push_array(L, type, attr);
     if (!a || !array_reserve(a, count)) {
         lua_pop(L, 1);
         return NULL;
     }
     a->info.elementCount = count;
-    if (data)
-        *data = a->data;
-    else if (count)
-        memset(a->data, 0, count * a->info.elementSize);
+    if (data) *data = a->data;
+    else if (count) memset(a->data, 0, count * a->info.elementSize);
     return a;
 }
 
@@ -134,42 +130,18 @@ static void push_element(lua_State *L, const carray *a, size_t i)
 #define INTEGER(t) NUMBER(t)
 #endif
     switch (a->info.elementType) {
-    case UCHAR:
-        INTEGER(unsigned char);
-        break;
-    case SCHAR:
-        INTEGER(signed char);
-        break;
-    case SHORT:
-        INTEGER(short);
-        break;
-    case USHORT:
-        INTEGER(unsigned short);
-        break;
-    case INT:
-        INTEGER(int);
-        break;
-    case UINT:
-        INTEGER(unsigned);
-        break;
-    case LONG:
-        INTEGER(long);
-        break;
-    case ULONG:
-        INTEGER(unsigned long);
-        break;
-    case FLOAT:
-        NUMBER(float);
-        break;
-    case DOUBLE:
-        NUMBER(double);
-        break;
-    case LLONG:
-        INTEGER(long long);
-        break;
-    case ULLONG:
-        INTEGER(unsigned long long);
-        break;
+        case UCHAR: INTEGER(unsigned char); break;
+        case SCHAR: INTEGER(signed char); break;
+        case SHORT: INTEGER(short); break;
+        case USHORT: INTEGER(unsigned short); break;
+        case INT: INTEGER(int); break;
+        case UINT: INTEGER(unsigned); break;
+        case LONG: INTEGER(long); break;
+        case ULONG: INTEGER(unsigned long); break;
+        case FLOAT: NUMBER(float); break;
+        case DOUBLE: NUMBER(double); break;
+        case LLONG: INTEGER(long long); break;
+        case ULLONG: INTEGER(unsigned long long); break;
     }
 }
 
@@ -186,18 +158,12 @@ static void set_element(lua_State *L, int index, carray *a, size_t i)
 {
     unsigned char *p = a->data + i * a->info.elementSize;
 #define SET(t, v) (*(t *)(void *)p = (t)(v))
-    if (a->info.elementType == FLOAT)
-        SET(float, luaL_checknumber(L, index));
-    else if (a->info.elementType == DOUBLE)
-        SET(double, luaL_checknumber(L, index));
-    else if (a->info.elementSize == sizeof(char))
-        SET(unsigned char, check_integer(L, index));
-    else if (a->info.elementSize == sizeof(short))
-        SET(unsigned short, check_integer(L, index));
-    else if (a->info.elementSize == sizeof(int))
-        SET(unsigned, check_integer(L, index));
-    else
-        SET(unsigned long long, check_integer(L, index));
+    if (a->info.elementType == FLOAT) SET(float, luaL_checknumber(L, index));
+    else if (a->info.elementType == DOUBLE) SET(double, luaL_checknumber(L, index));
+    else if (a->info.elementSize == sizeof(char)) SET(unsigned char, check_integer(L, index));
+    else if (a->info.elementSize == sizeof(short)) SET(unsigned short, check_integer(L, index));
+    else if (a->info.elementSize == sizeof(int)) SET(unsigned, check_integer(L, index));
+    else SET(unsigned long long, check_integer(L, index));
 }
 
 static carray *self(lua_State *L)
@@ -336,24 +302,12 @@ static int mod_capi(lua_State *L)
     static const char *const kinds[] = {"plain",    "newer", "future", "chained",
                                         "otherkey", "short", NULL};
     switch (luaL_checkoption(L, 1, NULL, kinds)) {
-    case 0:
-        push_capi(L, &plain, CAPI_KEY);
-        break;
-    case 1:
-        push_capi(L, &newer, CAPI_KEY);
-        break;
-    case 2:
-        push_capi(L, &future, CAPI_KEY);
-        break;
-    case 3:
-        push_capi(L, &chained, CAPI_KEY);
-        break;
-    case 4:
-        push_capi(L, &plain, "_capi_carroy");
-        break;
-    default:
-        memset(lua_newuserdata(L, 4), 0, 4);
-        break;
+        case 0: push_capi(L, &plain, CAPI_KEY); break;
+        case 1: push_capi(L, &newer, CAPI_KEY); break;
+        case 2: push_capi(L, &future, CAPI_KEY); break;
+        case 3: push_capi(L, &chained, CAPI_KEY); break;
+        case 4: push_capi(L, &plain, "_capi_carroy"); break;
+        default: memset(lua_newuserdata(L, 4), 0, 4); break;
     }
     return 1;
 }
@@ -369,12 +323,9 @@ static int mod_sizeof(lua_State *L)
 {
     const char *name = luaL_checkstring(L, 1);
     size_t size;
-    if (strcmp(name, "pointer") == 0)
-        size = sizeof(void *);
-    else if (strcmp(name, "integer") == 0)
-        size = sizeof(lua_Integer);
-    else
-        size = types[check_type(L, 1)].size;
+    if (strcmp(name, "pointer") == 0) size = sizeof(void *);
+    else if (strcmp(name, "integer") == 0) size = sizeof(lua_Integer);
+    else size = types[check_type(L, 1)].size;
     lua_pushinteger(L, (lua_Integer)size);
     return 1;
 }

@@ -133,10 +133,8 @@ static void release(const carray *array)
 {
     carray *a = (carray *)(uintptr_t)array; /* the count is not part of what const protects */
     if (atomic_fetch_sub_explicit(&a->refs, 1, memory_order_acq_rel) > 1) return;
-    if (a->release)
-        a->release(a->data, a->info.elementCount);
-    else
-        free(a->data);
+    if (a->release) a->release(a->data, a->info.elementCount);
+    else free(a->data);
     free(a);
     atomic_fetch_sub(&live, 1);
 }

@@ -158,6 +158,20 @@ test("a removal below the threshold notifies", function()
     end
 end)
 
+test("a huge threshold is never exceeded, and always above the count", function()
+    for _, threshold in ipairs{2^31 - 1, 2^31, 2^32, 2^53} do
+        local b, added, removed = mtmsg.newbuffer(), mtmsg.newbuffer(), mtmsg.newbuffer()
+        b:notifier(added, ">", threshold)
+        b:notifier(removed, "<", threshold)
+        for i = 1, 3 do
+            b:addmsg(i)
+            b:nextmsg(0)
+        end
+        eq(notified(added), 0)
+        eq(notified(removed), 3)
+    end
+end)
+
 test("setmsg counts as an add that leaves one message", function()
     for threshold, expected in pairs{[0] = 1, [1] = 0, [2] = 0} do
         local b, n = connected(">", threshold)
@@ -581,14 +595,16 @@ test("a chain that runs into a ring ends", function()
 end)
 
 test("a ring that nobody references any more does no harm", function()
-    local buffers = chain(3)
-    buffers[3]:notifier(buffers[1])
-    buffers[1]:addmsg("x")
-    for i = 1, 3 do
-        buffers[i]:close()
+    for _, last in ipairs{function() end, function(b) b:close() end, function(b) b:abort() end} do
+        local buffers = chain(3)
+        buffers[3]:notifier(buffers[1])
+        buffers[1]:addmsg("x")
+        for i = 1, 3 do
+            last(buffers[i])
+        end
+        buffers = nil
+        spec.collect()
     end
-    buffers = nil
-    spec.collect()
 end)
 
 spec.run()

@@ -54,6 +54,7 @@ static inline void core_free(void *ptr)
 {
     mtm_sub_acq_rel(&core_blocks, 1);
     mtm_sub_acq_rel(&core_bytes, *core_prefix(ptr));
+    memset(ptr, 0x5A, *core_prefix(ptr)); /* whoever still uses it shall notice */
     free(core_prefix(ptr));
 }
 

@@ -40,7 +40,11 @@ static void buffers_take_turns(void **state)
     assert_delivers(s.listener, 11, 21, 12);
     assert_next(s.listener, MTM_EMPTY);
     ADD(&s, 31, 32, 33, 34, 11, 12, 21, 1, 2, 3);
-    assert_delivers(s.listener, 31, 11, 21, 1, 32, 12, 2, 33, 3, 34);
+    assert_true(mtm_listener_has_ready(s.listener));
+    assert_delivers(s.listener, 31, 11, 21, 1, 32, 12, 2, 33, 3);
+    assert_true(mtm_listener_has_ready(s.listener));
+    assert_delivers(s.listener, 34);
+    assert_false(mtm_listener_has_ready(s.listener));
     assert_next(s.listener, MTM_EMPTY);
     teardown(&s);
 }
@@ -156,6 +160,104 @@ static void adding_needs_no_lock_of_the_listener(void **state)
     teardown(&s);
 }
 
+/* ---- messages that are put back ---- */
+
+static void take_from(struct mtm_object *object, uint32_t number, struct mtm_incoming *in)
+{
+    assert_int_equal(core_take(object, in), MTM_OK);
+    assert_int_equal(core_number(in->slot.block), number);
+}
+
+static void put_back(struct mtm_incoming *in)
+{
+    mtm_incoming_back(in);
+    core_incoming_free(in);
+}
+
+/* Whether the buffer has more messages, has got one meanwhile, or has none. */
+static void what_the_listener_puts_back_comes_next(void **state)
+{
+    (void)state;
+    struct mtm_incoming in;
+    struct setup s;
+    setup(&s);
+    ADD(&s, 11, 12, 21, 31);
+    take_from(&s.listener->object, 11, &in);
+    put_back(&in);
+    assert_delivers(s.listener, 11, 21, 31, 12);
+    ADD(&s, 11, 21, 31);
+    take_from(&s.listener->object, 11, &in);
+    put_back(&in);
+    assert_delivers(s.listener, 11, 21, 31);
+    ADD(&s, 11, 21, 31);
+    take_from(&s.listener->object, 11, &in);
+    ADD(&s, 12);
+    put_back(&in);
+    assert_delivers(s.listener, 11, 21, 31, 12);
+    assert_next(s.listener, MTM_EMPTY);
+    teardown(&s);
+}
+
+/* Taken directly the entry stayed where it was, if the listener has not come by since. */
+static void what_was_taken_directly_goes_back_to_its_place(void **state)
+{
+    (void)state;
+    struct mtm_incoming in;
+    struct setup s;
+    setup(&s);
+    ADD(&s, 11, 21, 31);
+    take_from(&s.b[2]->object, 21, &in);
+    put_back(&in);
+    assert_delivers(s.listener, 11, 21, 31);
+    ADD(&s, 11, 21, 31, 32);
+    take_from(&s.b[2]->object, 21, &in);
+    assert_delivers(s.listener, 11, 31);
+    ADD(&s, 12);
+    put_back(&in);
+    assert_delivers(s.listener, 21, 32, 12);
+    assert_next(s.listener, MTM_EMPTY);
+    teardown(&s);
+}
+
+/* The message is dropped, and the buffer keeps the place that it has by now. */
+static void what_cannot_come_back_changes_no_place(void **state)
+{
+    (void)state;
+    struct mtm_incoming in;
+    struct setup s;
+    setup(&s);
+    ADD(&s, 11, 12, 21, 31);
+    take_from(&s.listener->object, 11, &in);
+    assert_int_equal(core_set(s.b[1], 13), MTM_OK);
+    put_back(&in);
+    assert_delivers(s.listener, 21, 31, 13);
+    assert_next(s.listener, MTM_EMPTY);
+    teardown(&s);
+}
+
+static void putting_back_into_what_was_aborted_or_closed(void **state)
+{
+    (void)state;
+    struct mtm_incoming in;
+    struct setup s;
+    setup(&s);
+    ADD(&s, 11, 21);
+    take_from(&s.listener->object, 11, &in);
+    mtm_buffer_abort(s.b[1], true);
+    put_back(&in);
+    assert_delivers(s.listener, 21);
+    assert_next(s.listener, MTM_EMPTY);
+    mtm_buffer_abort(s.b[1], false);
+    take_from(&s.listener->object, 11, &in);
+    mtm_buffer_close(s.b[1]);
+    put_back(&in);
+    assert_int_equal(mtm_buffer_count(s.b[1]), 0);
+    assert_next(s.listener, MTM_EMPTY);
+    teardown(&s);
+}
+
+/* ---- abort and close ---- */
+
 static void an_aborted_buffer_is_passed_over(void **state)
 {
     (void)state;
@@ -178,13 +280,20 @@ static void re_enabling_a_buffer_puts_it_last(void **state)
     (void)state;
     struct setup s;
     setup(&s);
+    mtm_buffer_abort(s.b[0], true);
+    mtm_buffer_abort(s.b[0], false); /* it has no messages yet */
     ADD(&s, 11, 12, 21, 31);
     mtm_buffer_abort(s.b[1], true);
     mtm_buffer_abort(s.b[1], false);
     mtm_buffer_abort(s.b[2], false); /* it was not aborted: that changes nothing */
-    mtm_buffer_abort(s.b[0], true);
-    mtm_buffer_abort(s.b[0], false); /* it has no messages */
-    assert_delivers(s.listener, 21, 31, 11, 12);
+    ADD(&s, 1);
+    assert_delivers(s.listener, 21, 31, 11, 1, 12);
+    assert_next(s.listener, MTM_EMPTY);
+    ADD(&s, 11, 21);
+    mtm_buffer_abort(s.b[1], true);
+    mtm_abort_all(true);
+    mtm_abort_all(false); /* re-enables everything */
+    assert_delivers(s.listener, 21, 11);
     assert_next(s.listener, MTM_EMPTY);
     teardown(&s);
 }
@@ -213,15 +322,15 @@ static void a_buffer_of_an_aborted_listener_can_be_used(void **state)
     (void)state;
     struct setup s;
     setup(&s);
-    ADD(&s, 11, 21);
+    ADD(&s, 11, 12, 21);
     mtm_listener_abort(s.listener, true);
-    mtm_buffer_abort(s.b[2], false);
-    assert_int_equal(core_add(s.b[1], 12), MTM_ABORTED);
-    ADD(&s, 22);
-    assert_delivers(s.b[2], 21);
+    mtm_buffer_abort(s.b[1], false);
+    assert_int_equal(core_add(s.b[2], 22), MTM_ABORTED);
+    ADD(&s, 13);
+    assert_delivers(s.b[1], 11);
     assert_next(s.listener, MTM_ABORTED);
     mtm_listener_abort(s.listener, false);
-    assert_delivers(s.listener, 11, 22);
+    assert_delivers(s.listener, 21, 12, 13); /* it went to the end */
     teardown(&s);
 }
 
@@ -290,6 +399,13 @@ int main(void)
         CORE_TEST("clearing the listener clears its buffers",
                   clearing_the_listener_clears_its_buffers),
         CORE_TEST("adding needs no lock of the listener", adding_needs_no_lock_of_the_listener),
+        CORE_TEST("what the listener puts back comes next",
+                  what_the_listener_puts_back_comes_next),
+        CORE_TEST("what was taken directly goes back to its place",
+                  what_was_taken_directly_goes_back_to_its_place),
+        CORE_TEST("what cannot come back changes no place", what_cannot_come_back_changes_no_place),
+        CORE_TEST("a message goes back into what was aborted or closed",
+                  putting_back_into_what_was_aborted_or_closed),
         CORE_TEST("an aborted buffer is passed over", an_aborted_buffer_is_passed_over),
         CORE_TEST("re-enabling a buffer puts it last", re_enabling_a_buffer_puts_it_last),
         CORE_TEST("aborting the listener keeps all places", aborting_the_listener_keeps_all_places),

@@ -56,6 +56,27 @@ static void a_drained_buffer_is_freed_at_once(void **state)
     core_drop_listener(listener);
 }
 
+/* Its entry in the ready queue is of no use any more. */
+static void an_emptied_buffer_leaves_with_its_entry(void **state)
+{
+    (void)state;
+    struct mtm_listener *listener = core_listener();
+    struct mtm_buffer *kept = core_buffer(listener);
+    for (int i = 0; i < 3; ++i) {
+        struct mtm_buffer *cleared = with(listener, 1, 2), *taken = with(listener, 3, 3);
+        if (i > 0) assert_int_equal(core_add(kept, 9), MTM_OK);
+        assert_int_equal(mtm_buffer_clear(cleared, false), MTM_OK);
+        assert_delivers(taken, 3);
+        core_drop_buffer(cleared);
+        core_drop_buffer(taken);
+        if (i > 0) assert_delivers(listener, 9);
+        assert_next(listener, MTM_EMPTY);
+        assert_false(mtm_listener_has_ready(listener));
+    }
+    core_drop_buffer(kept);
+    core_drop_listener(listener);
+}
+
 /* Until the receiver has finished, the message may come back. */
 static void a_message_under_way_counts_as_left(void **state)
 {
@@ -251,14 +272,16 @@ static void a_late_hold_and_another(void **state)
 
 struct waiter {
     struct mtm_listener *listener;
-    enum mtm_status status;
+    mtm_a32 refused; /* for want of buffers */
 };
 
 static void *wait_for_ever(void *opaque)
 {
     struct waiter *waiter = opaque;
     uint32_t number;
-    waiter->status = core_next(&waiter->listener->object, MTM_FOREVER, &number);
+    if (core_next(&waiter->listener->object, MTM_FOREVER, &number) == MTM_NO_BUFFERS) {
+        mtm_add_seq(&waiter->refused, 1);
+    }
     return NULL;
 }
 
@@ -275,7 +298,7 @@ static void a_late_hold_wakes_who_waits(void **state)
     unit_linger(2 * UNIT_MS);
     core_despite(&waiter.listener->object.lock, finish, &in);
     unit_join(&thread, 1);
-    assert_int_equal(waiter.status, MTM_NO_BUFFERS);
+    assert_int_equal(waiter.refused, 1);
     core_incoming_free(&in);
     core_drop_listener(waiter.listener);
 }
@@ -291,7 +314,7 @@ static void the_last_buffer_wakes_who_waits(void **state)
     unit_linger(2 * UNIT_MS);
     core_drop_buffer(buffer);
     unit_join(threads, 3);
-    assert_int_equal(waiter.status, MTM_NO_BUFFERS);
+    assert_int_equal(waiter.refused, 3);
     core_drop_listener(waiter.listener);
 }
 
@@ -302,6 +325,8 @@ int main(void)
                   without_buffers_there_is_nothing_to_wait_for),
         CORE_TEST("an unreferenced buffer is drained", an_unreferenced_buffer_is_drained),
         CORE_TEST("a drained buffer is freed at once", a_drained_buffer_is_freed_at_once),
+        CORE_TEST("an emptied buffer leaves with its entry",
+                  an_emptied_buffer_leaves_with_its_entry),
         CORE_TEST("a message under way counts as left", a_message_under_way_counts_as_left),
         CORE_TEST("several messages may be under way", several_messages_may_be_under_way),
         CORE_TEST("a buffer released meanwhile leaves afterwards",

@@ -1,0 +1,185 @@
+/* A box that holds one message: methods which check their self as a buffer's do, read the same
+ * arguments and push the same results, and do nothing else. No queue, no lock, no encoding:
+ * what remains is the price of calling C from Lua. */
+#include "probe.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { TEXT_MAX = 32, NUMBERS = 5 };
+
+struct box {
+    uintptr_t tag; /* the address, mixed */
+    int64_t integer;
+    double number;
+    size_t len, cap;
+    char text[TEXT_MAX];
+    double numbers[NUMBERS];
+    char *string;
+};
+
+static const char class_name[] = "bench.box";
+static const uintptr_t magic = (uintptr_t)0x62656E6368626F78u;
+
+static inline struct box *self(lua_State *L)
+{
+    struct box *box = lua_touserdata(L, 1);
+    if (!box || mtm_lua_rawlen(L, 1) != sizeof *box || box->tag != ((uintptr_t)box ^ magic)) {
+        luaL_argerror(L, 1, "box expected");
+    }
+    return box;
+}
+
+static inline void expect(lua_State *L, int index, int type)
+{
+    if (lua_type(L, index) != type) luaL_argerror(L, index, lua_typename(L, type));
+}
+
+static int box_empty(lua_State *L)
+{
+    (void)L;
+    return 0;
+}
+
+static int box_check(lua_State *L)
+{
+    self(L);
+    return 0;
+}
+
+/* ---- one integer ---- */
+
+static int box_put1(lua_State *L)
+{
+    struct box *box = self(L);
+    expect(L, 2, LUA_TNUMBER);
+    if (!mtm_lua_to_integer(L, 2, &box->integer)) luaL_argerror(L, 2, "integer");
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+static int box_get1(lua_State *L)
+{
+    mtm_lua_push_integer(L, self(L)->integer);
+    return 1;
+}
+
+/* ---- an integer, a short string, a float ---- */
+
+static int box_put3(lua_State *L)
+{
+    struct box *box = self(L);
+    const char *text;
+    expect(L, 2, LUA_TNUMBER);
+    if (!mtm_lua_to_integer(L, 2, &box->integer)) luaL_argerror(L, 2, "integer");
+    expect(L, 3, LUA_TSTRING);
+    text = lua_tolstring(L, 3, &box->len);
+    if (box->len > TEXT_MAX) luaL_argerror(L, 3, "too long");
+    memcpy(box->text, text, box->len);
+    expect(L, 4, LUA_TNUMBER);
+    box->number = (double)lua_tonumber(L, 4);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+static int box_get3(lua_State *L)
+{
+    struct box *box = self(L);
+    mtm_lua_push_integer(L, box->integer);
+    lua_pushlstring(L, box->text, box->len);
+    lua_pushnumber(L, (lua_Number)box->number);
+    return 3;
+}
+
+/* ---- a string of any length ---- */
+
+static int box_put_string(lua_State *L)
+{
+    struct box *box = self(L);
+    const char *text;
+    expect(L, 2, LUA_TSTRING);
+    text = lua_tolstring(L, 2, &box->len);
+    if (box->len > box->cap) {
+        char *string = realloc(box->string, box->len);
+        if (!string) luaL_error(L, "not enough memory");
+        box->string = string;
+        box->cap = box->len;
+    }
+    memcpy(box->string, text, box->len);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+static int box_get_string(lua_State *L)
+{
+    struct box *box = self(L);
+    lua_pushlstring(L, box->string, box->len);
+    return 1;
+}
+
+/* ---- up to five numbers, as a writer takes them and a reader gives them ---- */
+
+static int box_write(lua_State *L)
+{
+    struct box *box = self(L);
+    int last = lua_gettop(L);
+    for (int i = 2; i <= last && i < 2 + NUMBERS; ++i) {
+        expect(L, i, LUA_TNUMBER);
+        box->numbers[i - 2] = (double)lua_tonumber(L, i);
+    }
+    return 0;
+}
+
+static int box_read(lua_State *L)
+{
+    struct box *box = self(L);
+    int count = lua_isnoneornil(L, 2) ? 1 : (int)lua_tointeger(L, 2);
+    for (int i = 0; i < count && i < NUMBERS; ++i)
+        lua_pushnumber(L, (lua_Number)box->numbers[i]);
+    return count;
+}
+
+/* ---- the class ---- */
+
+static int box_gc(lua_State *L)
+{
+    free(self(L)->string);
+    return 0;
+}
+
+static int box_new(lua_State *L)
+{
+    struct box *box = lua_newuserdata(L, sizeof *box);
+    memset(box, 0, sizeof *box);
+    box->tag = (uintptr_t)box ^ magic;
+    luaL_getmetatable(L, class_name);
+    lua_setmetatable(L, -2);
+    return 1;
+}
+
+static const luaL_Reg methods[] = {
+    {"empty", box_empty},
+    {"check", box_check},
+    {"put1", box_put1},
+    {"get1", box_get1},
+    {"put3", box_put3},
+    {"get3", box_get3},
+    {"put_string", box_put_string},
+    {"get_string", box_get_string},
+    {"write", box_write},
+    {"read", box_read},
+    {NULL, NULL},
+};
+
+/* require "box" returns a function that makes one. */
+PROBE_EXPORT int luaopen_box(lua_State *L);
+PROBE_EXPORT int luaopen_box(lua_State *L)
+{
+    luaL_newmetatable(L, class_name);
+    lua_pushcfunction(L, box_gc);
+    lua_setfield(L, -2, "__gc");
+    probe_open(L, methods);
+    lua_setfield(L, -2, "__index");
+    lua_pushcfunction(L, box_new);
+    return 1;
+}

@@ -1,0 +1,242 @@
+/* What two threads of plain C ask for passing something between them: the limits of everything
+ * that passes messages. No Lua takes part but for starting it; each function returns seconds,
+ * or times, of the whole exchange. */
+#include "probe.h"
+
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { LINE = 64, RING = 1024, POLLS = 16, PATIENCE = 10000 };
+
+static void futex_wait(_Atomic uint32_t *word, uint32_t value)
+{
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+}
+
+static void futex_wake(_Atomic uint32_t *word)
+{
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+static inline void relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#endif
+}
+
+/* Another thread runs `there` while this one runs `here`. */
+static void run_two(lua_State *L, void *(*there)(void *), void *(*here)(void *), void *shared)
+{
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, there, shared) != 0)
+        luaL_error(L, "cannot start a thread");
+    here(shared);
+    pthread_join(thread, NULL);
+}
+
+/* ---- a word that goes to and fro ---- */
+
+struct side {
+    _Alignas(LINE) _Atomic uint32_t turn;
+    _Atomic uint32_t asleep;
+};
+
+struct rally {
+    struct side side[2];
+    uint32_t count;
+    int64_t spin; /* ns to look before sleeping */
+};
+
+static int spin(struct side *side, uint32_t turn, int64_t ns)
+{
+    int64_t end = probe_ns() + ns;
+    do {
+        for (int i = 0; i < POLLS; ++i) {
+            if (atomic_load_explicit(&side->turn, memory_order_acquire) == turn) return 1;
+            relax();
+        }
+    } while (probe_ns() < end);
+    return 0;
+}
+
+static void await(struct side *side, uint32_t turn, int64_t ns)
+{
+    if (ns > 0 && spin(side, turn, ns)) return;
+    for (;;) {
+        atomic_store(&side->asleep, 1);
+        if (atomic_load(&side->turn) == turn) break;
+        futex_wait(&side->turn, turn - 1);
+    }
+    atomic_store_explicit(&side->asleep, 0, memory_order_relaxed);
+}
+
+static void pass(struct side *side, uint32_t turn)
+{
+    atomic_store(&side->turn, turn);
+    if (atomic_load(&side->asleep)) futex_wake(&side->turn);
+}
+
+static void *rally_serve(void *shared)
+{
+    struct rally *rally = shared;
+    for (uint32_t i = 1; i <= rally->count; ++i) {
+        pass(&rally->side[1], i);
+        await(&rally->side[0], i, rally->spin);
+    }
+    return NULL;
+}
+
+static void *rally_return(void *shared)
+{
+    struct rally *rally = shared;
+    for (uint32_t i = 1; i <= rally->count; ++i) {
+        await(&rally->side[1], i, rally->spin);
+        pass(&rally->side[0], i);
+    }
+    return NULL;
+}
+
+/* pingpong(n, spin): seconds for n round trips; both look for `spin` seconds before they sleep.
+ */
+static int duo_pingpong(lua_State *L)
+{
+    struct rally rally = {.count = (uint32_t)luaL_checknumber(L, 1),
+                          .spin = (int64_t)(luaL_checknumber(L, 2) * 1e9)};
+    int64_t begin = probe_ns();
+    run_two(L, rally_return, rally_serve, &rally);
+    return probe_since(L, begin);
+}
+
+/* ---- a ring of 16-byte messages ---- */
+
+struct entry {
+    uint64_t words[2];
+};
+
+struct ring {
+    _Alignas(LINE) _Atomic uint64_t written;
+    uint64_t room_to; /* the producer may write up to here before it looks again */
+    _Alignas(LINE) _Atomic uint64_t read;
+    _Alignas(LINE) struct entry entries[RING];
+    uint64_t count, sum;
+};
+
+/* Waits until the other side has moved on; sleeps for a moment where both share one CPU. */
+static uint64_t await_other(_Atomic uint64_t *counter, uint64_t known)
+{
+    for (int i = 1;; ++i) {
+        uint64_t now = atomic_load_explicit(counter, memory_order_acquire);
+        if (now != known) return now;
+        if (i % PATIENCE == 0) sched_yield();
+        relax();
+    }
+}
+
+static void *ring_produce(void *shared)
+{
+    struct ring *ring = shared;
+    uint64_t read = 0;
+    for (uint64_t i = 0; i < ring->count; ++i) {
+        if (i - read == RING) read = await_other(&ring->read, read);
+        ring->entries[i % RING] = (struct entry){{i, ~i}};
+        atomic_store_explicit(&ring->written, i + 1, memory_order_release);
+    }
+    return NULL;
+}
+
+static void *ring_consume(void *shared)
+{
+    struct ring *ring = shared;
+    uint64_t written = 0, sum = 0;
+    for (uint64_t i = 0; i < ring->count; ++i) {
+        if (i == written) written = await_other(&ring->written, written);
+        sum += ring->entries[i % RING].words[0];
+        atomic_store_explicit(&ring->read, i + 1, memory_order_release);
+    }
+    ring->sum = sum;
+    return NULL;
+}
+
+/* ring(n): seconds for n messages from one thread to the other. */
+static int duo_ring(lua_State *L)
+{
+    struct ring *ring = aligned_alloc(LINE, sizeof *ring);
+    if (!ring) return luaL_error(L, "not enough memory");
+    atomic_init(&ring->written, 0);
+    atomic_init(&ring->read, 0);
+    ring->count = (uint64_t)luaL_checknumber(L, 1);
+    int64_t begin = probe_ns();
+    run_two(L, ring_consume, ring_produce, ring);
+    probe_since(L, begin);
+    free(ring);
+    return 1;
+}
+
+/* ---- waking a thread that sleeps ---- */
+
+struct alarm {
+    _Alignas(LINE) _Atomic uint32_t seq;
+    _Atomic int64_t sent;
+    uint32_t count;
+    int64_t interval;
+    int64_t *late; /* of each wake-up, ns */
+};
+
+static void *alarm_sleep(void *shared)
+{
+    struct alarm *alarm = shared;
+    for (uint32_t i = 0; i < alarm->count; ++i) {
+        while (atomic_load(&alarm->seq) == i) futex_wait(&alarm->seq, i);
+        alarm->late[i] = probe_ns() - atomic_load(&alarm->sent);
+    }
+    return NULL;
+}
+
+static void *alarm_ring(void *shared)
+{
+    struct alarm *alarm = shared;
+    int64_t at = probe_ns();
+    for (uint32_t i = 0; i < alarm->count; ++i) {
+        at += alarm->interval;
+        struct timespec time = {.tv_sec = at / 1000000000, .tv_nsec = at % 1000000000};
+        clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL);
+        atomic_store(&alarm->sent, probe_ns());
+        atomic_store(&alarm->seq, i + 1);
+        futex_wake(&alarm->seq);
+    }
+    return NULL;
+}
+
+/* wakeups(n, interval): wakes a thread every `interval` seconds; a table of how many seconds
+ * each wake-up took. */
+static int duo_wakeups(lua_State *L)
+{
+    struct alarm alarm = {.count = (uint32_t)luaL_checknumber(L, 1),
+                          .interval = (int64_t)(luaL_checknumber(L, 2) * 1e9)};
+    alarm.late = lua_newuserdata(L, alarm.count * sizeof *alarm.late);
+    run_two(L, alarm_sleep, alarm_ring, &alarm);
+    lua_createtable(L, (int)alarm.count, 0);
+    for (uint32_t i = 0; i < alarm.count; ++i) {
+        lua_pushnumber(L, (lua_Number)alarm.late[i] * 1e-9);
+        lua_rawseti(L, -2, (int)i + 1);
+    }
+    return 1;
+}
+
+static const luaL_Reg functions[] = {
+    {"pingpong", duo_pingpong},
+    {"ring", duo_ring},
+    {"wakeups", duo_wakeups},
+    {NULL, NULL},
+};
+
+PROBE_EXPORT int luaopen_duo(lua_State *L);
+PROBE_EXPORT int luaopen_duo(lua_State *L)
+{
+    return probe_open(L, functions);
+}

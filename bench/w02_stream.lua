@@ -1,0 +1,71 @@
+-- W2: one thread adds, another receives, as fast as they can. The probe is what the slower of the two calls takes when
+-- no other thread is there: add alone, or next alone, in batches of a thousand.
+
+local host = require "host"
+local measure = require "measure"
+local crew = require "crew"
+local mtmsg = require "mtmsg"
+
+local BATCH = 1000
+
+local producer = [[
+    local id, n, values = ...
+    local buffer = require "mtmsg".buffer(id)
+    if values == 1 then return function() for i = 1, n do buffer:addmsg(42) end end end
+    return function() for i = 1, n do buffer:addmsg(42, "ten chars.", 1.5) end end
+]]
+local consumer = [[
+    local id, n = ...
+    local buffer = require "mtmsg".buffer(id)
+    return function() for i = 1, n do buffer:nextmsg() end end
+]]
+
+local function stream(values)
+    return function(n)
+        local buffer = mtmsg.newbuffer()
+        local seconds, cpu, switches = crew.run {
+            { "producer", producer, buffer:id(), n, values },
+            { "consumer", consumer, buffer:id(), n },
+        }
+        assert(buffer:msgcnt() == 0)
+        return seconds, cpu, switches
+    end
+end
+
+-- Two meters: in n messages, what adding takes, and what receiving takes.
+local function alone(add)
+    local function run(n, which)
+        local buffer, seconds = mtmsg.newbuffer(), { 0, 0 }
+        for _ = 1, math.ceil(n / BATCH) do
+            local t0 = host.now()
+            add(buffer)
+            local t1 = host.now()
+            for _ = 1, BATCH do buffer:nextmsg() end
+            local t2 = host.now()
+            seconds[1], seconds[2] = seconds[1] + t1 - t0, seconds[2] + t2 - t1
+        end
+        return seconds[which] * n / (math.ceil(n / BATCH) * BATCH)
+    end
+    return function(n) return run(n, 1) end, function(n) return run(n, 2) end
+end
+
+local add1, next1 = alone(function(buffer) for _ = 1, BATCH do buffer:addmsg(42) end end)
+local add3, next3 = alone(function(buffer) for _ = 1, BATCH do buffer:addmsg(42, "ten chars.", 1.5) end end)
+
+local s = measure.take({
+    { "stream1", stream(1) }, { "add1", add1 }, { "next1", next1 },
+    { "stream3", stream(3) }, { "add3", add3 }, { "next3", next3 },
+}, { slice = 2 * measure.slice })
+
+for _, row in ipairs { { "1", "one small integer" }, { "3", "integer, 10 characters, float" } } do
+    local figure = s["stream" .. row[1]]
+    measure.row {
+        name = "stream between two threads, " .. row[2], unit = "ns", figure = figure,
+        probe = measure.each(math.max, s["add" .. row[1]], s["next" .. row[1]]),
+        per = "the dearer call alone", most = 1.2,
+    }
+    measure.row {
+        name = "... context switches per 1000 messages", unit = "", most = 1,
+        figure = measure.each(function(switches) return 1000 * switches end, figure.switches),
+    }
+end

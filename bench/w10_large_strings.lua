@@ -1,0 +1,64 @@
+-- W10: a stream of large strings between two threads, at most eight of them under way. The probe is the dearer of what
+-- cannot be spared: copying the bytes in, or making a Lua string of them.
+
+local measure = require "measure"
+local crew = require "crew"
+local limits = require "limits"
+local mtmsg = require "mtmsg"
+
+local AHEAD = 8
+
+-- After every four messages an acknowledgement comes back.
+local producer = [[
+    local id, acks, n, size, ahead = ...
+    local mtmsg = require "mtmsg"
+    local buffer, acks = mtmsg.buffer(id), mtmsg.buffer(acks)
+    local text = ("x"):rep(size)
+    return function()
+        local free = ahead
+        for i = 1, n do
+            if free == 0 then acks:nextmsg() free = ahead / 2 end
+            buffer:addmsg(text)
+            free = free - 1
+        end
+    end
+]]
+local consumer = [[
+    local id, acks, n, size, ahead = ...
+    local mtmsg = require "mtmsg"
+    local buffer, acks = mtmsg.buffer(id), mtmsg.buffer(acks)
+    return function()
+        for i = 1, n do
+            assert(#buffer:nextmsg() == size)
+            if i % (ahead / 2) == 0 then acks:addmsg() end
+        end
+    end
+]]
+
+local function stream(size)
+    return function(n)
+        local buffer, acks = mtmsg.newbuffer(), mtmsg.newbuffer()
+        return crew.run {
+            { "producer", producer, buffer:id(), acks:id(), n, size, AHEAD },
+            { "consumer", consumer, buffer:id(), acks:id(), n, size, AHEAD },
+        }
+    end
+end
+
+for _, step in ipairs { { "1 KB", 1024 }, { "16 KB", 16384 }, { "64 KB", 65536 }, { "1 MB", 1048576 } } do
+    local name, size = step[1], step[2]
+    local s = measure.take({
+        { "stream", stream(size) },
+        { "copy", function(n) return limits.memcpy(n, size) end },
+        { "push", function(n) return limits.push(n, size) end },
+    }, { slice = 2 * measure.slice })
+    measure.row {
+        name = "stream of strings of " .. name, unit = "ns", figure = s.stream,
+        probe = measure.each(math.max, s.copy, s.push), per = "the dearer of copy and push",
+        most = size >= 65536 and 1.2 or nil,
+    }
+    measure.row {
+        name = "... bytes per nanosecond", unit = "GB/s",
+        figure = measure.each(function(ns) return size / ns end, s.stream), series = "bandwidth", x = size,
+    }
+end

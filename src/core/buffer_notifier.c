@@ -1,0 +1,51 @@
+/* Connecting notifiers to a buffer, and disconnecting them. When they are called is in
+ * buffer.c, how in notify.c. */
+#include "core/buffer.h"
+
+enum mtm_status mtm_buffer_connect(struct mtm_buffer *buffer, enum mtm_event event,
+                                   struct mtm_notifier *notifier)
+{
+    mtm_buffer_lock_both(buffer);
+    enum mtm_status status = mtm_object_state(&buffer->object);
+    if (status != MTM_CLOSED) status = buffer->notifier[event] ? MTM_HAS_NOTIFIER : MTM_OK;
+    if (status == MTM_OK) {
+        buffer->notifier[event] = notifier;
+        if (event == MTM_TAKEN) mtm_store_rlx(&buffer->exact_takes, notifier->threshold > 0);
+    }
+    mtm_buffer_unlock_both(buffer);
+    return status;
+}
+
+/* Both locks held; returns the notifier that was connected. */
+static struct mtm_notifier *unplug(struct mtm_buffer *buffer, enum mtm_event event)
+{
+    struct mtm_notifier *notifier = buffer->notifier[event];
+    buffer->notifier[event] = NULL;
+    if (event == MTM_TAKEN) mtm_store_rlx(&buffer->exact_takes, 0);
+    return notifier;
+}
+
+void mtm_buffer_disconnect(struct mtm_buffer *buffer, enum mtm_event event,
+                           const struct mtm_notifier *only, bool nonblock)
+{
+    struct mtm_notifier *notifier = NULL;
+    if (!mtm_buffer_trylock_both(buffer, nonblock)) return;
+    if (!only || buffer->notifier[event] == only) notifier = unplug(buffer, event);
+    mtm_buffer_unlock_both(buffer);
+    mtm_notifier_release(notifier);
+}
+
+/* Whoever connects one has a handle, so under the locks we either see the handle or connect
+ * comes later. */
+void mtm_buffer_disconnect_unreachable(struct mtm_buffer *buffer)
+{
+    struct mtm_notifier *notifier[MTM_EVENTS] = {NULL};
+    mtm_buffer_lock_both(buffer);
+    if (mtm_no_handles()) {
+        for (int event = 0; event < MTM_EVENTS; ++event) {
+            notifier[event] = unplug(buffer, (enum mtm_event)event);
+        }
+    }
+    mtm_buffer_unlock_both(buffer);
+    for (int event = 0; event < MTM_EVENTS; ++event) mtm_notifier_release(notifier[event]);
+}

@@ -1,0 +1,135 @@
+/* Making, closing, aborting and clearing a listener: what is done to all of its buffers, one
+ * after the other. It owns the listeners' memory; the ready queue and the members are in
+ * listener.c. */
+#include "core/listener.h"
+
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/registry.h"
+
+static struct mtm_listener *to_listener(struct mtm_object *object)
+{
+    return (struct mtm_listener *)object;
+}
+
+static struct mtm_buffer *next_member(struct mtm_listener *listener, struct mtm_buffer *buffer)
+{
+    mtm_listener_step(listener, &buffer, false);
+    return buffer;
+}
+
+/* A listener whose last reference is gone has only members without references: they go with it.
+ */
+static bool orphan_listener(struct mtm_object *object)
+{
+    (void)object;
+    return true;
+}
+
+static void free_listener(struct mtm_object *object)
+{
+    struct mtm_listener *listener = to_listener(object);
+    struct mtm_buffer *buffer = listener->member_first;
+    while (buffer) {
+        struct mtm_buffer *next = buffer->member_next;
+        buffer->object.class->free(&buffer->object);
+        buffer = next;
+    }
+    mtm_free(listener);
+}
+
+static void change(struct mtm_listener *listener, uint32_t set, uint32_t clear, bool sync)
+{
+    mtm_lock(&listener->object.lock);
+    mtm_object_change(&listener->object, set, clear);
+    if (sync) mtm_object_sync(&listener->object);
+    mtm_unlock(&listener->object.lock);
+    mtm_waiters_wake_all(&listener->waiters);
+}
+
+/* Members without references are not in the registry, so they are reached from here. */
+static void sync_listener(struct mtm_object *object)
+{
+    struct mtm_listener *listener = to_listener(object);
+    struct mtm_buffer *buffer = NULL;
+    change(listener, 0, 0, true);
+    while ((buffer = next_member(listener, buffer)) != NULL) {
+        buffer->object.class->sync_abort(&buffer->object);
+    }
+}
+
+static const struct mtm_class listener_class = {orphan_listener, free_listener, sync_listener};
+
+enum mtm_status mtm_listener_new(const char *name, size_t name_len, struct mtm_listener **out)
+{
+    if (name_len > SIZE_MAX - sizeof(struct mtm_listener)) return MTM_NOMEM;
+    struct mtm_listener *listener = mtm_alloc(sizeof *listener + name_len);
+    if (!listener) return MTM_NOMEM;
+    *listener = (struct mtm_listener){
+        .object = {.class = &listener_class, .kind = MTM_LISTENER, .life = 1}};
+    if (name) {
+        listener->object.name = memcpy(listener + 1, name, name_len);
+        listener->object.name_len = name_len;
+    }
+    mtm_waiters_init(&listener->waiters);
+    enum mtm_status status = mtm_registry_add(&listener->object);
+    if (status != MTM_OK) {
+        mtm_free(listener);
+        return status;
+    }
+    *out = listener;
+    return MTM_OK;
+}
+
+enum mtm_status mtm_listener_clear(struct mtm_listener *listener, bool nonblock)
+{
+    enum mtm_status status = mtm_object_state(&listener->object);
+    if (status == MTM_CLOSED) return status;
+    status = MTM_OK;
+    struct mtm_buffer *buffer = NULL;
+    for (;;) {
+        if (!mtm_listener_step(listener, &buffer, nonblock)) return MTM_BUSY;
+        if (!buffer) return status;
+        if (mtm_buffer_clear(buffer, nonblock) == MTM_BUSY) status = MTM_BUSY;
+    }
+}
+
+void mtm_listener_disconnect_unreachable(struct mtm_listener *listener)
+{
+    struct mtm_buffer *buffer = NULL;
+    while ((buffer = next_member(listener, buffer)) != NULL) {
+        mtm_buffer_disconnect_unreachable(buffer);
+    }
+}
+
+void mtm_listener_close(struct mtm_listener *listener)
+{
+    change(listener, MTM_IS_CLOSED, 0, false);
+    struct mtm_buffer *buffer = NULL;
+    while ((buffer = next_member(listener, buffer)) != NULL) mtm_buffer_close(buffer);
+}
+
+/* It keeps its place in the ready queue. */
+void mtm_listener_adopt(struct mtm_listener *listener, struct mtm_buffer *buffer)
+{
+    const uint32_t own = MTM_IS_ABORTED;
+    uint32_t set = mtm_load_rlx(&listener->object.flags) & own;
+    mtm_buffer_change(buffer, set, own & ~set, false);
+    mtm_listener_enter(listener, buffer, MTM_LAST);
+    mtm_waiters_wake_one(&listener->waiters);
+}
+
+static void follow(struct mtm_listener *listener, struct mtm_buffer *buffer)
+{
+    mtm_lock(&listener->object.lock);
+    mtm_listener_adopt(listener, buffer);
+    mtm_unlock(&listener->object.lock);
+}
+
+void mtm_listener_abort(struct mtm_listener *listener, bool flag)
+{
+    change(listener, flag ? MTM_IS_ABORTED : 0, flag ? 0 : MTM_IS_ABORTED, false);
+    struct mtm_buffer *buffer = NULL;
+    while ((buffer = next_member(listener, buffer)) != NULL) follow(listener, buffer);
+}

@@ -51,7 +51,8 @@ lua_o     = $(LUA_SRC:src/%.c=$(B)/$1/%.o)
 MODULES  := $(LUAS:%=$(B)/%/mtmsg.so)
 UNITS    := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c))
 NATIVE   := $(foreach l,$(LUAS),$(patsubst %.c,$(B)/$l/tests/%.so,$(notdir $(wildcard tests/native/*.c examples/*.c))))
-HOSTS    := $(foreach l,$(LUAS),$(patsubst tests/host/%.c,$(B)/$l/tests/%,$(wildcard tests/host/*.c)))
+HOSTS    := $(foreach l,$(LUAS),$(patsubst %.c,$(B)/$l/tests/%,$(notdir $(wildcard tests/host/*.c tests/callgrind/*.c))))
+PROBES   := $(foreach l,$(LUAS),$(patsubst bench/probes/%.c,$(B)/$l/bench/%.so,$(wildcard bench/probes/*.c)))
 
 all: $(MODULES)
 	$(if $(MISSING),@echo "make: no headers found for: $(MISSING) (found: $(or $(FOUND),none))" >&2; exit 1)
@@ -61,6 +62,7 @@ tests: all $(UNITS) $(NATIVE) $(HOSTS)
 build = @$(if $(V),,printf '  %-5s %s\n' $1 $@;) mkdir -p $(@D)
 compile = $(Q)$(CC) $(FLAGS) -c -o $@ $<
 link_module = $(Q)$(CC) $(FLAGS) $(MODULE) -o $@ $< $(LDFLAGS) $(LIBS)
+link_host = $(Q)$(CC) $(FLAGS) -o $@ $< $(LDFLAGS) $(or $(lib_$1),$(call find_lib,$1)) $(EXPORT) -lm
 
 $(B)/%.o: src/%.c
 	$(call build,CC)
@@ -99,9 +101,16 @@ $(B)/$1/tests/%.so: examples/%.c
 	$$(call build,LINK)
 	$$(link_module)
 
+$(B)/$1/bench/%.so: bench/probes/%.c
+	$$(call build,LINK)
+	$$(link_module)
+
 $(B)/$1/tests/%: tests/host/%.c
 	$$(call build,LINK)
-	$$(Q)$$(CC) $$(FLAGS) -o $$@ $$< $$(LDFLAGS) $$(or $$(lib_$1),$$(call find_lib,$1)) $$(EXPORT) -lm
+	$$(call link_host,$1)
+$(B)/$1/tests/%: tests/callgrind/%.c
+	$$(call build,LINK)
+	$$(call link_host,$1)
 endef
 $(foreach l,$(LUAS),$(eval $(call lua_rules,$l)))
 
@@ -138,6 +147,26 @@ demo:
 	@$(MAKE) $(PARALLEL) LUA=$(DEMO_LUA) all
 	LUA_CPATH="build/$(DEMO_LUA)/?.so;;" $(DEMO_LUA) demo/wordcount.lua $(FILES)
 
+# --- measuring: `make bench W=3 LUA=luajit` is one workload on one Lua; BENCH_QUICK=1 only tries out the programs
+ifneq ($(filter bench,$(MAKECMDGOALS)),) # other ways of passing messages, as far as they are installed
+OTHERS := $(if $(shell $(PKG) --libs glib-2.0 2>/dev/null),gasyncqueue) $(if $(shell $(PKG) --libs libzmq 2>/dev/null),zeromq) \
+  $(if $(shell command -v go),channel)
+endif
+$(B)/bench/gasyncqueue: PACKAGE = glib-2.0
+$(B)/bench/zeromq: PACKAGE = libzmq
+$(B)/bench/%: bench/others/%.c
+	$(call build,LINK)
+	$(Q)$(CC) -std=c11 $(CFLAGS) $(WARN) -pthread $$(pkg-config --cflags $(PACKAGE)) -o $@ $< $$(pkg-config --libs $(PACKAGE))
+$(B)/bench/%: bench/others/%.go
+	$(call build,GO)
+	$(Q)go build -o $@ $<
+run_bench = LUA_PATH="bench/lib/?.lua;;" $(B)/$(ONE)/tests/host
+bench: all $(HOSTS) $(PROBES) $(OTHERS:%=$(B)/bench/%)
+	@mkdir -p $(B)/bench
+	@B="$(B)" LUAS="$(LUAS)" LUA="$(LUA)" W="$(W)" CC="$(CC)" $(run_bench) bench/main.lua
+bench-report: $(B)/$(ONE)/tests/host
+	@$(run_bench) bench/report.lua $(B)/bench/results.json $(or $(OUT),docs)
+
 # --- installation: LuaJIT looks where Lua 5.1 does, and one module serves both
 lua_dir = $(DESTDIR)$(PREFIX)/lib/lua/$(patsubst lua%,%,$(subst luajit,lua5.1,$1))
 install_one = install -d $(call lua_dir,$1) && install -m 755 $(B)/$1/mtmsg.so $(call lua_dir,$1)/ &&
@@ -157,6 +186,6 @@ clean:
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all tests check run-every-suite demo install format clean $(SUITES) $(TREES:%=build/%)
+.PHONY: all tests check run-every-suite demo bench bench-report install format clean $(SUITES) $(TREES:%=build/%)
 -include $(patsubst %.o,%.d,$(CORE_O) $(DEBUG_O) $(foreach l,$(LUAS),$(call lua_o,$l))) \
-  $(UNITS:%=%.d) $(NATIVE:.so=.d) $(HOSTS:%=%.d)
+  $(UNITS:%=%.d) $(NATIVE:.so=.d) $(HOSTS:%=%.d) $(PROBES:.so=.d)

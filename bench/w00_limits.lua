@@ -24,9 +24,9 @@ local steps = {
     { "read the clock", limits.clock },
     { "malloc and free", limits.malloc },
     { "futex wake with nobody asleep", limits.wake },
-    { "futex ping-pong, asleep, round trip", function(n) return duo.pingpong(n, 0) end },
-    { "futex ping-pong, spinning 50 us before sleep", function(n) return duo.pingpong(n, 50e-6) end },
-    { "ring of 16-byte messages between two threads", duo.ring },
+    { "futex ping-pong, asleep, round trip", function(n) return duo.pingpong(n, 0) end, 100 },
+    { "futex ping-pong, spinning 50 us before sleep", function(n) return duo.pingpong(n, 50e-6) end, 100 },
+    { "ring of 16-byte messages between two threads", duo.ring, 100000 },
 }
 
 local samples = measure.take(steps)

@@ -30,9 +30,9 @@ local function ping_pong(n)
 end
 
 local s = measure.take({
-    { "lua", ping_pong },
-    { "c", function(n) return duo.pingpong(n, SPIN) end },
-    { "asleep", function(n) return duo.pingpong(n, 0) end },
+    { "lua", ping_pong, 100 },
+    { "c", function(n) return duo.pingpong(n, SPIN) end, 100 },
+    { "asleep", function(n) return duo.pingpong(n, 0) end, 100 },
 }, { slice = 2 * measure.slice })
 
 measure.row {

@@ -53,7 +53,7 @@ end
 
 local steps = { 1, 2, 4, 8, 16 }
 local meters = {}
-for i, count in ipairs(steps) do meters[i] = { count, many(count) } end
+for i, count in ipairs(steps) do meters[i] = { count, many(count), 20000 } end
 local s = measure.take(meters, { slice = 2 * measure.slice })
 
 for _, count in ipairs(steps) do

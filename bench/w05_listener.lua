@@ -68,7 +68,7 @@ local function replace(family)
 end
 
 local counts, meters = { 1, 10, 100, 1000, 10000 }, {}
-for i, count in ipairs(counts) do meters[i] = { count, stream(new_family(count)) } end
+for i, count in ipairs(counts) do meters[i] = { count, stream(new_family(count)), 20000 } end
 local s = measure.take(meters, { slice = 2 * measure.slice })
 for _, count in ipairs(counts) do
     measure.row {

@@ -90,7 +90,6 @@ measure.row {
 local resting = mtmsg.newbuffer()
 local idle = host.thread([[
     local buffer = require "mtmsg".buffer((...))
-
     buffer:nextmsg()
 ]], resting:id())
 limits.sleep_until(host.now() + 0.1) -- it has come to rest
@@ -98,6 +97,6 @@ local seconds = measure.quick and 0.2 or 2
 local cpu = limits.usage()
 limits.sleep_until(host.now() + seconds)
 local used = limits.usage() - cpu
-measure.row { name = "an idle waiter", unit = "us of processor time per second", figure = used / seconds * 1e6, most = 100 }
+measure.row { name = "an idle waiter, processor time", unit = "us/s", figure = used / seconds * 1e6, most = 100 }
 resting:addmsg(true)
 idle:join()

@@ -48,7 +48,7 @@ end
 for _, step in ipairs { { "1 KB", 1024 }, { "16 KB", 16384 }, { "64 KB", 65536 }, { "1 MB", 1048576 } } do
     local name, size = step[1], step[2]
     local s = measure.take({
-        { "stream", stream(size) },
+        { "stream", stream(size), 100 },
         { "copy", function(n) return limits.memcpy(n, size) end },
         { "push", function(n) return limits.push(n, size) end },
     }, { slice = 2 * measure.slice })

@@ -24,27 +24,26 @@ function measure.loop(run)
     end
 end
 
--- How often the meter does its thing in one slice. Also warms up what it uses.
-local function calibrate(meter, slice)
-    local n = 1
+-- How often the meter does its thing in one slice, at least `least` times. Also warms up what it uses.
+local function calibrate(meter, slice, least)
+    local n = least
     while true do
-        local seconds = meter(n)
-        if seconds >= slice / 4 then
-            return math.max(1, math.floor(n * slice / seconds))
-        end
+        local seconds = math.min(meter(n), meter(n)) -- another process may have come between
+        if seconds >= slice / 4 then return math.max(least, math.floor(n * slice / seconds)) end
         n = n * (seconds > slice / 100 and 4 or 16)
     end
 end
 
--- meters is a list of { name, meter[, n] }. Returns samples by name: nanoseconds per time, and in the fields cpu and
--- switches of each list the processor time (ns) and the context switches per time, if the meter says so.
+-- meters is a list of { name, meter[, least] }, where `least` is how often the thing must be done to mean something.
+-- Returns samples by name: nanoseconds per time, and in the fields cpu and switches of each list the processor time
+-- (ns) and the context switches per time, if the meter says so.
 function measure.take(meters, options)
     options = options or {}
     local slice, samples, counts = options.slice or measure.slice, {}, {}
     if quick then slice = math.min(slice, measure.slice) end
     for i, entry in ipairs(meters) do
         samples[entry[1]] = { cpu = {}, switches = {} }
-        counts[i] = entry[3] or calibrate(entry[2], slice)
+        counts[i] = calibrate(entry[2], slice, entry[3] or 1)
     end
     for round = 1, options.rounds or measure.rounds do
         for i = 1, #meters do
@@ -95,7 +94,6 @@ end
 --   most            the target: figure <= most * probe, or figure <= most where there is no probe
 --   series, x       the plot that it is a point of
 --   points          a list of {x, y} for a plot of its own
---   share           true for a figure that should not be below most
 function measure.row(row)
     local figure, probe = row.figure, row.probe
     local out = { name = row.name, unit = row.unit, per = row.per, series = row.series, x = row.x, points = row.points }

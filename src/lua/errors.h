@@ -10,8 +10,12 @@
 #define MTM_ERROR_MAP(X)                                                                       \
     X(ambiguous_name)                                                                          \
     X(has_notifier)                                                                            \
-    X(message_size) X(no_buffers) X(object_closed) X(operation_aborted) X(out_of_memory)       \
-        X(unknown_object)
+    X(message_size)                                                                            \
+    X(no_buffers)                                                                              \
+    X(object_closed)                                                                           \
+    X(operation_aborted)                                                                       \
+    X(out_of_memory)                                                                           \
+    X(unknown_object)
 
 #define MTM_ERROR(name) "mtmsg.error." #name
 

@@ -153,15 +153,28 @@ test("a long backlog keeps its order while it grows and shrinks", function()
     gives(list(), b:nextmsg(0))
 end)
 
-test("many values in a message", function()
+test("messages with many values of all kinds", function()
     local unpack = table.unpack or unpack
     local b = mtmsg.newbuffer()
-    local values = {n = 240}
-    for i = 1, values.n do
-        values[i] = i % 3 == 0 and tostring(i) or i
+    local kinds = {
+        function(i) return i + 0.5 end,
+        function(i) return i % 250 end,
+        function() return nil end,
+        function(i) return i % 2 == 0 end,
+        function(i) return ("s"):rep(i % 7) end,
+        function(i) return i % 3 == 0 and tostring(i) or i end,
+        function(i) return i % 50 == 0 and ("x"):rep(i * 20) or -i end,
+    }
+    for _, count in ipairs(spec.thorough and {30, 100, 240, 500, 1000, 3000} or {50, 500}) do
+        for _, kind in ipairs(kinds) do
+            local values = {n = count}
+            for i = 1, count do
+                values[i] = kind(i)
+            end
+            b:addmsg(unpack(values, 1, count))
+            gives(values, b:nextmsg(0))
+        end
     end
-    b:addmsg(unpack(values, 1, values.n))
-    gives(values, b:nextmsg(0))
 end)
 
 test("a message with too many values for the stack raises and stays", function()

@@ -96,7 +96,8 @@ test("strings of all lengths and bytes", function()
     end
     local all = table.concat(bytes)
     arrives(all)
-    for _, n in ipairs{0, 1, 2, 253, 254, 255, 256, 257, 1000, 4095, 4096, 65535, 65536, 100000} do
+    for _, n in ipairs{0, 1, 2, 253, 254, 255, 256, 257, 1000, 1023, 1024, 1025, 2048, 4095, 4096, 8192,
+                       65535, 65536, 100000} do
         arrives(("\0x"):rep(n):sub(1, n))
         arrives(n, ("z"):rep(n), "", n)
     end

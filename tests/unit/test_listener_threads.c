@@ -133,6 +133,53 @@ static void nobody_sleeps_while_messages_are_there(void **state)
     free_arena(arena);
 }
 
+/* ---- two at a time ---- */
+
+enum { PAIRS = 60000 };
+
+/* The second of each pair comes at about the moment at which the buffer leaves the ready queue for
+ * want of messages. */
+static void *add_pairs(void *opaque)
+{
+    struct arena *arena = opaque;
+    uint32_t seed = 3;
+    for (uint32_t i = 0; i < PAIRS; ++i) {
+        core_add(arena->b[0], 1);
+        for (uint32_t n = next_random(&seed) % 64; n > 0; --n) mtm_plat_relax();
+        core_add(arena->b[0], 2);
+        for (uint32_t n = 0; mtm_load_acq(&arena->taken) != 2 * i + 2; ++n) {
+            if (n > 100) mtm_plat_yield();
+        }
+    }
+    mtm_listener_close(arena->listener);
+    return NULL;
+}
+
+static void no_entry_is_lost(void **state)
+{
+    (void)state;
+    struct arena *arena = new_arena();
+    struct mtm_incoming in;
+    struct mtm_wait wait = {.timeout = 0};
+    enum mtm_status status = MTM_OK;
+    pthread_t thread;
+    assert_true(core_incoming(&in));
+    unit_start(&thread, 1, add_pairs, arena);
+    for (uint32_t idle = 0; status != MTM_CLOSED; ++idle) {
+        status = mtm_receive(&arena->listener->object, &wait, &in);
+        if (status != MTM_OK && idle < 100) continue;
+        if (status != MTM_OK) mtm_plat_yield();
+        idle = 0;
+        if (status != MTM_OK) continue;
+        mtm_incoming_done(&in, false);
+        mtm_add_seq(&arena->taken, 1);
+    }
+    unit_join(&thread, 1);
+    assert_int_equal(arena->taken, 2 * PAIRS);
+    mtm_block_free(in.slot.carrier);
+    free_arena(arena);
+}
+
 /* ---- buffers come and go ---- */
 
 enum { ROUNDS = 1200 };
@@ -289,6 +336,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         CORE_TEST("every message arrives once", every_message_arrives_once),
         CORE_TEST("nobody sleeps while messages are there", nobody_sleeps_while_messages_are_there),
+        CORE_TEST("no entry is lost when a buffer runs empty", no_entry_is_lost),
         CORE_TEST("buffers come and go", buffers_come_and_go),
         CORE_TEST("it survives interference", it_survives_interference),
     };

@@ -1,0 +1,62 @@
+// Go's buffered channel. Its goroutines change over within a thread where they can, which no thread of C or Lua does.
+package main
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+)
+
+type message struct{ a, b uint64 }
+
+const capacity = 1024
+
+func measure(workload, n int, run func(n int)) {
+	begin := time.Now()
+	run(n)
+	fmt.Printf("%d %.1f\n", workload, float64(time.Since(begin).Nanoseconds())/float64(n))
+}
+
+func oneThread(n int) {
+	queue := make(chan message, capacity)
+	for i := 0; i < n; i++ {
+		queue <- message{uint64(i), 1}
+		<-queue
+	}
+}
+
+func stream(n int) {
+	queue := make(chan message, capacity)
+	go func() {
+		for i := 0; i < n; i++ {
+			queue <- message{uint64(i), 1}
+		}
+	}()
+	for i := 0; i < n; i++ {
+		<-queue
+	}
+}
+
+func roundTrip(n int) {
+	there, back := make(chan message, capacity), make(chan message, capacity)
+	go func() {
+		for i := 0; i < n; i++ {
+			back <- <-there
+		}
+	}()
+	for i := 0; i < n; i++ {
+		there <- message{uint64(i), 1}
+		<-back
+	}
+}
+
+func main() {
+	n := 500000
+	if len(os.Args) > 1 {
+		n, _ = strconv.Atoi(os.Args[1])
+	}
+	measure(1, n, oneThread)
+	measure(2, n, stream)
+	measure(3, n/5+1, roundTrip)
+}

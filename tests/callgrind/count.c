@@ -1,0 +1,143 @@
+/* Owns calls of addmsg and nextmsg that are made straight from C, so that callgrind can count
+ * their instructions. It counts nothing itself: it has functions named count_..., in which
+ * CALLS calls are made in all, and nothing else.
+ *
+ *     count conditions    prints what the counts depend on: Lua, compiler, processor
+ *     count calls         prints CALLS
+ *     count               makes the calls */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <lua.h>
+
+#include <lauxlib.h>
+#include <lualib.h>
+
+enum { CALLS = 1000, BATCH = 20 };
+
+/* Where the stack holds what. */
+enum { ADD = 1, NEXT, EMPTY, BUFFER, TEXT };
+
+static const char prepare[] = "if jit then jit.off() end\n"
+                              "local buffer = require 'mtmsg'.newbuffer()\n"
+                              "return buffer.addmsg, buffer.nextmsg, ..., buffer, 'ten chars.'\n";
+
+static int empty(lua_State *L)
+{
+    (void)L;
+    return 0;
+}
+
+/* Each call has the buffer and as many values as arguments. */
+static inline void make_calls(lua_State *L, int function, int values, int results)
+{
+    for (int i = 0; i < BATCH; ++i) {
+        lua_pushvalue(L, function);
+        lua_pushvalue(L, BUFFER);
+        if (values > 0) {
+            lua_pushinteger(L, 42);
+        }
+        if (values > 1) {
+            lua_pushvalue(L, TEXT);
+            lua_pushnumber(L, 1.5);
+        }
+        lua_call(L, 1 + values, results);
+        lua_pop(L, results);
+    }
+}
+
+/* For each function of the library one of its own that calls it, and one that calls an empty
+ * function in the same way. */
+#define COUNT(name, function, values, results)                                                 \
+    static __attribute__((noinline)) void count_##name(lua_State *L)                           \
+    {                                                                                          \
+        make_calls(L, function, values, results);                                              \
+    }                                                                                          \
+    static __attribute__((noinline)) void count_empty_##name(lua_State *L)                     \
+    {                                                                                          \
+        make_calls(L, EMPTY, values, results);                                                 \
+    }
+
+COUNT(add_one, ADD, 1, 1)
+COUNT(next_one, NEXT, 0, 1)
+COUNT(add_three, ADD, 3, 1)
+COUNT(next_three, NEXT, 0, 3)
+
+/* In small batches: such a queue is what a stream between two threads mostly sees. The warm-up
+ * leaves it as it will be from then on. */
+static void run(lua_State *L)
+{
+    make_calls(L, ADD, 3, 1);
+    make_calls(L, NEXT, 0, 3);
+    for (int i = 0; i < CALLS; i += BATCH) {
+        count_empty_add_one(L);
+        count_add_one(L);
+        count_empty_next_one(L);
+        count_next_one(L);
+        count_empty_add_three(L);
+        count_add_three(L);
+        count_empty_next_three(L);
+        count_next_three(L);
+    }
+}
+
+static const char *processor(void)
+{
+#if defined(__x86_64__)
+    return "x86_64";
+#elif defined(__aarch64__)
+    return "aarch64";
+#else
+    return "another processor";
+#endif
+}
+
+static void print_compiler(void)
+{
+#if defined(__clang__)
+    printf("clang %d", __clang_major__);
+#else
+    printf("gcc %d", __GNUC__);
+#endif
+#if !defined(__OPTIMIZE__)
+    printf(" without optimization");
+#endif
+}
+
+static void print_conditions(lua_State *L)
+{
+    if (luaL_dostring(L, "return jit and jit.version") != 0) {
+        return;
+    }
+    printf("%s, ", lua_isstring(L, -1) ? lua_tostring(L, -1) : LUA_RELEASE);
+    print_compiler();
+    printf(", %s\n", processor());
+}
+
+int main(int argc, char **argv)
+{
+    lua_State *L = luaL_newstate();
+    int failed = 0;
+    if (L == NULL) {
+        return EXIT_FAILURE;
+    }
+    luaL_openlibs(L);
+    if (argc > 1 && strcmp(argv[1], "conditions") == 0) {
+        print_conditions(L);
+    } else if (argc > 1) {
+        printf("%d\n", CALLS);
+    } else {
+        failed = luaL_loadstring(L, prepare) != 0;
+        lua_pushcfunction(L, empty);
+        failed = failed || lua_pcall(L, 1, TEXT, 0) != 0;
+        if (failed) {
+            fprintf(stderr, "count: %s\n", lua_tostring(L, -1));
+        } else {
+            lua_gc(L, LUA_GCSTOP, 0);
+            run(L);
+        }
+    }
+    lua_close(L);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -12,6 +12,7 @@ PREFIX = /usr/local
 JOBS   = $(shell nproc 2>/dev/null || echo 2)
 CFLAGS ?= -O2 -g
 Q      = $(if $(V),,@)
+MAKEFLAGS += --no-print-directory
 
 # --- the Luas: inc_<lua> are its compiler flags, lib_<lua> what a program that embeds it is linked with
 KNOWN = lua5.1 lua5.2 lua5.3 lua5.4 luajit lua5.5
@@ -68,7 +69,7 @@ $(B)/%.o: src/%.c
 	$(call build,CC)
 	$(compile)
 
-$(B)/debug/%.o: ASSERTS =
+$(B)/debug/%.o: private ASSERTS =
 $(B)/debug/%.o: src/%.c
 	$(call build,CC)
 	$(compile)
@@ -77,13 +78,13 @@ $(DEBUG_A): $(DEBUG_O)
 	$(call build,AR)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(B)/tests/unit/%: ASSERTS =
+$(B)/tests/unit/%: private ASSERTS =
 $(B)/tests/unit/%: tests/unit/%.c $(DEBUG_A)
 	$(call build,LINK)
 	$(Q)$(CC) $(FLAGS) -o $@ $< $(DEBUG_A) $(LDFLAGS) -lcmocka -lm
 
 define lua_rules
-$(B)/$1/%: INC = $(inc_$1)
+$(B)/$1/%: private INC = $(inc_$1)
 
 $(B)/$1/%.o: src/%.c
 	$$(call build,CC)
@@ -93,7 +94,7 @@ $(B)/$1/mtmsg.so: $(CORE_O) $(call lua_o,$1)
 	$$(call build,LINK)
 	$$(Q)$$(CC) $$(MODULE) -pthread $$(SANFLAGS) -o $$@ $$^ $$(LDFLAGS)
 
-$(B)/$1/tests/uv_notifier.so: LIBS = -luv
+$(B)/$1/tests/uv_notifier.so: private LIBS = -luv
 $(B)/$1/tests/%.so: tests/native/%.c
 	$$(call build,LINK)
 	$$(link_module)

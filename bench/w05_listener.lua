@@ -1,7 +1,6 @@
 -- W5: one thread adds to the buffers of a listener in turn, another receives from the listener; and buffers join and
 -- leave a listener that has many. The probe is the same with one buffer, or with ten.
 
-local host = require "host"
 local measure = require "measure"
 local crew = require "crew"
 local mtmsg = require "mtmsg"
@@ -55,13 +54,13 @@ local function replace(family)
     return function(n)
         collectgarbage()
         collectgarbage("stop")
-        local at, begin = 0, host.now()
+        local at, begin = 0, measure.clock()
         for _ = 1, n do
             at = at % #family + 1
             release(family[at])
             family[at] = family.listener:newbuffer()
         end
-        local seconds = host.now() - begin
+        local seconds = measure.clock() - begin
         collectgarbage("restart")
         return seconds
     end

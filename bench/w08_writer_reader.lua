@@ -2,12 +2,12 @@
 -- objects make one message. The probe is the same calls on an object that only checks its self, reads and pushes; what
 -- the library takes beyond it is counted per value.
 
-local host = require "host"
 local measure = require "measure"
 local mtmsg = require "mtmsg"
 local box = require "box" ()
 
-local OBJECTS, VALUES = 100, 5
+local MESSAGES, OBJECTS, VALUES = 20, 100, 5
+local BATCH = MESSAGES * OBJECTS * VALUES
 
 local buffer, writer, reader = mtmsg.newbuffer(), mtmsg.newwriter(), mtmsg.newreader()
 
@@ -33,27 +33,31 @@ box:write(1.5, 2.5, 3.5, 4.5, 5.5)
 -- A meter for n values: with the library's objects both halves run, and the wanted one is timed.
 local function real(mode, which)
     return function(n)
-        local spent = { 0, 0 }
-        for _ = 1, math.ceil(n / (OBJECTS * VALUES)) do
-            local t0 = host.now()
-            write[mode](writer)
-            writer:addmsg(buffer)
-            local t1 = host.now()
-            reader:nextmsg(buffer)
-            read[mode](reader)
-            local t2 = host.now()
+        local clock, spent, batches = measure.clock, { 0, 0 }, math.ceil(n / BATCH)
+        for _ = 1, batches do
+            local t0 = clock()
+            for _ = 1, MESSAGES do
+                write[mode](writer)
+                writer:addmsg(buffer)
+            end
+            local t1 = clock()
+            for _ = 1, MESSAGES do
+                reader:nextmsg(buffer)
+                read[mode](reader)
+            end
+            local t2 = clock()
             spent[1], spent[2] = spent[1] + t1 - t0, spent[2] + t2 - t1
         end
-        return spent[which] * n / (math.ceil(n / (OBJECTS * VALUES)) * OBJECTS * VALUES)
+        return spent[which] * n / (batches * BATCH)
     end
 end
 
 local function probe(calls)
     return function(n)
-        local times = math.ceil(n / (OBJECTS * VALUES))
-        local begin = host.now()
-        for _ = 1, times do calls(box) end
-        return (host.now() - begin) * n / (times * OBJECTS * VALUES)
+        local batches = math.ceil(n / BATCH)
+        local begin = measure.clock()
+        for _ = 1, batches * MESSAGES do calls(box) end
+        return (measure.clock() - begin) * n / (batches * BATCH)
     end
 end
 

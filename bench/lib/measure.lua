@@ -4,8 +4,8 @@
 -- A meter is a function(n) that does something n times and returns the seconds it took, and perhaps the processor
 -- seconds and the context switches of the whole process meanwhile. Samples are lists of one figure per round.
 
-local host = require "host"
 local json = require "json"
+local limits = require "limits"
 
 local measure = {}
 
@@ -15,12 +15,16 @@ measure.quick = quick
 measure.rounds = quick and 3 or 11
 measure.slice = quick and 0.004 or 0.05 -- seconds that a meter may take in one round
 
--- A meter from a function that does something n times.
+-- The clock for what one thread does alone: its processor time, in which other processes don't show.
+measure.clock = limits.cpu
+
+-- A meter from a function that does something n times, in this thread alone.
 function measure.loop(run)
+    local clock = measure.clock
     return function(n)
-        local begin = host.now()
+        local begin = clock()
         run(n)
-        return host.now() - begin
+        return clock() - begin
     end
 end
 
@@ -28,7 +32,7 @@ end
 local function calibrate(meter, slice, least)
     local n = least
     while true do
-        local seconds = math.min(meter(n), meter(n)) -- another process may have come between
+        local seconds = math.min((meter(n)), (meter(n))) -- another process may have come between
         if seconds >= slice / 4 then return math.max(least, math.floor(n * slice / seconds)) end
         n = n * (seconds > slice / 100 and 4 or 16)
     end

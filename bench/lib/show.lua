@@ -70,20 +70,31 @@ function show.text(rows)
     return table.concat(out, "\n")
 end
 
--- The same for Markdown; only those columns (numbers), all rows that are given.
-function show.markdown(rows, wanted)
-    local heads, lines, out = {}, {}, {}
-    for i, column in ipairs(wanted) do
-        heads[i] = show.headings[column]
-        lines[i] = show.align:sub(column, column) == "r" and "--:" or "---"
+-- The columns in which some line has something, but for the first: the page has a heading for it.
+local function used_columns(lines)
+    local used = {}
+    for column = 2, #show.headings do
+        local empty = true
+        for _, line in ipairs(lines) do empty = empty and line[column] == "" end
+        if not empty then used[#used + 1] = column end
     end
-    out[1] = "| " .. table.concat(heads, " | ") .. " |"
-    out[2] = "|" .. table.concat(lines, "|") .. "|"
-    for _, row in ipairs(rows) do
+    return used
+end
+
+-- A table for Markdown.
+function show.markdown(rows)
+    local lines, heads, rules = {}, {}, {}
+    for i, row in ipairs(rows) do lines[i] = show.columns(row) end
+    local used = used_columns(lines)
+    for i, column in ipairs(used) do
+        heads[i] = show.headings[column]
+        rules[i] = show.align:sub(column, column) == "r" and "--:" or "---"
+    end
+    local out = { "| " .. table.concat(heads, " | ") .. " |", "|" .. table.concat(rules, "|") .. "|" }
+    for _, line in ipairs(lines) do
         local cells = {}
-        local columns = show.columns(row)
-        for i, column in ipairs(wanted) do cells[i] = columns[column] end
-        out[#out + 1] = ("| " .. table.concat(cells, " | ") .. " |"):gsub("  +", " ")
+        for i, column in ipairs(used) do cells[i] = line[column] end
+        out[#out + 1] = "| " .. table.concat(cells, " | ") .. " |"
     end
     return table.concat(out, "\n")
 end

@@ -6,15 +6,27 @@
 #include "capi/shim.h"
 #include "core/buffer.h"
 
-struct mtm_state;
+/* What a userdata owns outside of Lua, on the list of its state. It is not in the userdata's
+ * own block: Lua frees that without finalizing it if the call of the finalizer fails. */
+struct mtm_record {
+    struct mtm_record *next, **link;
+    void (*fini)(struct mtm_record *record);
+};
 
-/* Links all userdata blocks of a Lua state that own something outside of Lua. */
+/* A userdata that every function of the module can reach: what is kept for a Lua state. */
+struct mtm_state {
+    bool closed;   /* finalized: nothing that was made in the state may be used any more */
+    int contended; /* receives left to be done without the short cut: others are quicker */
+    struct mtm_block *carrier; /* for receiving; NULL while a receive has it */
+    struct mtm_record *first;  /* everything that the state's userdata own */
+};
+
+/* How the blocks of all our userdata begin. */
 struct mtm_owned {
-    uintptr_t tag; /* the block's address mixed with its class's number: the block is complete
-                      and of that class */
+    /* The block's address mixed with its class's number: it is complete and of that class. */
+    uintptr_t tag;
     struct mtm_state *state;
-    struct mtm_owned *next, **link;
-    void (*fini)(struct mtm_owned *owned);
+    struct mtm_record *record; /* NULL: finalized, or not made yet */
 };
 
 /* Numbers that no block contains by chance, mixed with its own address. */
@@ -25,7 +37,7 @@ struct mtm_owned {
 
 struct mtm_handle {
     struct mtm_owned owned;
-    struct mtm_object *object; /* with a handle reference; NULL: finalized, or not made yet */
+    struct mtm_object *object; /* the record has the reference; NULL as above */
     bool nonblock;
 };
 
@@ -44,11 +56,17 @@ static inline struct mtm_handle *mtm_to_handle(lua_State *L, int index, uintptr_
     return mtm_to_owned(L, index, sizeof(struct mtm_handle), magic);
 }
 
+/* Whether the handle has an object that may be used. */
+static inline bool mtm_handle_is_live(const struct mtm_handle *handle)
+{
+    return handle->object && !handle->owned.state->closed;
+}
+
 /* The live buffer at that index, or NULL. */
 static inline struct mtm_buffer *mtm_to_buffer(lua_State *L, int index)
 {
     struct mtm_handle *handle = mtm_to_handle(L, index, MTM_BUFFER_MAGIC);
-    return handle ? (struct mtm_buffer *)handle->object : NULL;
+    return handle && mtm_handle_is_live(handle) ? (struct mtm_buffer *)handle->object : NULL;
 }
 
 #endif

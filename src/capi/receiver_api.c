@@ -50,13 +50,15 @@ static void free_writer(receiver_writer *w)
 static int msg_to_receiver(receiver_object *receiver, receiver_writer *w, int clear,
                            int nonblock, receiver_error_handler handler, void *data)
 {
+    struct mtm_buffer *buffer = of_receiver(receiver);
     struct mtm_message message;
+    struct mtm_notifier *notifier;
     struct mtm_failure failure = {0};
     mtm_writer_message(&w->writer, &message);
     enum mtm_status status =
-        clear ? mtm_buffer_set(of_receiver(receiver), &message, nonblock != 0, &failure)
-              : mtm_buffer_add(of_receiver(receiver), &message, nonblock != 0, &failure);
-    if (status == MTM_OK || status == MTM_NOTIFIER_FAILED) mtm_writer_clear(&w->writer);
+        mtm_buffer_put(buffer, &message, clear != 0, nonblock != 0, &notifier);
+    if (status == MTM_OK) mtm_writer_clear(&w->writer); /* the notifier may use it */
+    if (notifier) status = mtm_notify(buffer, MTM_ADDED, notifier, nonblock != 0, &failure);
     if (status == MTM_NOTIFIER_FAILED) mtm_capi_report(&failure, handler, data);
     return mtm_capi_put_code(status);
 }

@@ -52,6 +52,29 @@ static inline bool mtm_lua_to_integer(lua_State *L, int index, int64_t *out)
 }
 #endif
 
+/* Whether a C function needs more than its address: upvalues, or in Lua 5.1 and LuaJIT an
+ * environment that it would not get where it arrives: it gets that of the function which
+ * receives it. `require` is always refused, as it has upvalues elsewhere. May leave a value on
+ * the stack. */
+#if LUA_VERSION_NUM < 502
+static inline bool mtm_lua_has_context(lua_State *L, int index)
+{
+    if (lua_getupvalue(L, index, 1)) return true;
+    lua_pushliteral(L, "require");
+    lua_rawget(L, LUA_GLOBALSINDEX);
+    lua_getfenv(L, index);
+    bool own = !lua_rawequal(L, -1, LUA_GLOBALSINDEX) && !lua_rawequal(L, -1, LUA_ENVIRONINDEX);
+    bool is_require = lua_rawequal(L, -2, index) != 0;
+    lua_pop(L, 2);
+    return own || is_require;
+}
+#else
+static inline bool mtm_lua_has_context(lua_State *L, int index)
+{
+    return lua_getupvalue(L, index, 1) != NULL;
+}
+#endif
+
 /* Pushes an integer, as a number where lua_Integer is too small for it. */
 static inline void mtm_lua_push_integer(lua_State *L, int64_t value)
 {

@@ -188,8 +188,8 @@ static enum mtm_status try_put(struct mtm_buffer *buffer, const struct mtm_messa
     return status;
 }
 
-static enum mtm_status put(struct mtm_buffer *buffer, const struct mtm_message *message,
-                           bool replace, bool nonblock, struct mtm_notifier **notifier)
+enum mtm_status mtm_buffer_put(struct mtm_buffer *buffer, const struct mtm_message *message,
+                               bool replace, bool nonblock, struct mtm_notifier **notifier)
 {
     struct mtm_supply supply = {0};
     struct mtm_trash trash = {0};
@@ -217,7 +217,7 @@ static enum mtm_status put_and_notify(struct mtm_buffer *buffer,
                                       bool nonblock, struct mtm_failure *failure)
 {
     struct mtm_notifier *notifier;
-    enum mtm_status status = put(buffer, message, replace, nonblock, &notifier);
+    enum mtm_status status = mtm_buffer_put(buffer, message, replace, nonblock, &notifier);
     if (MTM_LIKELY(!notifier)) return status;
     return mtm_notify(buffer, MTM_ADDED, notifier, nonblock, failure);
 }
@@ -239,7 +239,7 @@ enum mtm_status mtm_buffer_nudge(struct mtm_buffer *buffer, bool nonblock,
 {
     struct mtm_message empty;
     empty.size = empty.nparts = 0;
-    return put(buffer, &empty, false, nonblock, next);
+    return mtm_buffer_put(buffer, &empty, false, nonblock, next);
 }
 
 /* ---- taking ---- */

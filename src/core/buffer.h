@@ -60,6 +60,11 @@ enum mtm_status mtm_buffer_add(struct mtm_buffer *buffer, const struct mtm_messa
 enum mtm_status mtm_buffer_set(struct mtm_buffer *buffer, const struct mtm_message *message,
                                bool nonblock, struct mtm_failure *failure);
 
+/* Add or set without calling the notifier: it is returned with a reference (or NULL), for
+ * mtm_notify. */
+enum mtm_status mtm_buffer_put(struct mtm_buffer *buffer, const struct mtm_message *message,
+                               bool replace, bool nonblock, struct mtm_notifier **notifier);
+
 /* One empty message, as a notifier adds it: the buffer's own notifier is not called, but
  * returned with a reference (or NULL). */
 enum mtm_status mtm_buffer_nudge(struct mtm_buffer *buffer, bool nonblock,

@@ -91,12 +91,6 @@ void mtm_writer_clear(struct mtm_writer *writer)
     if (writer->block) writer->block->size = 0;
 }
 
-void mtm_writer_cut(struct mtm_writer *writer, size_t size)
-{
-    settle(writer);
-    if (writer->block) writer->block->size = size;
-}
-
 void mtm_writer_message(struct mtm_writer *writer, struct mtm_message *message)
 {
     settle(writer);

@@ -40,8 +40,7 @@ void *mtm_writer_array(struct mtm_writer *writer, unsigned char type, unsigned c
 /* Throws the values away, and keeps the memory. */
 void mtm_writer_clear(struct mtm_writer *writer);
 
-/* Goes back to an earlier size, when a value was found that can't be sent. */
-void mtm_writer_cut(struct mtm_writer *writer, size_t size);
+/* Bytes of the values so far. */
 size_t mtm_writer_size(const struct mtm_writer *writer);
 
 /* The values as a message; borrows the memory. */

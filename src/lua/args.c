@@ -8,7 +8,7 @@ static struct mtm_handle *check_handle(lua_State *L, int index, uintptr_t magic,
 {
     struct mtm_handle *handle = mtm_to_handle(L, index, magic);
     if (MTM_UNLIKELY(!handle)) mtm_raise_type(L, index, name);
-    if (MTM_UNLIKELY(!handle->object)) {
+    if (MTM_UNLIKELY(!mtm_handle_is_live(handle))) {
         struct mtm_blame blame = {.what = name};
         mtm_raise(L, MTM_CLOSED, &blame);
     }

@@ -14,7 +14,7 @@ struct mtm_handle *mtm_check_listener(lua_State *L, int index);
 static inline struct mtm_handle *mtm_self_buffer(lua_State *L)
 {
     struct mtm_handle *handle = mtm_to_handle(L, 1, MTM_BUFFER_MAGIC);
-    return MTM_LIKELY(handle && handle->object) ? handle : mtm_check_buffer(L, 1);
+    return MTM_LIKELY(handle && mtm_handle_is_live(handle)) ? handle : mtm_check_buffer(L, 1);
 }
 
 /* A buffer or a listener. */

@@ -27,7 +27,7 @@ int mtm_newbuffer_for(lua_State *L, struct mtm_state *state, int first,
     struct mtm_buffer *buffer;
     enum mtm_status status = mtm_buffer_new(&options, &buffer);
     if (status != MTM_OK) return mtm_raise_for(L, status, listener ? &listener->object : NULL);
-    handle->object = &buffer->object;
+    mtm_handle_set(handle, &buffer->object);
     return 1;
 }
 
@@ -174,7 +174,7 @@ static const luaL_Reg methods[] = {
 
 void mtm_open_buffer(lua_State *L)
 {
-    mtm_class_new(L, "mtmsg.buffer", methods, mtm_handle_tostring);
+    mtm_class_new(L, "mtmsg.buffer", methods, mtm_handle_tostring, mtm_handle_gc);
     lua_pushcfunction(L, mtm_decode);
     lua_pushcclosure(L, buffer_nextmsg, 1);
     lua_setfield(L, -2, "nextmsg");

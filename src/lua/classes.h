@@ -22,6 +22,12 @@ int mtm_newreader(lua_State *L);
 /* Pushes a block for a buffer or listener whose object is not there yet. */
 struct mtm_handle *mtm_handle_push(lua_State *L, struct mtm_state *state, enum mtm_kind kind);
 
+/* Its metamethod __gc. */
+int mtm_handle_gc(lua_State *L);
+
+/* Gives it the object, and the caller's reference to it. */
+void mtm_handle_set(struct mtm_handle *handle, struct mtm_object *object);
+
 /* newbuffer, from the argument at `first` on, connected to the listener unless that is NULL. */
 int mtm_newbuffer_for(lua_State *L, struct mtm_state *state, int first,
                       struct mtm_listener *listener);

@@ -80,12 +80,12 @@ static bool encode_number(lua_State *L, int index, struct mtm_encoder *e)
     return to != NULL;
 }
 
-/* A function with upvalues is nothing without them, and one without an address can't be called
- * from another state. */
+/* A function with upvalues, or an environment of its own, is nothing without them, and one
+ * without an address can't be called from another state. */
 static bool encode_function(lua_State *L, int index, struct mtm_encoder *e)
 {
     lua_CFunction function = lua_tocfunction(L, index);
-    if (!function || lua_getupvalue(L, index, 1)) luaL_argerror(L, index, not_supported);
+    if (!function || mtm_lua_has_context(L, index)) luaL_argerror(L, index, not_supported);
     unsigned char *to = room(e, MTM_WORD_VALUE);
     if (to) mtm_wire_pointer(to, MTM_TAG_FUNCTION, (uintptr_t)function);
     return to != NULL;
@@ -96,7 +96,8 @@ static bool encode_array(lua_State *L, int index, struct mtm_encoder *e)
     struct mtm_array array;
     if (!mtm_array_get(L, index, &array)) luaL_argerror(L, index, not_supported);
     size_t bytes = array.elsize * array.count;
-    bool by_reference = can_refer(e, bytes);
+    /* Only the last one: a finalizer that runs for a later value could resize it. */
+    bool by_reference = index == e->last && can_refer(e, bytes);
     size_t size = mtm_wire_array_size(array.elsize, array.count);
     unsigned char *to = room(e, by_reference ? size - bytes : size);
     if (!to) return false;
@@ -170,6 +171,7 @@ bool mtm_encode(lua_State *L, int first, int last, struct mtm_encoder *e)
     e->at = e->part = e->scratch;
     e->end = e->scratch + sizeof e->scratch;
     e->writer = NULL;
+    e->last = last;
     e->message.size = e->message.nparts = 0;
     for (int index = first; index <= last; ++index) {
         if (MTM_UNLIKELY(!encode_value(L, index, e))) return false;
@@ -183,6 +185,7 @@ enum mtm_status mtm_encode_to_writer(lua_State *L, int first, int last,
 {
     struct mtm_encoder e;
     e.writer = writer;
+    e.last = last;
     for (int index = first; index <= last; ++index) {
         if (!encode_value(L, index, &e)) return e.status;
     }
@@ -205,9 +208,6 @@ static inline bool push_plain(lua_State *L, const struct mtm_value *value)
         case MTM_TAG_BYTE:
         case MTM_TAG_INTEGER: mtm_lua_push_integer(L, value->integer); return true;
         case MTM_TAG_NUMBER: lua_pushnumber(L, (lua_Number)value->number); return true;
-        case MTM_TAG_POINTER:
-            lua_pushlightuserdata(L, (void *)(uintptr_t)value->pointer);
-            return true;
         default: return false;
     }
 }
@@ -295,6 +295,9 @@ static void push_value(lua_State *L, const struct mtm_value *value, struct mtm_g
             lua_pushlstring(L, (const char *)value->string.ptr, value->string.len);
             break;
         case MTM_TAG_FUNCTION: lua_pushcfunction(L, to_function(value->pointer)); break;
+        case MTM_TAG_POINTER: /* LuaJIT may allocate for it */
+            lua_pushlightuserdata(L, (void *)(uintptr_t)value->pointer);
+            break;
         default: mtm_array_push(L, value, given); break;
     }
 }

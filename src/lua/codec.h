@@ -14,6 +14,7 @@ struct mtm_encoder {
     unsigned char *at, *end;   /* the scratch memory that is left */
     unsigned char *part;       /* where the part that is being written begins */
     struct mtm_writer *writer; /* if not NULL, everything goes there instead */
+    int last;                  /* index of the last value */
     enum mtm_status status;    /* why a writer had no room */
     struct mtm_message message;
     unsigned char scratch[MTM_SCRATCH];

@@ -108,16 +108,29 @@ int mtm_raise_for(lua_State *L, enum mtm_status status, const struct mtm_object 
     return mtm_raise(L, status, &blame);
 }
 
-/* The push can fail for want of memory: then the state still has the text, and frees it later.
- */
+/* A text on its way into a Lua error. */
+struct failure_record {
+    struct mtm_record record;
+    struct mtm_failure failure;
+};
+
+static void fini_failure(struct mtm_record *record)
+{
+    mtm_failure_free(&((struct failure_record *)record)->failure);
+}
+
+/* The push can run finalizers, and can fail for want of memory: so the text is in a record of
+ * its own, which the state frees in the end if we can't. */
 int mtm_raise_failure(lua_State *L, struct mtm_state *state, struct mtm_failure *failure)
 {
+    static const struct mtm_failure none = {0};
     size_t len;
-    mtm_failure_free(&state->failure);
-    state->failure = *failure;
-    const char *text = mtm_failure_text(&state->failure, &len);
+    struct failure_record *kept = mtm_record_new(state, sizeof *kept, fini_failure);
+    if (kept) kept->failure = *failure;
+    else mtm_failure_free(failure);
+    const char *text = mtm_failure_text(kept ? &kept->failure : &none, &len);
     lua_pushlstring(L, text, len);
-    mtm_failure_free(&state->failure);
+    if (kept) mtm_record_free(&kept->record);
     return lua_error(L);
 }
 
@@ -157,7 +170,7 @@ int mtm_handle_tostring(lua_State *L)
     struct mtm_handle *handle = mtm_to_handle(L, 1, MTM_BUFFER_MAGIC);
     if (!handle) handle = mtm_to_handle(L, 1, MTM_LISTENER_MAGIC);
     if (!handle) return mtm_raise_type(L, 1, "mtmsg.buffer or mtmsg.listener");
-    if (!handle->object) {
+    if (!mtm_handle_is_live(handle)) {
         lua_pushfstring(L, "mtmsg object: %p (finalized)", lua_touserdata(L, 1));
         return 1;
     }

@@ -21,7 +21,7 @@ int mtm_newlistener(lua_State *L)
     struct mtm_listener *listener;
     enum mtm_status status = mtm_listener_new(name, len, &listener);
     if (status != MTM_OK) return mtm_raise_for(L, status, NULL);
-    handle->object = &listener->object;
+    mtm_handle_set(handle, &listener->object);
     return 1;
 }
 
@@ -103,7 +103,7 @@ static const luaL_Reg methods[] = {
 
 void mtm_open_listener(lua_State *L)
 {
-    mtm_class_new(L, "mtmsg.listener", methods, mtm_handle_tostring);
+    mtm_class_new(L, "mtmsg.listener", methods, mtm_handle_tostring, mtm_handle_gc);
     lua_pushcfunction(L, mtm_decode);
     lua_pushcclosure(L, listener_nextmsg, 1);
     lua_setfield(L, -2, "nextmsg");

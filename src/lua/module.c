@@ -50,13 +50,18 @@ static int module_type(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg functions[] = {
+/* Those that make objects have the state as upvalue. */
+static const luaL_Reg makers[] = {
     {"newbuffer", mtm_newbuffer},
     {"buffer", mtm_buffer},
     {"newlistener", mtm_newlistener},
     {"listener", mtm_listener},
     {"newwriter", mtm_newwriter},
     {"newreader", mtm_newreader},
+    {NULL, NULL},
+};
+
+static const luaL_Reg functions[] = {
     {"abort", module_abort},
     {"isabort", module_isabort},
     {"time", module_time},
@@ -89,8 +94,9 @@ MTM_EXPORT int luaopen_mtmsg(lua_State *L)
     mtm_open_writer(L);
     mtm_open_reader(L);
     lua_newtable(L);
+    mtm_lua_setfuncs(L, functions, 0);
     mtm_state_push(L);
-    mtm_lua_setfuncs(L, functions, 1);
+    mtm_lua_setfuncs(L, makers, 1);
     push_error_names(L);
     lua_setfield(L, -2, "error");
     lua_pushliteral(L, VERSION);

@@ -8,42 +8,44 @@
 #include "lua/codec.h"
 #include "lua/errors.h"
 
-struct lua_reader {
-    struct mtm_owned owned;
+struct reader_record {
+    struct mtm_record record;
     struct mtm_reader reader;
     bool busy;
 };
 
-static void fini_reader(struct mtm_owned *owned)
+static void fini_reader(struct mtm_record *record)
 {
-    mtm_reader_fini(&((struct lua_reader *)owned)->reader);
+    mtm_reader_fini(&((struct reader_record *)record)->reader);
 }
 
 int mtm_newreader(lua_State *L)
 {
+    static const struct mtm_class_info info = {"mtmsg.reader", MTM_READER_MAGIC,
+                                               sizeof(struct mtm_owned),
+                                               sizeof(struct reader_record), fini_reader};
     struct mtm_memory memory = mtm_check_memory(L, 1);
-    struct mtm_state *state = lua_touserdata(L, lua_upvalueindex(1));
-    struct lua_reader *r =
-        mtm_owned_new(L, state, sizeof *r, MTM_READER_MAGIC, "mtmsg.reader", fini_reader);
-    enum mtm_status status =
-        mtm_reader_init(&r->reader, memory.size, memory.sized, memory.grow);
+    struct mtm_owned *owned = mtm_owned_new(L, lua_touserdata(L, lua_upvalueindex(1)), &info);
+    struct mtm_reader *reader = &((struct reader_record *)owned->record)->reader;
+    enum mtm_status status = mtm_reader_init(reader, memory.size, memory.sized, memory.grow);
     if (status != MTM_OK) return mtm_raise_for(L, status, NULL);
     return 1;
 }
 
-static struct lua_reader *check_reader(lua_State *L)
+static struct reader_record *check_reader(lua_State *L)
 {
-    struct lua_reader *r = mtm_to_owned(L, 1, sizeof(struct lua_reader), MTM_READER_MAGIC);
-    if (MTM_UNLIKELY(!r)) mtm_raise_type(L, 1, "mtmsg.reader");
-    if (MTM_UNLIKELY(r->busy)) {
-        luaL_error(L, "mtmsg.reader: used by a finalizer while it is being read");
-    }
+    struct mtm_owned *owned = mtm_to_owned(L, 1, sizeof(struct mtm_owned), MTM_READER_MAGIC);
+    struct mtm_blame blame = {.what = "mtmsg.reader"};
+    if (MTM_UNLIKELY(!owned)) mtm_raise_type(L, 1, blame.what);
+    if (MTM_UNLIKELY(!owned->record || owned->state->closed)) mtm_raise(L, MTM_CLOSED, &blame);
+    struct reader_record *r = (struct reader_record *)owned->record;
+    if (MTM_UNLIKELY(r->busy)) luaL_error(L, "mtmsg.reader: used while its next() is running");
     return r;
 }
 
 static int reader_nextmsg(lua_State *L)
 {
-    struct lua_reader *r = check_reader(L);
+    struct reader_record *r = check_reader(L);
     struct mtm_handle *handle = mtm_check_source(L, 2);
     struct mtm_wait wait = mtm_check_wait(L, 3, handle->nonblock, "timeout seconds expected");
     struct mtm_failure failure = {0};
@@ -80,30 +82,35 @@ static int check_next(lua_State *L, size_t *count)
     return 3;
 }
 
-static int read_protected(lua_State *L, struct lua_reader *r, struct mtm_decoder *decoder,
-                          int first_array, int top)
+/* In a protected call, with everything that can run finalizers done before the bytes are looked
+ * at. */
+static int read_protected(lua_State *L, struct reader_record *r, size_t count, int first_array,
+                          int top)
 {
+    struct mtm_decoder decoder;
+    mtm_array_check(L, first_array, top);
     luaL_checkstack(L, top + LUA_MINSTACK, "too many carrays");
     lua_pushvalue(L, lua_upvalueindex(1));
-    lua_pushlightuserdata(L, decoder);
+    lua_pushlightuserdata(L, &decoder);
     for (int i = first_array; i <= top; ++i) lua_pushvalue(L, i);
+    decoder = (struct mtm_decoder){r->reader.at, r->reader.end, count};
     r->busy = true;
     int rc = lua_pcall(L, lua_gettop(L) - top - 1, LUA_MULTRET, 0);
     r->busy = false;
     if (rc != 0) lua_error(L);
+    r->reader.at = decoder.at;
     return lua_gettop(L) - top;
 }
 
 /* Upvalue 1 is mtm_decode. */
 static int reader_next(lua_State *L)
 {
-    struct lua_reader *r = check_reader(L);
+    struct reader_record *r = check_reader(L);
     size_t count;
     int top = lua_gettop(L), pushed, first_array = check_next(L, &count);
     struct mtm_decoder decoder = {r->reader.at, r->reader.end, count};
-    if (MTM_UNLIKELY(top >= first_array)) mtm_array_check(L, first_array, top);
     if (MTM_UNLIKELY(top >= first_array) || !mtm_decode_fast(L, &decoder, &pushed)) {
-        pushed = read_protected(L, r, &decoder, first_array, top);
+        return read_protected(L, r, count, first_array, top);
     }
     r->reader.at = decoder.at;
     return pushed;
@@ -117,9 +124,9 @@ static int reader_clear(lua_State *L)
 
 static int reader_tostring(lua_State *L)
 {
-    struct lua_reader *r = mtm_to_owned(L, 1, sizeof(struct lua_reader), MTM_READER_MAGIC);
+    void *r = mtm_to_owned(L, 1, sizeof(struct mtm_owned), MTM_READER_MAGIC);
     if (!r) return mtm_raise_type(L, 1, "mtmsg.reader");
-    lua_pushfstring(L, "mtmsg.reader: %p", (void *)r);
+    lua_pushfstring(L, "mtmsg.reader: %p", r);
     return 1;
 }
 
@@ -131,7 +138,7 @@ static const luaL_Reg methods[] = {
 
 void mtm_open_reader(lua_State *L)
 {
-    mtm_class_new(L, "mtmsg.reader", methods, reader_tostring);
+    mtm_class_new(L, "mtmsg.reader", methods, reader_tostring, mtm_owned_gc);
     lua_pushcfunction(L, mtm_decode);
     lua_pushcclosure(L, reader_next, 1);
     lua_setfield(L, -2, "next");

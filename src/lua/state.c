@@ -1,9 +1,12 @@
-/* The block of each Lua state and the list of what was made in it.
+/* The block of each Lua state and the list of what the userdata made in it own.
  * The list serves what Lua does not finalize: objects that finalizers make while the state is
- * being closed. */
+ * being closed, and those whose finalizer could not be called. */
 #include "lua/state.h"
 
 #include <string.h>
+
+#include "core/alloc.h"
+#include "lua/errors.h"
 
 static const char state_name[] = "mtmsg.state";
 
@@ -11,10 +14,9 @@ static int state_gc(lua_State *L)
 {
     struct mtm_state *state = lua_touserdata(L, 1);
     state->closed = true;
-    while (state->first) mtm_owned_fini(state->first);
+    while (state->first) mtm_record_free(state->first);
     mtm_block_free(state->carrier);
     state->carrier = NULL;
-    mtm_failure_free(&state->failure);
     return 0;
 }
 
@@ -35,47 +37,67 @@ struct mtm_state *mtm_state_push(lua_State *L)
     return state;
 }
 
-void *mtm_owned_new(lua_State *L, struct mtm_state *state, size_t size, uintptr_t magic,
-                    const char *class_name, void (*fini)(struct mtm_owned *owned))
+void *mtm_record_new(struct mtm_state *state, size_t size,
+                     void (*fini)(struct mtm_record *record))
 {
-    struct mtm_owned *owned = lua_newuserdata(L, size);
-    memset(owned, 0, size);
-    lua_getfield(L, LUA_REGISTRYINDEX, class_name);
+    struct mtm_record *record = mtm_alloc(size);
+    if (!record) return NULL;
+    memset(record, 0, size);
+    record->fini = fini;
+    record->next = state->first;
+    record->link = &state->first;
+    if (record->next) record->next->link = &record->next;
+    state->first = record;
+    return record;
+}
+
+void mtm_record_free(struct mtm_record *record)
+{
+    *record->link = record->next;
+    if (record->next) record->next->link = record->link;
+    record->fini(record);
+    mtm_free(record);
+}
+
+void *mtm_owned_new(lua_State *L, struct mtm_state *state, const struct mtm_class_info *info)
+{
+    struct mtm_blame blame = {.what = info->name};
+    struct mtm_owned *owned = lua_newuserdata(L, info->block_size);
+    memset(owned, 0, info->block_size);
+    lua_getfield(L, LUA_REGISTRYINDEX, info->name);
     lua_setmetatable(L, -2);
+    if (state->closed) mtm_raise(L, MTM_CLOSED, &blame);
     owned->state = state;
-    owned->fini = fini;
-    owned->next = state->first;
-    owned->link = &state->first;
-    if (owned->next) owned->next->link = &owned->next;
-    state->first = owned;
-    owned->tag = (uintptr_t)owned ^ magic;
+    owned->tag = (uintptr_t)owned ^ info->magic;
+    owned->record = mtm_record_new(state, info->record_size, info->fini);
+    if (!owned->record) mtm_raise(L, MTM_NOMEM, &blame);
     return owned;
 }
 
 void mtm_owned_fini(struct mtm_owned *owned)
 {
-    if (!owned->link) return;
-    *owned->link = owned->next;
-    if (owned->next) owned->next->link = owned->link;
-    owned->link = NULL;
-    owned->fini(owned);
+    struct mtm_record *record = owned->record;
+    owned->record = NULL;
+    if (record && !owned->state->closed) mtm_record_free(record);
 }
 
+/* A block that is not complete has nothing to free. */
 int mtm_owned_gc(lua_State *L)
 {
-    mtm_owned_fini(lua_touserdata(L, 1));
+    struct mtm_owned *owned = lua_touserdata(L, 1);
+    if (owned->tag != 0) mtm_owned_fini(owned);
     return 0;
 }
 
 void mtm_class_new(lua_State *L, const char *name, const luaL_Reg *methods,
-                   int (*tostring)(lua_State *L))
+                   lua_CFunction tostring, lua_CFunction gc)
 {
     luaL_newmetatable(L, name);
     lua_pushstring(L, name);
     lua_setfield(L, -2, "__name");
     lua_pushstring(L, name);
     lua_setfield(L, -2, "__metatable");
-    lua_pushcfunction(L, mtm_owned_gc);
+    lua_pushcfunction(L, gc);
     lua_setfield(L, -2, "__gc");
     lua_pushcfunction(L, tostring);
     lua_setfield(L, -2, "__tostring");

@@ -45,21 +45,16 @@ static enum mtm_status put(struct mtm_handle *handle, struct mtm_message *messag
     return mtm_buffer_add(buffer, message, handle->nonblock, failure);
 }
 
-/* Too many values for the scratch memory: by a writer, which Lua frees if an error is raised.
- */
+/* Too many values for the scratch memory: by a writer. */
 static MTM_NOINLINE int send_by_writer(lua_State *L, struct mtm_handle *handle, int last,
                                        bool replace)
 {
-    struct mtm_memory memory = {2 * MTM_SCRATCH, false, MTM_DEFAULT_GROW};
     struct mtm_failure failure = {0};
     struct mtm_message message;
-    luaL_checkstack(L, LUA_MINSTACK, NULL);
-    struct mtm_lua_writer *w = mtm_writer_push(L, handle->owned.state, &memory);
-    enum mtm_status status = mtm_encode_to_writer(L, 2, last, &w->writer);
-    if (status != MTM_OK) return mtm_raise_for(L, status, handle->object);
-    mtm_writer_message(&w->writer, &message);
-    status = put(handle, &message, replace, &failure);
-    mtm_owned_fini(&w->owned);
+    mtm_writer_message(mtm_writer_push_encoded(L, handle->owned.state, 2, last), &message);
+    struct mtm_owned *writer = lua_touserdata(L, -1);
+    enum mtm_status status = put(handle, &message, replace, &failure);
+    mtm_owned_fini(writer);
     return mtm_push_put(L, handle, status, message.size, &failure);
 }
 
@@ -110,15 +105,18 @@ static void put_back(struct mtm_state *state, struct mtm_incoming *in)
     mtm_carrier_give(state, in->slot.carrier);
 }
 
-/* Values that can raise an error are pushed in a protected call. Returns its result; the
- * values, or the error, are on the stack above `top`. */
-static int decode_protected(lua_State *L, struct mtm_decoder *decoder, int first_array, int top)
+/* Pushes what the protected call needs, since even that can raise an error: the function, the
+ * decoder, and the given arrays. Returns the number of arguments. */
+static int prepare_decode(lua_State *L, struct mtm_decoder *decoder, int first_array, int top)
 {
-    int arrays = top >= first_array ? top - first_array + 1 : 0;
+    if (MTM_UNLIKELY(top >= first_array)) {
+        mtm_array_check(L, first_array, top);
+        luaL_checkstack(L, top + LUA_MINSTACK, "too many carrays");
+    }
     lua_pushvalue(L, lua_upvalueindex(1));
     lua_pushlightuserdata(L, decoder);
-    for (int i = 0; i < arrays; ++i) lua_pushvalue(L, first_array + i);
-    return lua_pcall(L, arrays + 1, LUA_MULTRET, 0);
+    for (int i = first_array; i <= top; ++i) lua_pushvalue(L, i);
+    return lua_gettop(L) - top - 1;
 }
 
 static enum mtm_status take(struct mtm_state *state, struct mtm_object *object,
@@ -172,24 +170,23 @@ int mtm_take_short(lua_State *L, struct mtm_handle *handle)
 MTM_NOINLINE int mtm_nextmsg(lua_State *L, struct mtm_handle *handle)
 {
     struct mtm_state *state = handle->owned.state;
-    if (state->contended > 0) --state->contended;
     struct mtm_incoming in;
+    struct mtm_decoder decoder;
     int top = lua_gettop(L), pushed;
     int first_array = top >= 2 && mtm_array_is_writable(L, 2) ? 2 : 3;
     struct mtm_wait wait = mtm_check_wait(L, first_array == 2 ? top + 1 : 2, handle->nonblock,
                                           "timeout seconds or carray expected");
     const bool nonblock = mtm_wait_never(&wait);
-    if (MTM_UNLIKELY(top >= first_array)) {
-        mtm_array_check(L, first_array, top);
-        luaL_checkstack(L, top + LUA_MINSTACK, "too many carrays");
-    }
+    int arguments = prepare_decode(L, &decoder, first_array, top);
+    if (state->contended > 0) --state->contended;
     enum mtm_status status = take(state, handle->object, &wait, &in);
     if (status != MTM_OK) return nothing(L, status, handle);
 
-    struct mtm_decoder decoder = {mtm_block_data(in.slot.block), NULL, SIZE_MAX};
+    decoder.at = mtm_block_data(in.slot.block);
     decoder.end = decoder.at + in.slot.block->size;
-    if (MTM_UNLIKELY(top >= first_array) || !mtm_decode_fast(L, &decoder, &pushed)) {
-        if (decode_protected(L, &decoder, first_array, top) != 0) {
+    decoder.max = SIZE_MAX;
+    if (arguments > 1 || !mtm_decode_fast(L, &decoder, &pushed)) {
+        if (lua_pcall(L, arguments, LUA_MULTRET, 0) != 0) {
             put_back(state, &in);
             return lua_error(L);
         }

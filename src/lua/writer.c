@@ -1,5 +1,5 @@
-/* Class mtmsg.writer. Each method first removes what a call that raised an error has left
- * behind. */
+/* Class mtmsg.writer. Values are encoded before the writer is touched: finalizers that run
+ * meanwhile may use the same writer. */
 #include "lua/writer.h"
 
 #include "lua/classes.h"
@@ -7,20 +7,42 @@
 #include "lua/errors.h"
 #include "lua/transfer.h"
 
-static void fini_writer(struct mtm_owned *owned)
+struct writer_record {
+    struct mtm_record record;
+    struct mtm_writer writer;
+};
+
+static void fini_writer(struct mtm_record *record)
 {
-    mtm_writer_fini(&((struct mtm_lua_writer *)owned)->writer);
+    mtm_writer_fini(&((struct writer_record *)record)->writer);
 }
 
-struct mtm_lua_writer *mtm_writer_push(lua_State *L, struct mtm_state *state,
-                                       const struct mtm_memory *memory)
+static struct mtm_writer *writer_of(const struct mtm_owned *owned)
 {
-    struct mtm_lua_writer *w =
-        mtm_owned_new(L, state, sizeof *w, MTM_WRITER_MAGIC, "mtmsg.writer", fini_writer);
-    enum mtm_status status =
-        mtm_writer_init(&w->writer, memory->size, memory->sized, memory->grow);
+    return &((struct writer_record *)owned->record)->writer;
+}
+
+struct mtm_writer *mtm_writer_push(lua_State *L, struct mtm_state *state,
+                                   const struct mtm_memory *memory)
+{
+    static const struct mtm_class_info info = {"mtmsg.writer", MTM_WRITER_MAGIC,
+                                               sizeof(struct mtm_owned),
+                                               sizeof(struct writer_record), fini_writer};
+    struct mtm_writer *writer = writer_of(mtm_owned_new(L, state, &info));
+    enum mtm_status status = mtm_writer_init(writer, memory->size, memory->sized, memory->grow);
     if (status != MTM_OK) mtm_raise_for(L, status, NULL);
-    return w;
+    return writer;
+}
+
+struct mtm_writer *mtm_writer_push_encoded(lua_State *L, struct mtm_state *state, int first,
+                                           int last)
+{
+    struct mtm_memory memory = {2 * MTM_SCRATCH, false, MTM_DEFAULT_GROW};
+    luaL_checkstack(L, LUA_MINSTACK, NULL);
+    struct mtm_writer *writer = mtm_writer_push(L, state, &memory);
+    enum mtm_status status = mtm_encode_to_writer(L, first, last, writer);
+    if (status != MTM_OK) mtm_raise_for(L, status, NULL);
+    return writer;
 }
 
 int mtm_newwriter(lua_State *L)
@@ -30,47 +52,66 @@ int mtm_newwriter(lua_State *L)
     return 1;
 }
 
-static struct mtm_lua_writer *check_writer(lua_State *L)
+static struct mtm_owned *check_writer(lua_State *L)
 {
-    struct mtm_lua_writer *w =
-        mtm_to_owned(L, 1, sizeof(struct mtm_lua_writer), MTM_WRITER_MAGIC);
-    if (MTM_UNLIKELY(!w)) mtm_raise_type(L, 1, "mtmsg.writer");
-    if (MTM_UNLIKELY(mtm_writer_size(&w->writer) != w->committed)) {
-        mtm_writer_cut(&w->writer, w->committed);
-    }
+    struct mtm_owned *w = mtm_to_owned(L, 1, sizeof(struct mtm_owned), MTM_WRITER_MAGIC);
+    struct mtm_blame blame = {.what = "mtmsg.writer"};
+    if (MTM_UNLIKELY(!w)) mtm_raise_type(L, 1, blame.what);
+    if (MTM_UNLIKELY(!w->record || w->state->closed)) mtm_raise(L, MTM_CLOSED, &blame);
     return w;
 }
 
-static int raise_add(lua_State *L, struct mtm_lua_writer *w, enum mtm_status status)
+/* All of the values or none. */
+static void append(lua_State *L, struct mtm_writer *writer, const struct mtm_message *values)
 {
+    enum mtm_status status;
+    if (values->size == 0) return;
+    unsigned char *room = mtm_writer_room(writer, values->size, &status);
+    if (MTM_LIKELY(room != NULL)) {
+        mtm_message_copy(values, room);
+        return;
+    }
     struct mtm_blame blame = {
-        .what = "mtmsg.writer", .size = w->writer.wanted, .limit = w->writer.initial};
-    return mtm_raise(L, status, &blame);
+        .what = "mtmsg.writer", .size = writer->wanted, .limit = writer->initial};
+    mtm_raise(L, status, &blame);
+}
+
+static void add_many(lua_State *L, struct mtm_owned *w, int last)
+{
+    struct mtm_message values;
+    mtm_writer_message(mtm_writer_push_encoded(L, w->state, 2, last), &values);
+    struct mtm_owned *many = lua_touserdata(L, -1);
+    append(L, writer_of(w), &values);
+    mtm_owned_fini(many);
 }
 
 static int writer_add(lua_State *L)
 {
-    struct mtm_lua_writer *w = check_writer(L);
-    enum mtm_status status = mtm_encode_to_writer(L, 2, lua_gettop(L), &w->writer);
-    if (status != MTM_OK) return raise_add(L, w, status);
-    w->committed = mtm_writer_size(&w->writer);
+    struct mtm_owned *w = check_writer(L);
+    struct mtm_encoder encoder;
+    int last = lua_gettop(L);
+    if (MTM_LIKELY(mtm_encode(L, 2, last, &encoder))) {
+        append(L, writer_of(w), &encoder.message);
+    } else {
+        add_many(L, w, last);
+    }
     return 0;
 }
 
+/* The writer is empty before the notifier runs, which may use it. */
 static int put(lua_State *L, bool replace)
 {
-    struct mtm_lua_writer *w = check_writer(L);
+    struct mtm_writer *writer = writer_of(check_writer(L));
     struct mtm_handle *handle = mtm_check_buffer(L, 2);
+    struct mtm_buffer *buffer = mtm_buffer_of(handle);
     struct mtm_failure failure = {0};
     struct mtm_message message;
-    mtm_writer_message(&w->writer, &message);
+    struct mtm_notifier *notifier;
+    mtm_writer_message(writer, &message);
     enum mtm_status status =
-        replace ? mtm_buffer_set(mtm_buffer_of(handle), &message, handle->nonblock, &failure)
-                : mtm_buffer_add(mtm_buffer_of(handle), &message, handle->nonblock, &failure);
-    if (status == MTM_OK || status == MTM_NOTIFIER_FAILED) {
-        mtm_writer_clear(&w->writer);
-        w->committed = 0;
-    }
+        mtm_buffer_put(buffer, &message, replace, handle->nonblock, &notifier);
+    if (status == MTM_OK) mtm_writer_clear(writer);
+    if (notifier) status = mtm_notify(buffer, MTM_ADDED, notifier, handle->nonblock, &failure);
     return mtm_push_put(L, handle, status, message.size, &failure);
 }
 
@@ -86,16 +127,15 @@ static int writer_setmsg(lua_State *L)
 
 static int writer_clear(lua_State *L)
 {
-    struct mtm_lua_writer *w = check_writer(L);
-    mtm_writer_clear(&w->writer);
-    w->committed = 0;
+    mtm_writer_clear(writer_of(check_writer(L)));
     return 0;
 }
 
 static int writer_tostring(lua_State *L)
 {
-    struct mtm_lua_writer *w = check_writer(L);
-    lua_pushfstring(L, "mtmsg.writer: %p", (void *)w);
+    void *w = mtm_to_owned(L, 1, sizeof(struct mtm_owned), MTM_WRITER_MAGIC);
+    if (!w) return mtm_raise_type(L, 1, "mtmsg.writer");
+    lua_pushfstring(L, "mtmsg.writer: %p", w);
     return 1;
 }
 
@@ -109,6 +149,6 @@ static const luaL_Reg methods[] = {
 
 void mtm_open_writer(lua_State *L)
 {
-    mtm_class_new(L, "mtmsg.writer", methods, writer_tostring);
+    mtm_class_new(L, "mtmsg.writer", methods, writer_tostring, mtm_owned_gc);
     lua_pop(L, 2);
 }

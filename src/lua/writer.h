@@ -1,19 +1,18 @@
-/* The writers and readers that Lua programs make. Their memory and what they can is
- * core/writer.h and core/reader.h. */
+/* The writers that Lua programs make. Their memory and what they can do is core/writer.h. */
 #ifndef MTM_LUA_WRITER_H
 #define MTM_LUA_WRITER_H
 
 #include "core/writer.h"
 #include "lua/args.h"
 
-struct mtm_lua_writer {
-    struct mtm_owned owned;
-    struct mtm_writer writer;
-    size_t committed; /* bytes up to the last complete call; an error may leave more behind */
-};
-
 /* Pushes a new writer. Raises out_of_memory. */
-struct mtm_lua_writer *mtm_writer_push(lua_State *L, struct mtm_state *state,
-                                       const struct mtm_memory *memory);
+struct mtm_writer *mtm_writer_push(lua_State *L, struct mtm_state *state,
+                                   const struct mtm_memory *memory);
+
+/* A writer for more values than the scratch memory holds, with the values first..last of the
+ * stack in it. It is pushed, so that Lua frees it if an error is raised; mtm_owned_fini does it
+ * sooner. Raises what can't be encoded, and out_of_memory. */
+struct mtm_writer *mtm_writer_push_encoded(lua_State *L, struct mtm_state *state, int first,
+                                           int last);
 
 #endif

@@ -12,7 +12,7 @@ local function make_and_drop(kind, by, ids_id, rounds)
     local mtmsg = require("mtmsg")
     local ids = mtmsg.buffer(ids_id)
     for i = 1, rounds do
-        local name = "raced for " .. i
+        local name = ("%.0f raced for, number %d"):format(ids_id, i)
         local object
         if kind == "buffer" then
             object = mtmsg.newbuffer(name)

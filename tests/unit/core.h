@@ -274,6 +274,43 @@ static inline void core_elsewhere(void *(*run)(void *), void *arg)
     unit_join(&thread, 1);
 }
 
+/* A thread that holds a lock until it is told to give it back, so that the test itself holds none. */
+struct core_holder {
+    struct mtm_lock *lock;
+    mtm_a32 stage; /* 1: held; 2: to be given back */
+    pthread_t thread;
+};
+
+static inline void *core_hold_it(void *opaque)
+{
+    struct core_holder *holder = opaque;
+    mtm_lock(holder->lock);
+    mtm_store_seq(&holder->stage, 1);
+    unit_await(&holder->stage, 2);
+    mtm_unlock(holder->lock);
+    return NULL;
+}
+
+static inline void core_hold(struct core_holder *holder, struct mtm_lock *lock)
+{
+    holder->lock = lock;
+    holder->stage = 0;
+    unit_start(&holder->thread, 1, core_hold_it, holder);
+    unit_await(&holder->stage, 1);
+}
+
+static inline void core_let_go(struct core_holder *holder)
+{
+    mtm_store_seq(&holder->stage, 2);
+    unit_join(&holder->thread, 1);
+}
+
+/* Until somebody is parked at the lock. */
+static inline void core_await_parked(struct mtm_lock *lock)
+{
+    unit_await(&lock->word, 2);
+}
+
 /* Runs run(arg) in another thread while this one holds the lock until that has ended: what waits
  * for the lock never ends. */
 static inline void core_despite(struct mtm_lock *lock, void *(*run)(void *), void *arg)

@@ -270,6 +270,35 @@ static void a_late_hold_and_another(void **state)
     }
 }
 
+static void *clear(void *listener)
+{
+    mtm_listener_clear(listener, false);
+    return NULL;
+}
+
+/* Another thread visits the buffer at that moment, and is the last one then. */
+static void a_late_hold_and_a_visitor(void **state)
+{
+    (void)state;
+    struct mtm_listener *listener = core_listener();
+    struct mtm_buffer *buffer = with(listener, 1, 1);
+    struct core_holder holder;
+    struct mtm_incoming in;
+    pthread_t visitor;
+    core_drop_buffer(buffer);
+    assert_int_equal(core_take(&listener->object, &in), MTM_OK);
+    core_despite(&listener->object.lock, finish, &in);
+    core_incoming_free(&in);
+    core_hold(&holder, &buffer->queue.tail.lock);
+    unit_start(&visitor, 1, clear, listener);
+    core_await_parked(&buffer->queue.tail.lock);
+    assert_next(listener, MTM_EMPTY);
+    core_let_go(&holder);
+    unit_join(&visitor, 1);
+    assert_next(listener, MTM_NO_BUFFERS);
+    core_drop_listener(listener);
+}
+
 struct waiter {
     struct mtm_listener *listener;
     mtm_a32 refused; /* for want of buffers */
@@ -340,6 +369,7 @@ int main(void)
         CORE_TEST("a hold is given back by the next", a_hold_is_given_back_by_the_next),
         CORE_TEST("late holds go with the listener", late_holds_go_with_the_listener),
         CORE_TEST("a late hold and another of the same buffer", a_late_hold_and_another),
+        CORE_TEST("a late hold and a visitor of the buffer", a_late_hold_and_a_visitor),
         CORE_TEST("a late hold wakes who waits", a_late_hold_wakes_who_waits),
         CORE_TEST("the last buffer wakes who waits", the_last_buffer_wakes_who_waits),
     };

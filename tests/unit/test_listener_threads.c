@@ -135,7 +135,7 @@ static void nobody_sleeps_while_messages_are_there(void **state)
 
 /* ---- two at a time ---- */
 
-enum { PAIRS = 60000 };
+enum { PAIRS = 30000 };
 
 /* The second of each pair comes at about the moment at which the buffer leaves the ready queue for
  * want of messages. */
@@ -155,9 +155,9 @@ static void *add_pairs(void *opaque)
     return NULL;
 }
 
-static void no_entry_is_lost(void **state)
+/* The first of a pair is taken by the listener, too, or directly: that leaves a stale entry. */
+static void take_pairs(bool directly)
 {
-    (void)state;
     struct arena *arena = new_arena();
     struct mtm_incoming in;
     struct mtm_wait wait = {.timeout = 0};
@@ -166,7 +166,9 @@ static void no_entry_is_lost(void **state)
     assert_true(core_incoming(&in));
     unit_start(&thread, 1, add_pairs, arena);
     for (uint32_t idle = 0; status != MTM_CLOSED; ++idle) {
-        status = mtm_receive(&arena->listener->object, &wait, &in);
+        struct mtm_object *object = &arena->listener->object;
+        if (directly && arena->taken % 2 == 0) object = &arena->b[0]->object;
+        status = mtm_receive(object, &wait, &in);
         if (status != MTM_OK && idle < 100) continue;
         if (status != MTM_OK) mtm_plat_yield();
         idle = 0;
@@ -178,6 +180,13 @@ static void no_entry_is_lost(void **state)
     assert_int_equal(arena->taken, 2 * PAIRS);
     mtm_block_free(in.slot.carrier);
     free_arena(arena);
+}
+
+static void no_entry_is_lost(void **state)
+{
+    (void)state;
+    take_pairs(false);
+    take_pairs(true);
 }
 
 /* ---- buffers come and go ---- */

@@ -24,8 +24,8 @@ local function stream(values)
     return function(n)
         local buffer = mtmsg.newbuffer()
         local seconds, cpu, switches = crew.run {
-            { "producer", producer, buffer:id(), n, values },
-            { "consumer", consumer, buffer:id(), n },
+            { "producer", producer, buffer, n, values },
+            { "consumer", consumer, buffer, n },
         }
         assert(buffer:msgcnt() == 0)
         return seconds, cpu, switches

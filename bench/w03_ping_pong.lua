@@ -24,8 +24,8 @@ local returner = [[
 local function ping_pong(n)
     local there, back = mtmsg.newbuffer(), mtmsg.newbuffer()
     return crew.run {
-        { "server", server, there:id(), back:id(), n },
-        { "returner", returner, back:id(), there:id(), n },
+        { "server", server, there, back, n },
+        { "returner", returner, back, there, n },
     }
 end
 

@@ -42,8 +42,8 @@ end
 local function stream(family)
     return function(n)
         return crew.run {
-            { "producer", producer, n, #family, family.ids:id() },
-            { "consumer", consumer, family.listener:id(), n },
+            { "producer", producer, n, #family, family.ids },
+            { "consumer", consumer, family.listener, n },
         }
     end
 end

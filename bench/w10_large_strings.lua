@@ -1,4 +1,4 @@
--- W10: a stream of large strings between two threads, at most eight of them under way. The probe is the dearer of what
+-- W10: a stream of large strings between two threads, with some 4 MB of them under way. The probe is the dearer of what
 -- cannot be spared: copying the bytes in, or making a Lua string of them.
 
 local measure = require "measure"
@@ -6,9 +6,9 @@ local crew = require "crew"
 local limits = require "limits"
 local mtmsg = require "mtmsg"
 
-local AHEAD = 8
+local AHEAD, AHEAD_MIN = 4 * 1024 * 1024, 8 -- bytes, messages
 
--- After every four messages an acknowledgement comes back.
+-- After each half of what may be under way an acknowledgement comes back.
 local producer = [[
     local id, acks, n, size, ahead = ...
     local mtmsg = require "mtmsg"
@@ -36,11 +36,12 @@ local consumer = [[
 ]]
 
 local function stream(size)
+    local ahead = math.max(AHEAD_MIN, AHEAD / size)
     return function(n)
         local buffer, acks = mtmsg.newbuffer(), mtmsg.newbuffer()
         return crew.run {
-            { "producer", producer, buffer:id(), acks:id(), n, size, AHEAD },
-            { "consumer", consumer, buffer:id(), acks:id(), n, size, AHEAD },
+            { "producer", producer, buffer, acks, n, size, ahead },
+            { "consumer", consumer, buffer, acks, n, size, ahead },
         }
     end
 end

@@ -22,16 +22,27 @@ local member = [[
     return begin, finish, result
 ]]
 
--- members is a list of { role, code, args... }. The code is that of a chunk, which gets the arguments and returns the
--- function that is timed. on_done(role) is called as each one ends.
+-- Buffers and listeners travel by their ids.
+local function by_id(value)
+    return mtmsg.type(value):find("^mtmsg%.") and value:id() or value
+end
+
+local function arguments(member)
+    local list, count = {}, #member
+    for i = 3, count do list[i] = by_id(member[i]) end
+    return (unpack or table.unpack)(list, 3, count)
+end
+
+-- members is a list of { role, code, args... }. The code is that of a chunk, which gets the arguments (buffers and
+-- listeners as ids; they are kept alive here) and returns the function that is timed. on_done(role) is called as each
+-- one ends.
 -- Returns seconds from the first begin to the last end, processor seconds and context switches of the process
 -- meanwhile, and the list of what the functions returned.
 function crew.run(members, on_done)
     local ready, gate, done = mtmsg.newbuffer(), mtmsg.newbuffer(), mtmsg.newbuffer()
     local threads = {}
     for i, m in ipairs(members) do
-        threads[i] = host.thread(member, m[1], ready:id(), gate:id(), done:id(), m[2],
-                                 (unpack or table.unpack)(m, 3))
+        threads[i] = host.thread(member, m[1], ready:id(), gate:id(), done:id(), m[2], arguments(m))
     end
     for _ = 1, #members do crew.wait(ready, threads) end
     local cpu, switches = limits.usage()

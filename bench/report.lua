@@ -1,5 +1,5 @@
--- Makes docs/performance.md from bench/performance.md, which has the text, and from results.json, which has the figures;
--- and draws the plots with gnuplot. It measures nothing.
+-- Makes docs/performance.md from bench/performance.md, which has the text, and from results.json, which has the
+-- figures; and draws the plots with gnuplot. It measures nothing.
 --
 -- usage: report.lua RESULTS DIRECTORY
 

@@ -1,5 +1,6 @@
-/* What the programs share that measure other ways of passing messages: a thread, a clock, and the output. Each prints
- * lines "workload nanoseconds": 1 is add and take in one thread, 2 a stream between two, 3 a round trip. */
+/* What the programs share that measure other ways of passing messages: a thread, a clock, and
+ * the output. Each prints lines "workload nanoseconds": 1 is add and take in one thread, 2 a
+ * stream between two, 3 a round trip. */
 #ifndef BENCH_OTHER_H
 #define BENCH_OTHER_H
 
@@ -28,7 +29,8 @@ static inline int64_t now_ns(void)
 }
 
 /* Prints what n messages took: run(n) does the work, with the other thread if there is one. */
-static inline void other_measure(int workload, long n, void (*run)(long n), void *(*other)(void *))
+static inline void other_measure(int workload, long n, void (*run)(long n),
+                                 void *(*other)(void *))
 {
     pthread_t thread;
     int64_t begin = now_ns();
@@ -38,7 +40,8 @@ static inline void other_measure(int workload, long n, void (*run)(long n), void
     printf("%d %.1f\n", workload, (double)(now_ns() - begin) / (double)n);
 }
 
-/* The number of messages: the program's argument, by default enough for a good fraction of a second. */
+/* The number of messages: the program's argument, by default enough for a good fraction of a
+ * second. */
 static inline long other_count(int argc, char **argv)
 {
     return argc > 1 ? atol(argv[1]) : 500000;

@@ -59,7 +59,8 @@ int main(int argc, char **argv)
     context = zmq_ctx_new();
     near_end = zmq_socket(context, ZMQ_PAIR);
     far_end = zmq_socket(context, ZMQ_PAIR);
-    if (zmq_bind(far_end, "inproc://bench") != 0 || zmq_connect(near_end, "inproc://bench") != 0) {
+    if (zmq_bind(far_end, "inproc://bench") != 0 ||
+        zmq_connect(near_end, "inproc://bench") != 0) {
         fprintf(stderr, "zeromq: cannot connect\n");
         return EXIT_FAILURE;
     }

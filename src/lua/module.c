@@ -62,12 +62,8 @@ static const luaL_Reg makers[] = {
 };
 
 static const luaL_Reg functions[] = {
-    {"abort", module_abort},
-    {"isabort", module_isabort},
-    {"time", module_time},
-    {"sleep", module_sleep},
-    {"type", module_type},
-    {NULL, NULL},
+    {"abort", module_abort}, {"isabort", module_isabort}, {"time", module_time},
+    {"sleep", module_sleep}, {"type", module_type},       {NULL, NULL},
 };
 
 static void push_error_names(lua_State *L)

@@ -20,14 +20,10 @@
 static const void *get(lua_State *L, const char *api, int index, int *reason)
 {
     switch (*api) {
-    case 'n':
-        return notify_get_capi(L, index, reason);
-    case 'r':
-        return receiver_get_capi(L, index, reason);
-    case 's':
-        return sender_get_capi(L, index, reason);
-    default:
-        return carray_get_capi(L, index, reason);
+        case 'n': return notify_get_capi(L, index, reason);
+        case 'r': return receiver_get_capi(L, index, reason);
+        case 's': return sender_get_capi(L, index, reason);
+        default: return carray_get_capi(L, index, reason);
     }
 }
 
@@ -77,18 +73,10 @@ static int lookups_install(lua_State *L)
     luaL_checktype(L, index, LUA_TTABLE);
     int rc = 0;
     switch (*luaL_checkstring(L, 1)) {
-    case 'n':
-        rc = notify_set_capi(L, index, &n);
-        break;
-    case 'r':
-        rc = receiver_set_capi(L, index, &r);
-        break;
-    case 's':
-        rc = sender_set_capi(L, index, &s);
-        break;
-    default:
-        rc = carray_set_capi(L, index, &c);
-        break;
+        case 'n': rc = notify_set_capi(L, index, &n); break;
+        case 'r': rc = receiver_set_capi(L, index, &r); break;
+        case 's': rc = sender_set_capi(L, index, &s); break;
+        default: rc = carray_set_capi(L, index, &c); break;
     }
     if (lua_gettop(L) != 3) return luaL_error(L, "unbalanced");
     lua_pushinteger(L, rc);

@@ -357,30 +357,14 @@ static void push_array(lua_State *L, const struct old_value *v)
 static void push_bare(lua_State *L, const struct old_value *v)
 {
     switch (v->type) {
-    case 2:
-        lua_pushboolean(L, v->is.boolean);
-        break;
-    case 3:
-        lua_pushinteger(L, v->is.integer);
-        break;
-    case 4:
-        lua_pushnumber(L, v->is.number);
-        break;
-    case 5:
-        lua_pushlightuserdata(L, v->is.pointer);
-        break;
-    case 6:
-        lua_pushcfunction(L, v->is.function);
-        break;
-    case 7:
-        lua_pushlstring(L, v->is.string.ptr, v->is.string.len);
-        break;
-    case 8:
-        push_array(L, v);
-        break;
-    default:
-        lua_pushnil(L);
-        break;
+        case 2: lua_pushboolean(L, v->is.boolean); break;
+        case 3: lua_pushinteger(L, v->is.integer); break;
+        case 4: lua_pushnumber(L, v->is.number); break;
+        case 5: lua_pushlightuserdata(L, v->is.pointer); break;
+        case 6: lua_pushcfunction(L, v->is.function); break;
+        case 7: lua_pushlstring(L, v->is.string.ptr, v->is.string.len); break;
+        case 8: push_array(L, v); break;
+        default: lua_pushnil(L); break;
     }
 }
 

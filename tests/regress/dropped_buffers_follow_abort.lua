@@ -1,5 +1,5 @@
--- A buffer whose last reference was gone kept the abortion that it had then: nobody could end it, its messages were never
--- delivered, and a receive on its listener waited for ever.
+-- A buffer whose last reference was gone kept the abortion that it had then: nobody could end it, its messages
+-- were never delivered, and a receive on its listener waited for ever.
 
 local mtmsg = require("mtmsg")
 local tap   = require("tap")

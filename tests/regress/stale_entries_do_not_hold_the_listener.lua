@@ -1,5 +1,5 @@
--- After listener:clear() the entries of its buffers stay in the ready queue; the next receive walked over all of them under
--- the listener's lock. It must still find the one message behind them, also when it may not wait.
+-- After listener:clear() the entries of its buffers stay in the ready queue; the next receive walked over all of
+-- them under the listener's lock. It must still find the one message behind them, also when it may not wait.
 
 local mtmsg = require("mtmsg")
 local tap   = require("tap")

@@ -1,5 +1,6 @@
-/* What the unit tests of the core share: memory that is counted and runs out on demand, numbered
- * messages, and ways to send and to receive them. It owns the counters and nothing else. */
+/* What the unit tests of the core share: memory that is counted and runs out on demand,
+ * numbered messages, and ways to send and to receive them. It owns the counters and nothing
+ * else. */
 #ifndef MTM_TESTS_CORE_H
 #define MTM_TESTS_CORE_H
 
@@ -274,7 +275,8 @@ static inline void core_elsewhere(void *(*run)(void *), void *arg)
     unit_join(&thread, 1);
 }
 
-/* A thread that holds a lock until it is told to give it back, so that the test itself holds none. */
+/* A thread that holds a lock until it is told to give it back, so that the test itself holds
+ * none. */
 struct core_holder {
     struct mtm_lock *lock;
     mtm_a32 stage; /* 1: held; 2: to be given back */
@@ -311,8 +313,8 @@ static inline void core_await_parked(struct mtm_lock *lock)
     unit_await(&lock->word, 2);
 }
 
-/* Runs run(arg) in another thread while this one holds the lock until that has ended: what waits
- * for the lock never ends. */
+/* Runs run(arg) in another thread while this one holds the lock until that has ended: what
+ * waits for the lock never ends. */
 static inline void core_despite(struct mtm_lock *lock, void *(*run)(void *), void *arg)
 {
     mtm_lock(lock);

@@ -1,5 +1,5 @@
-/* How the tests of the queue put and take: with the locks, and the requests for memory in between,
- * as buffers do. It owns nothing. */
+/* How the tests of the queue put and take: with the locks, and the requests for memory in
+ * between, as buffers do. It owns nothing. */
 #ifndef MTM_TESTS_QUEUE_UNIT_H
 #define MTM_TESTS_QUEUE_UNIT_H
 
@@ -46,7 +46,8 @@ static inline enum mtm_status queue_put(struct mtm_queue *queue, uint32_t number
     return queue_store(queue, &message, false);
 }
 
-static inline enum mtm_status queue_replace(struct mtm_queue *queue, uint32_t number, size_t size)
+static inline enum mtm_status queue_replace(struct mtm_queue *queue, uint32_t number,
+                                            size_t size)
 {
     static unsigned char bytes[QUEUE_LARGEST];
     core_fill(bytes, number, size);
@@ -82,8 +83,8 @@ static inline enum mtm_status queue_look(struct mtm_queue *queue, struct mtm_slo
     return status;
 }
 
-/* The first message in a block of the caller's, or NULL if there is none. Memory to copy it to is
- * brought only when the queue asks for it, and is just enough. */
+/* The first message in a block of the caller's, or NULL if there is none. Memory to copy it to
+ * is brought only when the queue asks for it, and is just enough. */
 static inline struct mtm_block *queue_take(struct mtm_queue *queue)
 {
     struct mtm_slot slot = {.limit = SIZE_MAX};

@@ -1,5 +1,5 @@
-/* Tests of the order in which a listener serves its buffers, and of what changes a buffer's place.
- * They own the listener and its buffers. */
+/* Tests of the order in which a listener serves its buffers, and of what changes a buffer's
+ * place. They own the listener and its buffers. */
 #include "core.h"
 
 enum { MEMBERS = 4 };
@@ -365,7 +365,8 @@ static void closing_the_listener_closes_its_buffers(void **state)
             assert_next(s.b[i], MTM_CLOSED);
             assert_int_equal(mtm_buffer_count(s.b[i]), 0);
         }
-        mtm_listener_abort(s.listener, again); /* still works, and a closed object stays closed */
+        mtm_listener_abort(s.listener,
+                           again); /* still works, and a closed object stays closed */
         assert_int_equal(mtm_object_is_aborted(&s.b[1]->object), again);
     }
     teardown(&s);
@@ -403,12 +404,14 @@ int main(void)
                   what_the_listener_puts_back_comes_next),
         CORE_TEST("what was taken directly goes back to its place",
                   what_was_taken_directly_goes_back_to_its_place),
-        CORE_TEST("what cannot come back changes no place", what_cannot_come_back_changes_no_place),
+        CORE_TEST("what cannot come back changes no place",
+                  what_cannot_come_back_changes_no_place),
         CORE_TEST("a message goes back into what was aborted or closed",
                   putting_back_into_what_was_aborted_or_closed),
         CORE_TEST("an aborted buffer is passed over", an_aborted_buffer_is_passed_over),
         CORE_TEST("re-enabling a buffer puts it last", re_enabling_a_buffer_puts_it_last),
-        CORE_TEST("aborting the listener keeps all places", aborting_the_listener_keeps_all_places),
+        CORE_TEST("aborting the listener keeps all places",
+                  aborting_the_listener_keeps_all_places),
         CORE_TEST("a buffer of an aborted listener can be re-enabled",
                   a_buffer_of_an_aborted_listener_can_be_used),
         CORE_TEST("an aborted or closed listener takes no buffer",

@@ -1,5 +1,6 @@
-/* Tests of how buffers join and leave a listener: buffers whose last reference has gone, messages
- * under way from them, and holds that cannot be given back at once. They own what they make. */
+/* Tests of how buffers join and leave a listener: buffers whose last reference has gone,
+ * messages under way from them, and holds that cannot be given back at once. They own what they
+ * make. */
 #include "core.h"
 
 static struct mtm_buffer *with(struct mtm_listener *listener, uint32_t first, uint32_t last)

@@ -1,5 +1,6 @@
-/* Tests of a listener under many threads: nothing is lost or delivered twice, nobody sleeps while
- * there is something to take, and buffers may go at any time. They own what the threads share. */
+/* Tests of a listener under many threads: nothing is lost or delivered twice, nobody sleeps
+ * while there is something to take, and buffers may go at any time. They own what the threads
+ * share. */
 #include "core.h"
 
 enum { PRODUCERS = 3, CONSUMERS = 4, MEMBERS = 3, EACH = 3000, TOTAL = PRODUCERS * EACH };
@@ -137,8 +138,8 @@ static void nobody_sleeps_while_messages_are_there(void **state)
 
 enum { PAIRS = 30000 };
 
-/* The second of each pair comes at about the moment at which the buffer leaves the ready queue for
- * want of messages. */
+/* The second of each pair comes at about the moment at which the buffer leaves the ready queue
+ * for want of messages. */
 static void *add_pairs(void *opaque)
 {
     struct arena *arena = opaque;
@@ -269,20 +270,11 @@ static void *interfere(void *opaque)
     for (int i = 0; i < 2500; ++i) {
         struct mtm_buffer *buffer = arena->b[next_random(&seed) % MEMBERS];
         switch (next_random(&seed) % 6) {
-        case 0:
-            mtm_listener_abort(arena->listener, true);
-            break;
-        case 1:
-            mtm_buffer_abort(buffer, true);
-            break;
-        case 2:
-            mtm_listener_clear(arena->listener, i % 2);
-            break;
-        case 3:
-            mtm_buffer_abort(buffer, false);
-            break;
-        default:
-            mtm_listener_abort(arena->listener, false);
+            case 0: mtm_listener_abort(arena->listener, true); break;
+            case 1: mtm_buffer_abort(buffer, true); break;
+            case 2: mtm_listener_clear(arena->listener, i % 2); break;
+            case 3: mtm_buffer_abort(buffer, false); break;
+            default: mtm_listener_abort(arena->listener, false);
         }
         if (i % 16 == 0) mtm_plat_yield();
     }
@@ -312,7 +304,8 @@ static void *take_from_any(void *opaque)
     while (status != MTM_CLOSED) {
         uint32_t number;
         struct mtm_object *object = &arena->listener->object;
-        if (next_random(&seed) % 8 == 0) object = &arena->b[next_random(&seed) % MEMBERS]->object;
+        if (next_random(&seed) % 8 == 0)
+            object = &arena->b[next_random(&seed) % MEMBERS]->object;
         int64_t timeout = next_random(&seed) % 3 ? next_random(&seed) % UNIT_MS : 0;
         status = core_next(object, timeout, &number);
     }
@@ -344,7 +337,8 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         CORE_TEST("every message arrives once", every_message_arrives_once),
-        CORE_TEST("nobody sleeps while messages are there", nobody_sleeps_while_messages_are_there),
+        CORE_TEST("nobody sleeps while messages are there",
+                  nobody_sleeps_while_messages_are_there),
         CORE_TEST("no entry is lost when a buffer runs empty", no_entry_is_lost),
         CORE_TEST("buffers come and go", buffers_come_and_go),
         CORE_TEST("it survives interference", it_survives_interference),

@@ -53,15 +53,10 @@ static void *fight_long(void *opaque)
 static bool arena_enter(struct arena *arena, uint32_t way)
 {
     switch (way % 4) {
-    case 0:
-        return mtm_trylock(&arena->lock);
-    case 1:
-        return mtm_lock_until(&arena->lock, mtm_plat_now() + UNIT_MS / 50);
-    case 2:
-        return mtm_lock_until(&arena->lock, MTM_FOREVER);
-    default:
-        mtm_lock(&arena->lock);
-        return true;
+        case 0: return mtm_trylock(&arena->lock);
+        case 1: return mtm_lock_until(&arena->lock, mtm_plat_now() + UNIT_MS / 50);
+        case 2: return mtm_lock_until(&arena->lock, MTM_FOREVER);
+        default: mtm_lock(&arena->lock); return true;
     }
 }
 

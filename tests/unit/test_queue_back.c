@@ -1,5 +1,5 @@
-/* Tests of messages that are put back into a queue, of clear, replace and shut while such messages
- * are under way, and of what a receiver can take. They own the queues. */
+/* Tests of messages that are put back into a queue, of clear, replace and shut while such
+ * messages are under way, and of what a receiver can take. They own the queues. */
 #include "queue_unit.h"
 
 enum { TAKEN = 5 };
@@ -145,7 +145,8 @@ static void changes_find_messages_everywhere(void **state)
             if (back[0]) assert_false(queue_back(&queue, back[0]));
             mtm_block_free(back[0]);
             if (change != SHUT) {
-                for (uint32_t i = 0; i < 9; ++i) assert_int_equal(queue_put(&queue, i, i), MTM_OK);
+                for (uint32_t i = 0; i < 9; ++i)
+                    assert_int_equal(queue_put(&queue, i, i), MTM_OK);
                 for (uint32_t i = 0; i < 9; ++i) assert_gives(&queue, i, i);
             }
             assert_drained(&queue);
@@ -173,7 +174,8 @@ static void a_message_of_the_new_filling_can_come_back(void **state)
     }
 }
 
-/* In rings and in blocks; a receiver that cannot have it learns how large it is, and leaves it. */
+/* In rings and in blocks; a receiver that cannot have it learns how large it is, and leaves it.
+ */
 static void a_receiver_gets_what_it_can_take(void **state)
 {
     (void)state;
@@ -228,7 +230,8 @@ int main(void)
                   what_is_put_back_takes_its_old_place),
         CORE_TEST("a place is kept over many trips", the_place_is_kept_over_many_trips),
         CORE_TEST("putting back needs no memory", putting_back_needs_no_memory),
-        CORE_TEST("what was thrown away cannot come back", what_was_thrown_away_cannot_come_back),
+        CORE_TEST("what was thrown away cannot come back",
+                  what_was_thrown_away_cannot_come_back),
         CORE_TEST("clear, replace and shut find messages everywhere",
                   changes_find_messages_everywhere),
         CORE_TEST("a later message can come back", a_message_of_the_new_filling_can_come_back),

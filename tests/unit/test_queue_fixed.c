@@ -1,5 +1,5 @@
-/* Tests of queues of a fixed size: what fits to the byte, and that nothing is allocated after they
- * were made. They own the queues. */
+/* Tests of queues of a fixed size: what fits to the byte, and that nothing is allocated after
+ * they were made. They own the queues. */
 #include "queue_unit.h"
 
 static void fixed_init(struct mtm_queue *queue, size_t size)
@@ -7,7 +7,8 @@ static void fixed_init(struct mtm_queue *queue, size_t size)
     assert_int_equal(mtm_queue_init(queue, size, false, 0, false), MTM_OK);
 }
 
-/* Fills the queue with messages of one size, twice, so that the second filling begins elsewhere. */
+/* Fills the queue with messages of one size, twice, so that the second filling begins
+ * elsewhere. */
 static void fill_twice(size_t size, size_t message)
 {
     struct mtm_queue queue;
@@ -21,7 +22,8 @@ static void fill_twice(size_t size, size_t message)
         assert_int_equal(mtm_queue_count(&queue), most);
         for (uint32_t i = 0; i < most; ++i) {
             assert_gives(&queue, i, message);
-            assert_int_equal(queue_put(&queue, 50, message), MTM_OK); /* room for just one again */
+            assert_int_equal(queue_put(&queue, 50, message),
+                             MTM_OK); /* room for just one again */
             assert_int_equal(queue_put(&queue, 99, message), MTM_FULL);
         }
         for (uint32_t i = 0; i < most; ++i) assert_gives(&queue, 50, message);
@@ -45,9 +47,10 @@ static void a_header_costs_one_byte_or_nine(void **state)
         size_t size, message;
         enum mtm_status status;
     } cases[] = {
-        {255, 254, MTM_OK},       {254, 254, MTM_TOO_LARGE}, {264, 255, MTM_OK},
-        {263, 255, MTM_TOO_LARGE}, {1, 0, MTM_OK},            {0, 0, MTM_TOO_LARGE},
-        {9009, 9000, MTM_OK},     {9008, 9000, MTM_TOO_LARGE},
+        {255, 254, MTM_OK},   {254, 254, MTM_TOO_LARGE},
+        {264, 255, MTM_OK},   {263, 255, MTM_TOO_LARGE},
+        {1, 0, MTM_OK},       {0, 0, MTM_TOO_LARGE},
+        {9009, 9000, MTM_OK}, {9008, 9000, MTM_TOO_LARGE},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
         struct mtm_queue queue;
@@ -182,7 +185,8 @@ static void nothing_is_allocated_later(void **state)
         assert_in_range(core_bytes + sizeof queue, 0, 4 * sizes[i] + 4096);
         core_drought = 1;
         for (uint32_t n = 0; n < 300; ++n) {
-            size_t size = (n * 7919u) % (sizes[i] < QUEUE_LARGEST ? sizes[i] + 1 : QUEUE_LARGEST);
+            size_t size =
+                (n * 7919u) % (sizes[i] < QUEUE_LARGEST ? sizes[i] + 1 : QUEUE_LARGEST);
             size_t before = mtm_queue_count(&queue);
             bool fits = core_record(size) <= sizes[i];
             enum mtm_status status = queue_put(&queue, n, size);
@@ -197,7 +201,8 @@ static void nothing_is_allocated_later(void **state)
     }
 }
 
-/* Messages that were put back bring memory along; what they leave behind is not kept for later. */
+/* Messages that were put back bring memory along; what they leave behind is not kept for later.
+ */
 static void it_does_not_hoard_memory(void **state)
 {
     (void)state;
@@ -221,7 +226,8 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         CORE_TEST("it holds what its size accounts for", it_holds_what_its_size_accounts_for),
         CORE_TEST("a header costs one byte or nine", a_header_costs_one_byte_or_nine),
-        CORE_TEST("what does not fit changes nothing", a_message_that_does_not_fit_changes_nothing),
+        CORE_TEST("what does not fit changes nothing",
+                  a_message_that_does_not_fit_changes_nothing),
         CORE_TEST("replace takes the place of all", replace_takes_the_place_of_all),
         CORE_TEST("what is put back counts again", what_is_put_back_counts_again),
         CORE_TEST("the room beside it is exact", room_beside_what_was_put_back_is_exact),

@@ -1,5 +1,5 @@
-/* Tests of the memory of a queue: when it is asked for, what is kept for later, what large messages
- * cost, and that running out of it changes nothing. They own the queues. */
+/* Tests of the memory of a queue: when it is asked for, what is kept for later, what large
+ * messages cost, and that running out of it changes nothing. They own the queues. */
 #include "queue_unit.h"
 
 enum { LARGE = 6000, BOUND = 128 * 1024 /* of the rings that come later */ };
@@ -80,15 +80,16 @@ static void a_ring_that_is_not_needed_is_kept(void **state)
 
 enum { RECORD = 101 };
 
-/* Puts until the queue asks, and returns how large a ring it would like. Until then all of the last
- * ring was used, of `cap` bytes; one message was there. */
+/* Puts until the queue asks, and returns how large a ring it would like. Until then all of the
+ * last ring was used, of `cap` bytes; one message was there. */
 static size_t next_ring(struct mtm_queue *queue, size_t cap)
 {
     struct mtm_supply supply = {0};
     struct mtm_message message = core_message(bytes, RECORD - 1);
     enum mtm_status status;
     size_t puts = cap ? 1 : 0;
-    for (; (status = put_locked(queue, &message, &supply)) == MTM_OK; ++puts) {}
+    for (; (status = put_locked(queue, &message, &supply)) == MTM_OK; ++puts) {
+    }
     assert_int_equal(status, MTM_GROW);
     assert_int_equal(puts, cap / RECORD);
     cap = supply.cap;
@@ -135,7 +136,8 @@ static void a_large_sized_ring_stays(void **state)
         }
         for (uint32_t i = 0; i < 2 * most; ++i) assert_gives(&queue, i, 2000);
         assert_drained(&queue);
-        assert_in_range(core_bytes, 3 * BOUND, 5 * BOUND + 1000); /* the others are not larger */
+        assert_in_range(core_bytes, 3 * BOUND,
+                        5 * BOUND + 1000); /* the others are not larger */
     }
     mtm_queue_fini(&queue);
 }
@@ -221,7 +223,8 @@ static void a_sized_ring_takes_large_messages_that_fit(void **state)
     assert_int_equal(queue_put(&queue, 2, LARGE), MTM_OK);
     assert_int_equal(queue_put(&queue, 3, LARGE), MTM_NOMEM);
     core_drought = 0;
-    assert_int_equal(queue_put(&queue, 3, LARGE), MTM_OK); /* in a block, and its pointer here */
+    assert_int_equal(queue_put(&queue, 3, LARGE),
+                     MTM_OK); /* in a block, and its pointer here */
     assert_int_equal(core_blocks, 2);
     for (uint32_t i = 1; i <= 3; ++i) assert_gives(&queue, i, LARGE);
     assert_drained(&queue);
@@ -277,7 +280,8 @@ static void shut_gives_up_all(void **state)
     for (int sized = 0; sized < 2; ++sized) {
         struct mtm_queue queue;
         assert_int_equal(mtm_queue_init(&queue, 1024, sized, 2, false), MTM_OK);
-        for (uint32_t i = 0; i < 99; ++i) assert_int_equal(queue_put(&queue, i, 100 * i), MTM_OK);
+        for (uint32_t i = 0; i < 99; ++i)
+            assert_int_equal(queue_put(&queue, i, 100 * i), MTM_OK);
         for (uint32_t i = 0; i < 50; ++i) mtm_queue_recycle(&queue, queue_take(&queue));
         assert_true(queue_back(&queue, queue_take(&queue)));
         queue_shut(&queue);
@@ -294,18 +298,22 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         CORE_TEST("a ring comes with the first message, or with the size",
                   memory_comes_with_the_first_message_unless_sized),
-        CORE_TEST("a put asks for a ring and is tried again", a_put_asks_for_a_ring_and_tries_again),
+        CORE_TEST("a put asks for a ring and is tried again",
+                  a_put_asks_for_a_ring_and_tries_again),
         CORE_TEST("a ring that was not needed is kept", a_ring_that_is_not_needed_is_kept),
-        CORE_TEST("rings grow by the factor up to a bound", rings_grow_by_the_factor_up_to_a_bound),
+        CORE_TEST("rings grow by the factor up to a bound",
+                  rings_grow_by_the_factor_up_to_a_bound),
         CORE_TEST("a drained queue keeps little", a_drained_queue_keeps_less_than_a_megabyte),
         CORE_TEST("a large sized ring stays", a_large_sized_ring_stays),
         CORE_TEST("a small sized ring stays", a_small_sized_ring_stays),
-        CORE_TEST("a large message travels in its block", a_large_message_travels_in_its_own_block),
+        CORE_TEST("a large message travels in its block",
+                  a_large_message_travels_in_its_own_block),
         CORE_TEST("blocks are used again", blocks_are_used_again),
         CORE_TEST("a sized ring takes large messages that fit",
                   a_sized_ring_takes_large_messages_that_fit),
         CORE_TEST("a smaller ring will do", a_smaller_ring_will_do),
-        CORE_TEST("running out of memory changes nothing", running_out_of_memory_changes_nothing),
+        CORE_TEST("running out of memory changes nothing",
+                  running_out_of_memory_changes_nothing),
         CORE_TEST("shut gives up all memory", shut_gives_up_all),
     };
     return UNIT_RUN(tests);

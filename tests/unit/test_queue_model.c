@@ -1,5 +1,5 @@
-/* A queue and a plain list do the same at random, and must agree at every step. The list knows what
- * a queue should do, and nothing of how. */
+/* A queue and a plain list do the same at random, and must agree at every step. The list knows
+ * what a queue should do, and nothing of how. */
 #include "queue_unit.h"
 
 enum { STEPS = 6000, MOST = 400, FLIGHTS = 6 };
@@ -37,15 +37,11 @@ static uint32_t pick(struct model *model, uint32_t below)
 static size_t any_size(struct model *model)
 {
     switch (pick(model, 12)) {
-    case 0:
-        return 4090 + pick(model, 12);
-    case 1:
-        return pick(model, 15000);
-    case 2:
-    case 3:
-        return 250 + pick(model, 10);
-    default:
-        return pick(model, 60);
+        case 0: return 4090 + pick(model, 12);
+        case 1: return pick(model, 15000);
+        case 2:
+        case 3: return 250 + pick(model, 10);
+        default: return pick(model, 60);
     }
 }
 
@@ -81,7 +77,8 @@ static void do_put(struct model *model, bool replace)
     enum mtm_status expected = MTM_OK;
     if (model->fixed && core_record(entry.size) > model->size) expected = MTM_TOO_LARGE;
     else if (model->fixed && !replace &&
-             bytes_in_line(model) + core_record(entry.size) > model->size) expected = MTM_FULL;
+             bytes_in_line(model) + core_record(entry.size) > model->size)
+        expected = MTM_FULL;
     core_failure = pick(model, 4) == 0 ? 1 + pick(model, 2) : 0;
     enum mtm_status status = replace ? queue_replace(&model->queue, entry.number, entry.size)
                                      : queue_put(&model->queue, entry.number, entry.size);

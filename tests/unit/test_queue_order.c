@@ -1,5 +1,5 @@
-/* Tests of the order of messages in a queue, at every offset at which a ring can wrap around, and
- * over every change from one ring to the next. They own the queues. */
+/* Tests of the order of messages in a queue, at every offset at which a ring can wrap around,
+ * and over every change from one ring to the next. They own the queues. */
 #include "queue_unit.h"
 
 enum { RINGS = 40 };
@@ -107,8 +107,9 @@ static void a_large_message_wraps_anywhere(void **state)
 static void parts_arrive_as_one_message(void **state)
 {
     (void)state;
-    static const size_t lengths[][MTM_MAX_PARTS] = {
-        {0, 3, 0, 1, 0, 0, 9, 0}, {40, 41, 42, 43, 44, 45, 46, 47}, {3000, 0, 1, 0, 3000, 0, 1, 0}};
+    static const size_t lengths[][MTM_MAX_PARTS] = {{0, 3, 0, 1, 0, 0, 9, 0},
+                                                    {40, 41, 42, 43, 44, 45, 46, 47},
+                                                    {3000, 0, 1, 0, 3000, 0, 1, 0}};
     for (size_t i = 0; i < 2 * sizeof lengths / sizeof *lengths; ++i) {
         unsigned char bytes[2 * 6002];
         struct mtm_queue queue;

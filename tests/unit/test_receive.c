@@ -196,7 +196,7 @@ static void close_and_abort_end_every_wait(void **state)
         struct waiter waiters[3];
         for (int n = 0; n < 3; ++n) start(&waiters[n], object);
         if (i / 2 % 2) unit_linger(UNIT_MS);
-        change_object(object, i / 4);
+        change_object(object, (enum change)(i / 4));
         for (int n = 0; n < 3; ++n) {
             assert_ends(&waiters[n], i / 4 == CLOSE ? MTM_CLOSED : MTM_ABORTED);
         }
@@ -317,7 +317,8 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         CORE_TEST("no time is no wait", no_time_is_no_wait),
         CORE_TEST("a wait lasts as long as told", a_wait_lasts_as_long_as_told),
-        CORE_TEST("a deadline is kept over several calls", the_deadline_is_kept_over_several_calls),
+        CORE_TEST("a deadline is kept over several calls",
+                  the_deadline_is_kept_over_several_calls),
         CORE_TEST("an idle waiter uses no CPU", an_idle_waiter_uses_no_cpu),
         CORE_TEST("a message ends a wait", a_message_ends_it),
         CORE_TEST("close and abort end every wait", close_and_abort_end_every_wait),

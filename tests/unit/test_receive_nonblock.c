@@ -1,5 +1,5 @@
-/* Tests of calls that must not wait for another thread: every lock is held by somebody who gives it
- * back only after the call has returned. They own the calls' results. */
+/* Tests of calls that must not wait for another thread: every lock is held by somebody who
+ * gives it back only after the call has returned. They own the calls' results. */
 #include "core.h"
 
 enum call { ADD, SET, CLEAR, TAKE, LISTENER_TAKE, LISTENER_CLEAR, POLL, LISTENER_POLL, CALLS };
@@ -61,7 +61,8 @@ static struct mtm_lock *lock_of(struct scene *s, enum which which)
     return &s->listener->object.lock;
 }
 
-/* Four messages are there before; thresholds make a side count exactly, which takes both locks. */
+/* Four messages are there before; thresholds make a side count exactly, which takes both locks.
+ */
 static void with_lock_held(struct scene *s, enum which which, bool exact)
 {
     s->listener = core_listener();
@@ -86,14 +87,19 @@ static void no_call_waits(void **state)
     (void)state;
     static const bool busy[LOCKS][2][CALLS] = {
         [TAIL][false] = {[ADD] = true, [SET] = true, [CLEAR] = true, [LISTENER_CLEAR] = true},
-        [HEAD][false] = {[SET] = true, [CLEAR] = true, [LISTENER_CLEAR] = true, [TAKE] = true,
-                         [POLL] = true, [LISTENER_TAKE] = true, [LISTENER_POLL] = true},
+        [HEAD][false] = {[SET] = true,
+                         [CLEAR] = true,
+                         [LISTENER_CLEAR] = true,
+                         [TAKE] = true,
+                         [POLL] = true,
+                         [LISTENER_TAKE] = true,
+                         [LISTENER_POLL] = true},
         [TAIL][true] = {true, true, true, true, true, true, true, true},
         [HEAD][true] = {true, true, true, true, true, true, true, true},
-        [LISTENER][false] = {[LISTENER_TAKE] = true, [LISTENER_POLL] = true,
-                             [LISTENER_CLEAR] = true},
-        [LISTENER][true] = {[LISTENER_TAKE] = true, [LISTENER_POLL] = true,
-                            [LISTENER_CLEAR] = true},
+        [LISTENER][false] =
+            {[LISTENER_TAKE] = true, [LISTENER_POLL] = true, [LISTENER_CLEAR] = true},
+        [LISTENER][true] =
+            {[LISTENER_TAKE] = true, [LISTENER_POLL] = true, [LISTENER_CLEAR] = true},
     };
     for (enum which which = TAIL; which < LOCKS; ++which) {
         for (int exact = 0; exact < 2; ++exact) {
@@ -113,7 +119,8 @@ static void *take_from_listener(void *opaque)
 {
     struct scene *s = opaque;
     uint32_t number = 0;
-    s->status[0] = core_next_as(&s->listener->object, (struct mtm_wait){.nonblock = true}, &number);
+    s->status[0] =
+        core_next_as(&s->listener->object, (struct mtm_wait){.nonblock = true}, &number);
     s->status[1] = (enum mtm_status)number;
     return NULL;
 }
@@ -260,8 +267,8 @@ static void free_and_be_late(void *ptr)
     core_free(ptr);
 }
 
-/* A message that the receiver cannot take leaves a ring to be freed, and the unreferenced buffer is
- * held meanwhile; at that moment somebody takes the listener's lock. */
+/* A message that the receiver cannot take leaves a ring to be freed, and the unreferenced
+ * buffer is held meanwhile; at that moment somebody takes the listener's lock. */
 static void a_refused_message_makes_nobody_wait(void **state)
 {
     (void)state;

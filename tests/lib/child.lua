@@ -1,0 +1,34 @@
+-- Runs a test program again, in a process of its own that may crash or hang without harm to the test, and says how it
+-- ended. It does not judge that.
+
+local child = {}
+
+local arguments = arg -- which is no global in a Lua 5.1 function of variable arguments
+
+-- Seconds that the process has.
+child.limit = 20
+
+local function quoted(text)
+    return "'" .. text:gsub("'", "'\\''") .. "'"
+end
+
+-- The program that runs this script stands before all of its own options.
+local function interpreter()
+    local i = -1
+    while arguments[i - 1] do i = i - 1 end
+    return arguments[i]
+end
+
+-- Runs this script with these arguments. Gives the exit code, as a shell has it (0: it ended well), and what it
+-- printed.
+function child.run(...)
+    local words = { "timeout", child.limit, interpreter(), arguments[0], ... }
+    for i = 1, #words do words[i] = quoted(tostring(words[i])) end
+    local pipe = assert(io.popen(table.concat(words, " ") .. " 2>&1; echo exit code $?"))
+    local output = pipe:read("*a")
+    pipe:close()
+    local printed, code = output:match("^(.*)exit code (%d+)%s*$")
+    return tonumber(code), printed
+end
+
+return child

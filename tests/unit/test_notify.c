@@ -1,0 +1,450 @@
+/* Tests of notifiers that are no buffers: when they are called, what their answers do, and what
+ * they may do themselves. They own the bells. */
+#include "bell.h"
+
+static void adding_rings(void **state)
+{
+    (void)state;
+    struct mtm_buffer *buffer = core_buffer(NULL);
+    struct bell bell = {0};
+    bell_connect(&bell, buffer, MTM_ADDED, 0);
+    assert_int_equal(core_add(buffer, 1), MTM_OK);
+    assert_int_equal(bell.rings, 1);
+    assert_int_equal(core_set(buffer, 2), MTM_OK);
+    assert_int_equal(bell.rings, 2);
+    assert_int_equal(core_add_as(buffer, 3, true), MTM_OK);
+    assert_int_equal(bell.rings, 3);
+    assert_delivers(buffer, 2);
+    mtm_buffer_clear(buffer, false);
+    mtm_buffer_abort(buffer, true);
+    assert_int_equal(core_add(buffer, 4), MTM_ABORTED);
+    mtm_buffer_abort(buffer, false);
+    assert_int_equal(bell.rings, 3); /* none of these adds */
+    core_drop_buffer(buffer);
+    assert_int_equal(bell.released, 1);
+}
+
+static void taking_rings(void **state)
+{
+    (void)state;
+    struct mtm_listener *listener = core_listener();
+    struct mtm_buffer *buffer = core_buffer(listener);
+    struct mtm_incoming in;
+    struct bell bell = {0};
+    bell_connect(&bell, buffer, MTM_TAKEN, 0);
+    for (uint32_t i = 1; i <= 4; ++i) assert_int_equal(core_add(buffer, i), MTM_OK);
+    assert_int_equal(bell.rings, 0);
+    assert_delivers(buffer, 1);
+    assert_int_equal(bell.rings, 1);
+    assert_delivers(listener, 2);
+    assert_int_equal(bell.rings, 2);
+    assert_int_equal(core_take(&buffer->object, &in), MTM_OK);
+    mtm_incoming_back(&in); /* it has not been taken for good */
+    core_incoming_free(&in);
+    mtm_buffer_clear(buffer, false);
+    assert_int_equal(core_set(buffer, 5), MTM_OK);
+    assert_next(listener, MTM_OK);
+    assert_next(listener, MTM_EMPTY);
+    assert_int_equal(bell.rings, 3);
+    core_drop_buffer(buffer);
+    core_drop_listener(listener);
+    assert_int_equal(bell.released, 1);
+}
+
+/* ">": without a threshold, or with more messages than it, the new one included. */
+static void a_threshold_is_exceeded(void **state)
+{
+    (void)state;
+    for (int64_t threshold = -2; threshold < 6; ++threshold) {
+        struct mtm_buffer *buffer = core_buffer(NULL);
+        struct bell bell = {0};
+        uint32_t expected = 0;
+        bell_connect(&bell, buffer, MTM_ADDED, threshold);
+        for (uint32_t count = 1; count <= 8; ++count) {
+            assert_int_equal(core_add(buffer, count), MTM_OK);
+            if (threshold <= 0 || count > (uint64_t)threshold) ++expected;
+            assert_int_equal(bell.rings, expected);
+        }
+        assert_int_equal(core_set(buffer, 1), MTM_OK);
+        if (threshold <= 0) ++expected;
+        assert_int_equal(bell.rings, expected);
+        core_drop_buffer(buffer);
+    }
+}
+
+/* "<": without a threshold, or with less messages than it, the taken one not counted. */
+static void a_threshold_is_fallen_below(void **state)
+{
+    (void)state;
+    for (int64_t threshold = -2; threshold < 6; ++threshold) {
+        struct mtm_buffer *buffer = core_buffer(NULL);
+        struct bell bell = {0};
+        uint32_t expected = 0;
+        bell_connect(&bell, buffer, MTM_TAKEN, threshold);
+        for (uint32_t i = 1; i <= 8; ++i) assert_int_equal(core_add(buffer, i), MTM_OK);
+        for (uint32_t i = 1; i <= 8; ++i) {
+            assert_delivers(buffer, i);
+            if (threshold <= 0 || 8 - i < (uint64_t)threshold) ++expected;
+            assert_int_equal(bell.rings, expected);
+        }
+        core_drop_buffer(buffer);
+    }
+}
+
+static void one_notifier_for_each_event(void **state)
+{
+    (void)state;
+    struct mtm_buffer *buffer = core_buffer(NULL);
+    struct bell first = {0}, second = {0}, third = {0};
+    struct mtm_notifier *one = bell_connect(&first, buffer, MTM_ADDED, 0);
+    bell_connect(&second, buffer, MTM_TAKEN, 0);
+    struct mtm_notifier *refused = mtm_notifier_new_foreign(&bell_ops, NULL, &third, 0);
+    assert_int_equal(mtm_buffer_connect(buffer, MTM_ADDED, refused), MTM_HAS_NOTIFIER);
+    assert_int_equal(mtm_buffer_connect(buffer, MTM_TAKEN, refused), MTM_HAS_NOTIFIER);
+    assert_int_equal(third.released, 0); /* it is still ours */
+    mtm_buffer_disconnect(buffer, MTM_ADDED, refused, false);
+    assert_int_equal(first.released, 0); /* that is another one */
+    mtm_buffer_disconnect(buffer, MTM_ADDED, one, false);
+    assert_int_equal(first.released, 1);
+    mtm_buffer_disconnect(buffer, MTM_ADDED, NULL, false); /* none is there */
+    assert_int_equal(mtm_buffer_connect(buffer, MTM_ADDED, refused), MTM_OK);
+    assert_int_equal(core_add(buffer, 1), MTM_OK);
+    assert_int_equal(first.rings + second.rings, 0);
+    assert_int_equal(third.rings, 1);
+    mtm_buffer_disconnect(buffer, MTM_TAKEN, NULL, false);
+    assert_int_equal(second.released, 1);
+    mtm_buffer_close(buffer);
+    assert_int_equal(third.released, 1);
+    refused = mtm_notifier_new_foreign(&bell_ops, NULL, &first, 0);
+    assert_int_equal(mtm_buffer_connect(buffer, MTM_ADDED, refused), MTM_CLOSED);
+    mtm_notifier_release(refused);
+    assert_int_equal(first.released, 2);
+    core_drop_buffer(buffer);
+}
+
+/* ---- answers ---- */
+
+static void a_closed_notifier_is_dropped(void **state)
+{
+    (void)state;
+    for (int said = 0; said < 2; ++said) {
+        struct mtm_buffer *buffer = core_buffer(NULL);
+        struct mtm_failure failure = {0};
+        struct bell bell = {.answer = MTM_NOTIFY_CLOSED, .text = said ? "closed" : NULL};
+        bell_connect(&bell, buffer, MTM_ADDED, 0);
+        assert_int_equal(bell_add(buffer, &failure), MTM_OK);
+        assert_null(failure.text);
+        assert_int_equal(bell.released, 1);
+        assert_int_equal(bell_add(buffer, &failure), MTM_OK);
+        assert_int_equal(bell.rings, 1);
+        assert_int_equal(mtm_buffer_count(buffer), 2);
+        core_drop_buffer(buffer);
+    }
+}
+
+static void a_failure_is_told(void **state)
+{
+    (void)state;
+    static const struct {
+        int answer;
+        const char *text, *expected;
+    } cases[] = {
+        {2, "no bells", "Error while calling notifier: no bells"},
+        {2, "", "Error while calling notifier: "},
+        {2, NULL, "Unknown error while calling notifier. (rc=2)"},
+        {-2147483647 - 1, NULL, "Unknown error while calling notifier. (rc=-2147483648)"},
+        {2147483647, NULL, "Unknown error while calling notifier. (rc=2147483647)"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
+        struct mtm_buffer *buffer = core_buffer(NULL);
+        struct mtm_failure failure = {0};
+        struct bell bell = {.answer = cases[i].answer, .text = cases[i].text};
+        bell_connect(&bell, buffer, MTM_ADDED, 0);
+        assert_int_equal(bell_add(buffer, &failure), MTM_NOTIFIER_FAILED);
+        assert_text(&failure, cases[i].expected);
+        assert_int_equal(mtm_buffer_count(buffer), 1); /* it is in all the same */
+        assert_int_equal(bell_add(buffer, &failure), MTM_NOTIFIER_FAILED);
+        mtm_failure_free(&failure);
+        assert_int_equal(bell.rings, 2); /* and still connected */
+        core_drop_buffer(buffer);
+    }
+}
+
+static void a_failing_removal_is_told(void **state)
+{
+    (void)state;
+    struct mtm_buffer *buffer = core_buffer(NULL);
+    struct mtm_failure failure = {0};
+    struct mtm_incoming in;
+    struct bell bell = {.answer = 7, .text = "stop"};
+    bell_connect(&bell, buffer, MTM_TAKEN, 0);
+    assert_int_equal(core_add(buffer, 1), MTM_OK);
+    for (int i = 0; i < 2; ++i) {
+        assert_int_equal(core_take(&buffer->object, &in), MTM_OK);
+        assert_int_equal(mtm_incoming_notify(&in, false, &failure), MTM_NOTIFIER_FAILED);
+        assert_text(&failure, "Error while calling notifier: stop");
+        assert_int_equal(mtm_incoming_notify(&in, false, &failure), MTM_OK); /* done already */
+        if (i == 0) mtm_incoming_back(&in);
+        else mtm_incoming_done(&in, false);
+        core_incoming_free(&in);
+        assert_int_equal(mtm_buffer_count(buffer), i == 0);
+    }
+    assert_int_equal(bell.rings, 2);
+    core_drop_buffer(buffer);
+}
+
+/* A text without a failure means nothing, and is not left behind. */
+static void success_tells_nothing(void **state)
+{
+    (void)state;
+    struct mtm_buffer *buffer = core_buffer(NULL);
+    struct mtm_failure failure = {0};
+    struct bell bell = {.text = "just talking"};
+    bell_connect(&bell, buffer, MTM_ADDED, 0);
+    assert_int_equal(bell_add(buffer, &failure), MTM_OK);
+    assert_null(failure.text);
+    core_drop_buffer(buffer);
+}
+
+static void run_dry(struct bell *bell)
+{
+    (void)bell;
+    core_drought = 1;
+}
+
+static void a_failure_without_memory_is_told(void **state)
+{
+    (void)state;
+    for (int said = 0; said < 2; ++said) {
+        struct mtm_buffer *buffer = core_buffer(NULL);
+        struct mtm_failure failure = {0};
+        struct bell bell = {.answer = 2, .text = said ? "x" : NULL, .act = run_dry};
+        bell_connect(&bell, buffer, MTM_ADDED, 0);
+        assert_int_equal(bell_add(buffer, &failure), MTM_NOTIFIER_FAILED);
+        core_drought = 0;
+        assert_text(&failure, "Error while calling notifier: out of memory");
+        core_drop_buffer(buffer);
+    }
+}
+
+/* ---- what a notifier may do ---- */
+
+static void use_buffer(struct bell *bell)
+{
+    struct mtm_buffer *buffer = bell->arg;
+    uint32_t number;
+    size_t before = mtm_buffer_count(buffer);
+    bool fine = core_add(buffer, 8) == MTM_OK && mtm_buffer_count(buffer) == before + 1;
+    if (!fine || core_next(&buffer->object, 0, &number) != MTM_OK) bell->answer = 99;
+}
+
+/* While it runs, the same thread does not call it again on this buffer. */
+static void it_may_use_the_buffer_that_calls_it(void **state)
+{
+    (void)state;
+    struct mtm_buffer *buffer = core_buffer(NULL);
+    struct bell added = {.act = use_buffer, .arg = buffer};
+    struct bell taken = {.act = use_buffer, .arg = buffer};
+    bell_connect(&added, buffer, MTM_ADDED, 0);
+    bell_connect(&taken, buffer, MTM_TAKEN, 0);
+    for (uint32_t i = 1; i <= 5; ++i) {
+        assert_int_equal(core_add(buffer, i), MTM_OK);
+        assert_int_equal(added.rings, i);
+        assert_int_equal(taken.rings, i);
+    }
+    core_drop_buffer(buffer);
+}
+
+static void reconnect(struct bell *bell)
+{
+    struct mtm_buffer *buffer = bell->arg;
+    mtm_buffer_disconnect(buffer, MTM_ADDED, NULL, false);
+    bell_connect(bell, buffer, MTM_ADDED, 0);
+    if (core_add(buffer, 9) != MTM_OK) bell->answer = 99;
+}
+
+static void it_may_reconnect_itself(void **state)
+{
+    (void)state;
+    struct mtm_buffer *buffer = core_buffer(NULL);
+    struct bell bell = {.act = reconnect, .arg = buffer};
+    bell_connect(&bell, buffer, MTM_ADDED, 0);
+    for (uint32_t i = 1; i <= 5; ++i) {
+        assert_int_equal(core_add(buffer, i), MTM_OK);
+        assert_int_equal(bell.rings, i);
+        assert_int_equal(bell.released, i);
+    }
+    core_drop_buffer(buffer);
+    assert_int_equal(bell.released, 6);
+}
+
+static void add_to_another(struct bell *bell)
+{
+    if (core_add(bell->arg, 9) != MTM_OK) bell->answer = 99;
+}
+
+/* It is the notifier of that one, too. */
+static void it_is_called_for_another_buffer_meanwhile(void **state)
+{
+    (void)state;
+    struct mtm_buffer *first = core_buffer(NULL), *second = core_buffer(NULL);
+    struct bell bell = {.act = add_to_another, .arg = second};
+    bell_connect(&bell, first, MTM_ADDED, 0);
+    bell_connect(&bell, second, MTM_ADDED, 0);
+    assert_int_equal(core_add(first, 1), MTM_OK);
+    assert_int_equal(bell.rings, 2);
+    assert_int_equal(mtm_buffer_count(second), 2);
+    core_drop_buffer(first);
+    core_drop_buffer(second);
+}
+
+static void close_buffer(struct bell *bell)
+{
+    mtm_buffer_close(bell->arg);
+    if (bell->released) bell->answer = 99; /* it is still running */
+}
+
+static void it_may_close_the_buffer(void **state)
+{
+    (void)state;
+    struct mtm_buffer *buffer = core_buffer(NULL);
+    struct bell bell = {.act = close_buffer, .arg = buffer};
+    bell_connect(&bell, buffer, MTM_ADDED, 0);
+    assert_int_equal(core_add(buffer, 1), MTM_OK);
+    assert_int_equal(bell.released, 1);
+    assert_int_equal(core_add(buffer, 1), MTM_CLOSED);
+    core_drop_buffer(buffer);
+}
+
+/* ---- with other threads ---- */
+
+static mtm_a32 stage;
+
+static void wait_inside(struct bell *bell)
+{
+    mtm_store_seq(&stage, 1);
+    unit_await(&stage, 2);
+    if (bell->released) bell->answer = 99;
+}
+
+static void *add_one(void *buffer)
+{
+    return core_add(buffer, 1) == MTM_OK ? buffer : NULL;
+}
+
+/* Another thread disconnects it meanwhile, and does not wait for it. */
+static void it_is_released_when_it_has_returned(void **state)
+{
+    (void)state;
+    struct mtm_buffer *buffer = core_buffer(NULL);
+    struct bell bell = {.act = wait_inside};
+    pthread_t thread;
+    void *result;
+    stage = 0;
+    bell_connect(&bell, buffer, MTM_ADDED, 0);
+    assert_int_equal(pthread_create(&thread, NULL, add_one, buffer), 0);
+    unit_await(&stage, 1);
+    mtm_buffer_disconnect(buffer, MTM_ADDED, NULL, false);
+    assert_int_equal(core_add(buffer, 2), MTM_OK);
+    mtm_store_seq(&stage, 2);
+    assert_int_equal(pthread_join(thread, &result), 0);
+    assert_ptr_equal(result, buffer);
+    assert_int_equal(bell.rings, 1);
+    assert_int_equal(bell.released, 1);
+    core_drop_buffer(buffer);
+}
+
+static void *add_at_once(void *opaque)
+{
+    struct mtm_buffer *buffer = opaque;
+    struct mtm_failure failure = {0};
+    struct mtm_message message = core_message("x", 1);
+    bool fine = mtm_buffer_add(buffer, &message, true, &failure) == MTM_OK;
+    return fine && !failure.text ? buffer : NULL;
+}
+
+static struct core_holder inside_holder;
+
+static void let_others_hold(struct bell *bell)
+{
+    core_hold(&inside_holder, bell->arg);
+}
+
+/* It wants to be dropped while somebody else is at work on the buffer. */
+static void dropping_it_makes_nobody_wait(void **state)
+{
+    (void)state;
+    struct mtm_buffer *buffer = core_buffer(NULL);
+    struct bell bell = {
+        .answer = MTM_NOTIFY_CLOSED, .act = let_others_hold, .arg = &buffer->queue.head.lock};
+    bell_connect(&bell, buffer, MTM_ADDED, 0);
+    assert_ptr_equal(add_at_once(buffer), buffer);
+    core_let_go(&inside_holder);
+    assert_in_range(bell.released, 0, 1);
+    bell.act = NULL;
+    assert_int_equal(core_add(buffer, 1), MTM_OK);
+    assert_int_equal(bell.released, 1); /* the next time at the latest */
+    core_drop_buffer(buffer);
+}
+
+enum { CHANGES = 3000 };
+
+static void *add_and_take(void *opaque)
+{
+    struct mtm_buffer *buffer = opaque;
+    uint32_t number;
+    while (mtm_load_seq(&stage) == 0) {
+        if (core_add(buffer, 1) != MTM_OK) return NULL;
+        if (core_next(&buffer->object, 0, &number) == MTM_NOTIFIER_FAILED) return NULL;
+    }
+    return buffer;
+}
+
+static void they_come_and_go(void **state)
+{
+    (void)state;
+    struct mtm_buffer *buffer = core_buffer(NULL);
+    struct bell bells[MTM_EVENTS] = {{.answer = 0}, {.answer = 0}};
+    pthread_t threads[2];
+    stage = 0;
+    unit_start(threads, 2, add_and_take, buffer);
+    for (uint32_t i = 0; i < CHANGES; ++i) {
+        enum mtm_event event = i % MTM_EVENTS;
+        bell_connect(&bells[event], buffer, event, i % 3);
+        if (i % 8 == 0) mtm_plat_yield();
+        mtm_buffer_disconnect(buffer, event, NULL, false);
+    }
+    mtm_store_seq(&stage, 1);
+    for (int i = 0; i < 2; ++i) {
+        void *result;
+        assert_int_equal(pthread_join(threads[i], &result), 0);
+        assert_ptr_equal(result, buffer);
+    }
+    assert_int_equal(bells[0].released + bells[1].released, CHANGES);
+    core_drop_buffer(buffer);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        CORE_TEST("adding calls it", adding_rings),
+        CORE_TEST("taking calls it", taking_rings),
+        CORE_TEST("a threshold is exceeded", a_threshold_is_exceeded),
+        CORE_TEST("a threshold is fallen below", a_threshold_is_fallen_below),
+        CORE_TEST("there is one notifier for each event", one_notifier_for_each_event),
+        CORE_TEST("a closed notifier is dropped", a_closed_notifier_is_dropped),
+        CORE_TEST("a failure is told", a_failure_is_told),
+        CORE_TEST("a failing removal is told", a_failing_removal_is_told),
+        CORE_TEST("success tells nothing", success_tells_nothing),
+        CORE_TEST("a failure without memory is told", a_failure_without_memory_is_told),
+        CORE_TEST("it may use the buffer that calls it", it_may_use_the_buffer_that_calls_it),
+        CORE_TEST("it may reconnect itself", it_may_reconnect_itself),
+        CORE_TEST("it is called for another buffer meanwhile",
+                  it_is_called_for_another_buffer_meanwhile),
+        CORE_TEST("it may close the buffer", it_may_close_the_buffer),
+        CORE_TEST("it is released when it has returned", it_is_released_when_it_has_returned),
+        CORE_TEST("dropping it makes nobody wait", dropping_it_makes_nobody_wait),
+        CORE_TEST("notifiers come and go while they are called", they_come_and_go),
+    };
+    return UNIT_RUN(tests);
+}

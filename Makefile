@@ -52,7 +52,8 @@ lua_o     = $(LUA_SRC:src/%.c=$(B)/$1/%.o)
 MODULES  := $(LUAS:%=$(B)/%/mtmsg.so)
 UNITS    := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c))
 NATIVE   := $(foreach l,$(LUAS),$(patsubst %.c,$(B)/$l/tests/%.so,$(notdir $(wildcard tests/native/*.c examples/*.c))))
-HOSTS    := $(foreach l,$(LUAS),$(patsubst %.c,$(B)/$l/tests/%,$(notdir $(wildcard tests/host/*.c tests/callgrind/*.c))))
+HOST     := $(notdir $(basename $(wildcard tests/host/*.c tests/callgrind/*.c)))
+HOSTS    := $(foreach l,$(LUAS),$(HOST:%=$(B)/$l/tests/%))
 PROBES   := $(foreach l,$(LUAS),$(patsubst bench/probes/%.c,$(B)/$l/bench/%.so,$(wildcard bench/probes/*.c)))
 
 all: $(MODULES)
@@ -150,14 +151,16 @@ demo:
 
 # --- measuring: `make bench W=3 LUA=luajit` is one workload on one Lua; BENCH_QUICK=1 only tries out the programs
 ifneq ($(filter bench,$(MAKECMDGOALS)),) # other ways of passing messages, as far as they are installed
-OTHERS := $(if $(shell $(PKG) --libs glib-2.0 2>/dev/null),gasyncqueue) $(if $(shell $(PKG) --libs libzmq 2>/dev/null),zeromq) \
+has_package = $(shell pkg-config --exists $1 && echo yes)
+OTHERS := $(if $(call has_package,glib-2.0),gasyncqueue) $(if $(call has_package,libzmq),zeromq) \
   $(if $(shell command -v go),channel)
 endif
 $(B)/bench/gasyncqueue: PACKAGE = glib-2.0
 $(B)/bench/zeromq: PACKAGE = libzmq
-$(B)/bench/%: bench/others/%.c
+$(B)/bench/%: bench/others/%.c bench/others/other.h
 	$(call build,LINK)
-	$(Q)$(CC) -std=c11 $(CFLAGS) $(WARN) -pthread $$(pkg-config --cflags $(PACKAGE)) -o $@ $< $$(pkg-config --libs $(PACKAGE))
+	$(Q)$(CC) -std=c11 $(CFLAGS) $(WARN) -pthread $$(pkg-config --cflags $(PACKAGE)) -o $@ $< \
+	  $$(pkg-config --libs $(PACKAGE))
 $(B)/bench/%: bench/others/%.go
 	$(call build,GO)
 	$(Q)go build -o $@ $<

@@ -135,7 +135,7 @@ local function first_match(text, pattern)
     return text and text:match(pattern) or "unknown"
 end
 
-local function machine()
+local function describe_machine()
     return {
         cpu = first_match(read("/proc/cpuinfo"), "model name%s*:%s*([^\n]+)"),
         cpus = tonumber(output("nproc")) or 0,
@@ -149,7 +149,7 @@ end
 
 -- ---- the whole
 
-results.machine = machine()
+results.machine = describe_machine()
 local begin, list = host.now(), jobs()
 for i, job in ipairs(list) do
     progress(("[%d/%d, %.0f s] W%d %s, %s\n"):format(i, #list, host.now() - begin, job.w, job.name, job.lua))
@@ -172,12 +172,13 @@ file:write(json.encode(results), "\n")
 file:close()
 
 print(show.text(results.rows))
-print(("\n%s, %d CPUs, %s; %.0f s; also in %s"):format(results.machine.cpu, results.machine.cpus, results.machine.system,
-                                                       results.seconds, path))
+local machine = results.machine
+print(("\n%s, %d CPUs, %s"):format(machine.cpu, machine.cpus, machine.system))
+print(("%.0f s; the same as JSON: %s"):format(results.seconds, path))
 print("± %: half of the range in which half of the runs lie. CPU ns, switches: of the whole process, per message and")
 print("per 1000 messages.")
-if results.machine.load > 0.5 then
-    print(("The machine was busy at the start (load %.1f): these figures say little."):format(results.machine.load))
+if machine.load > 0.5 then
+    print(("The machine was busy at the start (load %.1f): these figures say little."):format(machine.load))
 end
 if quick then print("BENCH_QUICK: these figures say nothing.") end
 for _, name in ipairs(results.failed) do print("FAILED: " .. name) end

@@ -60,8 +60,8 @@ local plots = {
     { name = "threads", title = "Throughput of one buffer", x = "threads, half of them producers",
       y = "million messages per second", list = curves("threads", function(row) return 1000 / row.figure end),
       setting = "set logscale x 2" },
-    { name = "backlog", title = "Add and next with messages waiting in between", x = "bytes waiting", y = "ns per message",
-      list = curves("backlog", function(row) return row.figure end), setting = "set logscale x; set xrange [512:*]" },
+    { name = "backlog", title = "Add and next with messages waiting in between", x = "bytes waiting",
+      y = "ns per message", list = curves("backlog", figure), setting = "set logscale x; set xrange [512:*]" },
     { name = "buffers", title = "A listener with many buffers, two threads", x = "buffers", y = "ns per message",
       list = curves("buffers", figure), setting = "set logscale x" },
     { name = "finding-by-id", title = "Finding a buffer by its id", x = "buffers", y = "ns",
@@ -70,7 +70,7 @@ local plots = {
       list = curves("find by name", figure), setting = "set logscale x" },
     { name = "size", title = "Add and next of a string, one thread", x = "bytes of the string", y = "ns per message",
       list = curves("size", figure), setting = "set logscale xy" },
-    { name = "bandwidth", title = "Stream of strings between two threads", x = "bytes of the string", y = "GB per second",
+    { name = "bandwidth", title = "Stream of strings between two threads", x = "bytes of the string", y = "GB/s",
       list = curves("bandwidth", figure), setting = "set logscale x" },
     { name = "latency", title = "Waking a consumer that sleeps", x = "microseconds", y = "percent that are not later",
       list = latency_curves(), setting = "set logscale x; set key bottom" },
@@ -108,7 +108,8 @@ end
 
 function fields.machine()
     local m = results.machine
-    return ("%s, %d CPUs; %s, %s; %s; measured on %s."):format(m.cpu, m.cpus, m.distribution, m.system, m.compiler, m.date)
+    return ("%s, %d CPUs; %s, %s; %s; measured on %s."):format(m.cpu, m.cpus, m.distribution, m.system, m.compiler,
+                                                              m.date)
 end
 
 function fields.verdict()
@@ -130,7 +131,7 @@ function fields.verdict()
     return table.concat(lines, "\n")
 end
 
-if os.execute("command -v gnuplot >/dev/null") == nil or io.popen("command -v gnuplot"):read("*a") == "" then
+if io.popen("command -v gnuplot"):read("*a") == "" then
     io.stderr:write("gnuplot is missing: the plots stay as they are.\n")
 else
     for _, plot in ipairs(plots) do
@@ -148,5 +149,6 @@ file:close()
 
 if results.quick then io.stderr:write("These results are of a trial run (BENCH_QUICK): do not keep the page.\n") end
 if results.machine.load > 0.5 then
-    io.stderr:write(("The machine was busy (load %.1f) when these figures were measured.\n"):format(results.machine.load))
+    local text = "The machine was busy (load %.1f) when these figures were measured.\n"
+    io.stderr:write(text:format(results.machine.load))
 end

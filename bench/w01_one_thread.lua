@@ -23,16 +23,19 @@ measure.row {
     probe = samples["three probe"], per = "the same calls without a queue", most = 1.5,
 }
 
-for _, size in ipairs { 16, 256, 1024, 4096, 16384, 65536, 262144, 1048576 } do
+local KB = 1024
+for _, step in ipairs {
+    { "16 B", 16 }, { "256 B", 256 }, { "1 KB", KB }, { "4 KB", 4 * KB }, { "16 KB", 16 * KB }, { "64 KB", 64 * KB },
+    { "256 KB", 256 * KB }, { "1 MB", KB * KB },
+} do
+    local name, size = step[1], step[2]
     local text = ("x"):rep(size)
     local s = measure.take({
         { "string", loop(function(n) for _ = 1, n do buffer:addmsg(text) buffer:nextmsg() end end) },
         { "probe", loop(function(n) for _ = 1, n do box:put_string(text) box:get_string() end end) },
     }, { slice = measure.slice / 2 })
-    local kb = size / 1024
     measure.row {
-        name = "add+next, string of " .. (kb < 1 and size .. " B" or kb < 1024 and kb .. " KB" or "1 MB"):gsub("%.0", ""),
-        unit = "ns", figure = s["string"], probe = s["probe"], per = "copy in, push",
-        series = "size", x = size,
+        name = "add+next, string of " .. name, unit = "ns", figure = s["string"], probe = s["probe"],
+        per = "copy in, push", series = "size", x = size,
     }
 end

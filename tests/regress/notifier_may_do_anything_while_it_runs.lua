@@ -1,5 +1,6 @@
--- Notifiers that other implementations could not bear: a table; one whose callback closes the notifier or the buffer; one
--- that receives from the buffer that calls it; one that is disconnected while it runs, by itself or by another thread.
+-- Notifiers that other implementations could not bear: a table; one whose callback closes the notifier or the buffer;
+-- one that receives from the buffer that calls it; one that is disconnected while it runs, by itself or by another
+-- thread.
 
 local background = require("background")
 local mtmsg      = require("mtmsg")

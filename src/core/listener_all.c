@@ -88,11 +88,14 @@ enum mtm_status mtm_listener_clear(struct mtm_listener *listener, bool nonblock)
     if (status == MTM_CLOSED) return status;
     status = MTM_OK;
     struct mtm_buffer *buffer = NULL;
-    for (;;) {
+    /* Not more than there are: others may join all the time. */
+    for (size_t left = mtm_load_rlx(&listener->connected); left > 0; --left) {
         if (!mtm_listener_step(listener, &buffer, nonblock)) return MTM_BUSY;
         if (!buffer) return status;
         if (mtm_buffer_clear(buffer, nonblock) == MTM_BUSY) status = MTM_BUSY;
     }
+    if (buffer) mtm_listener_let_go(listener, buffer, nonblock);
+    return status;
 }
 
 void mtm_listener_disconnect_unreachable(struct mtm_listener *listener)

@@ -78,9 +78,10 @@ mtm_shortcut_peek(struct mtm_buffer *buffer, struct mtm_peeked *out,
         head->seen = mtm_load_acq(&buffer->queue.tail.added); /* pairs with publish */
     }
     struct mtm_segment *segment = head->segment;
+    struct mtm_segment *next = mtm_load_acq(&segment->next); /* pairs with link_segment */
     if (MTM_LIKELY(head->popped != head->seen && mtm_load_rlx(&buffer->object.flags) == 0 &&
                    !head->back && !buffer->notifier[MTM_TAKEN] &&
-                   !mtm_load_rlx(&segment->next))) {
+                   (!next || mtm_load_rlx(&head->read) != segment->end))) {
         const unsigned char *from = mtm_segment_data(segment) + head->pos;
         size_t size = *from;
         if (MTM_LIKELY(size <= MTM_SHORTCUT_MAX && size + 1 < segment->cap - head->pos)) {

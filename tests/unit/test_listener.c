@@ -1,35 +1,6 @@
 /* Tests of the order in which a listener serves its buffers, and of what changes a buffer's
  * place. They own the listener and its buffers. */
-#include "core.h"
-
-enum { MEMBERS = 4 };
-
-struct setup {
-    struct mtm_listener *listener;
-    struct mtm_buffer *b[MEMBERS];
-};
-
-static void setup(struct setup *s)
-{
-    s->listener = core_listener();
-    for (int i = 0; i < MEMBERS; ++i) s->b[i] = core_buffer(s->listener);
-}
-
-static void teardown(struct setup *s)
-{
-    for (int i = 0; i < MEMBERS; ++i) core_drop_buffer(s->b[i]);
-    core_drop_listener(s->listener);
-}
-
-/* Adds each number to the buffer that its tens name: 12 goes to b[1]. */
-static void add_all(struct setup *s, const uint32_t *numbers)
-{
-    for (; *numbers; ++numbers) {
-        assert_int_equal(core_add(s->b[*numbers / 10], *numbers), MTM_OK);
-    }
-}
-
-#define ADD(s, ...) add_all((s), (const uint32_t[]){__VA_ARGS__, 0})
+#include "listener_unit.h"
 
 static void buffers_take_turns(void **state)
 {
@@ -256,138 +227,6 @@ static void putting_back_into_what_was_aborted_or_closed(void **state)
     teardown(&s);
 }
 
-/* ---- abort and close ---- */
-
-static void an_aborted_buffer_is_passed_over(void **state)
-{
-    (void)state;
-    struct setup s;
-    setup(&s);
-    ADD(&s, 11, 12, 21, 31);
-    mtm_buffer_abort(s.b[1], true);
-    assert_next(s.b[1], MTM_ABORTED);
-    assert_delivers(s.listener, 21, 31);
-    assert_next(s.listener, MTM_EMPTY);
-    ADD(&s, 22);
-    mtm_buffer_abort(s.b[1], false); /* lines up at the end */
-    ADD(&s, 32);
-    assert_delivers(s.listener, 22, 11, 32, 12);
-    teardown(&s);
-}
-
-static void re_enabling_a_buffer_puts_it_last(void **state)
-{
-    (void)state;
-    struct setup s;
-    setup(&s);
-    mtm_buffer_abort(s.b[0], true);
-    mtm_buffer_abort(s.b[0], false); /* it has no messages yet */
-    ADD(&s, 11, 12, 21, 31);
-    mtm_buffer_abort(s.b[1], true);
-    mtm_buffer_abort(s.b[1], false);
-    mtm_buffer_abort(s.b[2], false); /* it was not aborted: that changes nothing */
-    ADD(&s, 1);
-    assert_delivers(s.listener, 21, 31, 11, 1, 12);
-    assert_next(s.listener, MTM_EMPTY);
-    ADD(&s, 11, 21);
-    mtm_buffer_abort(s.b[1], true);
-    mtm_abort_all(true);
-    mtm_abort_all(false); /* re-enables everything */
-    assert_delivers(s.listener, 21, 11);
-    assert_next(s.listener, MTM_EMPTY);
-    teardown(&s);
-}
-
-static void aborting_the_listener_keeps_all_places(void **state)
-{
-    (void)state;
-    struct setup s;
-    setup(&s);
-    ADD(&s, 11, 12, 21, 31);
-    mtm_listener_abort(s.listener, true);
-    assert_next(s.listener, MTM_ABORTED);
-    for (int i = 0; i < MEMBERS; ++i) {
-        assert_true(mtm_object_is_aborted(&s.b[i]->object));
-        assert_int_equal(core_add(s.b[i], 1), MTM_ABORTED);
-    }
-    mtm_listener_abort(s.listener, false);
-    ADD(&s, 1);
-    assert_delivers(s.listener, 11, 21, 31, 1, 12);
-    teardown(&s);
-}
-
-/* Its own abort(false) re-enables the buffer alone. */
-static void a_buffer_of_an_aborted_listener_can_be_used(void **state)
-{
-    (void)state;
-    struct setup s;
-    setup(&s);
-    ADD(&s, 11, 12, 21);
-    mtm_listener_abort(s.listener, true);
-    mtm_buffer_abort(s.b[1], false);
-    assert_int_equal(core_add(s.b[2], 22), MTM_ABORTED);
-    ADD(&s, 13);
-    assert_delivers(s.b[1], 11);
-    assert_next(s.listener, MTM_ABORTED);
-    mtm_listener_abort(s.listener, false);
-    assert_delivers(s.listener, 21, 12, 13); /* it went to the end */
-    teardown(&s);
-}
-
-static void a_new_buffer_of_an_aborted_listener_is_refused(void **state)
-{
-    (void)state;
-    struct mtm_listener *listener = core_listener();
-    struct mtm_buffer_options options = {.size = 100, .grow = 2, .listener = listener};
-    struct mtm_buffer *buffer = NULL;
-    mtm_listener_abort(listener, true);
-    assert_int_equal(mtm_buffer_new(&options, &buffer), MTM_ABORTED);
-    mtm_listener_abort(listener, false);
-    assert_int_equal(mtm_buffer_new(&options, &buffer), MTM_OK);
-    core_drop_buffer(buffer);
-    mtm_listener_close(listener);
-    assert_int_equal(mtm_buffer_new(&options, &buffer), MTM_CLOSED);
-    core_drop_listener(listener);
-}
-
-static void closing_the_listener_closes_its_buffers(void **state)
-{
-    (void)state;
-    struct setup s;
-    setup(&s);
-    ADD(&s, 11, 12, 21);
-    mtm_listener_abort(s.listener, true);
-    for (int again = 0; again < 2; ++again) {
-        mtm_listener_close(s.listener);
-        assert_next(s.listener, MTM_CLOSED);
-        for (int i = 0; i < MEMBERS; ++i) {
-            assert_int_equal(core_add(s.b[i], 1), MTM_CLOSED);
-            assert_next(s.b[i], MTM_CLOSED);
-            assert_int_equal(mtm_buffer_count(s.b[i]), 0);
-        }
-        mtm_listener_abort(s.listener,
-                           again); /* still works, and a closed object stays closed */
-        assert_int_equal(mtm_object_is_aborted(&s.b[1]->object), again);
-    }
-    teardown(&s);
-}
-
-static void a_closed_buffer_is_passed_over_and_counts(void **state)
-{
-    (void)state;
-    struct mtm_listener *listener = core_listener();
-    struct mtm_buffer *first = core_buffer(listener), *second = core_buffer(listener);
-    assert_int_equal(core_add(first, 1), MTM_OK);
-    assert_int_equal(core_add(second, 2), MTM_OK);
-    mtm_buffer_close(first);
-    assert_delivers(listener, 2);
-    core_drop_buffer(second);
-    assert_next(listener, MTM_EMPTY);
-    core_drop_buffer(first);
-    assert_next(listener, MTM_NO_BUFFERS);
-    core_drop_listener(listener);
-}
-
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -408,18 +247,6 @@ int main(void)
                   what_cannot_come_back_changes_no_place),
         CORE_TEST("a message goes back into what was aborted or closed",
                   putting_back_into_what_was_aborted_or_closed),
-        CORE_TEST("an aborted buffer is passed over", an_aborted_buffer_is_passed_over),
-        CORE_TEST("re-enabling a buffer puts it last", re_enabling_a_buffer_puts_it_last),
-        CORE_TEST("aborting the listener keeps all places",
-                  aborting_the_listener_keeps_all_places),
-        CORE_TEST("a buffer of an aborted listener can be re-enabled",
-                  a_buffer_of_an_aborted_listener_can_be_used),
-        CORE_TEST("an aborted or closed listener takes no buffer",
-                  a_new_buffer_of_an_aborted_listener_is_refused),
-        CORE_TEST("closing the listener closes its buffers",
-                  closing_the_listener_closes_its_buffers),
-        CORE_TEST("a closed buffer is passed over, and counts as connected",
-                  a_closed_buffer_is_passed_over_and_counts),
     };
     return UNIT_RUN(tests);
 }

@@ -50,6 +50,23 @@ static void a_chain_goes_on_as_far_as_it_fires(void **state)
     core_drop_listener(listener);
 }
 
+/* A chain that begins with a removal goes on with additions. */
+static void the_end_of_a_chain_is_dropped_where_it_was(void **state)
+{
+    (void)state;
+    struct mtm_buffer *first = core_buffer(NULL), *second = core_buffer(NULL);
+    struct bell closed = {.answer = MTM_NOTIFY_CLOSED}, idle = {0};
+    buffer_connect(second, first, MTM_TAKEN, 0);
+    bell_connect(&closed, second, MTM_ADDED, 0);
+    bell_connect(&idle, second, MTM_TAKEN, 0);
+    assert_int_equal(core_add(first, 1), MTM_OK);
+    assert_delivers(first, 1);
+    assert_int_equal(closed.released, 1);
+    assert_int_equal(idle.released, 0);
+    core_drop_buffer(first);
+    core_drop_buffer(second);
+}
+
 enum trouble { CLOSED, ABORTED, FULL, TOO_LARGE, NO_MEMORY, TROUBLES };
 
 static void make_trouble(struct mtm_buffer *buffer, enum trouble trouble)
@@ -127,10 +144,11 @@ static void the_end_of_a_chain_answers(void **state)
     for (int answer = 0; answer < 3; ++answer) {
         struct mtm_buffer *b[3];
         struct mtm_failure failure = {0};
-        struct bell bell = {.answer = answer, .text = answer ? "ding" : NULL};
+        struct bell bell = {.answer = answer, .text = answer ? "ding" : NULL}, idle = {0};
         for (int i = 0; i < 3; ++i) b[i] = core_buffer(NULL);
         for (int i = 0; i < 2; ++i) buffer_connect(b[i + 1], b[i], MTM_ADDED, 0);
         bell_connect(&bell, b[2], MTM_ADDED, 0);
+        bell_connect(&idle, b[2], MTM_TAKEN, 0);
         assert_int_equal(bell_add(b[0], &failure), answer == 2 ? MTM_NOTIFIER_FAILED : MTM_OK);
         if (answer == 2) assert_text(&failure, "Error while calling notifier: ding");
         for (int i = 0; i < 3; ++i) {
@@ -138,6 +156,7 @@ static void the_end_of_a_chain_answers(void **state)
             bool connected = b[i]->notifier[MTM_ADDED] != NULL;
             assert_int_equal(connected, i < 2 || answer != MTM_NOTIFY_CLOSED);
         }
+        assert_int_equal(idle.released, 0);
         for (int i = 0; i < 3; ++i) core_drop_buffer(b[i]);
         assert_int_equal(bell.released, 1);
     }
@@ -306,6 +325,8 @@ int main(void)
         CORE_TEST("trouble of a buffer is told", trouble_is_told),
         CORE_TEST("a busy buffer makes nobody wait", a_busy_buffer_makes_nobody_wait),
         CORE_TEST("the end of a chain answers", the_end_of_a_chain_answers),
+        CORE_TEST("the end of a chain is dropped where it was",
+                  the_end_of_a_chain_is_dropped_where_it_was),
         CORE_TEST("a ring ends where it closes", a_ring_ends_where_it_closes),
         CORE_TEST("two buffers notify each other", two_buffers_notify_each_other),
         CORE_TEST("a long walk needs memory", a_long_walk_needs_memory),

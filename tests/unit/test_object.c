@@ -46,21 +46,50 @@ static void the_last_reference_frees(void **state)
     assert_int_equal(mtm_registry_find_id(MTM_BUFFER, id, &found), MTM_UNKNOWN);
 }
 
+static void *drop_it(void *object)
+{
+    mtm_handle_release(object);
+    return NULL;
+}
+
+/* Somebody finds it while its last reference is on its way out. */
+static void what_is_found_meanwhile_stays(void **state)
+{
+    (void)state;
+    struct mtm_buffer *buffer = core_buffer(NULL);
+    const uint64_t id = buffer->object.id;
+    struct mtm_object *found = NULL;
+    pthread_t thread;
+    mtm_registry_lock();
+    unit_start(&thread, 1, drop_it, &buffer->object);
+    unit_linger(5 * UNIT_MS); /* it sees that it is the last one, and waits for the lock */
+    mtm_object_retain(&buffer->object);
+    mtm_handle_count();
+    mtm_registry_unlock();
+    unit_join(&thread, 1);
+    assert_int_equal(mtm_registry_find_id(MTM_BUFFER, id, &found), MTM_OK);
+    assert_int_equal(core_add(buffer, 1), MTM_OK);
+    core_drop_buffer(buffer);
+    mtm_handle_release(found);
+    assert_int_equal(mtm_registry_find_id(MTM_BUFFER, id, &found), MTM_UNKNOWN);
+}
+
 /* ---- everything ---- */
 
 static void abortion_of_all_reaches_all(void **state)
 {
     (void)state;
     struct mtm_listener *listener = core_listener();
-    struct mtm_buffer *b[3] = {core_buffer(NULL), core_buffer(listener), core_buffer(listener)};
+    struct mtm_buffer *b[4] = {core_buffer(NULL), core_buffer(listener), core_buffer(listener),
+                               core_buffer(NULL)};
     assert_int_equal(core_add(b[0], 1), MTM_OK);
     assert_int_equal(core_add(b[1], 2), MTM_OK);
-    mtm_buffer_abort(b[2], true);
+    for (int i = 2; i < 4; ++i) mtm_buffer_abort(b[i], true);
     assert_false(mtm_is_aborted_all());
     for (int again = 0; again < 2; ++again) {
         mtm_abort_all(true);
         assert_true(mtm_is_aborted_all());
-        for (int i = 0; i < 3; ++i) assert_int_equal(core_add(b[i], 5), MTM_ABORTED);
+        for (int i = 0; i < 4; ++i) assert_int_equal(core_add(b[i], 5), MTM_ABORTED);
         assert_next(listener, MTM_ABORTED);
         mtm_buffer_abort(b[0], false); /* not while everything is */
         mtm_listener_abort(listener, false);
@@ -79,7 +108,8 @@ static void abortion_of_all_reaches_all(void **state)
     assert_delivers(listener, 2);
     assert_int_equal(core_add(b[2], 3), MTM_OK); /* re-enables what was aborted before, too */
     assert_delivers(listener, 3);
-    for (int i = 0; i < 3; ++i) core_drop_buffer(b[i]);
+    assert_int_equal(core_add(b[3], 4), MTM_OK);
+    for (int i = 0; i < 4; ++i) core_drop_buffer(b[i]);
     core_drop_listener(listener);
 }
 
@@ -109,7 +139,7 @@ static void *keep_making(void *opaque)
         struct mtm_buffer **buffer = &keeper->buffer[i % KEPT];
         if (i % 3) options.listener = keeper->listener;
         if (*buffer) {
-            core_add(*buffer, 1);
+            if (!(*buffer)->object.owner) core_add(*buffer, 1);
             core_drop_buffer(*buffer);
             *buffer = NULL;
         }
@@ -177,24 +207,31 @@ static void *sleep_for_ever(void *opaque)
     return NULL;
 }
 
-/* Even if it is taken back at once. Who begins to sleep only after that has to be aborted anew.
- */
+enum { SLEEPS = 10 };
+
+/* Even if it is taken back at once. Who begins to sleep only after that has to be aborted anew,
+ * and such slow ones are few. */
 static void abortion_ends_every_sleep(void **state)
 {
     (void)state;
-    for (int round = 0; round < 20; ++round) {
+    int abortions = 0;
+    for (int round = 0; round < SLEEPS; ++round) {
         struct sleeper sleeper = {.ready = 0};
         pthread_t threads[3];
         unit_start(threads, 3, sleep_for_ever, &sleeper);
         unit_await(&sleeper.ready, 3);
-        if (round % 2) unit_linger(UNIT_MS);
+        unit_linger(5 * UNIT_MS);
         while (mtm_load_seq(&sleeper.aborted) < 3) {
             mtm_abort_all(true);
             mtm_abort_all(false);
-            unit_linger(UNIT_MS / 10);
+            ++abortions;
+            for (int i = 0; i < 100 && mtm_load_seq(&sleeper.aborted) < 3; ++i) {
+                unit_linger(UNIT_MS / 2);
+            }
         }
         unit_join(threads, 3);
     }
+    assert_in_range(abortions, SLEEPS, 3 * SLEEPS);
 }
 
 int main(void)
@@ -202,6 +239,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         CORE_TEST("closed counts more than aborted", closed_counts_more_than_aborted),
         CORE_TEST("the last reference frees", the_last_reference_frees),
+        CORE_TEST("what is found meanwhile stays", what_is_found_meanwhile_stays),
         CORE_TEST("abortion of all reaches all", abortion_of_all_reaches_all),
         CORE_TEST("the last word counts", the_last_word_counts),
         CORE_TEST("a sleep lasts until its deadline", a_sleep_lasts_until_its_deadline),

@@ -254,6 +254,32 @@ static void a_waiter_that_wakes_late_still_looks(void **state)
     core_drop_buffer(buffer);
 }
 
+/* A producer that is interrupted between giving back its lock and waking. */
+static void a_waiter_that_is_not_woken_still_looks(void **state)
+{
+    (void)state;
+    struct mtm_buffer *buffer = core_buffer(NULL);
+    struct mtm_queue *queue = &buffer->queue;
+    struct patient p = {.object = &buffer->object, .wait = {.timeout = 30 * UNIT_MS}};
+    struct mtm_supply supply = {0};
+    const uint32_t number = 9;
+    struct mtm_message message = core_message(&number, sizeof number);
+    pthread_t thread;
+    assert_int_equal(core_add(buffer, 1), MTM_OK); /* makes room */
+    assert_delivers(buffer, 1);
+    unit_start(&thread, 1, wait_for_lock, &p);
+    unit_await(&buffer->waiters.sleepers, 1);
+    unit_linger(5 * UNIT_MS);
+    mtm_lock(&queue->tail.lock);
+    assert_int_equal(mtm_queue_put(queue, &message, &supply), MTM_OK);
+    int64_t added = mtm_plat_now();
+    mtm_unlock(&queue->tail.lock);
+    unit_join(&thread, 1);
+    if (added < p.deadline) assert_int_equal(p.status, MTM_OK);
+    else mtm_buffer_clear(buffer, false); /* we were too late */
+    core_drop_buffer(buffer);
+}
+
 /* ---- the way out ---- */
 
 static struct mtm_lock *lock_when_freeing; /* taken by another thread at the next free */
@@ -320,6 +346,7 @@ int main(void)
         CORE_TEST("a message that came in time is returned late",
                   a_message_that_came_in_time_is_returned_late),
         CORE_TEST("who wakes late still looks", a_waiter_that_wakes_late_still_looks),
+        CORE_TEST("who is not woken still looks", a_waiter_that_is_not_woken_still_looks),
         CORE_TEST("a refused message makes nobody wait", a_refused_message_makes_nobody_wait),
     };
     return UNIT_RUN(tests);

@@ -60,7 +60,7 @@ static void ids_are_large_and_never_used_again(void **state)
         for (int i = 0; i < 3; ++i) {
             objects[i] = named(i % 2 ? MTM_LISTENER : MTM_BUFFER, NULL, 0);
             assert_true(objects[i]->id > last);
-            assert_true(objects[i]->id > (uint64_t)1 << 32);
+            assert_true(objects[i]->id > (uint64_t)1 << 44);
             assert_true(objects[i]->id < (uint64_t)1 << 53);
             last = objects[i]->id;
         }
@@ -202,6 +202,26 @@ static void a_refused_object_leaves_nothing(void **state)
     mtm_handle_release(object);
 }
 
+static void *abort_and_alloc(size_t size)
+{
+    static int request;
+    if (++request == 2) mtm_abort_all(true); /* the table of the first object */
+    return core_alloc(size);
+}
+
+static void a_table_made_in_vain_is_freed(void **state)
+{
+    (void)state;
+    static const struct mtm_allocator aborting = {abort_and_alloc, core_resize, core_free};
+    struct mtm_listener *listener = NULL;
+    mtm_alloc_use(&aborting);
+    assert_int_equal(mtm_listener_new(NULL, 0, &listener), MTM_ABORTED);
+    assert_true(mtm_is_aborted_all());
+    assert_int_equal(core_blocks, 0);
+    mtm_abort_all(false);
+    mtm_alloc_use(&core_allocator);
+}
+
 static void nothing_is_found_while_everything_is_aborted(void **state)
 {
     (void)state;
@@ -320,6 +340,7 @@ int main(void)
         CORE_TEST("a table that cannot grow becomes slower",
                   a_table_that_cannot_grow_becomes_slower),
         CORE_TEST("a refused object leaves nothing", a_refused_object_leaves_nothing),
+        CORE_TEST("a table made in vain is freed", a_table_made_in_vain_is_freed),
         CORE_TEST("nothing is found while everything is aborted",
                   nothing_is_found_while_everything_is_aborted),
         CORE_TEST("a walk meets all that stay", a_walk_meets_all_that_stay),

@@ -188,8 +188,10 @@ static bool look_around(const void *what)
     struct scenery *scenery = (struct scenery *)(uintptr_t)what;
     uint32_t seq = scenery->waiters->seq;
     mtm_waiters_wake(scenery->waiters);
-    if (scenery->waiters->seq != seq) mtm_add_seq(&scenery->found, 1);    /* a call in vain */
-    mtm_add_seq(&scenery->looks, spin(scenery->waiters, 1, MTM_FOREVER)); /* somebody else */
+    if (scenery->waiters->seq != seq) mtm_add_seq(&scenery->found, 1); /* a call in vain */
+    for (int i = 0; i < 2; ++i) { /* somebody else, who has prepared to sleep in between */
+        mtm_add_seq(&scenery->looks, spin(scenery->waiters, 1, MTM_FOREVER));
+    }
     return true;
 }
 

@@ -19,6 +19,7 @@ static mtm_a32 core_blocks;   /* allocated and not freed */
 static mtm_asize core_bytes;  /* ... and how much they are */
 static mtm_a32 core_requests; /* made so far */
 static mtm_a32 core_failure;  /* the request that brings this to 0 fails */
+static mtm_a32 core_lasting;  /* 1: ... and all after it, too */
 static mtm_a32 core_drought;  /* while not 0 every request fails */
 
 enum { CORE_PREFIX = 16 }; /* in front of each block: its size */
@@ -29,7 +30,9 @@ static inline bool core_fails_now(void)
     if (mtm_load_seq(&core_drought)) return true;
     uint32_t left = mtm_load_seq(&core_failure);
     while (left != 0) {
-        if (mtm_cas_seq(&core_failure, &left, left - 1)) return left == 1;
+        if (!mtm_cas_seq(&core_failure, &left, left - 1)) continue;
+        if (left == 1) mtm_store_seq(&core_drought, mtm_load_seq(&core_lasting));
+        return left == 1;
     }
     return false;
 }
@@ -74,7 +77,7 @@ static const struct mtm_allocator core_allocator = {core_alloc, core_resize, cor
 
 static inline int core_begin(void **state)
 {
-    core_blocks = core_requests = core_failure = core_drought = 0;
+    core_blocks = core_requests = core_failure = core_lasting = core_drought = 0;
     core_bytes = 0;
     mtm_alloc_use(&core_allocator);
     return unit_begin(state);

@@ -40,6 +40,7 @@ build = {
                 "src/core/receive.c",
                 "src/core/registry.c",
                 "src/core/segment.c",
+                "src/core/spin.c",
                 "src/core/status.c",
                 "src/core/trail.c",
                 "src/core/waiters.c",
@@ -81,5 +82,5 @@ build = {
             },
         },
     },
-    copy_directories = { "docs", "examples", "include" },
+    copy_directories = { "docs", "editor", "examples", "include" },
 }

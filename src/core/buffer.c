@@ -72,7 +72,6 @@ static enum mtm_status make_buffer(const struct mtm_buffer_options *options,
         buffer->object.name = memcpy(buffer + 1, options->name, options->name_len);
         buffer->object.name_len = options->name_len;
     }
-    mtm_waiters_init(&buffer->waiters);
     enum mtm_status status = mtm_queue_init(&buffer->queue, options->size, options->sized,
                                             options->grow, options->listener != NULL);
     if (status != MTM_OK) {
@@ -167,7 +166,7 @@ static enum mtm_status put_locked(struct mtm_buffer *buffer, const struct mtm_me
     }
     if (MTM_LIKELY(status == MTM_OK)) {
         after->notifier = fired(buffer, MTM_ADDED);
-        after->wake = mtm_waiters_any(&buffer->waiters);
+        after->wake = mtm_waiters_any(&buffer->waiters); /* model: any after a put */
     }
     return status;
 }
@@ -199,12 +198,14 @@ enum mtm_status mtm_buffer_put(struct mtm_buffer *buffer, const struct mtm_messa
         status = mtm_queue_prepare(&buffer->queue, message, &supply);
     while (status == MTM_OK) {
         status = try_put(buffer, message, replace, nonblock, &supply, &trash, &after);
+        MTM_PAUSE();
         if (MTM_LIKELY(status != MTM_GROW)) break;
         status = mtm_queue_supply(&buffer->queue, message, &supply);
     }
     if (status == MTM_OK && buffer->object.owner) {
         mtm_listener_ready(listener_of(buffer), buffer);
     }
+    MTM_PAUSE();
     if (after.wake) mtm_waiters_wake(&buffer->waiters);
     mtm_queue_supply_fini(&buffer->queue, &supply);
     if (MTM_UNLIKELY(replace)) mtm_queue_empty_trash(&buffer->queue, &trash);
@@ -266,6 +267,7 @@ static bool lock_take(struct mtm_buffer *buffer, struct mtm_wait *wait, bool *bo
 {
     for (;;) {
         *both = mtm_load_rlx(&buffer->exact_takes) != 0;
+        MTM_PAUSE();
         if (MTM_UNLIKELY(*both) && !mtm_lock_as(&buffer->queue.tail.lock, wait)) return false;
         if (!mtm_lock_as(&buffer->queue.head.lock, wait)) {
             if (*both) mtm_unlock(&buffer->queue.tail.lock);
@@ -287,6 +289,7 @@ enum mtm_status mtm_buffer_take(struct mtm_buffer *buffer, struct mtm_wait *wait
     }
     if (status == MTM_OK) {
         incoming->from = buffer;
+        incoming->more = mtm_queue_knows_more(&buffer->queue);
         incoming->notifier = fired(buffer, MTM_TAKEN);
     }
     unlock_take(buffer, both);
@@ -348,6 +351,7 @@ void mtm_buffer_change(struct mtm_buffer *buffer, uint32_t set, uint32_t clear, 
     mtm_object_change(&buffer->object, set, clear);
     if (sync) mtm_object_sync(&buffer->object);
     mtm_buffer_unlock_both(buffer);
+    MTM_PAUSE();
     mtm_waiters_wake_all(&buffer->waiters);
 }
 
@@ -368,6 +372,7 @@ void mtm_buffer_close(struct mtm_buffer *buffer)
         mtm_listener_take_off(listener, buffer);
         mtm_unlock(&listener->object.lock);
     }
+    MTM_PAUSE();
     mtm_waiters_wake_all(&buffer->waiters);
     mtm_queue_empty_trash(&buffer->queue, &trash);
     mtm_queue_drop_caches(&buffer->queue);

@@ -7,28 +7,30 @@
 #include "core/notify.h"
 #include "core/object.h"
 #include "core/queue.h"
-#include "core/waiters.h"
+#include "core/spin.h"
 
 struct mtm_listener;
 
+/* First what both sides read and hardly anybody writes, then what producers write, then what
+ * consumers write, so that they don't wait for each other's cache lines. */
 struct mtm_buffer {
     struct mtm_object object;
-    struct mtm_queue queue;
-    char apart[MTM_CACHE_LINE]; /* of what consumers write, and producers read at every put */
-    struct mtm_waiters waiters;
     /* Written under both locks; [MTM_ADDED] is read under the tail, [MTM_TAKEN] under the head
      * lock. */
     struct mtm_notifier *notifier[MTM_EVENTS];
     mtm_a32 exact_takes; /* atomic, written under both locks: takes need both, to count */
+    struct mtm_waiters waiters;
     /* Atomic: 1 from the moment that somebody undertakes to enter it in the ready queue, until
      * it has left that. */
     mtm_a32 ready;
     struct mtm_buffer *incoming_next; /* owned by whoever set `ready`, then by the stack */
-    struct mtm_buffer *late_next;     /* owned by the last hold, then by the stack */
+    struct mtm_buffer *member_next, *member_prev; /* guarded by the listener's lock */
+    struct mtm_queue queue;
+    struct mtm_spin spin; /* of those who wait */
     /* Guarded by the listener's lock: */
-    struct mtm_buffer *ready_next, *ready_prev;
-    struct mtm_buffer *member_next, *member_prev;
     bool queued; /* on the ready queue */
+    struct mtm_buffer *ready_next, *ready_prev;
+    struct mtm_buffer *late_next; /* owned by the last hold, then by the stack */
 };
 
 struct mtm_buffer_options {

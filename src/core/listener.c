@@ -25,7 +25,7 @@ static void insert_between(struct mtm_listener *listener, struct mtm_buffer *buf
 
 static void append(struct mtm_listener *listener, struct mtm_buffer *buffer)
 {
-    insert_between(listener, buffer, listener->ready_last, NULL);
+    insert_between(listener, buffer, listener->ready_last, NULL); /* model: append */
 }
 
 /* `ready` is still 1: whoever unlinks must append again, or call unready. */
@@ -35,13 +35,14 @@ static void unlink_ready(struct mtm_listener *listener, struct mtm_buffer *buffe
     *(prev ? &prev->ready_next : &listener->ready_first) = next;
     *(next ? &next->ready_prev : &listener->ready_last) = prev;
     buffer->queued = false;
-    mtm_store_rlx(&listener->nready, mtm_load_rlx(&listener->nready) - 1);
+    mtm_store_rlx(&listener->nready, mtm_load_rlx(&listener->nready) - 1); /* model: unlink */
 }
 
 /* Undertake to enter the buffer; false if somebody else has done so. */
 static bool claim(struct mtm_buffer *buffer)
 {
     uint32_t idle = 0;
+    /* model: claim */
     return mtm_load_seq(&buffer->ready) == 0 && mtm_cas_seq(&buffer->ready, &idle, 1);
 }
 
@@ -50,7 +51,8 @@ static bool claim(struct mtm_buffer *buffer)
  * are seq_cst). */
 static void unready(struct mtm_listener *listener, struct mtm_buffer *buffer)
 {
-    mtm_store_seq(&buffer->ready, 0); /* pairs with the load in claim */
+    MTM_PAUSE();
+    mtm_store_seq(&buffer->ready, 0); /* pairs with the load in claim; model: unready */
     MTM_PAUSE();
     if (has_messages(buffer) && mtm_object_state(&buffer->object) == MTM_OK && claim(buffer)) {
         append(listener, buffer);
@@ -61,6 +63,8 @@ static void unready(struct mtm_listener *listener, struct mtm_buffer *buffer)
 static void collect_incoming(struct mtm_listener *listener)
 {
     if (!mtm_load_seq(&listener->incoming)) return; /* pairs with the push in ready */
+    MTM_PAUSE();
+    /* model: collect incoming */
     struct mtm_buffer *stack = mtm_swap_seq(&listener->incoming, NULL), *list = NULL;
     while (stack) {
         struct mtm_buffer *next = stack->incoming_next;
@@ -96,8 +100,9 @@ void mtm_listener_enter(struct mtm_listener *listener, struct mtm_buffer *buffer
 
 bool mtm_listener_has_ready(const struct mtm_listener *listener)
 {
+    /* model: peek incoming, model: peek nready */
     return mtm_load_seq(&listener->incoming) || mtm_load_rlx(&listener->nready) ||
-           mtm_load_rlx(&listener->connected) == 0;
+           mtm_load_rlx(&listener->connected) == 0; /* model: peek connected */
 }
 
 static void push_incoming(struct mtm_listener *listener, struct mtm_buffer *buffer)
@@ -105,6 +110,8 @@ static void push_incoming(struct mtm_listener *listener, struct mtm_buffer *buff
     struct mtm_buffer *top = mtm_load_seq(&listener->incoming);
     do {
         buffer->incoming_next = top;
+        MTM_PAUSE();
+        /* model: push incoming */
     } while (!mtm_cas_seq(&listener->incoming, &top, buffer)); /* pairs with collect_incoming */
 }
 
@@ -114,6 +121,7 @@ void mtm_listener_ready(struct mtm_listener *listener, struct mtm_buffer *buffer
     if (!claim(buffer)) return;
     MTM_PAUSE();
     push_incoming(listener, buffer);
+    MTM_PAUSE();
     mtm_waiters_wake_one(&listener->waiters);
 }
 
@@ -121,7 +129,7 @@ void mtm_listener_ready(struct mtm_listener *listener, struct mtm_buffer *buffer
 
 static void hold(struct mtm_buffer *buffer)
 {
-    mtm_add_rlx(&buffer->object.life, MTM_LIFE_HOLD);
+    mtm_add_rlx(&buffer->object.life, MTM_LIFE_HOLD); /* model: hold */
 }
 
 enum mtm_status mtm_listener_join(struct mtm_listener *listener, struct mtm_buffer *buffer)
@@ -148,7 +156,7 @@ void mtm_listener_leave(struct mtm_listener *listener, struct mtm_buffer *buffer
     *(prev ? &prev->member_next : &listener->member_first) = next;
     *(next ? &next->member_prev : &listener->member_last) = prev;
     size_t connected = mtm_load_rlx(&listener->connected) - 1;
-    mtm_store_rlx(&listener->connected, connected);
+    mtm_store_rlx(&listener->connected, connected); /* model: leave the listener */
     if (connected == 0) mtm_waiters_wake_all(&listener->waiters); /* no_buffers */
 }
 
@@ -156,6 +164,7 @@ void mtm_listener_leave(struct mtm_listener *listener, struct mtm_buffer *buffer
 static bool drop_hold(struct mtm_listener *listener, struct mtm_buffer *buffer)
 {
     size_t life =
+        /* model: drop hold */
         mtm_sub_acq_rel(&buffer->object.life, MTM_LIFE_HOLD); /* pairs: all releases */
     if (life != MTM_LIFE_HOLD || has_messages(buffer)) return false;
     mtm_listener_leave(listener, buffer);
@@ -167,6 +176,8 @@ static void push_late(struct mtm_listener *listener, struct mtm_buffer *buffer)
     struct mtm_buffer *top = mtm_load_seq(&listener->late);
     do {
         buffer->late_next = top;
+        MTM_PAUSE();
+        /* model: push late */
     } while (!mtm_cas_seq(&listener->late, &top, buffer)); /* pairs with collect_late */
 }
 
@@ -178,8 +189,10 @@ void mtm_listener_let_go(struct mtm_listener *listener, struct mtm_buffer *buffe
     size_t life = mtm_load_acq(
         &buffer->object.life); /* pairs with drop_hold: it is done with late_next */
     while (life != MTM_LIFE_HOLD) {
+        /* model: let go */
         if (mtm_cas_acq_rel(&buffer->object.life, &life, life - MTM_LIFE_HOLD)) return;
     }
+    MTM_PAUSE();
     if (!nonblock) {
         mtm_lock(&listener->object.lock);
     } else if (!mtm_trylock(&listener->object.lock)) {
@@ -197,6 +210,7 @@ void mtm_listener_let_go(struct mtm_listener *listener, struct mtm_buffer *buffe
 static struct mtm_buffer *collect_late(struct mtm_listener *listener)
 {
     if (MTM_LIKELY(!mtm_load_seq(&listener->late))) return NULL; /* pairs with push */
+    /* model: collect late */
     struct mtm_buffer *stack = mtm_swap_seq(&listener->late, NULL), *dead = NULL;
     while (stack) {
         struct mtm_buffer *buffer = stack;
@@ -234,11 +248,14 @@ bool mtm_listener_step(struct mtm_listener *listener, struct mtm_buffer **buffer
 
 /* ---- taking ---- */
 
-/* After a take from the unlinked buffer: to the end of the queue, or off it. */
-static void requeue(struct mtm_listener *listener, struct mtm_buffer *buffer)
+/* After a take: to the end of the queue, or off it. One that is left empty by somebody else in
+ * this moment may stay. */
+static void requeue(struct mtm_listener *listener, struct mtm_buffer *buffer, bool more)
 {
+    mtm_store_rlx(&listener->taken, mtm_load_rlx(&listener->taken) + 1);
+    if (more && listener->ready_last == buffer) return;
     unlink_ready(listener, buffer);
-    if (has_messages(buffer)) append(listener, buffer);
+    if (more || has_messages(buffer)) append(listener, buffer);
     else unready(listener, buffer);
 }
 
@@ -259,7 +276,7 @@ static enum mtm_status take_first(struct mtm_listener *listener, struct mtm_wait
         incoming->from = buffer;
         switch (status) {
             case MTM_BUSY: busy = buffer; break;
-            case MTM_OK: requeue(listener, buffer); return status;
+            case MTM_OK: requeue(listener, buffer, incoming->more); return status;
             case MTM_GROW:
             case MTM_TOO_LARGE: return status;
             default:
@@ -292,6 +309,7 @@ static enum mtm_status take_some(struct mtm_listener *listener, struct mtm_wait 
     bool held = status == MTM_OK || trash.segments;
     if (held) hold(incoming->from);
     mtm_unlock(&listener->object.lock);
+    MTM_PAUSE();
     incoming->through = listener;
     if (MTM_UNLIKELY(dead != NULL)) free_dead(dead);
     if (MTM_UNLIKELY(trash.segments != NULL)) {

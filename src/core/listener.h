@@ -10,6 +10,8 @@
 struct mtm_listener {
     struct mtm_object object; /* its lock guards what is not atomic here */
     struct mtm_waiters waiters;
+    struct mtm_spin spin;                  /* of those who wait */
+    mtm_a32 taken;                         /* atomic, written under lock: messages, for spin */
     _Atomic(struct mtm_buffer *) incoming; /* atomic: stack of buffers that became ready */
     _Atomic(struct mtm_buffer *)
         late;            /* atomic: stack of buffers whose hold could not be given back */

@@ -72,7 +72,6 @@ enum mtm_status mtm_listener_new(const char *name, size_t name_len, struct mtm_l
         listener->object.name = memcpy(listener + 1, name, name_len);
         listener->object.name_len = name_len;
     }
-    mtm_waiters_init(&listener->waiters);
     enum mtm_status status = mtm_registry_add(&listener->object);
     if (status != MTM_OK) {
         mtm_free(listener);

@@ -16,12 +16,14 @@ void mtm_lock_wait(struct mtm_lock *lock)
     }
     /* From here on take it with 2: others may be parked, so our unlock must wake one. */
     while (mtm_swap_acq(&lock->word, 2) != 0) { /* pairs with mtm_unlock */
+        MTM_PAUSE();
         mtm_plat_park(&lock->word, 2, MTM_FOREVER);
     }
 }
 
 void mtm_lock_wake(struct mtm_lock *lock)
 {
+    MTM_PAUSE();
     mtm_plat_unpark_one(&lock->word);
 }
 

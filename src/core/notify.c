@@ -172,6 +172,7 @@ static enum mtm_status notify_step(struct mtm_buffer *buffer, enum mtm_event eve
                                    struct mtm_notifier **next, struct mtm_failure *failure)
 {
     struct report report = {failure, false};
+    MTM_PAUSE();
     int rc = call(buffer, notifier, nonblock, &report, next);
     if (rc != 0 && rc != MTM_NOTIFY_CLOSED) {
         if (!report.given) set_unknown(failure, rc);

@@ -17,7 +17,8 @@ static mtm_a32 abortions;           /* atomic: how often everything was aborted 
 void mtm_object_change(struct mtm_object *object, uint32_t set, uint32_t clear)
 {
     uint32_t flags = (mtm_load_rlx(&object->flags) & ~clear) | set;
-    mtm_store_rel(&object->flags, flags); /* pairs with mtm_object_state */
+    mtm_store_rel(&object->flags, flags); /* pairs with mtm_object_state; model: change flags */
+    /* model: count the abort */
     if (set & (MTM_IS_ABORTED | MTM_IS_ABORTED_ALL)) mtm_add_rlx(&object->aborts, 1);
 }
 
@@ -44,6 +45,7 @@ void mtm_object_retain(struct mtm_object *object)
     mtm_add_rlx(&object->life, 1);
 }
 
+/* NOLINTBEGIN(misc-no-recursion): it goes one step up, to the listener of a buffer */
 /* Under the registry lock nobody can find the object between our giving up the last reference
  * and its removal; under the owner's lock nobody can finish draining it and free it. */
 static void release_last(struct mtm_object *object)
@@ -51,8 +53,10 @@ static void release_last(struct mtm_object *object)
     struct mtm_object *owner = object->owner;
     bool dead = false;
     void *unused = NULL;
+    MTM_PAUSE();
     mtm_registry_lock();
     if (owner) mtm_lock(&owner->lock);
+    /* model: release the last */
     size_t life = mtm_sub_acq_rel(&object->life, 1); /* pairs with the other releases */
     bool last = (life & MTM_LIFE_REFS) == 1;         /* it may have been found meanwhile */
     if (last) {
@@ -71,10 +75,12 @@ void mtm_object_release(struct mtm_object *object)
     MTM_ASSERT_UNLOCKED();
     size_t life = mtm_load_rlx(&object->life);
     while ((life & MTM_LIFE_REFS) != 1) {
+        /* model: release */
         if (mtm_cas_acq_rel(&object->life, &life, life - 1)) return; /* pairs: release_last */
     }
     release_last(object);
 }
+/* NOLINTEND(misc-no-recursion) */
 
 void mtm_handle_count(void)
 {
@@ -110,6 +116,7 @@ static void break_rings(void)
 void mtm_handle_release(struct mtm_object *object)
 {
     mtm_object_release(object);
+    MTM_PAUSE();
     if (mtm_sub_acq_rel(&handles, 1) == 1) break_rings(); /* pairs with itself */
 }
 
@@ -120,6 +127,7 @@ void mtm_abort_all(bool flag)
     if (flag) mtm_add_seq(&abortions, 1);
     mtm_registry_set_abort(flag);
     if (flag) mtm_waiters_wake_all(&sleepers);
+    MTM_PAUSE();
     struct mtm_object *object = NULL;
     while ((object = mtm_registry_next(object)) != NULL) object->class->sync_abort(object);
 }
@@ -130,6 +138,7 @@ enum mtm_status mtm_sleep_until(int64_t deadline)
     bool in_time = true;
     for (;;) {
         uint32_t ticket = mtm_load_seq(&sleepers.seq); /* pairs with wake_all */
+        MTM_PAUSE();
         if (mtm_is_aborted_all() || mtm_load_seq(&abortions) != before) return MTM_ABORTED;
         if (!in_time) return MTM_OK;
         in_time = mtm_plat_park(&sleepers.seq, ticket, deadline);

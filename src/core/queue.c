@@ -86,6 +86,7 @@ static bool has_room(struct mtm_queue *queue, size_t need)
     struct mtm_tail *tail = &queue->tail;
     if (MTM_LIKELY(tail->written - tail->floor + need <= tail->segment->cap)) return true;
     size_t read =
+        /* model: has room */
         mtm_load_acq(&queue->head.read); /* pairs with the release in pop: copied out */
     if ((ptrdiff_t)(read - tail->floor) > 0) tail->floor = read;
     return tail->written - tail->floor + need <= tail->segment->cap;
@@ -106,8 +107,11 @@ static void link_segment(struct mtm_queue *queue, struct mtm_supply *supply)
     struct mtm_tail *tail = &queue->tail;
     struct mtm_segment *fresh = supply->segment;
     supply->segment = NULL;
-    tail->segment->end = tail->written;
+    tail->segment->end = tail->written; /* model: end of a ring */
+    MTM_PAUSE();
+    /* model: link */
     mtm_store_rel(&tail->segment->next, fresh); /* pairs with the acquire in advance */
+    MTM_PAUSE();
     tail->segment = fresh;
     tail->pos = 0;
     tail->floor = tail->written;
@@ -132,7 +136,7 @@ static void append_block(struct mtm_tail *tail, struct mtm_block *block)
 {
     struct mtm_segment *segment = tail->segment;
     size_t pos = write_long_header(segment, tail->pos, block->size | pointer_flag);
-    tail->pos = mtm_segment_write(segment, pos, &block, sizeof block);
+    tail->pos = mtm_segment_write(segment, pos, &block, sizeof(void *));
     tail->written += POINTER_RECORD;
     block->link = tail->last_block;
     tail->last_block = block;
@@ -152,6 +156,7 @@ static void append_bytes(struct mtm_tail *tail, const struct mtm_message *messag
         tail->written += LONG_HEADER + message->size;
     }
     for (size_t i = 0; i < message->nparts; ++i) {
+        /* model: write */
         pos = mtm_segment_write(segment, pos, message->part[i].ptr, message->part[i].len);
     }
     tail->pos = pos;
@@ -165,18 +170,6 @@ static void append(struct mtm_queue *queue, const struct mtm_message *message,
         supply->block = NULL;
     } else {
         append_bytes(&queue->tail, message);
-    }
-}
-
-/* Makes what was appended visible to consumers. */
-static void publish(struct mtm_queue *queue)
-{
-    size_t added = mtm_load_rlx(&queue->tail.added) + 1;
-    MTM_PAUSE();
-    if (queue->middle.ordered) {
-        mtm_store_seq(&queue->tail.added, added); /* pairs with peek and pop */
-    } else {
-        mtm_store_rel(&queue->tail.added, added); /* pairs with the acquire in is_drained */
     }
 }
 
@@ -196,7 +189,7 @@ enum mtm_status mtm_queue_put(struct mtm_queue *queue, const struct mtm_message 
         link_segment(queue, supply);
     }
     append(queue, message, supply);
-    publish(queue);
+    mtm_queue_publish(queue);
     return MTM_OK;
 }
 
@@ -222,9 +215,9 @@ static size_t drop_all(struct mtm_queue *queue, struct mtm_trash *trash)
     head->popped = head->seen = mtm_load_rlx(&tail->added);
     tail->floor = tail->written;
     tail->pos = head->pos = 0;
-    mtm_store_rel(&head->read, tail->written);
+    mtm_store_rel(&head->read, tail->written); /* model: drop all */
     mtm_store_rel(&queue->middle.returned_bytes, 0);
-    ++head->epoch;
+    ++head->epoch; /* model: epoch */
     return count;
 }
 
@@ -241,10 +234,11 @@ enum mtm_status mtm_queue_replace(struct mtm_queue *queue, const struct mtm_mess
     if (must_link) link_segment(queue, supply);
     append(queue, message, supply);
     if (count == 0) {
-        publish(queue);
+        mtm_queue_publish(queue);
     } else {
         --head->popped;
         mtm_store_rel(&head->taken,
+                      /* model: replace */
                       mtm_load_rlx(&head->taken) + (count - 1)); /* pairs: count */
     }
     return MTM_OK;
@@ -254,7 +248,7 @@ void mtm_queue_clear(struct mtm_queue *queue, struct mtm_trash *trash)
 {
     size_t count = drop_all(queue, trash);
     mtm_store_rel(&queue->head.taken,
-                  mtm_load_rlx(&queue->head.taken) + count); /* pairs: count */
+                  mtm_load_rlx(&queue->head.taken) + count); /* pairs: count; model: clear */
 }
 
 void mtm_queue_shut(struct mtm_queue *queue, struct mtm_trash *trash)
@@ -263,7 +257,7 @@ void mtm_queue_shut(struct mtm_queue *queue, struct mtm_trash *trash)
     struct mtm_segment *last = queue->tail.segment, *root = &queue->middle.root;
     if (last == root) return;
     last->keep = false;
-    trash->until = NULL; /* the last one, too */
+    trash->until = NULL; /* the last one, too; model: shut */
     mtm_store_rlx(&root->next, NULL);
     queue->tail.segment = queue->head.segment = root;
 }
@@ -276,8 +270,10 @@ static void advance(struct mtm_queue *queue, struct mtm_trash *trash)
     struct mtm_head *head = &queue->head;
     struct mtm_segment *segment = head->segment, *next;
     while (
+        /* model: advance */
         MTM_UNLIKELY((next = mtm_load_acq(&segment->next)) != NULL)) { /* pairs: link_segment */
         if (mtm_load_rlx(&head->read) != segment->end) return;
+        MTM_PAUSE();
         head->segment = next;
         head->pos = 0;
         if (segment != &queue->middle.root) {
@@ -294,7 +290,7 @@ static bool is_drained(struct mtm_queue *queue)
 {
     struct mtm_head *head = &queue->head;
     if (head->popped != head->seen) return false;
-    head->seen = mtm_load_seq(&queue->tail.added); /* pairs with publish */
+    head->seen = mtm_load_seq(&queue->tail.added); /* pairs with publish; model: is drained */
     return head->popped == head->seen;
 }
 
@@ -312,8 +308,10 @@ static void pop(struct mtm_queue *queue, struct mtm_slot *slot, size_t pos, size
     slot->block->seq = head->popped++;
     slot->block->epoch = head->epoch;
     head->pos = pos;
+    /* model: pop bytes */
     mtm_store_rel(&head->read, mtm_load_rlx(&head->read) + record); /* pairs with has_room */
-    mtm_store_rel(&head->taken, mtm_load_rlx(&head->taken) + 1);    /* pairs with count */
+    /* model: pop */
+    mtm_store_rel(&head->taken, mtm_load_rlx(&head->taken) + 1); /* pairs with count */
 }
 
 static enum mtm_status take_bytes(struct mtm_queue *queue, struct mtm_slot *slot, size_t pos,
@@ -324,6 +322,7 @@ static enum mtm_status take_bytes(struct mtm_queue *queue, struct mtm_slot *slot
     if (MTM_UNLIKELY(status != MTM_OK)) return status;
     struct mtm_block *carrier = slot->block = slot->carrier;
     carrier->size = size;
+    /* model: read */
     pos = mtm_segment_read(queue->head.segment, pos, mtm_block_data(carrier), size);
     pop(queue, slot, pos, mtm_record_size(size));
     return MTM_OK;
@@ -338,7 +337,7 @@ static enum mtm_status take_long(struct mtm_queue *queue, struct mtm_slot *slot,
     slot->need = (size_t)(length & ~pointer_flag);
     enum mtm_status status = fits(slot, slot->need, false);
     if (status != MTM_OK) return status;
-    pos = mtm_segment_read(segment, pos, &slot->block, sizeof slot->block);
+    pos = mtm_segment_read(segment, pos, &slot->block, sizeof(void *));
     ++queue->head.blocks_popped;
     pop(queue, slot, pos, POINTER_RECORD);
     return MTM_OK;
@@ -354,8 +353,8 @@ static enum mtm_status take_back(struct mtm_queue *queue, struct mtm_slot *slot)
     slot->block = block;
     head->back = block->link;
     size_t bytes = mtm_load_rlx(&queue->middle.returned_bytes) - mtm_record_size(block->size);
-    mtm_store_rel(&queue->middle.returned_bytes, bytes); /* pairs with has_fixed_room */
-    mtm_store_rel(&head->taken, mtm_load_rlx(&head->taken) + 1);
+    mtm_store_rel(&queue->middle.returned_bytes, bytes);         /* pairs with has_fixed_room */
+    mtm_store_rel(&head->taken, mtm_load_rlx(&head->taken) + 1); /* model: take back */
     return MTM_OK;
 }
 
@@ -377,13 +376,14 @@ bool mtm_queue_put_back(struct mtm_queue *queue, struct mtm_block *block)
 {
     struct mtm_head *head = &queue->head;
     struct mtm_queue_middle *m = &queue->middle;
-    if (block->epoch != head->epoch) return false;
+    if (block->epoch != head->epoch) return false; /* model: outdated */
     struct mtm_block **link = &head->back;
     while (*link && (ptrdiff_t)((*link)->seq - block->seq) < 0) link = &(*link)->link;
     block->link = *link;
     *link = block;
     size_t bytes = mtm_load_rlx(&m->returned_bytes) + mtm_record_size(block->size);
-    mtm_store_rel(&m->returned_bytes, bytes);                    /* pairs with has_fixed_room */
+    mtm_store_rel(&m->returned_bytes, bytes); /* pairs with has_fixed_room */
+    /* model: return */
     mtm_store_seq(&m->returned, mtm_load_rlx(&m->returned) + 1); /* pairs with peek */
     return true;
 }
@@ -391,10 +391,12 @@ bool mtm_queue_put_back(struct mtm_queue *queue, struct mtm_block *block)
 size_t mtm_queue_count(const struct mtm_queue *queue)
 {
     for (;;) {
-        size_t taken = mtm_load_acq(&queue->head.taken);
-        size_t returned = mtm_load_acq(&queue->middle.returned);
-        size_t added = mtm_load_acq(&queue->tail.added);
-        if (mtm_load_acq(&queue->head.taken) == taken &&
+        size_t taken = mtm_load_acq(&queue->head.taken);         /* model: count taken */
+        size_t returned = mtm_load_acq(&queue->middle.returned); /* model: count returned */
+        MTM_PAUSE();
+        size_t added = mtm_load_acq(&queue->tail.added); /* model: count added */
+        if (mtm_load_acq(&queue->head.taken) == taken && /* model: count taken again */
+            /* model: count returned again */
             mtm_load_acq(&queue->middle.returned) == returned) {
             return added + returned - taken;
         }

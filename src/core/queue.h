@@ -44,8 +44,7 @@ struct mtm_head {
     uint64_t epoch;         /* fillings so far; written under both locks */
 };
 
-/* What both sides read and hardly anybody writes: it keeps the two sides on cache lines of
- * their own. */
+/* What both sides read and hardly anybody writes. */
 struct mtm_queue_middle {
     size_t size;  /* constant, as the next three: bytes of the first ring */
     double grow;  /* how many times larger the next ring is */
@@ -61,8 +60,10 @@ struct mtm_queue_middle {
 };
 
 struct mtm_queue {
-    struct mtm_tail tail;
     struct mtm_queue_middle middle;
+    struct mtm_tail tail;
+    char apart[MTM_CACHE_LINE - 2 * sizeof(void *)]; /* of the last fields that producers often
+                                                        write */
     struct mtm_head head;
 };
 
@@ -156,9 +157,30 @@ size_t mtm_queue_count(const struct mtm_queue *queue);
  * (a message that was published before the call, and not taken, counts). */
 static inline size_t mtm_queue_peek(const struct mtm_queue *queue)
 {
-    size_t taken = mtm_load_acq(&queue->head.taken);
-    size_t returned = mtm_load_seq(&queue->middle.returned);
+    size_t taken = mtm_load_acq(&queue->head.taken);         /* model: peek taken */
+    size_t returned = mtm_load_seq(&queue->middle.returned); /* model: peek returned */
+    /* model: peek added */
     return mtm_load_seq(&queue->tail.added) + returned - taken; /* pairs with publish */
+}
+
+/* Tail lock held: makes what was appended visible to consumers. */
+static inline void mtm_queue_publish(struct mtm_queue *queue)
+{
+    size_t added = mtm_load_rlx(&queue->tail.added) + 1;
+    MTM_PAUSE();
+    if (queue->middle.ordered) {
+        mtm_store_seq(&queue->tail.added, added); /* pairs with peek and pop; model: publish */
+    } else {
+        /* model: publish */
+        mtm_store_rel(&queue->tail.added, added); /* pairs with the acquire in is_drained */
+    }
+}
+
+/* Head lock held: whether there is more for sure, by what is known without asking the
+ * producers' side. */
+static inline bool mtm_queue_knows_more(const struct mtm_queue *queue)
+{
+    return queue->head.popped != queue->head.seen;
 }
 
 /* No lock held: keeps the block for a later message of this queue, or frees it. NULL is fine.

@@ -19,6 +19,7 @@ static void retire(struct mtm_queue *queue, struct mtm_segment *segment)
     mtm_store_rlx(&segment->next, NULL);
     for (;;) {
         /* acq_rel: pairs with itself and the swap in take_spare */
+        /* model: retire */
         struct mtm_segment *old = mtm_swap_acq_rel(&queue->middle.spare, segment);
         if (!old || !old->keep) {
             mtm_free(old);
@@ -31,7 +32,8 @@ static void retire(struct mtm_queue *queue, struct mtm_segment *segment)
 static struct mtm_segment *take_spare(struct mtm_queue *queue, size_t need)
 {
     struct mtm_segment *spare =
-        mtm_swap_acq_rel(&queue->middle.spare, NULL); /* pairs: retire */
+        mtm_swap_acq_rel(&queue->middle.spare, NULL); /* pairs: retire; model: take spare */
+    MTM_PAUSE();
     if (!spare || spare->cap >= need) return spare;
     retire(queue, spare);
     return NULL;
@@ -77,6 +79,7 @@ void mtm_queue_empty_trash(struct mtm_queue *queue, struct mtm_trash *trash)
 
 void mtm_queue_drop_caches(struct mtm_queue *queue)
 {
+    /* model: drop spare */
     mtm_free(mtm_swap_acq_rel(&queue->middle.spare, NULL)); /* pairs with retire */
     for (int i = 0; i < MTM_CACHED_BLOCKS; ++i) {
         mtm_block_free(

@@ -28,11 +28,23 @@ static inline enum mtm_status look(struct mtm_object *object, struct mtm_wait *w
     return status;
 }
 
+static struct mtm_spin *spin_of(struct mtm_object *object)
+{
+    return is_buffer(object) ? &((struct mtm_buffer *)object)->spin
+                             : &((struct mtm_listener *)object)->spin;
+}
+
+static uint32_t taken_from(const struct mtm_object *object)
+{
+    if (!is_buffer(object)) return mtm_load_rlx(&((const struct mtm_listener *)object)->taken);
+    return (uint32_t)mtm_load_rlx(&((const struct mtm_buffer *)object)->queue.head.taken);
+}
+
 /* Whether another look might find something: polled without a lock by spinners. */
 static bool worth_a_look(const void *what)
 {
     const struct mtm_object *object = what;
-    if (mtm_load_acq(&object->flags) != 0) return true;
+    if (mtm_load_acq(&object->flags) != 0) return true; /* model: peek flags */
     if (is_buffer(object)) {
         return mtm_queue_peek(&((const struct mtm_buffer *)object)->queue) != 0;
     }
@@ -44,8 +56,10 @@ static bool worth_a_look(const void *what)
  * of seq_cst operations does the same. */
 static bool join(struct mtm_object *object, struct mtm_wait *wait)
 {
+    MTM_PAUSE();
     if (!is_buffer(object)) {
         mtm_waiters_join(waiters_of(object));
+        MTM_PAUSE();
         return true;
     }
     struct mtm_lock *lock = &((struct mtm_buffer *)object)->queue.tail.lock;
@@ -61,49 +75,75 @@ static bool join(struct mtm_object *object, struct mtm_wait *wait)
 static void pass_baton(struct mtm_object *object, struct mtm_waiters *waiters,
                        enum mtm_status status)
 {
-    if (MTM_LIKELY(!mtm_waiters_any(waiters))) return;
+    MTM_PAUSE();
+    if (MTM_LIKELY(!mtm_waiters_any(waiters))) return; /* model: any for the baton */
     if (status == MTM_BUSY || worth_a_look(object)) mtm_waiters_wake(waiters);
 }
 
+static bool found_nothing(enum mtm_status status)
+{
+    return status == MTM_EMPTY || status == MTM_BUSY;
+}
+
+/* Aborted and re-enabled since: too late for a look to show it. */
+static bool was_aborted(const struct mtm_object *object, uint32_t aborts)
+{
+    return mtm_load_rlx(&object->aborts) != aborts;
+}
+
+/* The caller has joined the waiters. */
 static enum mtm_status look_until_found(struct mtm_object *object, struct mtm_wait *wait,
-                                        struct mtm_incoming *incoming)
+                                        struct mtm_incoming *incoming, uint32_t aborts)
 {
     struct mtm_waiters *waiters = waiters_of(object);
-    const uint32_t aborts = mtm_load_rlx(&object->aborts);
     const int64_t deadline = mtm_wait_deadline(wait);
-    bool in_time = true, spun = false;
+    bool in_time = true;
     for (;;) {
         uint32_t ticket = mtm_waiters_prepare(waiters);
         enum mtm_status status = look(object, wait, incoming);
-        if (status != MTM_EMPTY && status != MTM_BUSY) return status;
-        if (mtm_load_rlx(&object->aborts) != aborts)
-            return MTM_ABORTED; /* and re-enabled since */
+        if (!found_nothing(status)) return status;
+        if (was_aborted(object, aborts)) return MTM_ABORTED; /* model: aborts since */
         if (!in_time) return status;
         if (status == MTM_BUSY) {
             mtm_plat_yield();
             in_time = mtm_plat_now() < deadline;
-        } else if (!spun) {
-            mtm_waiters_spin(waiters, deadline, worth_a_look, object);
-            spun = true;
         } else {
             in_time = mtm_waiters_sleep(waiters, ticket, deadline);
         }
     }
 }
 
+/* Polls for a moment; EMPTY if that did not help. */
+static enum mtm_status spin_and_look(struct mtm_object *object, struct mtm_wait *wait,
+                                     struct mtm_incoming *incoming)
+{
+    const struct mtm_sight sight = {worth_a_look, object, taken_from(object)};
+    const int64_t deadline =
+        wait->timeout == MTM_FOREVER ? MTM_FOREVER : mtm_wait_deadline(wait);
+    if (!mtm_spin(spin_of(object), waiters_of(object), deadline, &sight)) return MTM_EMPTY;
+    return look(object, wait, incoming);
+}
+
+static enum mtm_status wait_for_one(struct mtm_object *object, struct mtm_wait *wait,
+                                    struct mtm_incoming *incoming)
+{
+    const uint32_t aborts = mtm_load_rlx(&object->aborts); /* model: aborts before */
+    enum mtm_status status = spin_and_look(object, wait, incoming);
+    if (!found_nothing(status)) return status;
+    if (!join(object, wait)) return look(object, wait, incoming); /* the time is up */
+    status = look_until_found(object, wait, incoming, aborts);
+    mtm_waiters_leave(waiters_of(object));
+    return status;
+}
+
 enum mtm_status mtm_receive(struct mtm_object *object, struct mtm_wait *wait,
                             struct mtm_incoming *incoming)
 {
-    struct mtm_waiters *waiters = waiters_of(object);
     enum mtm_status status = look(object, wait, incoming);
-    bool nothing = status == MTM_EMPTY || status == MTM_BUSY;
-    if (MTM_UNLIKELY(nothing) && wait->timeout != 0) {
-        if (!join(object, wait)) return look(object, wait, incoming); /* the time is up */
-        status = look_until_found(object, wait, incoming);
-        mtm_waiters_leave(waiters);
-        pass_baton(object, waiters, status);
-    } else if (!is_buffer(object)) {
-        pass_baton(object, waiters, status);
+    bool waited = found_nothing(status) && wait->timeout != 0;
+    if (MTM_UNLIKELY(waited)) status = wait_for_one(object, wait, incoming);
+    if (MTM_UNLIKELY(waited) || !is_buffer(object)) {
+        pass_baton(object, waiters_of(object), status);
     }
     return status;
 }
@@ -143,13 +183,14 @@ static void announce_back(struct mtm_incoming *incoming)
 {
     struct mtm_buffer *buffer = incoming->from;
     struct mtm_listener *listener = (struct mtm_listener *)buffer->object.owner;
+    MTM_PAUSE();
     if (listener) {
         mtm_lock(&listener->object.lock);
         mtm_listener_enter(listener, buffer, incoming->through ? MTM_MOVE_FIRST : MTM_FIRST);
         mtm_unlock(&listener->object.lock);
         mtm_waiters_wake_one(&listener->waiters);
     }
-    mtm_waiters_wake_one(&buffer->waiters);
+    mtm_waiters_wake_one(&buffer->waiters); /* model: any after putting back */
 }
 
 void mtm_incoming_back(struct mtm_incoming *incoming)

@@ -119,6 +119,7 @@ static enum mtm_status make_room(void)
         size_t count = table ? table->count : 0;
         if (object_count < count) return MTM_OK;
         mtm_unlock(&registry_lock);
+        MTM_PAUSE();
         struct buckets *larger = new_buckets(count ? count * 2 : FIRST_BUCKETS);
         mtm_lock(&registry_lock);
         if (!larger) return table ? MTM_OK : MTM_NOMEM;
@@ -189,7 +190,7 @@ static enum mtm_status finish_find(struct mtm_object *found, struct mtm_object *
 {
     if (mtm_is_aborted_all()) return MTM_ABORTED;
     if (!found) return MTM_UNKNOWN;
-    mtm_handle_retain(found);
+    mtm_handle_retain(found); /* model: find */
     *out = found;
     return MTM_OK;
 }
@@ -238,6 +239,7 @@ struct mtm_object *mtm_registry_next(struct mtm_object *object)
     struct mtm_object *next = object ? object->all_next : all;
     if (next) mtm_object_retain(next);
     mtm_unlock(&registry_lock);
+    MTM_PAUSE();
     if (object) mtm_object_release(object);
     return next;
 }

@@ -4,10 +4,14 @@
 #ifndef MTM_CORE_SHORTCUT_H
 #define MTM_CORE_SHORTCUT_H
 
-#include "core/buffer.h"
 #include "core/copy.h"
+#include "core/listener.h"
+#include "core/wire.h"
 
-enum { MTM_SHORTCUT_MAX = 254 }; /* bytes of values: the record's header is one byte then */
+enum {
+    MTM_SHORTCUT_MAX = 254, /* bytes of values: the record's header is one byte then */
+    MTM_AHEAD = 160         /* bytes: a cache line there has arrived when the records do */
+};
 
 static inline bool mtm_shortcut_lock(struct mtm_lock *lock)
 {
@@ -17,38 +21,68 @@ static inline bool mtm_shortcut_lock(struct mtm_lock *lock)
     return true;
 }
 
+/* The place for a record in the ring with the tail lock held, or NULL without it. */
+static inline unsigned char *mtm_shortcut_begin(struct mtm_buffer *buffer, size_t record)
+{
+    struct mtm_tail *tail = &buffer->queue.tail;
+    const struct mtm_queue_middle *middle = &buffer->queue.middle;
+    if (!mtm_shortcut_lock(&tail->lock)) return NULL;
+    struct mtm_segment *segment = tail->segment;
+    const size_t cap = segment->cap;
+    unsigned char *to = mtm_segment_data(segment) + tail->pos;
+    if (tail->pos + MTM_AHEAD < cap) MTM_WILL_WRITE(to + MTM_AHEAD);
+    if (MTM_LIKELY(mtm_load_rlx(&buffer->object.flags) == 0 && !buffer->notifier[MTM_ADDED] &&
+                   !middle->fixed && tail->pos + record < cap &&
+                   tail->written - tail->floor + record <= cap)) {
+        return to;
+    }
+    mtm_unlock(&tail->lock);
+    return NULL;
+}
+
+/* The record is there: publishes it, gives back the lock and wakes. */
+static inline void mtm_shortcut_end(struct mtm_buffer *buffer, size_t record)
+{
+    struct mtm_tail *tail = &buffer->queue.tail;
+    tail->pos += record;
+    tail->written += record;
+    mtm_queue_publish(&buffer->queue);
+    bool wake = mtm_waiters_any(&buffer->waiters); /* model: any after a put */
+    mtm_unlock(&tail->lock);
+    MTM_PAUSE();
+    if (buffer->object.owner)
+        mtm_listener_ready((struct mtm_listener *)buffer->object.owner, buffer);
+    if (MTM_UNLIKELY(wake)) mtm_waiters_wake(&buffer->waiters);
+}
+
 /* As mtm_buffer_add of `size` <= MTM_SHORTCUT_MAX bytes; true: done. The caller has a
  * reference. */
 static inline bool mtm_shortcut_add(struct mtm_buffer *buffer, const unsigned char *bytes,
                                     size_t size)
 {
-    struct mtm_tail *tail = &buffer->queue.tail;
-    const struct mtm_queue_middle *middle = &buffer->queue.middle;
-    const size_t record = 1 + size;
-    bool done = false, wake = false;
-    if (!mtm_shortcut_lock(&tail->lock)) return false;
-    struct mtm_segment *segment = tail->segment;
-    const size_t cap = segment->cap, end = tail->pos + record;
-    if (MTM_LIKELY(mtm_load_rlx(&buffer->object.flags) == 0 && !buffer->notifier[MTM_ADDED] &&
-                   !middle->fixed && !middle->ordered && end < cap &&
-                   tail->written - tail->floor + record <= cap)) {
-        unsigned char *to = mtm_segment_data(segment) + tail->pos;
-        *to = (unsigned char)size;
-        mtm_copy_short(to + 1, bytes, size);
-        tail->pos = end;
-        tail->written += record;
-        /* release, pairs with the acquire in peek and is_drained */
-        mtm_store_rel(&tail->added, mtm_load_rlx(&tail->added) + 1);
-        wake = mtm_waiters_any(&buffer->waiters);
-        done = true;
-    }
-    mtm_unlock(&tail->lock);
-    if (MTM_UNLIKELY(wake)) mtm_waiters_wake(&buffer->waiters);
-    return done;
+    unsigned char *to = mtm_shortcut_begin(buffer, 1 + size);
+    if (MTM_UNLIKELY(!to)) return false;
+    *to = (unsigned char)size;
+    mtm_copy_short(to + 1, bytes, size);
+    mtm_shortcut_end(buffer, 1 + size);
+    return true;
+}
+
+/* The same with one value that is a byte or a word. */
+static inline bool mtm_shortcut_add_word(struct mtm_buffer *buffer, struct mtm_word word)
+{
+    unsigned char *to = mtm_shortcut_begin(buffer, 1 + MTM_WORD_VALUE);
+    if (MTM_UNLIKELY(!to)) return false;
+    const size_t size = mtm_wire_word_size(word.tag);
+    *to = (unsigned char)size;
+    mtm_wire_put_word(to + 1, word);
+    mtm_shortcut_end(buffer, 1 + size);
+    return true;
 }
 
 /* A message that has been copied out, and is still in the queue. */
 struct mtm_peeked {
+    struct mtm_word word;
     size_t size, seq;
     uint64_t epoch;
     unsigned char bytes[MTM_SHORTCUT_MAX];
@@ -59,42 +93,57 @@ static inline void mtm_shortcut_pop(struct mtm_head *head, size_t size)
     const size_t record = 1 + size;
     head->pos += record;
     ++head->popped;
+    /* model: pop bytes */
     mtm_store_rel(&head->read, mtm_load_rlx(&head->read) + record); /* pairs with has_room */
-    mtm_store_rel(&head->taken, mtm_load_rlx(&head->taken) + 1);    /* pairs with count */
+    /* model: pop */
+    mtm_store_rel(&head->taken, mtm_load_rlx(&head->taken) + 1); /* pairs with count */
 }
 
-/* Copies the first message without taking it, or returns false. So what can raise an error may
- * be done before the message is taken. If one_value_only(first byte, size) it has been taken as
- * well: *taken. */
-static inline bool
-mtm_shortcut_peek(struct mtm_buffer *buffer, struct mtm_peeked *out,
-                  bool (*take_at_once)(const unsigned char *bytes, size_t size), bool *taken)
+enum mtm_found {
+    MTM_FOUND_NOTHING, /* or it must be taken in another way */
+    MTM_FOUND_WORD,    /* one value, a byte or a word: it has been taken */
+    MTM_FOUND_BYTES    /* they have been copied, and are still there */
+};
+
+/* What is at `from` in the ring, with the head lock held. */
+static inline enum mtm_found mtm_shortcut_copy(struct mtm_head *head, const unsigned char *from,
+                                               struct mtm_peeked *out)
+{
+    const size_t size = *from;
+    if (size > 0 && mtm_wire_word_size(from[1]) == size) {
+        out->word = mtm_wire_get_word(from + 1);
+        mtm_shortcut_pop(head, size);
+        return MTM_FOUND_WORD;
+    }
+    if (size > MTM_SHORTCUT_MAX || size + 1 >= head->segment->cap - head->pos)
+        return MTM_FOUND_NOTHING;
+    out->size = size;
+    out->seq = head->popped;
+    out->epoch = head->epoch;
+    mtm_copy_short(out->bytes, from + 1, size);
+    return MTM_FOUND_BYTES;
+}
+
+/* Copies the first message without taking it, so that what can raise an error may be done
+ * before it is taken. What can't has been taken already. */
+static inline enum mtm_found mtm_shortcut_peek(struct mtm_buffer *buffer,
+                                               struct mtm_peeked *out)
 {
     struct mtm_head *head = &buffer->queue.head;
-    bool found = false;
-    *taken = false;
-    if (!mtm_shortcut_lock(&head->lock)) return false;
+    enum mtm_found found = MTM_FOUND_NOTHING;
+    if (!mtm_shortcut_lock(&head->lock)) return found;
     if (head->popped == head->seen) {
+        /* model: is drained */
         head->seen = mtm_load_acq(&buffer->queue.tail.added); /* pairs with publish */
     }
     struct mtm_segment *segment = head->segment;
+    /* model: peek next */
     struct mtm_segment *next = mtm_load_acq(&segment->next); /* pairs with link_segment */
     if (MTM_LIKELY(head->popped != head->seen && mtm_load_rlx(&buffer->object.flags) == 0 &&
                    !head->back && !buffer->notifier[MTM_TAKEN] &&
-                   (!next || mtm_load_rlx(&head->read) != segment->end))) {
-        const unsigned char *from = mtm_segment_data(segment) + head->pos;
-        size_t size = *from;
-        if (MTM_LIKELY(size <= MTM_SHORTCUT_MAX && size + 1 < segment->cap - head->pos)) {
-            out->size = size;
-            out->seq = head->popped;
-            out->epoch = head->epoch;
-            mtm_copy_short(out->bytes, from + 1, size);
-            if (take_at_once(out->bytes, size)) {
-                mtm_shortcut_pop(head, size);
-                *taken = true;
-            }
-            found = true;
-        }
+                   (!next || mtm_load_rlx(&head->read) != segment->end) &&
+                   MTM_WORD_VALUE + 1 < segment->cap - head->pos)) {
+        found = mtm_shortcut_copy(head, mtm_segment_data(segment) + head->pos, out);
     }
     mtm_unlock(&head->lock);
     return found;
@@ -105,10 +154,11 @@ mtm_shortcut_peek(struct mtm_buffer *buffer, struct mtm_peeked *out,
 static inline bool mtm_shortcut_take(struct mtm_buffer *buffer, const struct mtm_peeked *peeked)
 {
     struct mtm_head *head = &buffer->queue.head;
+    MTM_PAUSE();
     if (!mtm_shortcut_lock(&head->lock)) return false;
     bool same = head->popped == peeked->seq && head->epoch == peeked->epoch && !head->back &&
                 !buffer->notifier[MTM_TAKEN] && mtm_load_rlx(&buffer->object.flags) == 0;
-    if (MTM_LIKELY(same)) mtm_shortcut_pop(head, peeked->size);
+    if (MTM_LIKELY(same)) mtm_shortcut_pop(head, peeked->size); /* model: still first */
     mtm_unlock(&head->lock);
     return same;
 }

@@ -10,8 +10,6 @@ struct mtm_waiters {
     mtm_a32 seq;      /* atomic; what sleepers park on; every wake-up changes it */
     mtm_a32 sleepers; /* atomic; threads between join and leave */
     mtm_a32 pending;  /* atomic; 1: a wake-up is on its way, or a spinner is looking */
-    mtm_a32 spinning; /* atomic; 1: a thread spins */
-    mtm_a32 budget;   /* atomic; how long the next spinner may spin, ns */
 };
 
 /* How long a call may wait. */
@@ -30,8 +28,6 @@ static inline bool mtm_wait_never(const struct mtm_wait *wait)
 /* The absolute deadline. */
 int64_t mtm_wait_deadline(struct mtm_wait *wait);
 
-void mtm_waiters_init(struct mtm_waiters *waiters);
-
 /* The waiting side, in this order: join; then again and again prepare, look, and if nothing is
  * there sleep; at last leave, and if something is left there, wake_one for it (the baton).
  *
@@ -45,11 +41,12 @@ uint32_t mtm_waiters_prepare(struct mtm_waiters *waiters);
 bool mtm_waiters_sleep(struct mtm_waiters *waiters, uint32_t ticket, int64_t deadline);
 void mtm_waiters_leave(struct mtm_waiters *waiters);
 
-/* Look again and again for as long as it has paid lately (50 us at most, and not past the
- * deadline), instead of sleeping at once. One thread spins at a time, and none where it may use
- * one CPU only. Afterwards the caller prepares and looks anew. No lock held. */
-void mtm_waiters_spin(struct mtm_waiters *waiters, int64_t deadline,
-                      bool (*look)(const void *what), const void *what);
+/* A thread that is about to look again and again without joining may stand in for those who
+ * wait: as long as it does so no producer makes a system call to wake them. False: a wake-up is
+ * on its way already. With *marked it must stand down, then look, and if something is left
+ * there wake_one for it. */
+bool mtm_waiters_stand_in(struct mtm_waiters *waiters, bool *marked);
+void mtm_waiters_stand_down(struct mtm_waiters *waiters);
 
 /* The producing side, after something was published: wakes one thread if any waits and no
  * wake-up is on its way. Makes no system call otherwise. */
@@ -62,7 +59,7 @@ static inline bool mtm_waiters_any(struct mtm_waiters *waiters)
 
 static inline void mtm_waiters_wake_one(struct mtm_waiters *waiters)
 {
-    if (MTM_UNLIKELY(mtm_waiters_any(waiters))) mtm_waiters_wake(waiters);
+    if (MTM_UNLIKELY(mtm_waiters_any(waiters))) mtm_waiters_wake(waiters); /* model: any */
 }
 
 /* Wakes all, because of a change of state (close, abort) that each of them must see. */

@@ -65,6 +65,34 @@ static inline size_t mtm_wire_array_size(size_t elsize, size_t count)
     return MTM_ARRAY_HEADER + elsize * count;
 }
 
+/* A value that is nothing but a byte or a word of 8 bytes. */
+struct mtm_word {
+    unsigned char tag; /* BOOLEAN, BYTE, INTEGER or NUMBER */
+    uint64_t bits;
+};
+
+/* Bytes of such a value; 0 for other tags. */
+static inline size_t mtm_wire_word_size(unsigned tag)
+{
+    if (tag - MTM_TAG_BOOLEAN <= MTM_TAG_BYTE - MTM_TAG_BOOLEAN) return 2;
+    return tag - MTM_TAG_INTEGER <= MTM_TAG_NUMBER - MTM_TAG_INTEGER ? MTM_WORD_VALUE : 0;
+}
+
+/* There is room for MTM_WORD_VALUE bytes, of which all may be written. */
+static inline void mtm_wire_put_word(unsigned char *to, struct mtm_word word)
+{
+    to[0] = word.tag;
+    if (word.tag <= MTM_TAG_BYTE) to[1] = (unsigned char)word.bits;
+    else memcpy(to + 1, &word.bits, sizeof word.bits);
+}
+
+static inline struct mtm_word mtm_wire_get_word(const unsigned char *from)
+{
+    struct mtm_word word = {.tag = from[0], .bits = from[1]};
+    if (word.tag > MTM_TAG_BYTE) memcpy(&word.bits, from + 1, sizeof word.bits);
+    return word;
+}
+
 /* Each writes one value, or its beginning, and returns the place after it. There must be room.
  */
 static inline unsigned char *mtm_wire_word(unsigned char *to, enum mtm_tag tag,

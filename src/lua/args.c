@@ -40,7 +40,7 @@ bool mtm_check_flag(lua_State *L, int index)
 
 int64_t mtm_check_timeout(lua_State *L, int index, const char *expected)
 {
-    if (!lua_isnumber(L, index)) luaL_argerror(L, index, expected);
+    if (!lua_isnumber(L, index)) mtm_raise_fixed(L, index, expected);
     double seconds = (double)lua_tonumber(L, index);
     if (seconds != seconds) luaL_argerror(L, index, "timeout must not be NaN");
     if (seconds <= 0) return 0;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lua/arrays.h"
+#include "lua/errors.h"
 
 bool mtm_array_get(lua_State *L, int index, struct mtm_array *out)
 {
@@ -40,7 +41,7 @@ void mtm_array_check(lua_State *L, int first, int last)
 {
     for (int index = first; index <= last; ++index) {
         if (!lua_isnil(L, index) && !mtm_array_is_writable(L, index)) {
-            luaL_argerror(L, index, "carray expected");
+            mtm_raise_fixed(L, index, "carray expected");
         }
     }
 }
@@ -67,7 +68,9 @@ static void push_new(lua_State *L, const struct mtm_value *value)
     size_t count = value->array.count;
     lua_getglobal(L, "require");
     lua_pushliteral(L, "carray");
-    if (lua_pcall(L, 1, 1, 0) != 0) {
+    int rc = lua_pcall(L, 1, 1, 0);
+    if (rc == LUA_ERRMEM) lua_error(L); /* the module may be there */
+    if (rc != 0) {
         luaL_error(L, "array received, but the module 'carray' is not available: %s",
                    lua_tostring(L, -1));
     }

@@ -116,8 +116,10 @@ static enum mtm_event check_event(lua_State *L, int index)
     if (lua_isnoneornil(L, index)) return MTM_ADDED;
     const char *type = luaL_checkstring(L, index);
     if (strcmp(type, ">") == 0) return MTM_ADDED;
-    if (strcmp(type, "<") != 0)
-        luaL_argerror(L, index, "notifier type \"<\" or \">\" expected");
+    if (strcmp(type, "<") != 0) {
+        lua_pushfstring(L, "notifier type \"<\" or \">\" expected, got \"%s\"", type);
+        luaL_argerror(L, index, lua_tostring(L, -1));
+    }
     return MTM_TAKEN;
 }
 

@@ -7,6 +7,7 @@
 #include "core/copy.h"
 #include "core/wire.h"
 #include "lua/arrays.h"
+#include "lua/errors.h"
 
 enum {
     REFER_MIN = 1024
@@ -85,7 +86,7 @@ static bool encode_number(lua_State *L, int index, struct mtm_encoder *e)
 static bool encode_function(lua_State *L, int index, struct mtm_encoder *e)
 {
     lua_CFunction function = lua_tocfunction(L, index);
-    if (!function || mtm_lua_has_context(L, index)) luaL_argerror(L, index, not_supported);
+    if (!function || mtm_lua_has_context(L, index)) mtm_raise_fixed(L, index, not_supported);
     unsigned char *to = room(e, MTM_WORD_VALUE);
     if (to) mtm_wire_pointer(to, MTM_TAG_FUNCTION, (uintptr_t)function);
     return to != NULL;
@@ -94,7 +95,7 @@ static bool encode_function(lua_State *L, int index, struct mtm_encoder *e)
 static bool encode_array(lua_State *L, int index, struct mtm_encoder *e)
 {
     struct mtm_array array;
-    if (!mtm_array_get(L, index, &array)) luaL_argerror(L, index, not_supported);
+    if (!mtm_array_get(L, index, &array)) mtm_raise_fixed(L, index, not_supported);
     size_t bytes = array.elsize * array.count;
     /* Only the last one: a finalizer that runs for a later value could resize it. */
     bool by_reference = index == e->last && can_refer(e, bytes);
@@ -183,9 +184,12 @@ bool mtm_encode(lua_State *L, int first, int last, struct mtm_encoder *e)
 enum mtm_status mtm_encode_to_writer(lua_State *L, int first, int last,
                                      struct mtm_writer *writer)
 {
-    struct mtm_encoder e;
+    struct mtm_encoder e; /* without the scratch memory, which is 4 KB */
+    e.at = e.end = e.part = NULL;
     e.writer = writer;
     e.last = last;
+    e.status = MTM_OK;
+    e.message.size = e.message.nparts = 0;
     for (int index = first; index <= last; ++index) {
         if (!encode_value(L, index, &e)) return e.status;
     }
@@ -228,18 +232,6 @@ bool mtm_decode_fast(lua_State *L, struct mtm_decoder *decoder, int *pushed)
     decoder->at = at;
     *pushed = count;
     return true;
-}
-
-bool mtm_is_one_plain_value(const unsigned char *bytes, size_t size)
-{
-    switch (size > 0 ? bytes[0] : MTM_TAG_END) {
-        case MTM_TAG_NIL: return size == 1;
-        case MTM_TAG_BOOLEAN:
-        case MTM_TAG_BYTE: return size == 2;
-        case MTM_TAG_INTEGER:
-        case MTM_TAG_NUMBER: return size == MTM_WORD_VALUE;
-        default: return false;
-    }
 }
 
 /* The bytes were written by mtm_encode_short or its like; what is not among these values ends

@@ -4,6 +4,7 @@
 #define MTM_LUA_CODEC_H
 
 #include "capi/shim.h"
+#include "core/wire.h"
 #include "core/writer.h"
 
 enum { MTM_SCRATCH = 4096, MTM_FAST_VALUES = 16 };
@@ -31,10 +32,38 @@ int mtm_encode_short(lua_State *L, int first, int last, unsigned char *to, int c
 
 /* The common case: pushes up to MTM_FAST_VALUES values that are no arrays. Their number, or -1
  * if it is not so; then some may have been pushed. Can raise memory errors. */
-int mtm_decode_short(lua_State *L, const unsigned char *bytes, size_t size);
+int mtm_decode_short(lua_State *L, const unsigned char *at, size_t size);
 
-/* Whether the message is one value that can be pushed without an error. */
-bool mtm_is_one_plain_value(const unsigned char *bytes, size_t size);
+/* The commonest case: the number at this index. */
+static inline struct mtm_word mtm_number_to_word(lua_State *L, int index)
+{
+    int64_t integer;
+    double number;
+    struct mtm_word word = {.tag = MTM_TAG_INTEGER};
+    if (MTM_LIKELY(mtm_lua_to_integer(L, index, &integer))) {
+        word.bits = (uint64_t)integer;
+        if (word.bits <= UINT8_MAX) word.tag = MTM_TAG_BYTE;
+        return word;
+    }
+    number = (double)lua_tonumber(L, index);
+    word.tag = MTM_TAG_NUMBER;
+    memcpy(&word.bits, &number, sizeof number);
+    return word;
+}
+
+/* Pushes it; needs one place of the stack, and raises nothing. */
+static inline void mtm_push_word(lua_State *L, struct mtm_word word)
+{
+    double number;
+    if (word.tag == MTM_TAG_NUMBER) {
+        memcpy(&number, &word.bits, sizeof number);
+        lua_pushnumber(L, (lua_Number)number);
+    } else if (word.tag == MTM_TAG_BOOLEAN) {
+        lua_pushboolean(L, word.bits != 0);
+    } else {
+        mtm_lua_push_integer(L, (int64_t)word.bits);
+    }
+}
 
 /* Encodes them to a writer. OK, TOO_LARGE or NOMEM; if not OK, or if it raises, part of them
  * may have been written. */

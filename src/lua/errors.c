@@ -159,10 +159,26 @@ int mtm_raise_not_found(lua_State *L, enum mtm_status status, const char *kind, 
     return lua_error(L);
 }
 
+/* A class is a better answer than "userdata". Leaves its name on the stack. */
+static const char *type_of(lua_State *L, int index)
+{
+    if (lua_type(L, index) == LUA_TLIGHTUSERDATA) return "light userdata";
+    if (luaL_getmetafield(L, index, "__name") && lua_type(L, -1) == LUA_TSTRING) {
+        return lua_tostring(L, -1);
+    }
+    return luaL_typename(L, index);
+}
+
 int mtm_raise_type(lua_State *L, int index, const char *expected)
 {
-    const char *actual = luaL_typename(L, index);
+    const char *actual = type_of(L, index);
     return luaL_argerror(L, index, lua_pushfstring(L, "%s expected, got %s", expected, actual));
+}
+
+int mtm_raise_fixed(lua_State *L, int index, const char *text)
+{
+    const char *actual = type_of(L, index);
+    return luaL_argerror(L, index, lua_pushfstring(L, "%s) (got %s", text, actual));
 }
 
 int mtm_handle_tostring(lua_State *L)
@@ -176,7 +192,7 @@ int mtm_handle_tostring(lua_State *L)
     }
     luaL_Buffer text;
     char address[40];
-    snprintf(address, sizeof address, ": %p ", (void *)handle->object);
+    (void)snprintf(address, sizeof address, ": %p ", (void *)handle->object);
     luaL_buffinit(L, &text);
     luaL_addstring(&text, class_of(handle->object));
     luaL_addstring(&text, address);

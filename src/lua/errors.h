@@ -43,6 +43,10 @@ int mtm_raise_not_found(lua_State *L, enum mtm_status status, const char *kind, 
 /* Raises "bad argument" for a value of a wrong type. */
 int mtm_raise_type(lua_State *L, int index, const char *expected);
 
+/* The same with a text that programs look for, parentheses included: "bad argument #1 to 'f'
+ * (<text>) (got table)". */
+int mtm_raise_fixed(lua_State *L, int index, const char *text);
+
 /* Adds an object's description to a text, e.g. (name="jobs",id=4711). */
 void mtm_add_description(luaL_Buffer *text, const struct mtm_object *object);
 

@@ -1,8 +1,11 @@
-/* What the shared library shows to the outside; everything else is hidden. */
+/* What the shared library shows to the outside; everything else is hidden. The static library
+ * shows nothing more: whatever it is linked into does not export what it only uses. */
 #ifndef MTM_LUA_EXPORT_H
 #define MTM_LUA_EXPORT_H
 
-#if defined(_WIN32)
+#if defined(MTM_STATIC)
+#define MTM_EXPORT
+#elif defined(_WIN32)
 #define MTM_EXPORT __declspec(dllexport)
 #else
 #define MTM_EXPORT __attribute__((visibility("default")))

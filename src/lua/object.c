@@ -67,7 +67,7 @@ int mtm_find(lua_State *L, enum mtm_kind kind)
 {
     struct mtm_state *state = lua_touserdata(L, lua_upvalueindex(1));
     struct mtm_object *object;
-    luaL_checkany(L, 1);
+    if (lua_isnone(L, 1)) mtm_raise_type(L, 1, "id or name");
     struct mtm_handle *handle = mtm_handle_push(L, state, kind);
     enum mtm_status status = find(L, kind, &object);
     if (status != MTM_OK) {

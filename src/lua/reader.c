@@ -74,10 +74,10 @@ static int check_next(lua_State *L, size_t *count)
     *count = 1;
     if (lua_isnoneornil(L, 2)) return 3;
     if (!lua_isnumber(L, 2)) {
-        if (!mtm_array_is_writable(L, 2)) luaL_argerror(L, 2, expected);
+        if (!mtm_array_is_writable(L, 2)) mtm_raise_fixed(L, 2, expected);
         return 2;
     }
-    if (!mtm_to_integral(L, 2, &integer)) luaL_argerror(L, 2, expected);
+    if (!mtm_to_integral(L, 2, &integer)) mtm_raise_fixed(L, 2, expected);
     *count = integer < 0 || (uint64_t)integer > SIZE_MAX ? SIZE_MAX : (size_t)integer;
     return 3;
 }

@@ -101,6 +101,9 @@ void mtm_class_new(lua_State *L, const char *name, const luaL_Reg *methods,
     lua_setfield(L, -2, "__gc");
     lua_pushcfunction(L, tostring);
     lua_setfield(L, -2, "__tostring");
+    /* A plain table: what is not in it reads as nil, for programs ask `if object.method then`.
+     * So a misspelt method gets Lua's own error, and no better one can be had without breaking
+     * them; examples/strict.lua offers it to those who want it. */
     lua_newtable(L);
     mtm_lua_setfuncs(L, methods, 0);
     lua_pushvalue(L, -1);

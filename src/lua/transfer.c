@@ -58,13 +58,23 @@ static MTM_NOINLINE int send_by_writer(lua_State *L, struct mtm_handle *handle, 
     return mtm_push_put(L, handle, status, message.size, &failure);
 }
 
-int mtm_add_short(lua_State *L, struct mtm_handle *handle)
+static MTM_NOINLINE int add_bytes(lua_State *L, struct mtm_handle *handle)
 {
     unsigned char bytes[MTM_SHORTCUT_MAX];
     int size = mtm_encode_short(L, 2, lua_gettop(L), bytes, sizeof bytes);
     if (MTM_UNLIKELY(size < 0)) return mtm_send(L, handle, false);
     if (MTM_UNLIKELY(!mtm_shortcut_add(mtm_buffer_of(handle), bytes, (size_t)size))) {
         return mtm_send(L, handle, false);
+    }
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+int mtm_add_short(lua_State *L, struct mtm_handle *handle)
+{
+    if (lua_gettop(L) != 2 || lua_type(L, 2) != LUA_TNUMBER ||
+        !mtm_shortcut_add_word(mtm_buffer_of(handle), mtm_number_to_word(L, 2))) {
+        return add_bytes(L, handle);
     }
     lua_pushboolean(L, 1);
     return 1;
@@ -147,24 +157,32 @@ static void notify_removal(lua_State *L, struct mtm_state *state, struct mtm_inc
     struct mtm_failure failure = {0};
     if (MTM_LIKELY(mtm_incoming_notify(in, nonblock, &failure) == MTM_OK)) return;
     put_back(state, in);
+    lua_settop(L, 1); /* the values may have left no room for the text */
     mtm_raise_failure(L, state, &failure);
+}
+
+/* Pushes before it takes: pushing can raise an error. */
+static int take_bytes(lua_State *L, struct mtm_handle *handle, const struct mtm_peeked *peeked)
+{
+    int top = lua_gettop(L);
+    int count = mtm_decode_short(L, peeked->bytes, peeked->size);
+    if (MTM_LIKELY(count >= 0)) {
+        if (MTM_LIKELY(mtm_shortcut_take(mtm_buffer_of(handle), peeked))) return count;
+        handle->owned.state->contended = MTM_CONTENDED;
+    }
+    lua_settop(L, top);
+    return mtm_nextmsg(L, handle);
 }
 
 int mtm_take_short(lua_State *L, struct mtm_handle *handle)
 {
-    struct mtm_buffer *buffer = mtm_buffer_of(handle);
     struct mtm_peeked peeked;
-    bool taken;
-    int top = lua_gettop(L);
-    if (top > 1 || handle->owned.state->contended > 0) return mtm_nextmsg(L, handle);
-    if (!mtm_shortcut_peek(buffer, &peeked, mtm_is_one_plain_value, &taken)) {
-        return mtm_nextmsg(L, handle);
+    if (lua_gettop(L) > 1 || handle->owned.state->contended > 0) return mtm_nextmsg(L, handle);
+    switch (mtm_shortcut_peek(mtm_buffer_of(handle), &peeked)) {
+        case MTM_FOUND_WORD: mtm_push_word(L, peeked.word); return 1;
+        case MTM_FOUND_BYTES: return take_bytes(L, handle, &peeked);
+        default: return mtm_nextmsg(L, handle);
     }
-    int count = mtm_decode_short(L, peeked.bytes, peeked.size);
-    if (MTM_LIKELY(taken || (count >= 0 && mtm_shortcut_take(buffer, &peeked)))) return count;
-    if (count >= 0) handle->owned.state->contended = MTM_CONTENDED;
-    lua_settop(L, top);
-    return mtm_nextmsg(L, handle);
 }
 
 MTM_NOINLINE int mtm_nextmsg(lua_State *L, struct mtm_handle *handle)

@@ -37,8 +37,8 @@ struct mtm_writer *mtm_writer_push(lua_State *L, struct mtm_state *state,
 struct mtm_writer *mtm_writer_push_encoded(lua_State *L, struct mtm_state *state, int first,
                                            int last)
 {
-    struct mtm_memory memory = {2 * MTM_SCRATCH, false, MTM_DEFAULT_GROW};
-    luaL_checkstack(L, LUA_MINSTACK, NULL);
+    struct mtm_memory memory = {(size_t)2 * MTM_SCRATCH, false, MTM_DEFAULT_GROW};
+    luaL_checkstack(L, LUA_MINSTACK, "too many values");
     struct mtm_writer *writer = mtm_writer_push(L, state, &memory);
     enum mtm_status status = mtm_encode_to_writer(L, first, last, writer);
     if (status != MTM_OK) mtm_raise_for(L, status, NULL);

@@ -41,4 +41,8 @@ typedef atomic_size_t mtm_asize;
     atomic_compare_exchange_strong_explicit((p), (old), (v), memory_order_seq_cst,             \
                                             memory_order_seq_cst)
 
+#if defined(MTM_HELGRIND)
+#include "platform/atomic_helgrind.h"
+#endif
+
 #endif

@@ -69,6 +69,16 @@ const char *mtm_plat_info(void);
 /* Apart far enough that two threads which write one each don't disturb each other. */
 #define MTM_CACHE_LINE 64
 
+/* A hint that this thread will soon write at p, where another thread has read or written last.
+ * p need not be valid. */
+#if defined(__x86_64__) && defined(__GNUC__)
+#define MTM_WILL_WRITE(p) __asm__ volatile("prefetchw %0" : : "m"(*(const char *)(p)))
+#elif defined(__GNUC__)
+#define MTM_WILL_WRITE(p) __builtin_prefetch((p), 1)
+#else
+#define MTM_WILL_WRITE(p) ((void)0)
+#endif
+
 /* Held-lock counter of the debug builds: how many locks of the library this thread holds.
  * Asserted to be zero wherever foreign code may run, memory is allocated or a thread sleeps. */
 #if defined(NDEBUG)

@@ -14,6 +14,11 @@
 #include <time.h>
 #include <unistd.h>
 
+/* The youngest 32-bit machines have only the call whose times have 64 bits. */
+#if !defined(SYS_futex)
+#define SYS_futex SYS_futex_time64
+#endif
+
 static const int64_t ns_per_s = 1000000000;
 
 int64_t mtm_plat_now(void)
@@ -127,8 +132,12 @@ void mtm_plat_pause(void)
     static MTM_THREAD_LOCAL uint32_t random;
     if (!random) random = (uint32_t)(uintptr_t)&random | 1;
     random = random * 1664525u + 1013904223u;
-    if (random >> 24 < 8) sched_yield();
-    for (uint32_t i = random >> 28 == 0 ? 2000 : 0; i > 0; --i) mtm_plat_relax();
+    uint32_t what = random >> 24;
+    struct timespec moment = {0, 50000};
+    if (what == 0) nanosleep(&moment, NULL); /* now and then, so that others run on for long */
+    else if (what < 10) sched_yield();
+    else if (what < 26)
+        for (int i = 0; i < 500; ++i) mtm_plat_relax();
 }
 #endif
 

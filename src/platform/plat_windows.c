@@ -128,8 +128,11 @@ void mtm_plat_pause(void)
     static MTM_THREAD_LOCAL uint32_t random;
     if (!random) random = (uint32_t)(uintptr_t)&random | 1;
     random = random * 1664525u + 1013904223u;
-    if (random >> 24 < 8) SwitchToThread();
-    for (uint32_t i = random >> 28 == 0 ? 2000 : 0; i > 0; --i) mtm_plat_relax();
+    uint32_t what = random >> 24;
+    if (what == 0) Sleep(1); /* now and then, so that others run on for long */
+    else if (what < 10) SwitchToThread();
+    else if (what < 26)
+        for (int i = 0; i < 500; ++i) mtm_plat_relax();
 }
 #endif
 

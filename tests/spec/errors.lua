@@ -201,6 +201,39 @@ for name, cases in pairs{creating = creating, finding = finding, receiving = rec
     end)
 end
 
+test("wrong arguments are told what was expected and what came", function()
+    local env = objects()
+    local expected = {
+        ["b:addmsg({})"] = "#1 to 'addmsg' (parameter type not supported) (got table)",
+        ["b:addmsg(1, function() end)"] = "#2 to 'addmsg' (parameter type not supported) (got function)",
+        ["b:setmsg(lst)"] = "#1 to 'setmsg' (parameter type not supported) (got mtmsg.listener)",
+        ["w:add(b)"] = "#1 to 'add' (parameter type not supported) (got mtmsg.buffer)",
+        ["b:nextmsg('x')"] = "#1 to 'nextmsg' (timeout seconds or carray expected) (got string)",
+        ["lst:nextmsg(r)"] = "#1 to 'nextmsg' (timeout seconds or carray expected) (got mtmsg.reader)",
+        ["b:nextmsg(0, {})"] = "#2 to 'nextmsg' (carray expected) (got table)",
+        ["r:nextmsg(b, {})"] = "#2 to 'nextmsg' (timeout seconds expected) (got table)",
+        ["r:nextmsg(w)"] = "#1 to 'nextmsg' (mtmsg.buffer or mtmsg.listener expected, got mtmsg.writer)",
+        ["r:next({})"] = "#1 to 'next' (integer or carray expected) (got table)",
+        ["w:addmsg(lst)"] = "#1 to 'addmsg' (mtmsg.buffer expected, got mtmsg.listener)",
+        ["w:addmsg(c)"] = "#1 to 'addmsg' (mtmsg.buffer expected, got carray)",
+        ["w:addmsg(carray.userdata())"] = "#1 to 'addmsg' (mtmsg.buffer expected, got userdata)",
+        ["w:addmsg(carray.pointer(8))"] = "#1 to 'addmsg' (mtmsg.buffer expected, got light userdata)",
+        ["b.addmsg(1)"] = "#1 to 'addmsg' (mtmsg.buffer expected, got number)",
+        ["b.close()"] = "#1 to 'close' (mtmsg.buffer expected, got no value)",
+        ["b:notifier(7)"] = "#1 to 'notifier' (notifier object or nil expected, got number)",
+        ["b:notifier(lb, '=')"] = [[#2 to 'notifier' (notifier type "<" or ">" expected, got "=")]],
+        ["b:nonblock('yes')"] = "#1 to 'nonblock' (boolean expected, got string)",
+        ["mtmsg.buffer()"] = "#1 to 'buffer' (id or name expected, got no value)",
+        ["mtmsg.listener({})"] = "#1 to 'listener' (id or name expected, got table)",
+        ["mtmsg.newbuffer('x', 'y')"] = "#2 to 'newbuffer' (number expected, got string)",
+        ["mtmsg.sleep()"] = "#1 to 'sleep' (timeout seconds expected) (got no value)",
+    }
+    for statement, text in pairs(expected) do
+        raises("case:1: bad argument " .. text, statement, env)
+    end
+    check_untouched(env)
+end)
+
 test("each method refuses what is no object of its class", function()
     local env = objects()
     local common = "abort clear close id isabort isnonblock name nextmsg nonblock "

@@ -63,6 +63,24 @@ test("the objects have their methods", function()
     end
 end)
 
+-- Programs written for mtmsg 0.4 and later versions ask for a method before they call it.
+test("what is not there reads as nil, in the module and its error names, too", function()
+    eq(mtmsg.newbufer, nil)
+    eq(mtmsg.error.no_such_error, nil)
+    for _, object in ipairs{mtmsg.newbuffer(), mtmsg.newlistener(), mtmsg.newwriter(), mtmsg.newreader()} do
+        eq(object.addmesg, nil)
+        eq(object[1], nil)
+        spec.matches(spec.error_of("object:addmesg(1)", {object = object}), "attempt to call .*'addmesg'")
+    end
+end)
+
+test("the class and the address of each object are in its text, and the name and id where it has them", function()
+    spec.matches(tostring(mtmsg.newbuffer("jobs")), '^mtmsg%.buffer: %S+ %(name="jobs",id=%d+%)$')
+    spec.matches(tostring(mtmsg.newlistener()), "^mtmsg%.listener: %S+ %(id=%d+%)$")
+    spec.matches(tostring(mtmsg.newwriter()), "^mtmsg%.writer: %S+$")
+    spec.matches(tostring(mtmsg.newreader()), "^mtmsg%.reader: %S+$")
+end)
+
 test("time is the time of day as a float with at least milliseconds", function()
     local before = os.time()
     local now = mtmsg.time()

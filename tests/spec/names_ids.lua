@@ -178,7 +178,7 @@ test("a listener's buffer is found like any other", function()
 end)
 
 for_each_kind("tostring shows address, name and id", function(kind)
-    local prefix = "^mtmsg%." .. kind.name .. ": 0x%x+ "
+    local prefix = "^mtmsg%." .. kind.name .. ": 0?x?%x+ "
     local named, nameless = kind.new("jobs"), kind.new()
     spec.matches(tostring(named), prefix .. '%(name="jobs",id=' .. id_text(named) .. "%)$")
     spec.matches(tostring(nameless), prefix .. "%(id=" .. id_text(nameless) .. "%)$")

@@ -193,6 +193,7 @@ static void free_under_lock(void *ptr)
 static void no_request_is_made_under_a_lock(void **state)
 {
     (void)state;
+    UNIT_NEEDS_CHILDREN();
     void *ptr = mtm_alloc(8);
     assert_int_equal(unit_aborts(alloc_under_lock, ptr), UNIT_DEBUG);
     assert_int_equal(unit_aborts(resize_under_lock, ptr), UNIT_DEBUG);

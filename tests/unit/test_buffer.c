@@ -238,6 +238,75 @@ static void thresholds_count_exactly(void **state)
     core_drop_buffer(buffer);
 }
 
+struct making {
+    struct mtm_listener *listener;
+    enum mtm_status status;
+};
+
+static void *make_one(void *opaque)
+{
+    struct making *making = opaque;
+    const struct mtm_buffer_options options = {
+        .size = 100, .grow = 2, .listener = making->listener};
+    struct mtm_buffer *buffer = NULL;
+    making->status = mtm_buffer_new(&options, &buffer);
+    return NULL;
+}
+
+/* It has joined and is refused by the registry; meanwhile somebody walks over the members. */
+static void one_that_is_refused_while_visited_goes_with_the_visit(void **state)
+{
+    (void)state;
+    struct making making = {core_listener(), MTM_OK};
+    struct mtm_buffer *visited = NULL;
+    const uint32_t before = core_blocks;
+    pthread_t thread;
+    mtm_registry_set_abort(true);
+    mtm_registry_lock();
+    unit_start(&thread, 1, make_one, &making);
+    while (mtm_load_acq(&making.listener->connected) == 0) mtm_plat_yield();
+    assert_true(mtm_listener_step(making.listener, &visited, false));
+    assert_non_null(visited);
+    mtm_registry_unlock();
+    unit_join(&thread, 1);
+    mtm_registry_set_abort(false);
+    assert_int_equal(making.status, MTM_ABORTED);
+    assert_true(core_blocks > before);
+    assert_true(mtm_listener_step(making.listener, &visited, false));
+    assert_null(visited);
+    assert_int_equal(core_blocks, before);
+    assert_next(making.listener, MTM_NO_BUFFERS);
+    core_drop_listener(making.listener);
+}
+
+static void *take_one(void *opaque)
+{
+    struct mtm_buffer *buffer = opaque;
+    uint32_t number = 0;
+    bool taken = core_next(&buffer->object, MTM_FOREVER, &number) == MTM_OK && number == 1;
+    return taken ? buffer : NULL;
+}
+
+/* A take that waits for the one lock finds that it needs both by now. */
+static void a_take_that_has_to_count_starts_anew(void **state)
+{
+    (void)state;
+    struct mtm_buffer *buffer = core_buffer(NULL);
+    struct mtm_lock *head = &buffer->queue.head.lock;
+    void *result = NULL;
+    pthread_t thread;
+    assert_int_equal(core_add(buffer, 1), MTM_OK);
+    mtm_buffer_lock_both(buffer);
+    unit_start(&thread, 1, take_one, buffer);
+    core_await_parked(head);
+    mtm_store_rlx(&buffer->exact_takes, 1); /* as connecting a notifier does */
+    mtm_buffer_unlock_both(buffer);
+    assert_int_equal(pthread_join(thread, &result), 0);
+    assert_ptr_equal(result, buffer);
+    assert_int_equal(mtm_buffer_count(buffer), 0);
+    core_drop_buffer(buffer);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -251,6 +320,9 @@ int main(void)
         CORE_TEST("closing frees the messages", closing_frees_the_messages),
         CORE_TEST("the count was true once", the_count_was_true_once),
         CORE_TEST("thresholds count exactly", thresholds_count_exactly),
+        CORE_TEST("one that is refused while it is visited goes with the visit",
+                  one_that_is_refused_while_visited_goes_with_the_visit),
+        CORE_TEST("a take that has to count starts anew", a_take_that_has_to_count_starts_anew),
     };
     return UNIT_RUN(tests);
 }

@@ -132,6 +132,53 @@ static void a_closed_buffer_is_passed_over_and_counts(void **state)
     core_drop_listener(listener);
 }
 
+/* More buffers than are looked at while the lock is held. */
+static void emptied_buffers_are_passed_over(void **state)
+{
+    (void)state;
+    enum { MANY = 200 };
+    struct mtm_listener *listener = core_listener();
+    struct mtm_buffer *buffers[MANY];
+    for (uint32_t i = 0; i < MANY; ++i) {
+        buffers[i] = core_buffer(listener);
+        assert_int_equal(core_add(buffers[i], i + 1), MTM_OK);
+        if (i < MANY - 1) assert_delivers(buffers[i], i + 1);
+    }
+    assert_delivers(listener, MANY);
+    assert_next(listener, MTM_EMPTY);
+    for (int i = 0; i < MANY; ++i) core_drop_buffer(buffers[i]);
+    core_drop_listener(listener);
+}
+
+static void *clear_it(void *opaque)
+{
+    return mtm_listener_clear(opaque, false) == MTM_OK ? opaque : NULL;
+}
+
+/* Before it has begun, or while it is at the first of them. */
+static void clearing_ends_where_buffers_leave(void **state)
+{
+    (void)state;
+    struct mtm_listener *listener = core_listener();
+    assert_non_null(clear_it(listener));
+    struct mtm_buffer *first = core_buffer(listener), *second = core_buffer(listener);
+    struct mtm_lock *head = &first->queue.head.lock;
+    struct core_holder holder;
+    pthread_t thread;
+    void *result = NULL;
+    assert_int_equal(core_add(first, 1), MTM_OK);
+    core_hold(&holder, head);
+    unit_start(&thread, 1, clear_it, listener);
+    core_await_parked(head);
+    core_drop_buffer(second);
+    core_let_go(&holder);
+    assert_int_equal(pthread_join(thread, &result), 0);
+    assert_ptr_equal(result, listener);
+    assert_int_equal(mtm_buffer_count(first), 0);
+    core_drop_buffer(first);
+    core_drop_listener(listener);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -147,6 +194,9 @@ int main(void)
                   closing_the_listener_closes_its_buffers),
         CORE_TEST("a closed buffer is passed over, and counts as connected",
                   a_closed_buffer_is_passed_over_and_counts),
+        CORE_TEST("any number of emptied buffers is passed over",
+                  emptied_buffers_are_passed_over),
+        CORE_TEST("clearing ends where buffers leave", clearing_ends_where_buffers_leave),
     };
     return UNIT_RUN(tests);
 }

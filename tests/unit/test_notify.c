@@ -227,6 +227,42 @@ static void a_failure_without_memory_is_told(void **state)
     }
 }
 
+static int say_nothing(const void *api, void *object, mtm_error_handler handler, void *data)
+{
+    (void)api;
+    (void)object;
+    handler(data, NULL, 17);
+    return 2;
+}
+
+static int say_too_much(const void *api, void *object, mtm_error_handler handler, void *data)
+{
+    (void)api;
+    (void)object;
+    handler(data, "x", SIZE_MAX);
+    return 2;
+}
+
+/* No text at all, and one that no memory can hold. */
+static void a_handler_takes_whatever_it_is_given(void **state)
+{
+    (void)state;
+    static const struct mtm_notifier_ops ops[] = {{bell_release, say_nothing},
+                                                  {bell_release, say_too_much}};
+    static const char *const expected[] = {"Error while calling notifier: ",
+                                           "Error while calling notifier: out of memory"};
+    for (int i = 0; i < 2; ++i) {
+        struct mtm_buffer *buffer = core_buffer(NULL);
+        struct mtm_failure failure = {0};
+        struct bell bell = {0};
+        struct mtm_notifier *notifier = mtm_notifier_new_foreign(&ops[i], NULL, &bell, 0);
+        assert_int_equal(mtm_buffer_connect(buffer, MTM_ADDED, notifier), MTM_OK);
+        assert_int_equal(bell_add(buffer, &failure), MTM_NOTIFIER_FAILED);
+        assert_text(&failure, expected[i]);
+        core_drop_buffer(buffer);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -240,6 +276,7 @@ int main(void)
         CORE_TEST("a failing removal is told", a_failing_removal_is_told),
         CORE_TEST("success tells nothing", success_tells_nothing),
         CORE_TEST("a failure without memory is told", a_failure_without_memory_is_told),
+        CORE_TEST("a handler takes whatever it is given", a_handler_takes_whatever_it_is_given),
     };
     return UNIT_RUN(tests);
 }

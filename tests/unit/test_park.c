@@ -3,7 +3,11 @@
 #include "unit.h"
 
 #include <stdlib.h>
+#if defined(_WIN32)
+#include <windows.h>
+#else
 #include <sys/mman.h>
+#endif
 
 /* A thread that parks on a word until it is no longer 0, and keeps count. */
 struct sleeper {
@@ -266,15 +270,31 @@ static void a_wake_up_reaches_its_own_word(void **state)
     unit_join(threads, STRANGERS);
 }
 
-static void unpark_may_come_too_late_for_the_memory(void **state)
+#if defined(_WIN32)
+static void unpark_pages_that_are_gone(void)
 {
-    (void)state;
+    mtm_a32 *page = VirtualAlloc(NULL, 1, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
+    assert_non_null(page);
+    assert_true(VirtualFree(page, 0, MEM_RELEASE));
+    mtm_plat_unpark_one(page);
+    mtm_plat_unpark_all(page);
+}
+#else
+static void unpark_pages_that_are_gone(void)
+{
     size_t size = (size_t)sysconf(_SC_PAGESIZE);
     mtm_a32 *page = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     assert_true((void *)page != MAP_FAILED);
     assert_int_equal(munmap(page, size), 0);
     mtm_plat_unpark_one(page);
     mtm_plat_unpark_all(page);
+}
+#endif
+
+static void unpark_may_come_too_late_for_the_memory(void **state)
+{
+    (void)state;
+    unpark_pages_that_are_gone();
 
     mtm_a32 *block = malloc(sizeof *block);
     assert_non_null(block);

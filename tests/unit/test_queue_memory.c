@@ -293,6 +293,18 @@ static void shut_gives_up_all(void **state)
     }
 }
 
+static void huge_blocks_are_not_kept(void **state)
+{
+    (void)state;
+    struct mtm_queue queue;
+    assert_int_equal(mtm_queue_init(&queue, 1024, false, 2, false), MTM_OK);
+    mtm_queue_recycle(&queue, mtm_block_new((size_t)300 * 1024));
+    assert_int_equal(core_blocks, 0);
+    mtm_queue_recycle(&queue, mtm_block_new((size_t)200 * 1024));
+    assert_int_equal(core_blocks, 1);
+    mtm_queue_fini(&queue);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -315,6 +327,7 @@ int main(void)
         CORE_TEST("running out of memory changes nothing",
                   running_out_of_memory_changes_nothing),
         CORE_TEST("shut gives up all memory", shut_gives_up_all),
+        CORE_TEST("huge blocks are not kept", huge_blocks_are_not_kept),
     };
     return UNIT_RUN(tests);
 }

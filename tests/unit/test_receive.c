@@ -2,7 +2,7 @@
  * waiting threads. */
 #include "core.h"
 
-#include <sys/resource.h>
+#include <time.h>
 
 /* One receive in another thread, of a listener or a buffer. */
 struct waiter {

@@ -329,6 +329,41 @@ static void finding_races_with_the_last_release(void **state)
     assert_null(mtm_registry_next(NULL));
 }
 
+enum { FIRST_TABLE = 64 }; /* objects for which the first table has room */
+
+static struct mtm_object *second_maker; /* what the other one made */
+static bool racing;
+
+/* While a larger table is being allocated, somebody else makes an object and finds the table
+ * too small, too. */
+static void *alloc_in_a_race(size_t size)
+{
+    if (racing && size > FIRST_TABLE * sizeof(void *)) {
+        racing = false;
+        second_maker = named(MTM_BUFFER, NULL, 0);
+    }
+    return core_alloc(size);
+}
+
+static void a_table_doubled_twice_at_once_is_freed(void **state)
+{
+    (void)state;
+    static const struct mtm_allocator allocator = {alloc_in_a_race, core_resize, core_free};
+    struct mtm_object *objects[FIRST_TABLE + 1];
+    mtm_alloc_use(&allocator);
+    for (int i = 0; i <= FIRST_TABLE; ++i) {
+        racing = i == FIRST_TABLE;
+        objects[i] = named(MTM_BUFFER, NULL, 0);
+    }
+    assert_false(racing);
+    found_by_id(MTM_BUFFER, second_maker);
+    mtm_handle_release(second_maker);
+    for (int i = 0; i <= FIRST_TABLE; ++i) {
+        found_by_id(MTM_BUFFER, objects[i]);
+        mtm_handle_release(objects[i]);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -345,6 +380,8 @@ int main(void)
                   nothing_is_found_while_everything_is_aborted),
         CORE_TEST("a walk meets all that stay", a_walk_meets_all_that_stay),
         CORE_TEST("finding races with the last release", finding_races_with_the_last_release),
+        CORE_TEST("a table that is doubled twice at once is freed",
+                  a_table_doubled_twice_at_once_is_freed),
     };
     return UNIT_RUN(tests);
 }

@@ -4,20 +4,6 @@
 
 #include "core/shortcut.h"
 
-static bool never(const unsigned char *bytes, size_t size)
-{
-    (void)bytes;
-    (void)size;
-    return false;
-}
-
-static bool always(const unsigned char *bytes, size_t size)
-{
-    (void)bytes;
-    (void)size;
-    return true;
-}
-
 /* The first message makes room, which takes the long way. */
 static struct mtm_buffer *used_buffer(struct mtm_listener *listener)
 {
@@ -42,11 +28,30 @@ static void add_long_way(struct mtm_buffer *buffer, uint32_t number, size_t size
     assert_int_equal(mtm_buffer_add(buffer, &message, false, NULL), MTM_OK);
 }
 
-static void assert_peeked(const struct mtm_peeked *peeked, uint32_t number, size_t size)
+static void assert_bytes(const unsigned char *bytes, uint32_t number, size_t size)
 {
-    assert_int_equal(peeked->size, size);
     for (size_t i = 0; i < size; ++i) {
-        assert_int_equal(peeked->bytes[i], core_byte(number, size, i));
+        assert_int_equal(bytes[i], core_byte(number, size, i));
+    }
+}
+
+/* Whether the message with these bytes was taken the short way. Bytes that look like a word are
+ * taken at once. */
+static bool take(struct mtm_buffer *buffer, uint32_t number, size_t size, bool take_bytes)
+{
+    struct mtm_peeked peeked;
+    unsigned char bytes[MTM_WORD_VALUE];
+    switch (mtm_shortcut_peek(buffer, &peeked)) {
+        case MTM_FOUND_WORD:
+            mtm_wire_put_word(bytes, peeked.word);
+            assert_int_equal(mtm_wire_word_size(peeked.word.tag), size);
+            assert_bytes(bytes, number, size);
+            return true;
+        case MTM_FOUND_BYTES:
+            assert_int_equal(peeked.size, size);
+            assert_bytes(peeked.bytes, number, size);
+            return take_bytes && mtm_shortcut_take(buffer, &peeked);
+        default: return false;
     }
 }
 
@@ -67,10 +72,9 @@ static void it_goes_with_the_long_way(void **state)
 {
     (void)state;
     struct mtm_buffer *buffer = core_buffer(NULL);
-    struct mtm_peeked peeked;
     uint32_t in = 0, out = 0, short_adds = 0, short_takes = 0;
     for (uint32_t round = 0; round < 3000; ++round) {
-        bool filling = round / 100 % 2 == 0, taken;
+        bool filling = round / 100 % 2 == 0;
         for (uint32_t n = round % 4 + filling; n > 0; --n, ++in) {
             size_t size = in * 7 % (MTM_SHORTCUT_MAX + 1);
             if (in % 3 && add(buffer, in, size)) ++short_adds;
@@ -78,12 +82,7 @@ static void it_goes_with_the_long_way(void **state)
         }
         for (uint32_t n = round % 3 + !filling; n > 0 && out < in; --n, ++out) {
             size_t size = out * 7 % (MTM_SHORTCUT_MAX + 1);
-            bool found = mtm_shortcut_peek(buffer, &peeked, out % 2 ? always : never, &taken);
-            if (found) assert_peeked(&peeked, out, size);
-            if (found && out % 2) assert_true(taken);
-            else assert_false(taken);
-            if (found && (taken || (out % 4 && mtm_shortcut_take(buffer, &peeked))))
-                ++short_takes;
+            if (take(buffer, out, size, out % 4)) ++short_takes;
             else take_long_way(buffer, out, size);
         }
         assert_int_equal(mtm_buffer_count(buffer), in - out);
@@ -93,29 +92,82 @@ static void it_goes_with_the_long_way(void **state)
     core_drop_buffer(buffer);
 }
 
+static struct mtm_word word_of(unsigned number)
+{
+    static const uint64_t words[] = {0, 1, 255, 256, UINT64_MAX, 0x8000000000000000u};
+    struct mtm_word word = {.tag = (unsigned char)(MTM_TAG_BOOLEAN + number % 4)};
+    word.bits = words[number % 6];
+    if (mtm_wire_word_size(word.tag) == 2) word.bits &= 255;
+    return word;
+}
+
+/* Up to the end of many rings, and between other messages. */
+static void words_go_in_and_come_out(void **state)
+{
+    (void)state;
+    struct mtm_buffer *buffer = core_buffer(NULL);
+    struct mtm_peeked peeked;
+    unsigned taken = 0;
+    for (unsigned round = 0; round < 3000; ++round) {
+        struct mtm_word word = word_of(round);
+        if (!mtm_shortcut_add_word(buffer, word)) {
+            add_long_way(buffer, round, 9);
+            take_long_way(buffer, round, 9);
+            continue;
+        }
+        assert_int_equal(mtm_buffer_count(buffer), 1);
+        if (mtm_shortcut_peek(buffer, &peeked) == MTM_FOUND_WORD) {
+            assert_int_equal(peeked.word.tag, word.tag);
+            assert_true(peeked.word.bits == word.bits);
+            ++taken;
+        } else {
+            assert_int_equal(mtm_buffer_clear(buffer, false), MTM_OK); /* at a ring's end */
+        }
+        assert_int_equal(mtm_buffer_count(buffer), 0);
+    }
+    assert_true(taken > 2000);
+    core_drop_buffer(buffer);
+}
+
+static void a_listener_gets_what_came_the_short_way(void **state)
+{
+    (void)state;
+    struct mtm_listener *listener = core_listener();
+    struct mtm_buffer *buffer = used_buffer(listener);
+    for (uint32_t i = 0; i < 20; ++i) {
+        struct mtm_incoming in;
+        assert_true(add(buffer, i, 5));
+        assert_int_equal(core_take(&listener->object, &in), MTM_OK);
+        assert_ptr_equal(in.from, buffer);
+        assert_true(core_is(in.slot.block, i, 5));
+        mtm_incoming_done(&in, false);
+        core_incoming_free(&in);
+    }
+    core_drop_buffer(buffer);
+    core_drop_listener(listener);
+}
+
 /* Each of these buffers needs the long way. */
 static void what_is_not_simple_is_refused(void **state)
 {
     (void)state;
-    struct mtm_listener *listener = core_listener();
     const struct mtm_buffer_options fixed = {.size = 100, .grow = 0};
-    struct mtm_buffer *b[5];
+    struct mtm_buffer *b[4];
     struct bell bell = {0};
-    for (int i = 0; i < 5; ++i) b[i] = used_buffer(i == 0 ? listener : NULL);
-    core_drop_buffer(b[1]);
-    assert_int_equal(mtm_buffer_new(&fixed, &b[1]), MTM_OK);
-    for (int i = 0; i < 5; ++i) add_long_way(b[i], 1, 5);
-    mtm_buffer_close(b[2]);
-    mtm_buffer_abort(b[3], true);
-    bell_connect(&bell, b[4], MTM_ADDED, 0);
-    for (int i = 0; i < 5; ++i) {
+    assert_int_equal(mtm_buffer_new(&fixed, &b[0]), MTM_OK);
+    for (int i = 1; i < 4; ++i) b[i] = used_buffer(NULL);
+    for (int i = 0; i < 4; ++i) add_long_way(b[i], 1, 5);
+    mtm_buffer_close(b[1]);
+    mtm_buffer_abort(b[2], true);
+    bell_connect(&bell, b[3], MTM_ADDED, 0);
+    for (int i = 0; i < 4; ++i) {
         size_t before = mtm_buffer_count(b[i]);
         assert_false(add(b[i], 2, 5));
+        assert_false(mtm_shortcut_add_word(b[i], word_of(0)));
         assert_int_equal(mtm_buffer_count(b[i]), before);
     }
     assert_int_equal(bell.rings, 0);
-    for (int i = 0; i < 5; ++i) core_drop_buffer(b[i]);
-    core_drop_listener(listener);
+    for (int i = 0; i < 4; ++i) core_drop_buffer(b[i]);
 }
 
 enum block { CLOSED, ABORTED, NOTIFIED, PUT_BACK, EMPTY, BLOCKS };
@@ -142,15 +194,14 @@ static void what_cannot_be_taken_stays(void **state)
             struct mtm_buffer *buffer = used_buffer(NULL);
             struct mtm_peeked peeked;
             struct bell bell = {0};
-            bool taken;
             assert_int_equal(core_add(buffer, 1), MTM_OK);
             if (!between) block_takes(buffer, block, &bell);
-            assert_int_equal(mtm_shortcut_peek(buffer, &peeked, never, &taken), between);
+            assert_int_equal(mtm_shortcut_peek(buffer, &peeked),
+                             between ? MTM_FOUND_BYTES : MTM_FOUND_NOTHING);
             if (between) block_takes(buffer, block, &bell);
             size_t before = mtm_buffer_count(buffer);
             if (between) assert_false(mtm_shortcut_take(buffer, &peeked));
-            assert_false(mtm_shortcut_peek(buffer, &peeked, always, &taken));
-            assert_false(taken);
+            assert_int_equal(mtm_shortcut_peek(buffer, &peeked), MTM_FOUND_NOTHING);
             assert_int_equal(mtm_buffer_count(buffer), before);
             core_drop_buffer(buffer);
             assert_int_equal(bell.rings, 0);
@@ -164,15 +215,14 @@ static void what_was_peeked_is_what_is_taken(void **state)
     (void)state;
     struct mtm_buffer *buffer = used_buffer(NULL);
     struct mtm_peeked peeked;
-    bool taken;
     for (int replaced = 0; replaced < 2; ++replaced) {
         assert_int_equal(core_add(buffer, 1), MTM_OK);
         assert_int_equal(core_add(buffer, 1), MTM_OK);
-        assert_true(mtm_shortcut_peek(buffer, &peeked, never, &taken));
+        assert_int_equal(mtm_shortcut_peek(buffer, &peeked), MTM_FOUND_BYTES);
         if (replaced) assert_int_equal(core_set(buffer, 1), MTM_OK);
         else assert_delivers(buffer, 1);
         assert_false(mtm_shortcut_take(buffer, &peeked));
-        assert_true(mtm_shortcut_peek(buffer, &peeked, never, &taken));
+        assert_int_equal(mtm_shortcut_peek(buffer, &peeked), MTM_FOUND_BYTES);
         assert_true(mtm_shortcut_take(buffer, &peeked));
         assert_false(mtm_shortcut_take(buffer, &peeked)); /* only once */
         assert_next(buffer, MTM_EMPTY);
@@ -183,7 +233,7 @@ static void what_was_peeked_is_what_is_taken(void **state)
 struct visit {
     struct mtm_buffer *buffer;
     struct mtm_peeked peeked;
-    bool added, found, taken, taken_later;
+    bool added, found, taken_later;
 };
 
 static void *visit(void *opaque)
@@ -191,7 +241,7 @@ static void *visit(void *opaque)
     struct visit *visit = opaque;
     visit->added = mtm_shortcut_add(visit->buffer, (const unsigned char *)"x", 1);
     visit->taken_later = mtm_shortcut_take(visit->buffer, &visit->peeked);
-    visit->found = mtm_shortcut_peek(visit->buffer, &visit->peeked, always, &visit->taken);
+    visit->found = mtm_shortcut_peek(visit->buffer, &visit->peeked) != MTM_FOUND_NOTHING;
     return NULL;
 }
 
@@ -199,14 +249,15 @@ static void a_busy_buffer_is_left_alone(void **state)
 {
     (void)state;
     struct visit v = {.buffer = used_buffer(NULL)};
-    bool taken;
     assert_int_equal(core_add(v.buffer, 1), MTM_OK);
-    assert_true(mtm_shortcut_peek(v.buffer, &v.peeked, never, &taken));
+    assert_true(mtm_shortcut_add_word(v.buffer, word_of(0)));
+    assert_int_equal(mtm_shortcut_peek(v.buffer, &v.peeked), MTM_FOUND_BYTES);
     core_despite(&v.buffer->queue.head.lock, visit, &v);
-    assert_true(v.added && !v.taken_later && !v.found && !v.taken);
+    assert_true(v.added && !v.taken_later && !v.found);
+    assert_int_equal(mtm_buffer_count(v.buffer), 3);
     core_despite(&v.buffer->queue.tail.lock, visit, &v);
-    assert_true(!v.added && v.taken_later && v.found && v.taken);
-    assert_next(v.buffer, MTM_EMPTY);
+    assert_true(!v.added && v.taken_later && v.found); /* and the word, too, has been taken */
+    assert_int_equal(mtm_buffer_count(v.buffer), 1);
     core_drop_buffer(v.buffer);
 }
 
@@ -233,15 +284,53 @@ static void it_wakes_who_waits(void **state)
     core_drop_buffer(buffer);
 }
 
+/* The bytes at the ring's end are free, those at its beginning too; but not enough together. */
+static void a_full_ring_takes_no_more(void **state)
+{
+    (void)state;
+    const struct mtm_buffer_options options = {.size = 256, .sized = true, .grow = 2};
+    struct mtm_buffer *buffer = NULL;
+    assert_int_equal(mtm_buffer_new(&options, &buffer), MTM_OK);
+    add_long_way(buffer, 1, 99);
+    add_long_way(buffer, 2, 99);
+    take_long_way(buffer, 1, 99);
+    add_long_way(buffer, 3, 99); /* around the end */
+    assert_false(add(buffer, 4, 99));
+    assert_true(add(buffer, 4, 30));
+    take_long_way(buffer, 2, 99);
+    take_long_way(buffer, 3, 99);
+    take_long_way(buffer, 4, 30);
+    core_drop_buffer(buffer);
+}
+
+static void long_messages_are_left_to_the_long_way(void **state)
+{
+    (void)state;
+    static unsigned char bytes[300];
+    struct mtm_buffer *buffer = used_buffer(NULL);
+    struct mtm_message message = core_message(bytes, sizeof bytes);
+    struct mtm_peeked peeked;
+    assert_int_equal(mtm_buffer_add(buffer, &message, false, NULL), MTM_OK);
+    assert_int_equal(mtm_shortcut_peek(buffer, &peeked), MTM_FOUND_NOTHING);
+    assert_int_equal(mtm_buffer_count(buffer), 1);
+    core_drop_buffer(buffer);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         CORE_TEST("it goes with the long way", it_goes_with_the_long_way),
+        CORE_TEST("words go in and come out", words_go_in_and_come_out),
+        CORE_TEST("a listener gets what came the short way",
+                  a_listener_gets_what_came_the_short_way),
         CORE_TEST("what is not simple is refused", what_is_not_simple_is_refused),
         CORE_TEST("what cannot be taken stays", what_cannot_be_taken_stays),
         CORE_TEST("what was peeked is what is taken", what_was_peeked_is_what_is_taken),
         CORE_TEST("a busy buffer is left alone", a_busy_buffer_is_left_alone),
         CORE_TEST("it wakes who waits", it_wakes_who_waits),
+        CORE_TEST("a full ring takes no more", a_full_ring_takes_no_more),
+        CORE_TEST("long messages are left to the long way",
+                  long_messages_are_left_to_the_long_way),
     };
     return UNIT_RUN(tests);
 }

@@ -226,6 +226,18 @@ static void arrays_survive_growth(void **state)
     mtm_writer_fini(&writer);
 }
 
+static void no_bytes_have_room_everywhere(void **state)
+{
+    (void)state;
+    struct mtm_writer writer;
+    enum mtm_status status = MTM_NOMEM;
+    assert_int_equal(mtm_writer_init(&writer, 100, false, 2), MTM_OK);
+    assert_non_null(mtm_writer_room(&writer, 0, &status));
+    assert_int_equal(status, MTM_OK);
+    assert_int_equal(mtm_writer_size(&writer), 0);
+    mtm_writer_fini(&writer);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -239,6 +251,7 @@ int main(void)
         CORE_TEST("arrays are aligned while they are filled",
                   arrays_are_aligned_while_they_are_filled),
         CORE_TEST("arrays survive growth", arrays_survive_growth),
+        CORE_TEST("no bytes have room everywhere", no_bytes_have_room_everywhere),
     };
     return UNIT_RUN(tests);
 }

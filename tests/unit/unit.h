@@ -20,8 +20,10 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
+#if !defined(_WIN32)
+#include <sys/wait.h>
+#endif
 
 #include "platform/plat.h"
 
@@ -33,6 +35,13 @@ enum { UNIT_LIMIT_S = 120 }; /* a test takes seconds at most, even under a sanit
 enum { UNIT_DEBUG = false };
 #else
 enum { UNIT_DEBUG = true };
+#endif
+
+#if defined(_WIN32) /* who runs the program has a limit, too */
+static inline void alarm(unsigned seconds)
+{
+    (void)seconds;
+}
 #endif
 
 /* The default action of SIGALRM ends the process whatever its threads are doing. */
@@ -85,6 +94,19 @@ static inline void unit_linger(int64_t ns)
     while (mtm_plat_now() < end) mtm_plat_yield();
 }
 
+#if defined(_WIN32)
+/* At the beginning of a test that needs children to lose. */
+#define UNIT_NEEDS_CHILDREN() skip()
+
+static inline bool unit_aborts(void (*run)(void *), void *arg)
+{
+    (void)run;
+    (void)arg;
+    return false;
+}
+#else
+#define UNIT_NEEDS_CHILDREN() ((void)0)
+
 /* Whether run(arg) in a child process ends in a failed assertion. */
 static inline bool unit_aborts(void (*run)(void *), void *arg)
 {
@@ -101,5 +123,6 @@ static inline bool unit_aborts(void (*run)(void *), void *arg)
     assert_int_equal(waitpid(child, &status, 0), child);
     return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
 }
+#endif
 
 #endif

@@ -3,7 +3,10 @@
 #   make             build/<lua>/mtmsg.so for every Lua found; LUA="lua5.4 luajit" restricts every target
 #   make demo        install what is missing, build, count words with a pool of threads
 #   make check       install what is missing, build, run every test; `make spec` and so on run one suite
-#   make install     into PREFIX (below DESTDIR): the module for each Lua, the C headers, mtmsg.pc
+#   make docs        build/site, the documentation as HTML (by pandoc); make figures draws its figures anew
+#   make check-all   the same, and for every other platform that can be built for and run here (ci/platforms)
+#   make install     into PREFIX (below DESTDIR): modules, static libraries, C headers, files for pkg-config and editors
+#   make dist        build/mtmsg-<version>.tar.gz
 #   WERROR=1 makes warnings errors; V=1 shows commands; CC, CFLAGS, LDFLAGS as usual;
 #   inc_lua5.4=-I… lib_lua5.4=… name a Lua that is not found by itself
 
@@ -17,10 +20,11 @@ MAKEFLAGS += --no-print-directory
 # --- the Luas: inc_<lua> are its compiler flags, lib_<lua> what a program that embeds it is linked with
 KNOWN = lua5.1 lua5.2 lua5.3 lua5.4 luajit lua5.5
 PKG   = PKG_CONFIG_ALLOW_SYSTEM_CFLAGS=1 pkg-config
-find_inc = $(or $(patsubst %/lua.h,-I%,$(wildcard build/deps/$1/include/lua.h)),\
+DEPS  = build/deps
+find_inc = $(or $(patsubst %/lua.h,-I%,$(wildcard $(DEPS)/$1/include/lua.h)),\
   $(shell $(PKG) --cflags $1 2>/dev/null),\
   $(patsubst %/lua.h,-I%,$(firstword $(wildcard $(patsubst %,/usr/include/%/lua.h,$1 $1-2.1)))))
-find_lib = $(or $(wildcard build/deps/$1/lib/lib$1.a),\
+find_lib = $(or $(wildcard $(DEPS)/$1/lib/lib$1.a),\
   $(wildcard $(shell $(PKG) --variable=libdir $1 2>/dev/null)/lib$1.a),\
   $(shell $(PKG) --libs $1 2>/dev/null),-l$(subst luajit,luajit-5.1,$1))
 $(foreach l,$(KNOWN),$(eval inc_$l := $(call find_inc,$l)))
@@ -32,7 +36,7 @@ ONE      = $(or $(filter lua5.4,$(LUAS)),$(firstword $(LUAS)))
 # --- flags
 WARN = -Wall -Wextra -Wshadow -Wconversion -Wundef -Wstrict-prototypes $(if $(WERROR),-Werror)
 SANFLAGS = $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
-FLAGS = -std=c11 $(CFLAGS) $(WARN) -fPIC -fvisibility=hidden -fno-plt -pthread $(SANFLAGS) \
+FLAGS = -std=c11 $(CPPFLAGS) $(CFLAGS) $(WARN) -fPIC -fvisibility=hidden -fno-plt -pthread $(SANFLAGS) \
   $(ASSERTS) $(DEFS) -Isrc -Iinclude $(INC) -MMD -MP
 ASSERTS = $(if $(SAN),,-DNDEBUG)
 MODULE = -shared -Wl,-z,nodelete
@@ -41,6 +45,19 @@ ifeq ($(shell uname -s),Darwin)
 MODULE = -bundle -undefined dynamic_lookup
 EXPORT =
 endif
+SO     = so
+EXE    =
+SYSTEM =
+UNIX   =
+ifneq ($(findstring mingw,$(shell $(CC) -dumpmachine 2>/dev/null)),) # Windows, be it from elsewhere
+SO     = dll
+EXE    = .exe
+MODULE = -shared -static-libgcc
+EXPORT =
+SYSTEM = -static -lsynchronization
+UNIX   = failmalloc pump stepping_clock uv_notifier # what uses more than C and threads
+endif
+lua_lib = $(or $(lib_$1),$(call find_lib,$1))
 
 # --- sources and products
 CORE_SRC := $(wildcard src/platform/*.c src/core/*.c)
@@ -49,11 +66,12 @@ CORE_O   := $(CORE_SRC:src/%.c=$(B)/%.o)
 DEBUG_O  := $(if $(SAN),$(CORE_O),$(CORE_SRC:src/%.c=$(B)/debug/%.o))
 DEBUG_A   = $(B)/debug/core.a
 lua_o     = $(LUA_SRC:src/%.c=$(B)/$1/%.o)
-MODULES  := $(LUAS:%=$(B)/%/mtmsg.so)
-UNITS    := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c))
-NATIVE   := $(foreach l,$(LUAS),$(patsubst %.c,$(B)/$l/tests/%.so,$(notdir $(wildcard tests/native/*.c examples/*.c))))
-HOST     := $(notdir $(basename $(wildcard tests/host/*.c tests/callgrind/*.c)))
-HOSTS    := $(foreach l,$(LUAS),$(HOST:%=$(B)/$l/tests/%))
+MODULES  := $(LUAS:%=$(B)/%/mtmsg.$(SO))
+UNITS    := $(patsubst %.c,$(B)/%$(EXE),$(wildcard tests/unit/test_*.c))
+NATIVE   := $(foreach l,$(LUAS),$(patsubst %.c,$(B)/$l/tests/%.$(SO),$(filter-out $(UNIX:%=%.c),\
+  $(notdir $(wildcard tests/native/*.c examples/*.c)))))
+HOST     := $(notdir $(basename $(wildcard tests/host/*.c tests/callgrind/*.c tests/fault/*.c)))
+HOSTS    := $(foreach l,$(LUAS),$(HOST:%=$(B)/$l/tests/%$(EXE)))
 PROBES   := $(foreach l,$(LUAS),$(patsubst bench/probes/%.c,$(B)/$l/bench/%.so,$(wildcard bench/probes/*.c)))
 
 all: $(MODULES)
@@ -63,8 +81,8 @@ tests: all $(UNITS) $(NATIVE) $(HOSTS)
 
 build = @$(if $(V),,printf '  %-5s %s\n' $1 $@;) mkdir -p $(@D)
 compile = $(Q)$(CC) $(FLAGS) -c -o $@ $<
-link_module = $(Q)$(CC) $(FLAGS) $(MODULE) -o $@ $< $(LDFLAGS) $(LIBS)
-link_host = $(Q)$(CC) $(FLAGS) -o $@ $< $(LDFLAGS) $(or $(lib_$1),$(call find_lib,$1)) $(EXPORT) -lm
+link_module = $(Q)$(CC) $(FLAGS) $(MODULE) -o $@ $< $(LDFLAGS) $(LIBS) $(LUALIB) $(SYSTEM)
+link_host = $(Q)$(CC) $(FLAGS) -o $@ $(filter %.c %.o,$^) $(LDFLAGS) $(call lua_lib,$1) $(SYSTEM) $(EXPORT) -lm
 
 $(B)/%.o: src/%.c
 	$(call build,CC)
@@ -80,26 +98,31 @@ $(DEBUG_A): $(DEBUG_O)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 $(B)/tests/unit/%: private ASSERTS =
-$(B)/tests/unit/%: tests/unit/%.c $(DEBUG_A)
+$(B)/tests/unit/%$(EXE): tests/unit/%.c $(DEBUG_A)
 	$(call build,LINK)
-	$(Q)$(CC) $(FLAGS) -o $@ $< $(DEBUG_A) $(LDFLAGS) -lcmocka -lm
+	$(Q)$(CC) $(FLAGS) -o $@ $< $(DEBUG_A) $(LDFLAGS) -lcmocka $(SYSTEM) -lm
 
 define lua_rules
 $(B)/$1/%: private INC = $(inc_$1)
+$(B)/$1/%: private LUALIB = $(if $(EXE),$(call lua_lib,$1))
 
 $(B)/$1/%.o: src/%.c
 	$$(call build,CC)
 	$$(compile)
 
-$(B)/$1/mtmsg.so: $(CORE_O) $(call lua_o,$1)
+$(B)/$1/mtmsg.$(SO): $(CORE_O) $(call lua_o,$1)
 	$$(call build,LINK)
-	$$(Q)$$(CC) $$(MODULE) -pthread $$(SANFLAGS) -o $$@ $$^ $$(LDFLAGS)
+	$$(Q)$$(CC) $$(MODULE) $$(if $$(EXE),,-pthread) $$(SANFLAGS) -o $$@ $$^ $$(LDFLAGS) $$(LUALIB) $$(SYSTEM)
+
+$(B)/$1/lib%-mtmsg.a: $(CORE_O) $(call lua_o,$1)
+	$$(call build,AR)
+	$$(Q)rm -f $$@ && $$(AR) rcs $$@ $$^
 
 $(B)/$1/tests/uv_notifier.so: private LIBS = -luv
-$(B)/$1/tests/%.so: tests/native/%.c
+$(B)/$1/tests/%.$(SO): tests/native/%.c
 	$$(call build,LINK)
 	$$(link_module)
-$(B)/$1/tests/%.so: examples/%.c
+$(B)/$1/tests/%.$(SO): examples/%.c
 	$$(call build,LINK)
 	$$(link_module)
 
@@ -107,10 +130,13 @@ $(B)/$1/bench/%.so: bench/probes/%.c
 	$$(call build,LINK)
 	$$(link_module)
 
-$(B)/$1/tests/%: tests/host/%.c
+$(B)/$1/tests/%$(EXE): tests/host/%.c
 	$$(call build,LINK)
 	$$(call link_host,$1)
-$(B)/$1/tests/%: tests/callgrind/%.c
+$(B)/$1/tests/%$(EXE): tests/callgrind/%.c
+	$$(call build,LINK)
+	$$(call link_host,$1)
+$(B)/$1/tests/%$(EXE): tests/fault/%.c $(CORE_O) $(call lua_o,$1)
 	$$(call build,LINK)
 	$$(call link_host,$1)
 endef
@@ -120,10 +146,14 @@ $(foreach l,$(LUAS),$(eval $(call lua_rules,$l)))
 SUITES := $(shell awk '/^[a-z]/ {print $$1}' tests/suites | sort -u)
 RUN = LUA="$(LUAS)" JOBS="$(JOBS)" tests/run
 # trees of their own for other ways of building, on one Lua
-TREES = asan tsan portable
+TREES = asan tsan portable pauses helgrind coverage
 flags_asan = SAN=address,undefined
 flags_tsan = SAN=thread
 flags_portable = DEFS=-DMTM_PLATFORM_PTHREAD
+flags_pauses = DEFS=-DMTM_PAUSES ASSERTS=
+flags_helgrind = DEFS=-DMTM_HELGRIND
+flags_coverage = CFLAGS="-O0 -g --coverage -fprofile-update=atomic" LDFLAGS=--coverage
+goals_helgrind = all $(patsubst %,$@/$(ONE)/tests/%,host traffic.so heap.so)
 PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
 
 check:
@@ -131,17 +161,43 @@ check:
 	ci/lua55
 	@$(MAKE) $(PARALLEL) run-every-suite
 
-run-every-suite: tests $(TREES:%=build/%)
+check-all:
+	@ci/check-all
+
+run-every-suite: tests $(TREES:%=build/%) build/fuzz
 	$(RUN)
 
-$(filter-out lint $(TREES),$(SUITES)): tests
+$(filter-out lint model platform fuzz $(TREES),$(SUITES)): tests
 	$(RUN) $@
-lint:
+lint model platform:
 	$(RUN) $@
 $(TREES): %: build/%
 	LUA="$(ONE)" tests/run $@
 $(TREES:%=build/%):
-	@$(MAKE) B=$@ LUA=$(ONE) $(flags_$(@F)) tests
+	@$(MAKE) B=$@ LUA=$(ONE) $(flags_$(@F)) $(or $(goals_$(@F)),tests)
+
+# `make soak T=600`: the stress test of everything at once for 600 seconds, over all Luas and trees
+soak: tests build/pauses build/asan build/tsan
+	T="$(or $(T),600)" LUA="$(LUAS)" ONE="$(ONE)" tests/soak
+
+# --- fuzzing: `make fuzz F=wire T=1200` is one target for 20 minutes; build/fuzz has what it found
+FUZZERS  := $(notdir $(basename $(wildcard tests/fuzz/*.c)))
+FUZZ_LUA  = $(or $(filter lua5.5,$(LUAS)),$(ONE)) # that of ci/lua55 checks how it is called
+flags_fuzz = SAN=fuzzer-no-link,address,undefined LUA=$(FUZZ_LUA)
+.PHONY: build/fuzz
+fuzz: build/fuzz
+	T=$(or $(T),60) tests/fuzz/run $(or $(F),$(FUZZERS))
+build/fuzz:
+	@cc=$$(tests/fuzz/run --compiler) || exit 0; \
+	  $(MAKE) B=$@ CC=$$cc $(flags_fuzz) $(FUZZERS:%=$@/targets/%)
+$(B)/targets/%: private INC = $(inc_$(ONE))
+$(B)/targets/carray.o: tests/native/carray.c
+	$(call build,CC)
+	$(compile)
+$(B)/targets/%: tests/fuzz/%.c $(B)/targets/carray.o $(CORE_O) $(call lua_o,$(ONE))
+	$(call build,LINK)
+	$(Q)$(CC) $(FLAGS) -fsanitize=fuzzer -o $@ $(filter %.c %.o,$^) -Wl,--wrap=mtm_plat_now,--wrap=mtm_plat_park \
+	  $(LDFLAGS) $(or $(lib_$(ONE)),$(call find_lib,$(ONE))) -ldl -lm
 
 DEMO_LUA = $(firstword $(LUA) lua5.4)
 demo:
@@ -167,20 +223,47 @@ $(B)/bench/%: bench/others/%.go
 run_bench = LUA_PATH="bench/lib/?.lua;;" $(B)/$(ONE)/tests/host
 bench: all $(HOSTS) $(PROBES) $(OTHERS:%=$(B)/bench/%)
 	@mkdir -p $(B)/bench
+	@ci/setup bench
 	@B="$(B)" LUAS="$(LUAS)" LUA="$(LUA)" W="$(W)" CC="$(CC)" $(run_bench) bench/main.lua
 bench-report: $(B)/$(ONE)/tests/host
 	@$(run_bench) bench/report.lua $(B)/bench/results.json $(or $(OUT),docs)
 
-# --- installation: LuaJIT looks where Lua 5.1 does, and one module serves both
-lua_dir = $(DESTDIR)$(PREFIX)/lib/lua/$(patsubst lua%,%,$(subst luajit,lua5.1,$1))
-install_one = install -d $(call lua_dir,$1) && install -m 755 $(B)/$1/mtmsg.so $(call lua_dir,$1)/ &&
+# --- installation: LuaJIT looks where Lua 5.1 does, and what is built for one serves both
+LIBDIR  = $(PREFIX)/lib
 VERSION = $(shell sed -n 's/^\#define VERSION "\(.*\)"/\1/p' src/lua/module.c)
-install: all
-	$(foreach l,$(if $(filter lua5.1,$(LUAS)),$(filter-out luajit,$(LUAS)),$(LUAS)),$(call install_one,$l)) true
-	install -d $(DESTDIR)$(PREFIX)/include/mtmsg $(DESTDIR)$(PREFIX)/lib/pkgconfig
+as_lua = $(subst luajit,lua5.1,$1)
+INSTALLED = $(if $(filter lua5.1,$(LUAS)),$(filter-out luajit,$(LUAS)),$(LUAS))
+STATIC = $(foreach l,$(INSTALLED),$(B)/$l/lib$(call as_lua,$l)-mtmsg.a)
+pc_file = sed -e 's|@prefix@|$(PREFIX)|' -e 's|@includedir@|$(PREFIX)/include|' -e 's|@libdir@|$(LIBDIR)|' \
+  -e 's|@PROJECT_VERSION@|$(VERSION)|' -e 's|@lua@|$2|' \
+  -e 's|@libs@|$(strip -pthread $(filter -Wl%,$(MODULE)) $(SYSTEM))|' \
+  packaging/pkgconfig/$1.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/$(if $2,$2-)mtmsg.pc
+define install_one
+	install -d $(DESTDIR)$(LIBDIR)/lua/$(2:lua%=%)
+	install -m 755 $(B)/$1/mtmsg.$(SO) $(DESTDIR)$(LIBDIR)/lua/$(2:lua%=%)/
+	install -m 644 $(B)/$1/lib$2-mtmsg.a $(DESTDIR)$(LIBDIR)/
+	$(call pc_file,static,$2)
+
+endef
+static: $(STATIC)
+install: all static
+	install -d $(DESTDIR)$(PREFIX)/include/mtmsg $(DESTDIR)$(LIBDIR)/pkgconfig
 	install -m 644 include/mtmsg/*.h $(DESTDIR)$(PREFIX)/include/mtmsg/
-	printf '%s\n' 'prefix=$(PREFIX)' 'Name: mtmsg' 'Description: message buffers between threads: C interfaces' \
-	  'Version: $(VERSION)' 'Cflags: -I$${prefix}/include' >$(DESTDIR)$(PREFIX)/lib/pkgconfig/mtmsg.pc
+	$(call pc_file,mtmsg)
+	$(foreach l,$(INSTALLED),$(call install_one,$l,$(call as_lua,$l)))
+	install -d $(DESTDIR)$(PREFIX)/share/mtmsg/editor/library
+	install -m 644 editor/config.json editor/mtmsg.d.tl $(DESTDIR)$(PREFIX)/share/mtmsg/editor/
+	install -m 644 editor/library/mtmsg.lua $(DESTDIR)$(PREFIX)/share/mtmsg/editor/library/
+
+dist:
+	ci/dist $(VERSION)
+
+# --- the documentation as a site that works from a disk: build/site/index.html; `make pages` tests what it says
+.PHONY: docs figures
+docs:
+	docs/site/build $(B)/site
+figures:
+	$(or $(ONE),lua) docs/figures/draw.lua docs/figures
 
 format:
 	clang-format-14 -i $(shell find src include tests -name '*.[ch]')
@@ -190,6 +273,7 @@ clean:
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all tests check run-every-suite demo bench bench-report install format clean $(SUITES) $(TREES:%=build/%)
+.PHONY: all tests check check-all run-every-suite soak demo bench bench-report static install dist \
+  format clean $(SUITES) $(TREES:%=build/%)
 -include $(patsubst %.o,%.d,$(CORE_O) $(DEBUG_O) $(foreach l,$(LUAS),$(call lua_o,$l))) \
-  $(UNITS:%=%.d) $(NATIVE:.so=.d) $(HOSTS:%=%.d) $(PROBES:.so=.d)
+  $(UNITS:%$(EXE)=%.d) $(NATIVE:.$(SO)=.d) $(HOSTS:%$(EXE)=%.d) $(PROBES:.so=.d) $(wildcard $(B)/targets/*.d)

@@ -3,7 +3,6 @@
 
 local host = require "host"
 local measure = require "measure"
-local limits = require "limits"
 local mtmsg = require "mtmsg"
 
 -- Makes buffers named prefix1, prefix2, ..., sends their ids, and keeps them until told. Answers with the bytes of heap

@@ -31,7 +31,7 @@ static inline size_t mtmsg_capi_block_size(lua_State *L, int index)
 #if LUA_VERSION_NUM < 502
     return lua_objlen(L, index);
 #else
-    return lua_rawlen(L, index);
+    return (size_t)lua_rawlen(L, index);
 #endif
 }
 

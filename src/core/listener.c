@@ -253,7 +253,7 @@ bool mtm_listener_step(struct mtm_listener *listener, struct mtm_buffer **buffer
 static void requeue(struct mtm_listener *listener, struct mtm_buffer *buffer, bool more)
 {
     mtm_store_rlx(&listener->taken, mtm_load_rlx(&listener->taken) + 1);
-    if (more && listener->ready_last == buffer) return;
+    if (more && listener->ready_last == buffer) return; /* model: stay in the ready queue */
     unlink_ready(listener, buffer);
     if (more || has_messages(buffer)) append(listener, buffer);
     else unready(listener, buffer);

@@ -23,6 +23,7 @@ bool mtm_lock_try_briefly(struct mtm_lock *lock); /* the slow half of mtm_tryloc
 static inline void mtm_lock(struct mtm_lock *lock)
 {
     uint32_t free_word = 0;
+    /* model: take a free lock */
     if (MTM_UNLIKELY(!mtm_cas_acq(&lock->word, &free_word, 1))) { /* pairs with mtm_unlock */
         mtm_lock_wait(lock);
     }
@@ -34,6 +35,7 @@ static inline void mtm_lock(struct mtm_lock *lock)
 static inline bool mtm_trylock(struct mtm_lock *lock)
 {
     uint32_t free_word = 0;
+    /* model: take a free lock */
     if (MTM_UNLIKELY(!mtm_cas_acq(&lock->word, &free_word, 1))) { /* pairs with mtm_unlock */
         if (!mtm_lock_try_briefly(lock)) return false;
     }
@@ -48,6 +50,7 @@ bool mtm_lock_until(struct mtm_lock *lock, int64_t deadline);
 static inline void mtm_unlock(struct mtm_lock *lock)
 {
     MTM_HELD_ADD(-1);
+    /* model: unlock */
     if (MTM_UNLIKELY(mtm_swap_rel(&lock->word, 0) == 2)) mtm_lock_wake(lock);
 }
 

@@ -20,7 +20,7 @@ static void fini_handle(struct mtm_record *record)
 int mtm_handle_gc(lua_State *L)
 {
     struct mtm_handle *handle = lua_touserdata(L, 1);
-    handle->object = NULL;
+    if (handle && mtm_lua_rawlen(L, 1) == sizeof *handle) handle->object = NULL;
     return mtm_owned_gc(L);
 }
 

@@ -85,6 +85,8 @@ void mtm_owned_fini(struct mtm_owned *owned)
 int mtm_owned_gc(lua_State *L)
 {
     struct mtm_owned *owned = lua_touserdata(L, 1);
+    /* the debug library can give a metatable of ours to anything */
+    if (!owned || mtm_lua_rawlen(L, 1) < sizeof *owned) return 0;
     if (owned->tag != 0) mtm_owned_fini(owned);
     return 0;
 }

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <linux/futex.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
@@ -18,6 +17,9 @@
 #if !defined(SYS_futex)
 #define SYS_futex SYS_futex_time64
 #endif
+
+/* As in <linux/futex.h>, which does not come with every C library. */
+enum { FUTEX_WAKE = 1, FUTEX_WAIT_BITSET = 9, FUTEX_PRIVATE_FLAG = 128 };
 
 static const int64_t ns_per_s = 1000000000;
 
@@ -40,7 +42,7 @@ double mtm_plat_wall(void)
 static long futex_wait(mtm_a32 *addr, uint32_t expected, int64_t deadline)
 {
     const int op = FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG; /* absolute, monotonic */
-    const uint32_t any = FUTEX_BITSET_MATCH_ANY;
+    const uint32_t any = UINT32_MAX;                       /* whichever bits a waker names */
     if (deadline == MTM_FOREVER) return syscall(SYS_futex, addr, op, expected, NULL, NULL, any);
     if (deadline < 0) deadline = 0; /* the kernel refuses to wait until a negative time */
 #if defined(SYS_futex_time64) && __SIZEOF_LONG__ == 4

@@ -1,13 +1,17 @@
--- Compares mtmsg-scm-0.rockspec with the files: it names every source, and nothing else.
+-- Compares the rockspecs with the files: they name every source, and nothing else; that of the release differs from
+-- mtmsg-scm-0.rockspec in its version alone, and belongs to the version that the module gives.
 local lu = require "luaunit"
+local mtmsg = require "mtmsg"
 
-local function rockspec()
+local released = ("mtmsg-%s-1.rockspec"):format(mtmsg._VERSION)
+
+local function rockspec(path)
     local fields = {}
     local chunk
     if setfenv then
-        chunk = setfenv(assert(loadfile("mtmsg-scm-0.rockspec")), fields)
+        chunk = setfenv(assert(loadfile(path)), fields)
     else
-        chunk = assert(loadfile("mtmsg-scm-0.rockspec", "t", fields))
+        chunk = assert(loadfile(path, "t", fields))
     end
     chunk()
     return fields
@@ -17,7 +21,7 @@ TestRockspec = {}
 
 function TestRockspec:test_it_lists_every_source()
     local listed, existing = {}, {}
-    for _, path in ipairs(rockspec().build.modules.mtmsg.sources) do
+    for _, path in ipairs(rockspec("mtmsg-scm-0.rockspec").build.modules.mtmsg.sources) do
         listed[#listed + 1] = path
     end
     local find = assert(io.popen("find src -name '*.c'"))
@@ -29,6 +33,14 @@ function TestRockspec:test_it_lists_every_source()
     table.sort(existing)
     lu.assertTrue(#existing > 0)
     lu.assertEquals(listed, existing)
+end
+
+function TestRockspec:test_that_of_the_release_differs_in_its_version_alone()
+    local release, checkout = rockspec(released), rockspec("mtmsg-scm-0.rockspec")
+    lu.assertEquals(release.version, mtmsg._VERSION .. "-1")
+    lu.assertEquals(release.source.tag, "v" .. mtmsg._VERSION)
+    release.version, release.source.tag = checkout.version, nil
+    lu.assertEquals(release, checkout)
 end
 
 os.exit(lu.LuaUnit.run())

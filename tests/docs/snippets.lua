@@ -1,43 +1,87 @@
--- Runs each block of Lua in README.md and docs/reference.md, as a reader would: alone, from a fresh chunk. A block
--- passes if it raises no error. It does not compare what a block prints with anything.
+-- Runs each block of Lua in the documentation, as a reader would: alone, from a fresh chunk. A block passes if it
+-- raises no error. It does not compare what a block prints with anything.
+--
+-- A block whose first line is "-- not run by the tests: …" is compiled alone: what it needs cannot be installed from
+-- packages. Blocks that begin with the name of a file ("-- main.lua") belong to a program, which recipes.lua runs.
 local lu = require "luaunit"
+local mtmsg = require "mtmsg"
+local pages = require "pages"
 
-local function snippets(path)
-    local found, lines, first, number = {}, nil, nil, 0
-    for line in io.lines(path) do
-        number = number + 1
-        if line == "```lua" then
-            lines, first = {}, number
-        elseif line == "```" and lines then
-            found[#found + 1] = { line = first, text = table.concat(lines, "\n") }
-            lines = nil
-        elseif lines then
-            lines[#lines + 1] = line
+local compile = loadstring or load
+local optional = { "luv", "cqueues", "cqueues.thread" } -- not packaged for every Lua
+local foreign = { "llthreads2.ex", "lanes", "effil" } -- packaged for none
+
+local function requires(text, library)
+    return text:find('require "' .. library .. '"', 1, true) ~= nil
+end
+
+local function is_marked(text) return text:find("^%-%- not run by the tests: ") ~= nil end
+
+local function check(block, place)
+    local run = assert(compile(block.text, "@" .. place))
+    for _, library in ipairs(foreign) do
+        local named = requires(block.text, library)
+        lu.assertTrue(is_marked(block.text) or not named, place .. " runs, and needs " .. library)
+    end
+    if is_marked(block.text) or block.text:find("^%-%- [%w_]+%.lua\n") then return end
+    for _, library in ipairs(optional) do
+        if requires(block.text, library) and not pcall(require, library) then
+            lu.skip(library .. " is not installed for this Lua")
         end
     end
-    assert(not lines, path .. " has a block without an end")
-    return found
+    run()
 end
 
 TestSnippets = {}
 
-for _, path in ipairs { "README.md", "docs/reference.md" } do
-    for _, snippet in ipairs(snippets(path)) do
-        TestSnippets[("test_%s_line_%d"):format(path:gsub("%W", "_"), snippet.line)] = function()
-            if snippet.text:find('require "luv"', 1, true) and not pcall(require, "luv") then
-                lu.skip("luv is not installed for this Lua")
+function TestSnippets:tearDown()
+    mtmsg.abort(false)
+    collectgarbage() -- no name that the next block uses is taken
+    collectgarbage()
+end
+
+for _, path in ipairs(pages.all()) do
+    for _, block in ipairs(pages.blocks(path)) do
+        if block.language == "lua" then
+            TestSnippets[("test_%s_line_%d"):format(path:gsub("%W", "_"), block.line)] = function()
+                check(block, path .. ":" .. block.line)
             end
-            local run = assert((loadstring or load)(snippet.text, "@" .. path .. ":" .. snippet.line))
-            run()
+        end
+    end
+end
+
+function TestSnippets:test_each_block_names_its_language()
+    for _, path in ipairs(pages.all()) do
+        for _, block in ipairs(pages.blocks(path)) do
+            local known = block.language:find("^lua$") or block.language:find("^c$") or block.language:find("^sh$")
+                or block.language:find("^text$")
+            lu.assertTrue(known ~= nil or path == "docs/design.md", path .. ":" .. block.line)
+        end
+    end
+end
+
+-- What they say of make is true; the rest of a shell block is for the reader.
+function TestSnippets:test_targets_of_make_exist()
+    local makefile, suites = "\n" .. pages.read("Makefile"), "\n" .. pages.read("tests/suites")
+    for _, path in ipairs(pages.all()) do
+        for _, block in ipairs(pages.blocks(path)) do
+            for target in (block.language == "sh" and "\n" .. block.text or ""):gmatch("\nmake ([%l-]+)") do
+                local known = makefile:find("\n" .. target:gsub("%-", "%%-") .. "[%l%s-]*:")
+                    or suites:find("\n" .. target .. " ", 1, true)
+                lu.assertTrue(known ~= nil, path .. ":" .. block.line .. " names make " .. target)
+            end
         end
     end
 end
 
 function TestSnippets:test_the_first_example_of_the_readme_is_short()
-    local first = snippets("README.md")[1]
-    lu.assertStrContains(first.text, "new_thread")
-    local _, lines = first.text:gsub("\n", "\n")
-    lu.assertTrue(lines + 1 <= 22, "it has " .. lines + 1 .. " lines")
+    local first
+    for _, block in ipairs(pages.blocks("README.md")) do
+        first = first or block.language == "lua" and block.text
+    end
+    lu.assertStrContains(first, "new_thread")
+    local _, lines = first:gsub("\n", "\n")
+    lu.assertTrue(lines <= 22, "it has " .. lines .. " lines")
 end
 
 os.exit(lu.LuaUnit.run())

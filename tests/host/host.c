@@ -188,7 +188,7 @@ static void script_enter(struct script *script)
         fprintf(stderr, "host: not enough memory\n");
         return;
     }
-    if (setjmp(script->leave) != 0) {
+    if (os_setjmp(script->leave) != 0) {
         return;
     }
     lua_pushcfunction(L, script_main);

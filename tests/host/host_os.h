@@ -3,9 +3,15 @@
 #ifndef HOST_OS_H
 #define HOST_OS_H
 
+#if defined(_WIN32)
+#include "host_os_windows.h"
+#else
+
 #include <pthread.h>
 #include <time.h>
 #include <unistd.h>
+
+#define os_setjmp(target) setjmp(target)
 
 typedef pthread_mutex_t os_mutex;
 typedef pthread_cond_t os_cond;
@@ -57,6 +63,12 @@ static inline void os_mutex_fini(os_mutex *mutex)
     pthread_mutex_destroy(mutex);
 }
 
+#if defined(__APPLE__) /* conditions know no monotonic clock there, but spans of time */
+static inline void os_cond_init(os_cond *cond)
+{
+    pthread_cond_init(cond, NULL);
+}
+#else
 static inline void os_cond_init(os_cond *cond)
 {
     pthread_condattr_t attr;
@@ -65,6 +77,7 @@ static inline void os_cond_init(os_cond *cond)
     pthread_cond_init(cond, &attr);
     pthread_condattr_destroy(&attr);
 }
+#endif
 
 static inline void os_cond_signal_all(os_cond *cond)
 {
@@ -74,15 +87,6 @@ static inline void os_cond_signal_all(os_cond *cond)
 static inline void os_cond_wait(os_cond *cond, os_mutex *mutex)
 {
     pthread_cond_wait(cond, mutex);
-}
-
-/* Waits until the cond is signalled or os_now() has reached deadline. */
-static inline void os_cond_wait_until(os_cond *cond, os_mutex *mutex, double deadline)
-{
-    struct timespec at;
-    at.tv_sec = (time_t)deadline;
-    at.tv_nsec = (long)((deadline - (double)at.tv_sec) * 1e9);
-    pthread_cond_timedwait(cond, mutex, &at);
 }
 
 static inline void os_cond_fini(os_cond *cond)
@@ -98,10 +102,27 @@ static inline double os_now(void)
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
+/* Waits until the cond is signalled or os_now() has reached deadline. */
+static inline void os_cond_wait_until(os_cond *cond, os_mutex *mutex, double deadline)
+{
+    struct timespec at;
+#if defined(__APPLE__)
+    deadline = deadline > os_now() ? deadline - os_now() : 0;
+#endif
+    at.tv_sec = (time_t)deadline;
+    at.tv_nsec = (long)((deadline - (double)at.tv_sec) * 1e9);
+#if defined(__APPLE__)
+    pthread_cond_timedwait_relative_np(cond, mutex, &at);
+#else
+    pthread_cond_timedwait(cond, mutex, &at);
+#endif
+}
+
 static inline int os_cpus(void)
 {
     long count = sysconf(_SC_NPROCESSORS_ONLN);
     return count > 0 ? (int)count : 1;
 }
 
+#endif
 #endif

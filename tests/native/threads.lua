@@ -6,7 +6,7 @@ local background = require "background"
 local mtmsg = require "mtmsg"
 local notifiers = require "notifiers"
 local pump = require "pump"
-local old, test, eq = native.old, native.test, native.eq
+local test, eq = native.test, native.eq
 
 local many = 20000
 

@@ -84,9 +84,13 @@ tap.test("a grow factor that is not a number is a bad argument", function()
 end)
 
 tap.test("a size that no machine has is out of memory, and not one that is negative", function()
-    tap.raises(mtmsg.error.out_of_memory, mtmsg.newbuffer, 2 ^ 62)
-    tap.raises(mtmsg.error.out_of_memory, mtmsg.newwriter, 2 ^ 62)
-    tap.raises(mtmsg.error.out_of_memory, mtmsg.newreader, 2 ^ 62)
+    local size = 2 ^ 62
+    if select(2, pcall(mtmsg.newbuffer, size)):find("too large", 1, true) then
+        size = 2 ^ 31 - 1 -- words have 32 bits: it can be counted, but not be had
+    end
+    tap.raises(mtmsg.error.out_of_memory, mtmsg.newbuffer, size)
+    tap.raises(mtmsg.error.out_of_memory, mtmsg.newwriter, size)
+    tap.raises(mtmsg.error.out_of_memory, mtmsg.newreader, size)
 end)
 
 for _, grow in ipairs { 1e300, math.huge, 1e10, -1, 0.5, 1 } do

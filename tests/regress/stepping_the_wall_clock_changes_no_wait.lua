@@ -20,7 +20,7 @@ if not os.getenv("MTMSG_WALL_CLOCK_MOVES") then
     while arg[first - 1] do first = first - 1 end
     for i = first, 0 do words[#words + 1] = quote(arg[i]) end
     local command = "MTMSG_WALL_CLOCK_MOVES=1 LD_PRELOAD=\"$LD_PRELOAD \"" .. quote(library)
-        .. " ASAN_OPTIONS=\"$ASAN_OPTIONS:verify_asan_link_order=0\" exec " .. table.concat(words, " ")
+        .. " ASAN_OPTIONS=\"$ASAN_OPTIONS:verify_asan_link_order=0\" exec $MTMSG_RUN " .. table.concat(words, " ")
     local result = os.execute(command)
     os.exit((result == true or result == 0) and 0 or 1)
 end

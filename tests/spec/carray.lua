@@ -76,6 +76,17 @@ test("without the module carray given arrays are enough", function()
     check_array(given, "int", 42)
 end)
 
+test("with another module of the name carray a receive raises and the message stays", function()
+    local b, loaded = mtmsg.newbuffer(), package.loaded.carray
+    b:addmsg(carray.new("int", {42}))
+    package.loaded.carray = {}
+    local received, err = pcall(b.nextmsg, b, 0)
+    package.loaded.carray = loaded
+    eq(received, false)
+    spec.matches(err, "carray.*no C API")
+    check_array(b:nextmsg(0), "int", 42)
+end)
+
 for_each_way("every element type arrives as it was", function(receive, b)
     for _, name in ipairs(types) do
         b:addmsg("before", carray.new(name, {1, 0, 100, 7}), "after")

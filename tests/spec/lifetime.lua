@@ -46,6 +46,19 @@ local function with_array()
     return b, function() return b:nextmsg(0) end
 end
 
+test("the finalizers of our classes take whatever debug hands them", function()
+    for _, object in ipairs({mtmsg.newbuffer(), mtmsg.newlistener(), mtmsg.newwriter(), mtmsg.newreader()}) do
+        local metatable = debug.getmetatable(object)
+        for _, argument in ipairs({{}, 1, "text", print, coroutine.create(function() end), io.stdout}) do
+            gives(list(), metatable.__gc(argument))
+        end
+        gives(list(), metatable.__gc())
+        setmetatable({}, metatable)
+    end
+    collectgarbage()
+    collectgarbage()
+end)
+
 ---- finalizers inside of a receive
 
 test("a finalizer adds to the buffer that is received from", function()

@@ -130,7 +130,7 @@ test("adding, clearing and an unsuccessful receive do not notify of removals", f
 end)
 
 test("an add above the threshold notifies", function()
-    for threshold = 1, 4 do
+    for threshold = 1, 4, 0.5 do
         local b, n = connected(">", threshold)
         for count = 1, 6 do
             b:addmsg(count)
@@ -146,7 +146,7 @@ test("an add above the threshold notifies", function()
 end)
 
 test("a removal below the threshold notifies", function()
-    for threshold = 1, 4 do
+    for threshold = 1, 4, 0.5 do
         local b, n = connected("<", threshold)
         for count = 1, 6 do
             b:addmsg(count)
@@ -159,7 +159,7 @@ test("a removal below the threshold notifies", function()
 end)
 
 test("a huge threshold is never exceeded, and always above the count", function()
-    for _, threshold in ipairs{2^31 - 1, 2^31, 2^32, 2^53} do
+    for _, threshold in ipairs{2^31 - 1, 2^31, 2^32, 2^53, 1e19, math.huge} do
         local b, added, removed = mtmsg.newbuffer(), mtmsg.newbuffer(), mtmsg.newbuffer()
         b:notifier(added, ">", threshold)
         b:notifier(removed, "<", threshold)
@@ -173,7 +173,7 @@ test("a huge threshold is never exceeded, and always above the count", function(
 end)
 
 test("setmsg counts as an add that leaves one message", function()
-    for threshold, expected in pairs{[0] = 1, [1] = 0, [2] = 0} do
+    for threshold, expected in pairs{[-0.5] = 1, [0] = 1, [1] = 0, [2] = 0} do
         local b, n = connected(">", threshold)
         for i = 1, 5 do
             b:addmsg(i)

@@ -27,6 +27,9 @@ local function travel(expected, ...)
     b:addmsg(...)
     eq(r:nextmsg(b, 0), true)
     gives(expected, r:next(-1))
+    b:nonblock() -- so that it can do without arguments, and go a shorter way
+    eq(b:addmsg(...), true)
+    gives(expected, b:nextmsg())
 end
 
 local function arrives(...)

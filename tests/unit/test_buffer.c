@@ -307,6 +307,28 @@ static void a_take_that_has_to_count_starts_anew(void **state)
     core_drop_buffer(buffer);
 }
 
+static void *add_one(void *opaque)
+{
+    return core_add(opaque, 1) == MTM_ABORTED ? opaque : NULL;
+}
+
+static void an_add_that_waits_for_the_lock_sees_the_abort(void **state)
+{
+    (void)state;
+    struct mtm_buffer *buffer = core_buffer(NULL);
+    void *result = NULL;
+    pthread_t thread;
+    mtm_buffer_lock_both(buffer);
+    unit_start(&thread, 1, add_one, buffer);
+    core_await_parked(&buffer->queue.tail.lock);
+    mtm_object_change(&buffer->object, MTM_IS_ABORTED, 0);
+    mtm_buffer_unlock_both(buffer);
+    assert_int_equal(pthread_join(thread, &result), 0);
+    assert_ptr_equal(result, buffer);
+    assert_int_equal(mtm_buffer_count(buffer), 0);
+    core_drop_buffer(buffer);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -323,6 +345,8 @@ int main(void)
         CORE_TEST("one that is refused while it is visited goes with the visit",
                   one_that_is_refused_while_visited_goes_with_the_visit),
         CORE_TEST("a take that has to count starts anew", a_take_that_has_to_count_starts_anew),
+        CORE_TEST("an add that waits for the lock sees the abort",
+                  an_add_that_waits_for_the_lock_sees_the_abort),
     };
     return UNIT_RUN(tests);
 }

@@ -316,6 +316,40 @@ static void long_messages_are_left_to_the_long_way(void **state)
     core_drop_buffer(buffer);
 }
 
+/* The first message is put back between the look at the second one and the take. */
+static void what_was_put_back_goes_first(void **state)
+{
+    (void)state;
+    struct mtm_buffer *buffer = used_buffer(NULL);
+    struct mtm_incoming in;
+    struct mtm_peeked peeked;
+    assert_int_equal(core_add(buffer, 1), MTM_OK);
+    assert_int_equal(core_add(buffer, 2), MTM_OK);
+    assert_int_equal(core_take(&buffer->object, &in), MTM_OK);
+    assert_int_equal(mtm_shortcut_peek(buffer, &peeked), MTM_FOUND_BYTES);
+    mtm_incoming_back(&in);
+    core_incoming_free(&in);
+    assert_false(mtm_shortcut_take(buffer, &peeked));
+    assert_int_equal(mtm_shortcut_peek(buffer, &peeked), MTM_FOUND_NOTHING);
+    assert_delivers(buffer, 1, 2);
+    core_drop_buffer(buffer);
+}
+
+/* The new message has the number of the old one, and looks the same. */
+static void the_only_message_may_be_replaced(void **state)
+{
+    (void)state;
+    struct mtm_buffer *buffer = used_buffer(NULL);
+    struct mtm_peeked peeked;
+    assert_int_equal(core_add(buffer, 1), MTM_OK);
+    assert_int_equal(mtm_shortcut_peek(buffer, &peeked), MTM_FOUND_BYTES);
+    assert_int_equal(core_set(buffer, 1), MTM_OK);
+    assert_false(mtm_shortcut_take(buffer, &peeked));
+    assert_delivers(buffer, 1);
+    assert_next(buffer, MTM_EMPTY);
+    core_drop_buffer(buffer);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -331,6 +365,8 @@ int main(void)
         CORE_TEST("a full ring takes no more", a_full_ring_takes_no_more),
         CORE_TEST("long messages are left to the long way",
                   long_messages_are_left_to_the_long_way),
+        CORE_TEST("what was put back goes first", what_was_put_back_goes_first),
+        CORE_TEST("the only message may be replaced", the_only_message_may_be_replaced),
     };
     return UNIT_RUN(tests);
 }

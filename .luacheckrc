@@ -1,0 +1,15 @@
+-- What luacheck looks for in the Lua files; ci/analyze runs it. Off is what these tests do on purpose: they keep values
+-- in variables so that the collector does not take them (W231, W241, W311), shadow names in functions that travel to
+-- other threads (W4), and have arguments for the sake of a signature (W212, W213).
+std = "max"
+only = {"0", "111", "112", "113", "121", "122", "211", "221", "314", "321", "331", "5[1-7]."}
+allow_defined_top = true -- luaunit finds classes of tests among the globals
+
+files["bench/others/love"] = {globals = {"love"}}
+files["tests/example.lua"] = {globals = {"arg"}} -- it starts other programs
+files["examples/embed/main.lua"] = {globals = {"start"}} -- a function of the host program
+
+-- threads and states of their own, whose globals nobody else sees
+files["tests/regress"] = {allow_defined = true}
+files["tests/stress"] = {allow_defined = true, ignore = {"211"}} -- references that keep buffers alive
+files["tests/thread"] = {allow_defined = true}

@@ -1,0 +1,302 @@
+---@meta mtmsg
+-- What lua-language-server should know about the module: types, arguments and a summary of each call, as annotations
+-- (LuaCATS). Nobody runs this file. docs/reference.md has the whole story; a test compares the two.
+
+---What a message may consist of: of the functions those in C without upvalues, of the userdata light ones and arrays.
+---@alias mtmsg.value nil|boolean|number|string|lightuserdata|userdata|function
+
+---An array with the carray C API, as the module `carray` makes them.
+---@alias mtmsg.array userdata
+
+---An object with the Notify C API, such as a buffer.
+---@alias mtmsg.notifier userdata|table
+
+---@alias mtmsg.event
+---| '">"' # after a message was added
+---| '"<"' # after a message was removed
+
+---Refers to a queue of messages that all threads of the process can share. Each state has objects of its own for it,
+---made with `mtmsg.newbuffer`, `mtmsg.buffer` or `listener:newbuffer`.
+---@class mtmsg.buffer: userdata
+local buffer = {}
+
+---Refers to a listener, which receives from its buffers in turn. Made with `mtmsg.newlistener` or `mtmsg.listener`.
+---@class mtmsg.listener: userdata
+local listener = {}
+
+---Collects the values of a message step by step. It stays in the state that made it.
+---@class mtmsg.writer: userdata
+local writer = {}
+
+---Takes a whole message and hands out its values step by step. It stays in the state that made it.
+---@class mtmsg.reader: userdata
+local reader = {}
+
+---What errors begin with; look for them with `err:find(mtmsg.error.object_closed, 1, true)`.
+---@class mtmsg.error
+---@field ambiguous_name string several buffers, or several listeners, have the name
+---@field has_notifier string the buffer has a notifier of this type already
+---@field message_size string more than the fixed size of a buffer, writer or reader holds
+---@field no_buffers string a listener without any buffer cannot receive
+---@field object_closed string the buffer or listener is closed
+---@field operation_aborted string the object, or everything, is aborted
+---@field out_of_memory string memory of the size asked for is not to be had
+---@field unknown_object string no buffer or listener has the id or name; perhaps it was collected
+
+---Message buffers between threads.
+---@class mtmsg
+---@field error mtmsg.error
+---@field _VERSION string
+---@field _INFO string the atomic operations and thread primitives that it was built with
+local mtmsg = {}
+
+---Creates a buffer. With grow 0 the size in bytes is a fixed limit, and no message that fits needs an allocation.
+---
+---Raises `operation_aborted`, `out_of_memory`.
+---@param name? string need not be unique
+---@param size? integer bytes to begin with; 1024 unless given
+---@param grow? number factor by which memory grows; 2 unless given, 0 for a fixed size
+---@return mtmsg.buffer
+---@overload fun(size?: integer, grow?: number): mtmsg.buffer
+---@nodiscard
+function mtmsg.newbuffer(name, size, grow) end
+
+---Finds a buffer of this process, whichever thread created it.
+---
+---Raises `unknown_object`, `ambiguous_name`, `operation_aborted`.
+---@param id integer what `buffer:id()` gave
+---@return mtmsg.buffer
+---@overload fun(name: string): mtmsg.buffer
+---@nodiscard
+function mtmsg.buffer(id) end
+
+---Creates a listener. It has no buffers yet: `listener:newbuffer` makes them.
+---
+---Raises `operation_aborted`, `out_of_memory`.
+---@param name? string need not be unique
+---@return mtmsg.listener
+---@nodiscard
+function mtmsg.newlistener(name) end
+
+---Finds a listener of this process, whichever thread created it.
+---
+---Raises `unknown_object`, `ambiguous_name`, `operation_aborted`.
+---@param id integer what `listener:id()` gave
+---@return mtmsg.listener
+---@overload fun(name: string): mtmsg.listener
+---@nodiscard
+function mtmsg.listener(id) end
+
+---Aborts all buffers, all listeners, finding, creating and sleeping in the whole process, or ends that with false.
+---@param flag? boolean true unless given
+function mtmsg.abort(flag) end
+
+---Whether `mtmsg.abort()` is in force.
+---@return boolean
+function mtmsg.isabort() end
+
+---Seconds since 1970-01-01 UTC, with fractions. This is the time of day, which may be set.
+---@return number
+function mtmsg.time() end
+
+---Suspends the calling thread.
+---
+---Raises `operation_aborted`.
+---@param timeout number seconds
+function mtmsg.sleep(timeout) end
+
+---The type of any value; for objects of this module and others that are registered with Lua the name of their class.
+---@param arg any
+---@return string
+function mtmsg.type(arg) end
+
+---Creates a writer.
+---
+---Raises `out_of_memory`.
+---@param size? integer bytes to begin with; 1024 unless given
+---@param grow? number factor by which memory grows; 2 unless given, 0 for a fixed size
+---@return mtmsg.writer
+---@nodiscard
+function mtmsg.newwriter(size, grow) end
+
+---Creates a reader.
+---
+---Raises `out_of_memory`.
+---@param size? integer bytes to begin with; 1024 unless given
+---@param grow? number factor by which memory grows; 2 unless given, 0 for a fixed size
+---@return mtmsg.reader
+---@nodiscard
+function mtmsg.newreader(size, grow) end
+
+---The id, with which another thread finds this buffer. No other object of the process has or has had it.
+---@return integer
+function buffer:id() end
+
+---The name that it was created with.
+---@return string?
+function buffer:name() end
+
+---Adds the arguments as one message. False if a fixed size has no room for it at present, or if this object is in
+---nonblocking mode and another thread was in the way.
+---
+---Raises `message_size`, `object_closed`, `operation_aborted`, `out_of_memory`.
+---@param ... mtmsg.value
+---@return boolean added
+function buffer:addmsg(...) end
+
+---Puts one message in the place of all that are there. If it returns false, they are still there.
+---
+---Raises `message_size`, `object_closed`, `operation_aborted`, `out_of_memory`.
+---@param ... mtmsg.value
+---@return boolean stored
+function buffer:setmsg(...) end
+
+---How many messages are in the buffer.
+---@return integer
+function buffer:msgcnt() end
+
+---Removes all messages. False only in nonblocking mode, if another thread was in the way.
+---
+---Raises `object_closed`.
+---@return boolean cleared
+function buffer:clear() end
+
+---Receives the first message, and waits for one: for as long as it takes, or up to the timeout. Returns its values, or
+---nothing if there was none in time. In nonblocking mode it waits only if there is a timeout above 0.
+---
+---Raises `object_closed`, `operation_aborted`.
+---@param timeout? number seconds; 0 does not wait
+---@param ... mtmsg.array? used again for arrays in the message
+---@return any ... the values of the message
+---@overload fun(self: mtmsg.buffer, ...: mtmsg.array?): ...
+function buffer:nextmsg(timeout, ...) end
+
+---Connects a notifier, which is then called by each thread that adds to the buffer (or removes from it), or disconnects
+---it if nil is given.
+---
+---Raises `has_notifier`, `object_closed`.
+---@param ntf mtmsg.notifier?
+---@param type? mtmsg.event what it is called after; `">"` unless given
+---@param threshold? integer call only if more messages than this are there, or for `"<"`: only if fewer are left
+function buffer:notifier(ntf, type, threshold) end
+
+---Switches the nonblocking mode of this object on or off, in which no call waits for another thread.
+---
+---Raises `object_closed`, `operation_aborted`.
+---@param flag? boolean true unless given
+function buffer:nonblock(flag) end
+
+---Whether this object is in nonblocking mode.
+---@return boolean
+function buffer:isnonblock() end
+
+---Closes the buffer for all threads and for good, and frees its messages.
+function buffer:close() end
+
+---Aborts the buffer: whoever uses it, or waits for it, gets `operation_aborted`. Messages stay. False enables it again.
+---@param flag? boolean true unless given
+function buffer:abort(flag) end
+
+---Whether the buffer is aborted.
+---@return boolean
+function buffer:isabort() end
+
+---The id, with which another thread finds this listener. No other object of the process has or has had it.
+---@return integer
+function listener:id() end
+
+---The name that it was created with.
+---@return string?
+function listener:name() end
+
+---Creates a buffer that is connected to the listener. Keep the result: the listener does not keep its buffers alive.
+---
+---Raises `object_closed`, `operation_aborted`, `out_of_memory`.
+---@param name? string need not be unique
+---@param size? integer bytes to begin with; 1024 unless given
+---@param grow? number factor by which memory grows; 2 unless given, 0 for a fixed size
+---@return mtmsg.buffer
+---@overload fun(self: mtmsg.listener, size?: integer, grow?: number): mtmsg.buffer
+---@nodiscard
+function listener:newbuffer(name, size, grow) end
+
+---Receives a message of the buffer whose turn it is, and waits like `buffer:nextmsg`.
+---
+---Raises `no_buffers`, `object_closed`, `operation_aborted`.
+---@param timeout? number seconds; 0 does not wait
+---@param ... mtmsg.array? used again for arrays in the message
+---@return any ... the values of the message
+---@overload fun(self: mtmsg.listener, ...: mtmsg.array?): ...
+function listener:nextmsg(timeout, ...) end
+
+---Switches the nonblocking mode of this object on or off, in which no call waits for another thread.
+---
+---Raises `object_closed`, `operation_aborted`.
+---@param flag? boolean true unless given
+function listener:nonblock(flag) end
+
+---Whether this object is in nonblocking mode.
+---@return boolean
+function listener:isnonblock() end
+
+---Removes all messages of all its buffers. False only in nonblocking mode, if another thread was in the way.
+---
+---Raises `object_closed`.
+---@return boolean cleared
+function listener:clear() end
+
+---Closes the listener and its buffers for all threads and for good, and frees the messages.
+function listener:close() end
+
+---Aborts the listener and its buffers, or enables them again with false. Messages stay.
+---@param flag? boolean true unless given
+function listener:abort(flag) end
+
+---Whether the listener is aborted.
+---@return boolean
+function listener:isabort() end
+
+---Appends the arguments: all of them, or none if it raises an error.
+---
+---Raises `message_size`, `out_of_memory`.
+---@param ... mtmsg.value
+function writer:add(...) end
+
+---Adds the collected values to the buffer as one message. After true the writer is empty, else it has what it had.
+---
+---Raises `message_size`, `object_closed`, `operation_aborted`, `out_of_memory`.
+---@param buffer mtmsg.buffer
+---@return boolean added
+function writer:addmsg(buffer) end
+
+---Puts the collected values, as one message, in the place of all messages of the buffer.
+---
+---Raises `message_size`, `object_closed`, `operation_aborted`, `out_of_memory`.
+---@param buffer mtmsg.buffer
+---@return boolean stored
+function writer:setmsg(buffer) end
+
+---Forgets the collected values.
+function writer:clear() end
+
+---Hands out the next values; fewer than asked for, or nothing, when no more are left.
+---@param count? integer 1 unless given; all the rest if negative
+---@param ... mtmsg.array? used again for arrays among the values
+---@return any ... the values
+---@overload fun(self: mtmsg.reader, ...: mtmsg.array?): ...
+function reader:next(count, ...) end
+
+---Receives a message as a whole, and drops what is left of the one before. It waits like `buffer:nextmsg`; false if
+---there was none in time.
+---
+---Raises `no_buffers`, `message_size`, `out_of_memory`, `object_closed`, `operation_aborted`.
+---@param buffer mtmsg.buffer
+---@param timeout? number seconds; 0 does not wait
+---@return boolean received
+---@overload fun(self: mtmsg.reader, listener: mtmsg.listener, timeout?: number): boolean
+function reader:nextmsg(buffer, timeout) end
+
+---Drops the values that are left.
+function reader:clear() end
+
+return mtmsg

@@ -1,0 +1,87 @@
+-- Builds the released version. Below the first lines it is mtmsg-scm-0.rockspec again; a test compares the two.
+rockspec_format = "3.0"
+package = "mtmsg"
+version = "1.0.0-1"
+source = {
+    url = "git+file://.",
+    tag = "v1.0.0",
+}
+description = {
+    summary = "Message buffers between threads",
+    detailed = [[
+        Buffers that any thread can add messages to and receive messages from, and listeners that receive from
+        many buffers in turn. Independent of the threading library; with C APIs for native modules.
+    ]],
+    license = "MIT",
+    labels = { "multithreading" },
+}
+dependencies = {
+    "lua >= 5.1, < 5.6",
+}
+build = {
+    type = "builtin",
+    modules = {
+        mtmsg = {
+            sources = {
+                "src/platform/plat_linux.c",
+                "src/platform/plat_pthread.c",
+                "src/platform/plat_windows.c",
+                "src/core/alloc.c",
+                "src/core/block.c",
+                "src/core/buffer.c",
+                "src/core/buffer_notifier.c",
+                "src/core/listener.c",
+                "src/core/listener_all.c",
+                "src/core/lock.c",
+                "src/core/notify.c",
+                "src/core/object.c",
+                "src/core/queue.c",
+                "src/core/queue_memory.c",
+                "src/core/reader.c",
+                "src/core/receive.c",
+                "src/core/registry.c",
+                "src/core/segment.c",
+                "src/core/spin.c",
+                "src/core/status.c",
+                "src/core/trail.c",
+                "src/core/waiters.c",
+                "src/core/wire.c",
+                "src/core/writer.c",
+                "src/capi/notify_api.c",
+                "src/capi/receiver_api.c",
+                "src/capi/sender_api.c",
+                "src/lua/args.c",
+                "src/lua/arrays.c",
+                "src/lua/buffer.c",
+                "src/lua/codec.c",
+                "src/lua/errors.c",
+                "src/lua/listener.c",
+                "src/lua/module.c",
+                "src/lua/object.c",
+                "src/lua/reader.c",
+                "src/lua/state.c",
+                "src/lua/transfer.c",
+                "src/lua/writer.c",
+            },
+            defines = { "NDEBUG" },
+            incdirs = { "src", "include" },
+        },
+    },
+    platforms = {
+        unix = {
+            modules = {
+                mtmsg = {
+                    libraries = { "pthread" },
+                },
+            },
+        },
+        windows = {
+            modules = {
+                mtmsg = {
+                    libraries = { "synchronization" },
+                },
+            },
+        },
+    },
+    copy_directories = { "docs", "editor", "examples", "include" },
+}

@@ -1,0 +1,58 @@
+-- docs/testing.md describes the suites that tests/suites has, and no others; the files that it names are there, and so
+-- are the targets of make.
+local lu = require "luaunit"
+local pages = require "pages"
+
+local page = pages.read("docs/testing.md")
+
+-- The words that a pattern finds in a text, as a set.
+local function set_of(text, pattern)
+    local set = {}
+    for word in text:gmatch(pattern) do
+        set[word] = true
+    end
+    return set
+end
+
+TestTesting = {}
+
+function TestTesting:test_every_suite_is_described_and_no_other()
+    local section = assert(page:match("\n## The suites\n(.-)\n## "), "the section on the suites is missing")
+    local described = set_of(section, "\n| `(%l[%w_]*)` |")
+    local there = set_of("\n" .. pages.read("tests/suites"), "\n(%l[%w_]*) ")
+    lu.assertEquals(described, there)
+end
+
+function TestTesting:test_the_files_that_it_names_are_there()
+    local count = 0
+    for name in page:gmatch("`([%w_/]+[%w_./]*)`") do
+        if name:find("^tests/") or name:find("^ci/") or name:find("^src/") then
+            local file = io.open(name)
+            lu.assertNotNil(file, name)
+            file:close()
+            count = count + 1
+        end
+    end
+    lu.assertTrue(count > 20)
+end
+
+function TestTesting:test_each_story_has_its_program()
+    local count = 0
+    for name in page:gmatch("| `([%w_]+%.lua)` |") do
+        local file = io.open("tests/regress/" .. name)
+        lu.assertNotNil(file, name)
+        file:close()
+        count = count + 1
+    end
+    lu.assertEquals(count, 17)
+end
+
+function TestTesting:test_the_commands_that_it_names_are_there()
+    local makefile, suites = pages.read("Makefile"), pages.read("tests/suites")
+    for target in page:gmatch("`[%w_= ]-make (%l[%w-]*)") do
+        local found = makefile:find("\n" .. target:gsub("%-", "%%-") .. ":") or suites:find("\n" .. target .. " ")
+        lu.assertTrue(found ~= nil, "make " .. target)
+    end
+end
+
+os.exit(lu.LuaUnit.run())

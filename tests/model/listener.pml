@@ -1,0 +1,752 @@
+/* A listener and its buffers: the ready queue and its flag, the lives of buffers and listener, and those who wait for
+ * either; core/listener, with parts of core/object, core/receive and core/buffer around it. It shows: when all is done
+ * nobody sleeps who could have a message or was to learn that there are no buffers, and every buffer with messages is
+ * on the ready queue, once; nothing is used after it was freed, and what nobody has any more is freed. What a take from
+ * one buffer does inside is in queue.pml.
+ *
+ * BROKEN 1 in scene 2: a look takes the flag away after it has looked for messages, not before
+ * BROKEN 2 in scene 2: a look takes the flag away, and does not look again
+ * BROKEN 3 in scene 3: the last buffer leaves, and nobody is told
+ * BROKEN 4 in scene 7: who finds something at once passes no baton
+ * BROKEN 5 in scene 1: who enters a buffer wakes nobody
+ * BROKEN 6 in scene 4: the last hold is given back without the lock
+ * BROKEN 7 in scene 4: the last reference is given back without the registry lock
+ */
+#if SCENE == 1 /* two wait for the listener; a producer per buffer */
+#define THREADS 2
+#define WAIT_BUFFER false
+#define BACKS 0
+#define RUN OWNERS(2, 2, 2); run receiver(0, 1, false); run receiver(1, 1, false); run producer(0, 1); \
+    run producer(1, 1)
+#elif SCENE == 2 /* one waits for the listener, one for the buffer itself */
+#define THREADS 2
+#define WAIT_BUFFER true
+#define BACKS 0
+#define RUN OWNERS(1, 3, 0); run receiver(0, 1, false); run direct(1, 1); run producer(0, 2)
+#elif SCENE == 3 /* receives that fail, and nonblocking ones; the buffer loses its last reference */
+#define THREADS 2
+#define WAIT_BUFFER false
+#define BACKS 1
+#define RUN timed[1] = true; OWNERS(2, 1, 0); run receiver(0, 1, false); run receiver(1, 1, true); \
+    run producer(0, 1)
+#elif SCENE == 4 /* clear, close and finding race with the last release */
+#define THREADS 1
+#define WAIT_BUFFER false
+#define BACKS 0
+#define RUN OWNERS(2, 1, 0); run receiver(0, 1, false); run producer(0, 1); run finder(); run walker()
+#elif SCENE == 5 /* large: as 1, with a deadline and last references */
+#define THREADS 2
+#define WAIT_BUFFER false
+#define BACKS 0
+#define RUN timed[1] = true; OWNERS(2, 1, 1); run receiver(0, 1, false); run receiver(1, 1, false); \
+    run producer(0, 1); run producer(1, 1)
+#elif SCENE == 6 /* large: as 3, with two buffers */
+#define THREADS 2
+#define WAIT_BUFFER false
+#define BACKS 1
+#define RUN timed[1] = true; OWNERS(2, 1, 1); run receiver(0, 1, false); run receiver(1, 1, true); \
+    run producer(0, 1); run producer(1, 1)
+#elif SCENE == 8 /* large: as 2, with two producers */
+#define THREADS 2
+#define WAIT_BUFFER true
+#define BACKS 0
+#define RUN OWNERS(1, 4, 0); run receiver(0, 1, false); run direct(1, 1); run producer(0, 1); run producer(0, 1)
+#elif SCENE == 7 /* two sleep, messages come, and a third one looks; they have spun, or not */
+#define MAY_SPIN true
+#define RECEIVER_WAITS_FOR (me < 2 || b[0].added == 3)
+#define PRODUCER_WAITS_FOR (parked[0] && parked[1])
+#define THREADS 3
+#define WAIT_BUFFER false
+#define BACKS 0
+#define RUN OWNERS(3, 2, 0); run receiver(0, 1, false); run receiver(1, 1, false); run receiver(2, 1, false); \
+    run producer(0, 3)
+#endif
+#include "steps.inc"
+
+#ifndef MAY_SPIN
+#define MAY_SPIN false
+#endif
+#ifndef RECEIVER_WAITS_FOR
+#define RECEIVER_WAITS_FOR true
+#define PRODUCER_WAITS_FOR true
+#endif
+
+#define BUFFERS 2
+#define NONE 255
+#define COUNT(x) (b[x].added + b[x].returned - b[x].taken)
+#define QUEUED(x) (nready > 0 && list[0] == x || nready > 1 && list[1] == x)
+mtype = { OK, EMPTY, BUSY, STATE, NO_BUFFERS };
+
+typedef buffer {
+    byte added, taken, returned;
+    byte refs, holds;     /* `life`, one word in the code: each step below changes it once */
+    byte incoming_next, late_next;
+    bit ready, member, known, closed, freed;
+};
+
+buffer b[BUFFERS];
+bit registry_lock, listener_lock;
+byte incoming = NONE, late = NONE;
+byte list[BUFFERS], nready; /* the ready queue */
+byte connected, listener_refs;
+bit listener_closed, listener_freed;
+waiters lw, bw;             /* those at the listener, and at buffer 0 */
+byte backs = BACKS;
+
+inline WAKE_ONE(w) {
+    if
+    :: w.sleepers != 0 -> WAKE(w)         /* model: any */
+    :: else
+    fi
+}
+
+/* ---- the ready queue; lock held ---- */
+
+inline APPEND(x) {
+    d_step { assert(!b[x].freed && !QUEUED(x) && b[x].ready); list[nready] = x; nready++ } /* model: append */
+}
+
+inline PREPEND(x) {
+    d_step { assert(!b[x].freed && !QUEUED(x) && b[x].ready); list[1] = list[0]; list[0] = x; nready++ }
+}
+
+inline UNLINK(x) {
+    d_step {
+        if
+        :: list[0] == x -> list[0] = list[1]
+        :: else
+        fi;
+        nready--;                         /* model: unlink */
+        list[nready] = 0
+    }
+}
+
+inline HAS_MESSAGES(x) {
+    d_step { assert(!b[x].freed); t = b[x].taken } /* model: peek taken */
+#if BACKS
+    r = b[x].returned;                    /* model: peek returned */
+#endif
+    d_step { yes = b[x].added + r != t; t = 0; r = 0 } /* model: peek added */
+}
+
+inline CLAIM(x) {
+    d_step { assert(!b[x].freed); yes = !b[x].ready; b[x].ready = 1 } /* model: claim */
+}
+
+inline COLLECT_INCOMING() {
+    if
+    :: incoming == NONE
+    :: else ->
+        d_step { s = incoming; incoming = NONE } /* model: collect incoming */
+        if
+        :: b[s].incoming_next != NONE -> APPEND(b[s].incoming_next); b[s].incoming_next = NONE
+        :: else
+        fi;
+        APPEND(s);
+        s = 0
+    fi
+}
+
+inline UNREADY(x) {
+#if BROKEN == 1
+    HAS_MESSAGES(x);
+    b[x].ready = 0;
+#else
+    b[x].ready = 0;                       /* model: unready */
+#if BROKEN != 2
+    HAS_MESSAGES(x);
+#endif
+#endif
+    if
+    :: yes && !b[x].closed -> CLAIM(x)
+    :: else -> yes = false
+    fi;
+    if
+    :: yes -> yes = false; APPEND(x)
+    :: else
+    fi
+}
+
+inline TAKE_OFF(x) {
+    COLLECT_INCOMING();
+    if
+    :: QUEUED(x) -> UNLINK(x); UNREADY(x)
+    :: else
+    fi
+}
+
+inline ENTER(x, first, move) {
+    COLLECT_INCOMING();
+    if
+    :: QUEUED(x) && move -> UNLINK(x); PREPEND(x)
+    :: else ->
+        HAS_MESSAGES(x);
+        if
+        :: yes && !b[x].closed -> CLAIM(x)
+        :: else -> yes = false
+        fi;
+        if
+        :: yes && first -> yes = false; PREPEND(x)
+        :: yes && !first -> yes = false; APPEND(x)
+        :: else
+        fi
+    fi
+}
+
+/* ---- members ---- */
+
+inline MEMBER_LEAVES(x) {
+    TAKE_OFF(x);
+    d_step { assert(!QUEUED(x)); b[x].member = 0; connected-- } /* model: leave the listener */
+#if BROKEN != 3
+    if
+    :: connected == 0 -> WAKE_ALL(lw)
+    :: else
+    fi
+#endif
+}
+
+inline FREE(x) {
+    d_step { assert(!b[x].freed && b[x].refs == 0 && b[x].holds == 0); b[x].freed = 1 }
+}
+
+/* Under the lock. Sets dead. */
+inline DROP_HOLD(x) {
+    d_step {
+        assert(!b[x].freed && b[x].holds > 0);
+        b[x].holds--;                     /* model: drop hold */
+        dead = b[x].holds == 0 && b[x].refs == 0
+    }
+    if
+    :: dead ->
+        HAS_MESSAGES(x);
+        dead = !yes;
+        yes = false;
+        if
+        :: dead -> MEMBER_LEAVES(x)
+        :: else
+        fi
+    :: else
+    fi
+}
+
+#if BROKEN == 6
+inline LET_GO(x) {
+    d_step { assert(!b[x].freed); b[x].holds--; dead = b[x].holds == 0 && b[x].refs == 0 }
+    if
+    :: dead ->
+        d_step { !listener_lock -> listener_lock = 1 }
+        HAS_MESSAGES(x);
+        dead = !yes;
+        yes = false;
+        if
+        :: dead -> MEMBER_LEAVES(x)
+        :: else
+        fi;
+        listener_lock = 0;
+        if
+        :: dead -> dead = false; FREE(x)
+        :: else
+        fi
+    :: else
+    fi
+}
+#else
+inline LET_GO(x) {
+    if
+    :: d_step { !(b[x].holds == 1 && b[x].refs == 0) -> assert(!b[x].freed); b[x].holds-- } /* model: let go */
+    :: b[x].holds == 1 && b[x].refs == 0 ->
+        if
+        :: d_step { !listener_lock -> listener_lock = 1 }
+            DROP_HOLD(x);
+            listener_lock = 0;
+            if
+            :: dead -> dead = false; FREE(x)
+            :: else
+            fi
+        :: nonblock && listener_lock ->
+            d_step { assert(!b[x].freed); b[x].late_next = late; late = x } /* model: push late */
+            WAKE_ONE(lw)
+        fi
+    fi
+}
+#endif
+
+/* The last release of a listener frees what it still owns. */
+inline RELEASE_LISTENER() {
+    d_step {
+        assert(!listener_freed && listener_refs > 0);
+        listener_refs--;
+        if
+        :: listener_refs == 0 ->
+            listener_freed = 1;
+            if
+            :: b[0].member -> assert(b[0].refs == 0 && b[0].holds == (late == 0 || late == 1 && b[1].late_next == 0));
+                b[0].freed = 1
+            :: else
+            fi;
+            if
+            :: b[1].member -> assert(b[1].refs == 0 && b[1].holds == (late == 1 || late == 0 && b[0].late_next == 1));
+                b[1].freed = 1
+            :: else
+            fi
+        :: else
+        fi
+    }
+}
+
+inline RELEASE(x) {
+    if
+    :: d_step { b[x].refs > 1 -> b[x].refs-- } /* model: release */
+    :: b[x].refs == 1 ->
+#if BROKEN == 7
+        d_step { b[x].refs--; last = b[x].refs == 0 }
+#endif
+        d_step { !registry_lock -> registry_lock = 1 }
+        d_step { !listener_lock -> listener_lock = 1 }
+#if BROKEN != 7
+        d_step { b[x].refs--; last = b[x].refs == 0 } /* model: release the last */
+#endif
+        if
+        :: last ->
+            b[x].known = 0;
+            yes = b[x].holds != 0;
+            if
+            :: yes
+            :: else -> HAS_MESSAGES(x)
+            fi;
+            if
+            :: yes -> yes = false;
+                ENTER(x, false, false);   /* an orphan: mtm_listener_adopt */
+                WAKE_ONE(lw)
+            :: else ->
+                MEMBER_LEAVES(x);
+                dead = true
+            fi
+        :: else
+        fi;
+        listener_lock = 0;
+        registry_lock = 0;
+        if
+        :: dead -> dead = false; FREE(x)
+        :: else
+        fi;
+        if
+        :: last -> last = false; RELEASE_LISTENER()
+        :: else
+        fi
+    fi
+}
+
+/* ---- receiving from the listener ---- */
+
+inline TAKE_LATE() {
+    if
+    :: late == NONE
+    :: else ->
+        d_step { l = late; late = NONE }  /* model: collect late */
+        do
+        :: l == NONE -> break
+        :: else ->
+            d_step { x = l; l = b[x].late_next; b[x].late_next = NONE }
+            DROP_HOLD(x);
+            if
+            :: dead -> dead = false; FREE(x) /* in the code after the lock has been given back */
+            :: else
+            fi
+        od;
+        x = NONE
+    fi
+}
+
+inline REQUEUE(x) {
+    if
+    :: more && list[nready - 1] == x      /* model: stay in the ready queue */
+    :: else ->
+        UNLINK(x);
+        yes = more;
+        if
+        :: yes
+        :: else -> HAS_MESSAGES(x)
+        fi;
+        if
+        :: yes -> yes = false; APPEND(x)
+        :: else -> UNREADY(x)
+        fi
+    fi;
+    more = false
+}
+
+inline TAKE_FIRST() {
+    at = 0;
+    do
+    :: at >= nready -> status = (at == 0 -> EMPTY : BUSY); break
+    :: else ->
+        x = list[at];
+        atomic {
+            assert(!b[x].freed);
+            if
+            :: b[x].closed -> status = STATE
+            :: !b[x].closed && COUNT(x) > 0 -> b[x].taken++; status = OK; /* model: pop */
+                if :: COUNT(x) > 0 -> more = true :: true fi /* as much as it knows without looking */
+            :: !b[x].closed && COUNT(x) == 0 -> status = EMPTY
+            :: nonblock -> status = BUSY
+            fi
+        }
+        if
+        :: status == OK -> REQUEUE(x); break
+        :: status == BUSY -> at++
+        :: else -> TAKE_OFF(x)
+        fi
+    od;
+    at = 0
+}
+
+inline LOOK() {
+    if
+    :: d_step { !listener_lock -> assert(!listener_freed); listener_lock = 1; status = EMPTY }
+    :: nonblock && listener_lock -> status = BUSY
+    fi;
+    if
+    :: status == BUSY
+    :: else ->
+        TAKE_LATE();
+        if
+        :: listener_closed -> status = STATE
+        :: !listener_closed && connected == 0 -> status = NO_BUFFERS
+        :: else -> COLLECT_INCOMING(); TAKE_FIRST()
+        fi;
+        if
+        :: status == OK -> d_step { b[x].holds++; listener_lock = 0 } /* model: hold */
+        :: else -> d_step { x = NONE; listener_lock = 0 }
+        fi
+    fi
+}
+
+inline BATON() {
+    if
+    :: lw.sleepers == 0                   /* model: any for the baton */
+    :: else ->
+        yes = status == BUSY || listener_closed;
+        if
+        :: yes
+        :: else -> yes = incoming != NONE /* model: peek incoming */
+        fi;
+        if
+        :: yes
+        :: else -> yes = nready != 0      /* model: peek nready */
+        fi;
+        if
+        :: yes
+        :: else -> yes = connected == 0   /* model: peek connected */
+        fi;
+        if
+        :: yes -> yes = false; WAKE(lw)
+        :: else
+        fi
+    fi
+}
+
+/* The message goes back, and the buffer to the front of the ready queue. */
+inline PUT_BACK(x, move) {
+    d_step { backs--; assert(!b[x].freed); b[x].returned++ } /* model: return */
+    d_step { !listener_lock -> listener_lock = 1 }
+    ENTER(x, true, move);
+    listener_lock = 0;
+    WAKE_ONE(lw);
+    if
+    :: x == 0 -> WAKE_ONE(bw)
+    :: else
+    fi
+}
+
+inline WAIT_FOR_ONE() {
+    status = EMPTY;
+    if
+    :: MAY_SPIN -> SPIN(lw)
+    :: true
+    fi;
+    if
+    :: yes -> yes = false; LOOK()
+    :: else
+    fi;
+    if
+    :: status == EMPTY || status == BUSY ->
+        d_step { lw.sleepers++; in_time = true } /* model: join */
+        do
+        :: PREPARE(lw);
+            LOOK();
+            if
+            :: status != EMPTY && status != BUSY -> break
+            :: else
+            fi;
+            if
+            :: !in_time -> break
+            :: status == BUSY && in_time -> if :: in_time = false :: true fi
+            :: status != BUSY && in_time -> PARK(in_time)
+            fi
+        od;
+        in_time = false;
+        LEAVE(lw)
+    :: else
+    fi;
+    BATON()
+}
+
+proctype receiver(byte me; byte receives; bool nonblock) {
+    byte t, r, s, l = NONE, i, at, x = NONE;
+    bit old;
+    bool yes, dead, in_time, more;
+    mtype status;
+    RECEIVER_WAITS_FOR;
+    do
+    :: receives == 0 || status == STATE || status == NO_BUFFERS -> break
+    :: else ->
+        receives--;
+        LOOK();
+        if
+        :: status == EMPTY || status == BUSY -> WAIT_FOR_ONE()
+        :: else ->
+#if BROKEN != 4
+            BATON()
+#endif
+        fi;
+        if
+        :: status == OK ->
+            if
+            :: backs > 0 -> PUT_BACK(x, true)
+            :: true
+            fi;
+            LET_GO(x);
+            x = NONE
+        :: else
+        fi
+    od;
+    RELEASE_LISTENER()
+}
+
+/* A receiver that waits for buffer 0 itself. */
+inline LOOK_AT_BUFFER() {
+    atomic {
+        assert(!b[0].freed);
+        if
+        :: b[0].closed -> status = STATE
+        :: !b[0].closed && COUNT(0) > 0 -> b[0].taken++; status = OK
+        :: !b[0].closed && COUNT(0) == 0 -> status = EMPTY
+        fi
+    }
+}
+
+inline BATON_OF_BUFFER() {
+    if
+    :: bw.sleepers == 0
+    :: else ->
+        yes = b[0].closed;
+        if
+        :: yes
+        :: else -> HAS_MESSAGES(0)
+        fi;
+        if
+        :: yes -> yes = false; WAKE(bw)
+        :: else
+        fi
+    fi
+}
+
+proctype direct(byte me; byte receives) {
+    byte t, r, s, i;
+    bit old;
+    bool yes, dead, last, in_time;
+    mtype status;
+    do
+    :: receives == 0 || status == STATE -> break
+    :: else ->
+        receives--;
+        LOOK_AT_BUFFER();
+        if
+        :: status == EMPTY ->
+            bw.sleepers++;                /* under the tail lock: see PUT */
+            in_time = true;
+            do
+            :: PREPARE(bw);
+                LOOK_AT_BUFFER();
+                if
+                :: status != EMPTY || !in_time -> break
+                :: else -> PARK(in_time)
+                fi
+            od;
+            in_time = false;
+            LEAVE(bw);
+            BATON_OF_BUFFER()
+        :: else
+        fi;
+        if
+        :: status == OK && backs > 0 -> PUT_BACK(0, false)
+        :: true
+        fi
+    od;
+    RELEASE(0)
+}
+
+/* ---- putting ---- */
+
+/* Under the tail lock, in which waiters join, so it is one step with the look for those who wait for the buffer. */
+inline PUT(x) {
+    d_step {
+        assert(!b[x].freed);
+        if
+        :: b[x].closed -> done = false
+        :: else -> b[x].added++; done = true; wake = WAIT_BUFFER && x == 0 && bw.sleepers != 0 /* model: publish */
+        fi
+    }
+    if
+    :: done ->
+        done = false;
+        CLAIM(x);
+        if
+        :: yes -> yes = false;
+            top = incoming;
+            do
+            :: d_step { incoming == top -> assert(!b[x].freed); b[x].incoming_next = top; incoming = x }
+                break                     /* model: push incoming */
+            :: else -> top = incoming
+            od;
+            top = NONE;
+            assert(!listener_freed);
+#if BROKEN != 5
+            WAKE_ONE(lw)
+#endif
+        :: else
+        fi;
+        if
+        :: wake -> wake = false; WAKE(bw)
+        :: else
+        fi
+    :: else
+    fi
+}
+
+proctype producer(byte x; byte puts) {
+    byte t, r, s, i, top = NONE;
+    bit old;
+    bool yes, dead, last, done, wake;
+    PRODUCER_WAITS_FOR;
+    do
+    :: puts == 0 -> break
+    :: else -> puts--; PUT(x)
+    od;
+    RELEASE(x)
+}
+
+/* Finds a buffer as long as somebody has it, and puts a message. */
+proctype finder() {
+    byte t, r, s, i, top = NONE;
+    bit old;
+    bool yes, dead, last, done, wake;
+    if
+    :: d_step { !registry_lock && b[0].known -> b[0].refs++ } /* model: find */
+        PUT(0);
+        RELEASE(0)
+    :: !registry_lock && !b[0].known
+    fi
+}
+
+/* Walks over the members: clears them, or closes the listener and them. It has a reference to the listener. */
+inline STEP() {
+    d_step { !listener_lock -> listener_lock = 1 }
+    d_step {
+        next = (x == NONE -> 0 : x + 1);
+        do
+        :: next < BUFFERS && !b[next].member -> next++
+        :: else -> break
+        od;
+        if
+        :: next < BUFFERS -> b[next].holds++ /* model: hold */
+        :: else -> next = NONE
+        fi;
+        listener_lock = 0
+    }
+    if
+    :: x != NONE -> LET_GO(x)
+    :: else
+    fi;
+    d_step { x = next; next = 0 }
+}
+
+proctype walker() {
+    byte t, r, s, l, i, x = NONE, next;
+    bit old;
+    bool yes, dead, close, nonblock;
+    if
+    :: close = true;
+        d_step { !listener_lock -> listener_closed = 1 }
+        WAKE_ALL(lw)
+    :: true
+    fi;
+    do
+    :: STEP();
+        if
+        :: x == NONE -> break
+        :: x != NONE && close ->
+            d_step { !listener_lock -> listener_lock = 1 }
+            b[x].closed = 1;
+            b[x].taken = b[x].added + b[x].returned;
+            TAKE_OFF(x);
+            listener_lock = 0;
+            if
+            :: x == 0 -> WAKE_ALL(bw)
+            :: else
+            fi
+        :: x != NONE && !close -> b[x].taken = b[x].added + b[x].returned /* both locks */
+        fi
+    od;
+    RELEASE_LISTENER()
+}
+
+/* When nothing moves any more: nobody sleeps over what it could have, each entry is where `ready` says, and what
+ * nobody has is gone. */
+active proctype monitor() {
+    byte i;
+    timeout ->
+    assert(!listener_lock && !registry_lock);
+    for (i : 0 .. THREADS - 1) {
+        if
+        :: !parked[i]
+        :: parked[i] && WAIT_BUFFER && i == 1 -> assert(COUNT(0) == 0 && !b[0].closed)
+        :: else ->
+            assert(!listener_closed && connected > 0 && late == NONE && incoming == NONE && nready == 0)
+        fi
+    }
+    for (i : 0 .. BUFFERS - 1) {
+        if
+        :: b[i].freed -> assert(b[i].refs == 0 && b[i].holds == 0 || listener_freed)
+        :: else ->
+            assert(!listener_freed);
+            assert(b[i].refs > 0 || b[i].holds > 0 || COUNT(i) > 0);
+            assert(b[i].closed || COUNT(i) == 0 || b[i].ready);
+            assert(b[i].ready == (QUEUED(i) || incoming == i || incoming == 1 - i && b[1 - i].incoming_next == i))
+        fi
+    }
+}
+
+#define OWNERS(receivers, first, second) OWN(0, first); OWN(1, second); \
+    listener_refs = receivers + connected
+
+inline OWN(x, n) {
+    b[x].refs = n;
+    b[x].incoming_next = NONE;
+    b[x].late_next = NONE;
+    if
+    :: n > 0 -> b[x].member = 1; b[x].known = 1; connected++
+    :: else -> b[x].freed = 1
+    fi
+}
+
+init {
+    atomic {
+        lw.last = THREADS - 1 - WAIT_BUFFER;
+        bw.first = THREADS - 1;
+        bw.last = (WAIT_BUFFER -> bw.first : 0);
+        RUN
+    }
+}

@@ -1,0 +1,244 @@
+/* Waiting for one buffer, and waking: core/waiters, with the receive loop of core/receive and the put of core/buffer
+ * around it. It shows: when all is done nobody sleeps who could have a message, or who was to learn of an abort or a
+ * close. The queue is only counted here; it is modelled in queue.pml.
+ *
+ * BROKEN 101 in scene 1: who wakes does not change the sequence
+ * BROKEN 102 in scene 1: the mark is cleared before the ticket is read
+ * BROKEN 103 in scene 1: who has spun leaves the mark set
+ * BROKEN 1 in scene 1: who leaves passes no baton
+ * BROKEN 2 in scene 3: who puts back wakes nobody
+ * BROKEN 3 in scene 1: a put looks for sleepers before it publishes
+ * BROKEN 4 in scene 3: abort and close wake nobody
+ */
+#if SCENE == 1 /* spinning, and a deadline */
+#define THREADS 2
+#define MAY_SPIN true
+#define BACKS 0
+#define RUN timed[1] = true; run receiver(0, 2, false); run receiver(1, 1, false); run producer(2); run producer(1)
+#elif SCENE == 2 /* a nonblocking receiver, and receives that fail */
+#define THREADS 2
+#define MAY_SPIN true
+#define BACKS 1
+#define RUN timed[1] = true; run receiver(0, 1, false); run receiver(1, 1, true); run producer(1); run producer(1)
+#elif SCENE == 3 /* abort, abort with re-enabling, and close */
+#define THREADS 2
+#define MAY_SPIN true
+#define BACKS 1
+#define RUN timed[1] = true; run receiver(0, 1, false); run receiver(1, 1, false); run producer(1); run changer()
+#elif SCENE == 4 /* large: two who wait without limit and one with a deadline; nobody spins */
+#define THREADS 3
+#define MAY_SPIN false
+#define BACKS 0
+#define RUN timed[2] = true; run receiver(0, 1, false); run receiver(1, 1, false); run receiver(2, 1, false); \
+    run producer(1); run producer(1)
+#elif SCENE == 5 /* large: the same, and all may spin */
+#define THREADS 3
+#define MAY_SPIN true
+#define BACKS 0
+#define RUN timed[2] = true; run receiver(0, 1, false); run receiver(1, 1, false); run receiver(2, 1, false); \
+    run producer(1); run producer(1)
+#endif
+#include "steps.inc"
+
+#define COUNT (added + returned - taken)
+mtype = { OK, EMPTY, BUSY, STATE };
+
+waiters w;
+bit tail_lock;
+byte added, taken, returned;
+byte flags, aborts; /* flags: 1 aborted, 2 closed */
+byte seen_aborts[THREADS];
+byte backs = BACKS; /* how often a receive may still fail after it has taken */
+
+/* One look: mtm_buffer_take. Under the head lock it loads `added` once and stores `taken` once, and a put between the
+ * two changes nothing, so it is one step. A nonblocking receiver may find the lock held. */
+inline LOOK() {
+    atomic {
+        if
+        :: flags != 0 -> status = STATE
+        :: flags == 0 && COUNT > 0 -> taken++; status = OK /* model: pop */
+        :: flags == 0 && COUNT == 0 -> status = EMPTY
+        :: nonblock -> status = BUSY
+        fi
+    }
+}
+
+/* worth_a_look, operation by operation, because it is done without a lock */
+inline WORTH() {
+    yes = flags != 0;                     /* model: peek flags */
+    if
+    :: yes
+    :: else ->
+        t = taken;                        /* model: peek taken */
+        r = returned;                     /* model: peek returned */
+        d_step { yes = added + r != t; t = 0; r = 0 } /* model: peek added */
+    fi
+}
+
+inline BATON() {
+    if
+    :: w.sleepers == 0                    /* model: any for the baton */
+    :: else ->
+        if
+        :: status == BUSY -> yes = true
+        :: else -> WORTH()
+        fi;
+        if
+        :: yes -> yes = false; WAKE(w)
+        :: else
+        fi
+    fi
+}
+
+inline PUT_BACK() {
+    d_step { backs--; returned++ }        /* model: return */
+#if BROKEN != 2
+    if
+    :: w.sleepers != 0 -> WAKE(w)         /* model: any after putting back */
+    :: else
+    fi
+#endif
+}
+
+inline LOOK_UNTIL_FOUND() {
+    do
+    :: PREPARE(w);
+        LOOK();
+        if
+        :: status != EMPTY && status != BUSY -> break
+        :: else
+        fi;
+        if
+        :: aborts != seen_aborts[me] -> status = STATE; break /* model: aborts since */
+        :: else
+        fi;
+        if
+        :: !in_time -> break
+        :: status == BUSY && in_time -> if :: in_time = false :: true fi
+        :: status != BUSY && in_time -> PARK(in_time)
+        fi
+    od
+}
+
+inline WAIT_FOR_ONE() {
+    seen_aborts[me] = aborts;             /* model: aborts before */
+    status = EMPTY;
+    if
+    :: MAY_SPIN -> SPIN(w)
+    :: true
+    fi;
+    if
+    :: yes -> yes = false; LOOK()
+    :: else
+    fi;
+    if
+    :: status == EMPTY || status == BUSY ->
+        if
+        :: d_step { !tail_lock -> w.sleepers++; in_time = true } /* model: join */
+            LOOK_UNTIL_FOUND();
+            in_time = false;
+            LEAVE(w)
+        :: nonblock -> LOOK()             /* the time is up */
+        fi
+    :: else
+    fi;
+#if BROKEN != 1
+    BATON()
+#endif
+}
+
+proctype receiver(byte me; byte receives; bool nonblock) {
+    byte t, r, i;
+    bit old;
+    bool in_time, yes;
+    mtype status;
+    do
+    :: receives == 0 || status == STATE -> break
+    :: else ->
+        receives--;
+        LOOK();
+        if
+        :: status == EMPTY || status == BUSY -> WAIT_FOR_ONE()
+        :: else
+        fi;
+        if
+        :: status == OK && backs > 0 -> PUT_BACK()
+        :: true
+        fi
+    od
+}
+
+proctype producer(byte puts) {
+    byte i;
+    bit old;
+    bool wake, refused;
+    do
+    :: puts == 0 || refused -> break
+    :: else ->
+#if BROKEN == 3
+        wake = w.sleepers != 0;
+#endif
+        d_step {
+            !tail_lock ->
+            puts--;
+            if
+            :: flags != 0 -> refused = true
+            :: else -> tail_lock = 1; added++ /* model: publish */
+            fi
+        }
+        if
+        :: refused
+        :: else ->
+#if BROKEN == 3
+            tail_lock = 0;
+#else
+            d_step { wake = w.sleepers != 0; tail_lock = 0 } /* model: any after a put */
+#endif
+            if
+            :: wake -> wake = false; WAKE(w)
+            :: else
+            fi
+        fi
+    od
+}
+
+inline CHANGE(set, abort, shut) {
+    d_step { !tail_lock -> flags = set; tail_lock = 1 } /* model: change flags */
+    d_step {
+        aborts = aborts + abort;          /* model: count the abort */
+        if
+        :: shut -> taken = added + returned
+        :: else
+        fi;
+        tail_lock = 0
+    }
+#if BROKEN != 4
+    WAKE_ALL(w)
+#endif
+}
+
+/* Abort; abort and re-enable; close. */
+proctype changer() {
+    byte i;
+    if
+    :: CHANGE(1, 1, false)
+    :: CHANGE(1, 1, false); CHANGE(0, 0, false)
+    :: CHANGE(2, 0, true)
+    fi
+}
+
+/* When nothing moves any more, nobody sleeps over a message, an abort or a close. */
+active proctype monitor() {
+    byte i;
+    timeout ->
+    for (i : 0 .. THREADS - 1) {
+        assert(!parked[i] || COUNT == 0 && flags == 0 && aborts == seen_aborts[i])
+    }
+}
+
+init {
+    atomic {
+        w.last = THREADS - 1;
+        RUN
+    }
+}

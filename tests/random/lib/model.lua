@@ -1,0 +1,269 @@
+-- The module once more, in plain Lua for one thread and with nothing but lists: what docs/reference.md says, so that
+-- random programs can be run on both. It waits for nothing; a call that would wait, or whose outcome is open, skips.
+
+local values = dofile "tests/random/lib/values.lua"
+local new_queues = dofile "tests/random/lib/queues.lua"
+local raise, bad, check_flag, pack_values = values.raise, values.bad, values.check_flag, values.pack_values
+local check_memory, check_timeout = values.check_memory, values.check_timeout
+local unpack = table.unpack or unpack
+
+local model = {}
+
+-- The module of a new process, and that process: `collect` is its garbage collector.
+function model.new()
+    local mtmsg, state = {}, { aborted = false, objects = {}, handles = {}, nhandles = 0 }
+    local buffer_class, listener_class, writer_class, reader_class = {}, {}, {}, {}
+    local q = new_queues(state)
+    local describe, is_aborted, check_state, new_object = q.describe, q.is_aborted, q.check_state, q.new_object
+    local new_handle, enter, send, take = q.new_handle, q.enter, q.send, q.take
+    local remove, leave_if_drained, check_waiting = q.remove, q.leave_if_drained, q.check_waiting
+
+    local function nextmsg(handle, timeout)
+        check_timeout(1, "nextmsg", timeout)
+        check_waiting(handle, timeout)
+        local message, buffer, failure = take(handle.object)
+        if not message then return end
+        if failure then
+            table.insert(buffer.messages, 1, message)
+            if handle.object.ready then remove(handle.object.ready, buffer) end
+            enter(buffer, 1)
+        end
+        leave_if_drained(buffer)
+        if failure then error(failure, 0) end
+        return unpack(message, 1, message.n)
+    end
+
+    ------------------------------------------------------------------------------ what both classes have
+
+    for kind, class in pairs { buffer = buffer_class, listener = listener_class } do
+        class.__index = class
+        class.__name = "mtmsg." .. kind
+        class.__tostring = function(self) return (describe(self.object):gsub("%(", ": (", 1)) end
+        function class:id() return self.object.id end
+        function class:name() return self.object.name end
+        function class:isabort() return is_aborted(self.object) end
+        function class:isnonblock() return not self.blocking end
+        function class:nonblock(flag)
+            flag = check_flag("nonblock", flag)
+            check_state(self.object)
+            self.blocking = not flag
+        end
+        class.nextmsg = nextmsg
+    end
+
+    local function check_self(class, handle, n, name)
+        if getmetatable(handle) ~= class then bad(n, name, "") end
+        return handle.object
+    end
+
+    ------------------------------------------------------------------------------ buffers
+
+    local function new_buffer(n, listener, name, size, grow)
+        if type(name) ~= "string" then n, name, size, grow = n - 1, nil, name, size end
+        local bytes, fixed = check_memory("newbuffer", n + 1, size, grow)
+        if listener then check_state(listener) end
+        if state.aborted then raise("operation_aborted") end
+        local buffer = new_object("buffer", name)
+        buffer.messages, buffer.size, buffer.fixed, buffer.listener = {}, bytes, fixed, listener
+        if listener then
+            table.insert(listener.members, buffer)
+            listener.refs = listener.refs + 1
+        end
+        return new_handle(buffer_class, buffer)
+    end
+
+    function buffer_class:addmsg(...) return send(self.object, pack_values("addmsg", ...), false) end
+    function buffer_class:setmsg(...) return send(self.object, pack_values("setmsg", ...), true) end
+    function buffer_class:msgcnt() return #self.object.messages end
+
+    local function clear(buffer)
+        buffer.messages = {}
+        leave_if_drained(buffer)
+    end
+
+    function buffer_class:clear()
+        if self.object.closed then check_state(self.object) end
+        clear(self.object)
+        return true
+    end
+
+    local function close(buffer)
+        buffer.closed, buffer.messages = true, {}
+        if buffer.listener then q.take_off(buffer) end
+        q.free_buffer(buffer)
+        leave_if_drained(buffer)
+    end
+
+    function buffer_class:close() close(self.object) end
+
+    function buffer_class:abort(flag)
+        flag = check_flag("abort", flag)
+        local buffer = self.object
+        local was_aborted = is_aborted(buffer)
+        buffer.aborted = flag
+        if not buffer.listener then return end
+        if flag or was_aborted then q.take_off(buffer) end
+        enter(buffer)
+    end
+
+    function buffer_class:notifier(...)
+        local ntf, event, threshold = ...
+        if select("#", ...) == 0 then bad(1, "notifier", "") end
+        if event ~= nil and event ~= "<" and event ~= ">" then bad(2, "notifier", "") end
+        if threshold ~= nil and type(threshold) ~= "number" then bad(3, "notifier", "") end
+        event = event or ">"
+        local buffer = self.object
+        if buffer.closed then check_state(buffer) end
+        if ntf == nil then return q.disconnect(buffer, event) end
+        if getmetatable(ntf) ~= buffer_class then bad(1, "notifier", "") end
+        if buffer[event] then raise("has_notifier") end
+        ntf.object.refs = ntf.object.refs + 1
+        buffer[event] = { buffer = ntf.object, threshold = threshold or 0 }
+    end
+
+    ------------------------------------------------------------------------------ listeners
+
+    function listener_class:newbuffer(...) return new_buffer(1, self.object, ...) end
+
+    local function each_member(listener, f)
+        for _, buffer in ipairs { unpack(listener.members) } do f(buffer) end
+    end
+
+    function listener_class:clear()
+        if self.object.closed then check_state(self.object) end
+        each_member(self.object, clear)
+        return true
+    end
+
+    function listener_class:close()
+        self.object.closed = true
+        each_member(self.object, close)
+    end
+
+    function listener_class:abort(flag)
+        flag = check_flag("abort", flag)
+        if not flag then q.check_order(self.object, function(buffer) return not buffer.aborted_all end) end
+        self.object.aborted = flag
+        each_member(self.object, function(buffer)
+            buffer.aborted = flag
+            enter(buffer)
+        end)
+    end
+
+    ------------------------------------------------------------------------------ writers and readers
+
+    writer_class.__index, writer_class.__name = writer_class, "mtmsg.writer"
+    reader_class.__index, reader_class.__name = reader_class, "mtmsg.reader"
+
+    function writer_class:add(...)
+        local added = pack_values("add", ...)
+        local size = self.message.size + added.size
+        if added.size > 0 and self.fixed and size > self.size then
+            values.raise_size(size, self.size, "mtmsg.writer")
+        end
+        for i = 1, added.n do self.message[self.message.n + i] = added[i] end
+        self.message.n, self.message.size = self.message.n + added.n, size
+    end
+
+    function writer_class:clear() self.message = { n = 0, size = 0 } end
+
+    function writer_class:addmsg(buffer)
+        return send(check_self(buffer_class, buffer, 1, "addmsg"), self.message, false, function() self:clear() end)
+    end
+
+    function writer_class:setmsg(buffer)
+        return send(check_self(buffer_class, buffer, 1, "setmsg"), self.message, true, function() self:clear() end)
+    end
+
+    function reader_class:clear() self.message, self.at = { n = 0 }, 0 end
+
+    function reader_class:nextmsg(source, timeout)
+        if getmetatable(source) ~= listener_class then check_self(buffer_class, source, 1, "nextmsg") end
+        check_timeout(2, "nextmsg", timeout)
+        check_waiting(source, timeout)
+        self:clear()
+        local message, buffer, failure = take(source.object, self.limit)
+        if not message then return false end
+        self.message = message
+        leave_if_drained(buffer)
+        if failure then error(failure, 0) end
+        return true
+    end
+
+    function reader_class:next(count)
+        if count ~= nil and (type(count) ~= "number" or count % 1 ~= 0) then bad(1, "next", "") end
+        count = count or 1
+        local first, last = self.at + 1, self.message.n
+        if count >= 0 then last = math.min(last, self.at + count) end
+        self.at = last
+        return unpack(self.message, first, last)
+    end
+
+    ------------------------------------------------------------------------------ the module
+
+    function mtmsg.newbuffer(...) return new_buffer(1, nil, ...) end
+
+    function mtmsg.newlistener(name)
+        if name ~= nil and type(name) ~= "string" then bad(1, "newlistener", "") end
+        if state.aborted then raise("operation_aborted") end
+        local listener = new_object("listener", name)
+        listener.members, listener.ready = {}, {}
+        return new_handle(listener_class, listener)
+    end
+
+    function mtmsg.newwriter(size, grow)
+        local bytes, fixed = check_memory("newwriter", 1, size, grow)
+        return setmetatable({ size = bytes, fixed = fixed, message = { n = 0, size = 0 } }, writer_class)
+    end
+
+    function mtmsg.newreader(size, grow)
+        local bytes, fixed = check_memory("newreader", 1, size, grow)
+        return setmetatable({ limit = fixed and bytes or nil, message = { n = 0 }, at = 0 }, reader_class)
+    end
+
+    local function finder(kind, class)
+        return function(key)
+            if type(key) ~= "string" and type(key) ~= "number" then bad(1, kind, "") end
+            local found = {}
+            for _, object in ipairs(state.objects) do
+                if object.kind == kind and (object.name == key or object.id == key) then table.insert(found, object) end
+            end
+            if state.aborted then raise("operation_aborted") end
+            local what = kind .. (type(key) == "string" and " name " .. values.quote(key) or (" id %.0f"):format(key))
+            if #found == 0 then raise("unknown_object", what) end
+            if #found > 1 then raise("ambiguous_name", what) end
+            return new_handle(class, found[1])
+        end
+    end
+    mtmsg.buffer, mtmsg.listener = finder("buffer", buffer_class), finder("listener", listener_class)
+
+    function mtmsg.abort(flag)
+        flag = check_flag("abort", flag)
+        for _, object in ipairs(flag and {} or state.objects) do
+            if object.members then q.check_order(object, function() return true end) end
+        end
+        state.aborted = flag
+        local function sync(object)
+            object.aborted_all = flag
+            if not flag then object.aborted = false end
+        end
+        for _, object in ipairs(state.objects) do
+            sync(object)
+            if object.members then each_member(object, sync) end
+        end
+        for _, object in ipairs(state.objects) do
+            if object.members then each_member(object, enter) end
+        end
+    end
+
+    function mtmsg.isabort() return state.aborted end
+    function mtmsg.sleep() if state.aborted then raise("operation_aborted") end end
+    function mtmsg.type(value)
+        local class = type(value) == "table" and getmetatable(value)
+        return class and class.__name or type(value)
+    end
+
+    return mtmsg, state
+end
+
+return model

@@ -1,0 +1,249 @@
+-- The model's objects: their lifetime, ready queues and notifiers, and how messages get in and out. The classes that
+-- Lua code sees are in model.lua.
+
+local values = dofile "tests/random/lib/values.lua"
+local raise, record_size, quote = values.raise, values.record_size, values.quote
+local unpack = table.unpack or unpack
+
+-- The functions on the objects of one process. Its state: whether it is aborted, all objects that can be found, and
+-- the handles.
+return function(state)
+    ------------------------------------------------------------------------------ objects
+
+    local function describe(object)
+        local name = object.name and ("name=%s,"):format(quote(object.name)) or ""
+        return ("mtmsg.%s(%sid=%.0f)"):format(object.kind, name, object.id)
+    end
+
+    local function is_aborted(object) return object.aborted or object.aborted_all or false end
+
+    local function check_state(object)
+        if object.closed then raise("object_closed", describe(object)) end
+        if is_aborted(object) then raise("operation_aborted") end
+    end
+
+    local function new_object(kind, name)
+        local object = { kind = kind, name = name, refs = 0 }
+        table.insert(state.objects, object)
+        return object
+    end
+
+    local function new_handle(class, object)
+        local handle = setmetatable({ object = object, blocking = true }, class)
+        state.handles[handle] = true
+        state.nhandles = state.nhandles + 1
+        object.refs = object.refs + 1
+        return handle
+    end
+
+    local function remove(list, value)
+        for i = 1, #list do
+            if list[i] == value then return table.remove(list, i) end
+        end
+    end
+
+    ------------------------------------------------------------------------------ the ready queue
+
+    local function can_serve(buffer)
+        return #buffer.messages > 0 and not buffer.closed and not is_aborted(buffer)
+    end
+
+    local function take_off(buffer)
+        remove(buffer.listener.ready, buffer)
+        if can_serve(buffer) then table.insert(buffer.listener.ready, buffer) end
+    end
+
+    local function is_queued(buffer)
+        for _, other in ipairs(buffer.listener.ready) do
+            if other == buffer then return true end
+        end
+    end
+
+    local function enter(buffer, place)
+        if buffer.listener and can_serve(buffer) and not is_queued(buffer) then
+            table.insert(buffer.listener.ready, place or #buffer.listener.ready + 1, buffer)
+        end
+    end
+
+    -- Several that are enabled at the same time may enter in any order.
+    local function check_order(listener, will_serve)
+        local count = 0
+        for _, buffer in ipairs(listener.members) do
+            if #buffer.messages > 0 and not buffer.closed and not is_queued(buffer) and will_serve(buffer) then
+                count = count + 1
+            end
+        end
+        if count > 1 then error(values.SKIP, 0) end
+    end
+
+    ------------------------------------------------------------------------------ lifetime
+
+    local release
+
+    local function disconnect(buffer, event)
+        local notifier = buffer[event]
+        buffer[event] = nil
+        if notifier then release(notifier.buffer) end
+    end
+
+    local function free_buffer(buffer)
+        disconnect(buffer, ">")
+        disconnect(buffer, "<")
+    end
+
+    local function leave_if_drained(buffer)
+        if buffer.refs == 0 and buffer.listener and #buffer.messages == 0 and not buffer.left then
+            buffer.left = true
+            remove(buffer.listener.members, buffer)
+            remove(buffer.listener.ready, buffer)
+            free_buffer(buffer)
+        end
+    end
+
+    function release(object)
+        object.refs = object.refs - 1
+        if object.refs > 0 then return end
+        remove(state.objects, object)
+        if object.kind == "listener" then
+            for _, orphan in ipairs(object.members) do
+                orphan.left = true
+                free_buffer(orphan)
+            end
+        elseif object.listener then
+            if #object.messages > 0 then
+                object.aborted = object.listener.aborted
+                enter(object)
+            end
+            leave_if_drained(object)
+            release(object.listener)
+        else
+            free_buffer(object)
+        end
+    end
+
+    -- Handles that are not in that set are garbage.
+    function state.collect(used)
+        for handle in pairs(state.handles) do
+            if not used[handle] then
+                state.handles[handle] = nil
+                release(handle.object)
+                state.nhandles = state.nhandles - 1
+            end
+        end
+        if state.nhandles > 0 then return end
+        local all = { unpack(state.objects) }
+        for _, object in ipairs(state.objects) do
+            for _, member in ipairs(object.members or {}) do table.insert(all, member) end
+        end
+        for _, object in ipairs(all) do
+            if object.kind == "buffer" then free_buffer(object) end
+        end
+    end
+
+    ------------------------------------------------------------------------------ notifiers
+
+    local put
+
+    local function fired(buffer, event)
+        local notifier = buffer[event]
+        if not notifier then return end
+        local count, threshold = #buffer.messages, notifier.threshold
+        if event == ">" and count > threshold or event == "<" and count < threshold or threshold <= 0 then
+            return notifier
+        end
+    end
+
+    -- Returns the text of a failure.
+    local function notify(buffer, event, notifier)
+        local met = {}
+        while notifier do
+            met[buffer] = true
+            if met[notifier.buffer] then return end
+            local code, next_notifier = put(notifier.buffer, { n = 0, size = 0 }, false)
+            if code == 1 then
+                if buffer[event] == notifier then disconnect(buffer, event) end
+            elseif code ~= 0 then
+                return ("Unknown error while calling notifier. (rc=%d)"):format(code)
+            end
+            buffer, event, notifier = notifier.buffer, ">", next_notifier
+        end
+    end
+
+    ------------------------------------------------------------------------------ adding
+
+    local function used_bytes(buffer)
+        local bytes = 0
+        for _, message in ipairs(buffer.messages) do bytes = bytes + record_size(message) end
+        return bytes
+    end
+
+    -- Returns the code of the C APIs, and the notifier to call.
+    function put(buffer, message, replace)
+        if buffer.closed then return 1 end
+        if is_aborted(buffer) then return 2 end
+        if buffer.fixed then
+            if record_size(message) > buffer.size then return 5 end
+            if not replace and used_bytes(buffer) + record_size(message) > buffer.size then return 4 end
+        end
+        if replace then buffer.messages = {} end
+        table.insert(buffer.messages, message)
+        enter(buffer)
+        return 0, fired(buffer, ">")
+    end
+
+    local function send(buffer, message, replace, stored)
+        local code, notifier = put(buffer, message, replace)
+        if code == 1 or code == 2 then check_state(buffer) end
+        if code == 5 then
+            values.raise_size(record_size(message), buffer.size, describe(buffer))
+        end
+        if code == 4 then return false end
+        if stored then stored() end
+        local failure = notifier and notify(buffer, ">", notifier)
+        if failure then error(failure, 0) end
+        return true
+    end
+
+    ------------------------------------------------------------------------------ receiving
+    -- The buffer that is served next, or nil.
+    local function first(object)
+        if object.kind == "buffer" then return object.messages[1] and object end
+        for _, buffer in ipairs(object.ready) do
+            if can_serve(buffer) then return buffer end
+        end
+    end
+
+    local function check_waiting(handle, timeout)
+        local object = handle.object
+        local waiting = timeout == nil and handle.blocking or timeout ~= nil and timeout > 1
+        local fails = object.closed or is_aborted(object) or object.members and #object.members == 0
+        if waiting and not fails and not first(object) then error(values.SKIP, 0) end
+    end
+
+    -- The message, the buffer that it is from, and the failure of the notifier. Nothing if there is none.
+    local function take(object, limit)
+        check_state(object)
+        if object.members and #object.members == 0 then raise("no_buffers", describe(object)) end
+        local buffer = first(object)
+        while object.ready and object.ready[1] ~= buffer do table.remove(object.ready, 1) end
+        if not buffer then return end
+        local message = buffer.messages[1]
+        if limit and message.size > limit then
+            values.raise_size(message.size, limit, "mtmsg.reader")
+        end
+        table.remove(buffer.messages, 1)
+        if object.ready then
+            table.remove(object.ready, 1)
+            enter(buffer)
+        end
+        local notifier = fired(buffer, "<")
+        return message, buffer, notifier and notify(buffer, "<", notifier)
+    end
+
+    return {
+        describe = describe, is_aborted = is_aborted, check_state = check_state, new_object = new_object,
+        new_handle = new_handle, remove = remove, take_off = take_off, enter = enter,
+        check_order = check_order, disconnect = disconnect, free_buffer = free_buffer,
+        leave_if_drained = leave_if_drained, send = send, check_waiting = check_waiting, take = take,
+    }
+end

@@ -1,11 +1,14 @@
 -- W2: one thread adds, another receives, as fast as they can. The probe is what the slower of the two calls takes when
--- no other thread is there: add alone, or next alone, in batches of a thousand.
+-- no other thread is there: add alone, or next alone, in batches of a thousand. Beside it stands what two threads of
+-- plain C take that pass messages of as many bytes, without a lock.
 
 local host = require "host"
 local measure = require "measure"
 local crew = require "crew"
+local duo = require "duo"
 local mtmsg = require "mtmsg"
 
+local PLACES, BYTES = 1024, { ["1"] = 3, ["3"] = 24 } -- of the plain C ring; of a message with its header
 local BATCH, LEAST = 1000, 10000
 
 local producer = [[
@@ -52,9 +55,13 @@ end
 local add1, next1 = alone(function(buffer) for _ = 1, BATCH do buffer:addmsg(42) end end)
 local add3, next3 = alone(function(buffer) for _ = 1, BATCH do buffer:addmsg(42, "ten chars.", 1.5) end end)
 
+local function plain(bytes)
+    return function(n) return duo.copies(n, bytes, PLACES) end
+end
+
 local s = measure.take({
-    { "stream1", stream(1), LEAST }, { "add1", add1 }, { "next1", next1 },
-    { "stream3", stream(3), LEAST }, { "add3", add3 }, { "next3", next3 },
+    { "stream1", stream(1), LEAST }, { "add1", add1 }, { "next1", next1 }, { "plain1", plain(BYTES["1"]), LEAST },
+    { "stream3", stream(3), LEAST }, { "add3", add3 }, { "next3", next3 }, { "plain3", plain(BYTES["3"]), LEAST },
 }, { slice = 2 * measure.slice })
 
 for _, row in ipairs { { "1", "one small integer" }, { "3", "integer, 10 characters, float" } } do
@@ -63,6 +70,10 @@ for _, row in ipairs { { "1", "one small integer" }, { "3", "integer, 10 charact
         name = "stream between two threads, " .. row[2], unit = "ns", figure = figure,
         probe = measure.each(math.max, s["add" .. row[1]], s["next" .. row[1]]),
         per = "the dearer call alone", most = 1.2,
+    }
+    measure.row {
+        name = "... against a ring between two threads in C", unit = "ns", figure = figure,
+        probe = s["plain" .. row[1]], per = "as many bytes, plain C",
     }
     measure.row {
         name = "... context switches per 1000 messages", unit = "", most = 1,

@@ -1,8 +1,10 @@
 -- W10: a stream of large strings between two threads, with some 4 MB of them under way. The probe is the dearer of what
--- cannot be spared: copying the bytes in, or making a Lua string of them.
+-- cannot be spared: copying the bytes in, or making a Lua string of them. Beside it stands what two threads of plain C
+-- take that copy the same bytes in and out; there the bytes travel from one processor to the other as well.
 
 local measure = require "measure"
 local crew = require "crew"
+local duo = require "duo"
 local limits = require "limits"
 local mtmsg = require "mtmsg"
 
@@ -35,8 +37,12 @@ local consumer = [[
     end
 ]]
 
+local function ahead_of(size)
+    return math.max(AHEAD_MIN, AHEAD / size)
+end
+
 local function stream(size)
-    local ahead = math.max(AHEAD_MIN, AHEAD / size)
+    local ahead = ahead_of(size)
     return function(n)
         local buffer, acks = mtmsg.newbuffer(), mtmsg.newbuffer()
         return crew.run {
@@ -52,11 +58,16 @@ for _, step in ipairs { { "1 KB", 1024 }, { "16 KB", 16384 }, { "64 KB", 65536 }
         { "stream", stream(size), 100 },
         { "copy", function(n) return limits.memcpy(n, size) end },
         { "push", function(n) return limits.push(n, size) end },
+        { "copies", function(n) return duo.copies(n, size, ahead_of(size)) end, 100 },
     }, { slice = 2 * measure.slice })
     measure.row {
         name = "stream of strings of " .. name, unit = "ns", figure = s.stream,
         probe = measure.each(math.max, s.copy, s.push), per = "the dearer of copy and push",
         most = size >= 65536 and 1.2 or nil,
+    }
+    measure.row {
+        name = "... against copying between two threads in C", unit = "ns", figure = s.stream, probe = s.copies,
+        per = "two threads copy in and out",
     }
     measure.row {
         name = "... bytes per nanosecond", unit = "GB/s",

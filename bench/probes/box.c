@@ -1,6 +1,6 @@
 /* A box that holds one message: methods which check their self as a buffer's do, read the same
- * arguments and push the same results, and do nothing else. No queue, no lock, no encoding:
- * what remains is the price of calling C from Lua. */
+ * arguments and push the same results, and do nothing else. No queue, no encoding, and a lock
+ * only where the name says so: what remains is the price of calling C from Lua. */
 #include "probe.h"
 
 #include <stdlib.h>
@@ -9,7 +9,8 @@
 enum { TEXT_MAX = 32, NUMBERS = 5 };
 
 struct box {
-    uintptr_t tag; /* the address, mixed */
+    uintptr_t tag;         /* the address, mixed */
+    _Atomic uint32_t word; /* of a lock that nobody else wants */
     int64_t integer;
     double number;
     size_t len, cap;
@@ -91,6 +92,82 @@ static int box_get3(lua_State *L)
     return 3;
 }
 
+/* ---- the same, with a lock taken and given back in each call ---- */
+
+static inline void lock(struct box *box)
+{
+    uint32_t unlocked = 0;
+    while (!atomic_compare_exchange_strong_explicit(&box->word, &unlocked, 1,
+                                                    memory_order_acquire, memory_order_relaxed))
+        unlocked = 0;
+}
+
+static inline void unlock(struct box *box)
+{
+    atomic_exchange_explicit(&box->word, 0, memory_order_release);
+}
+
+static int box_put1_locked(lua_State *L)
+{
+    struct box *box = self(L);
+    int64_t integer = 0;
+    expect(L, 2, LUA_TNUMBER);
+    if (!mtm_lua_to_integer(L, 2, &integer)) luaL_argerror(L, 2, "integer");
+    lock(box);
+    box->integer = integer;
+    unlock(box);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+static int box_get1_locked(lua_State *L)
+{
+    struct box *box = self(L);
+    lock(box);
+    int64_t integer = box->integer;
+    unlock(box);
+    mtm_lua_push_integer(L, integer);
+    return 1;
+}
+
+static int box_put3_locked(lua_State *L)
+{
+    struct box *box = self(L);
+    size_t len;
+    int64_t integer = 0;
+    expect(L, 2, LUA_TNUMBER);
+    if (!mtm_lua_to_integer(L, 2, &integer)) luaL_argerror(L, 2, "integer");
+    expect(L, 3, LUA_TSTRING);
+    const char *text = lua_tolstring(L, 3, &len);
+    if (len > TEXT_MAX) luaL_argerror(L, 3, "too long");
+    expect(L, 4, LUA_TNUMBER);
+    const double number = (double)lua_tonumber(L, 4);
+    lock(box);
+    box->integer = integer;
+    box->len = len;
+    memcpy(box->text, text, len);
+    box->number = number;
+    unlock(box);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+static int box_get3_locked(lua_State *L)
+{
+    struct box *box = self(L);
+    char text[TEXT_MAX];
+    lock(box);
+    const int64_t integer = box->integer;
+    const double number = box->number;
+    const size_t len = box->len;
+    memcpy(text, box->text, len);
+    unlock(box);
+    mtm_lua_push_integer(L, integer);
+    lua_pushlstring(L, text, len);
+    lua_pushnumber(L, (lua_Number)number);
+    return 3;
+}
+
 /* ---- a string of any length ---- */
 
 static int box_put_string(lua_State *L)
@@ -164,6 +241,10 @@ static const luaL_Reg methods[] = {
     {"get1", box_get1},
     {"put3", box_put3},
     {"get3", box_get3},
+    {"put1_locked", box_put1_locked},
+    {"get1_locked", box_get1_locked},
+    {"put3_locked", box_put3_locked},
+    {"get3_locked", box_get3_locked},
     {"put_string", box_put_string},
     {"get_string", box_get_string},
     {"write", box_write},

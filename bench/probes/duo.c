@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -177,6 +178,62 @@ static int duo_ring(lua_State *L)
     return 1;
 }
 
+/* ---- messages of any size, copied in and copied out ---- */
+
+struct shelf {
+    _Alignas(LINE) _Atomic uint64_t written;
+    _Alignas(LINE) _Atomic uint64_t read;
+    _Alignas(LINE) uint64_t count;
+    size_t size, stride, places; /* bytes of a message and of its place; places in rotation */
+    char *bytes; /* the places, then what one side copies from and the other to */
+};
+
+static void *shelf_produce(void *shared)
+{
+    struct shelf *shelf = shared;
+    const char *from = shelf->bytes + shelf->places * shelf->stride;
+    uint64_t read = 0;
+    for (uint64_t i = 0; i < shelf->count; ++i) {
+        if (i - read == shelf->places) read = await_other(&shelf->read, read);
+        memcpy(shelf->bytes + i % shelf->places * shelf->stride, from, shelf->size);
+        atomic_store_explicit(&shelf->written, i + 1, memory_order_release);
+    }
+    return NULL;
+}
+
+static void *shelf_consume(void *shared)
+{
+    struct shelf *shelf = shared;
+    char *to = shelf->bytes + (shelf->places + 1) * shelf->stride;
+    uint64_t written = 0;
+    for (uint64_t i = 0; i < shelf->count; ++i) {
+        if (i == written) written = await_other(&shelf->written, written);
+        memcpy(to, shelf->bytes + i % shelf->places * shelf->stride, shelf->size);
+        __asm__ volatile("" : : "r"(to) : "memory"); /* the compiler must take it for used */
+        atomic_store_explicit(&shelf->read, i + 1, memory_order_release);
+    }
+    return NULL;
+}
+
+/* copies(n, size, places): seconds for n messages of that many bytes, at most `places` of them
+ * under way. */
+static int duo_copies(lua_State *L)
+{
+    struct shelf shelf = {.count = (uint64_t)luaL_checknumber(L, 1),
+                          .size = (size_t)luaL_checknumber(L, 2),
+                          .places = (size_t)luaL_checknumber(L, 3)};
+    shelf.stride = (shelf.size + LINE - 1) / LINE * LINE;
+    const size_t total = (shelf.places + 2) * shelf.stride;
+    shelf.bytes = aligned_alloc(LINE, total);
+    if (!shelf.bytes) return luaL_error(L, "not enough memory");
+    memset(shelf.bytes, 'x', total); /* the pages are there before the clock runs */
+    int64_t begin = probe_ns();
+    run_two(L, shelf_consume, shelf_produce, &shelf);
+    probe_since(L, begin);
+    free(shelf.bytes);
+    return 1;
+}
+
 /* ---- waking a thread that sleeps ---- */
 
 struct alarm {
@@ -229,10 +286,8 @@ static int duo_wakeups(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-    {"pingpong", duo_pingpong},
-    {"ring", duo_ring},
-    {"wakeups", duo_wakeups},
-    {NULL, NULL},
+    {"pingpong", duo_pingpong}, {"ring", duo_ring}, {"copies", duo_copies},
+    {"wakeups", duo_wakeups},   {NULL, NULL},
 };
 
 PROBE_EXPORT int luaopen_duo(lua_State *L);

@@ -14,7 +14,9 @@
 
 struct mtm_notifier;
 
-enum { MTM_CACHED_BLOCKS = 2 };
+/* Bytes of blocks that are kept for later: while there are messages, and when there are none.
+ */
+enum { MTM_POOL_MAX = 4 * 1024 * 1024, MTM_POOL_DRAINED = 512 * 1024 };
 
 /* The producers' side. */
 struct mtm_tail {
@@ -52,11 +54,13 @@ struct mtm_queue_middle {
     bool sized;   /* size was given: the first ring is there from the beginning and stays */
     bool ordered; /* constant: publish in a way that a seq_cst load elsewhere can be ordered
                      against */
-    mtm_asize returned;       /* atomic, written under head lock: messages put back */
-    mtm_asize returned_bytes; /* atomic, written under head lock: what `back` accounts for */
-    struct mtm_segment root;  /* an empty ring: the chain begins here */
+    struct mtm_lock pool_lock; /* only ever tried, with no other lock held or taken inside */
+    mtm_asize returned;        /* atomic, written under head lock: messages put back */
+    mtm_asize returned_bytes;  /* atomic, written under head lock: what `back` accounts for */
+    struct mtm_segment root;   /* an empty ring: the chain begins here */
     _Atomic(struct mtm_segment *) spare; /* atomic: a ring for later, or NULL */
-    _Atomic(struct mtm_block *) cache[MTM_CACHED_BLOCKS]; /* atomic: blocks for later */
+    struct mtm_block *pool; /* guarded by pool lock: blocks for later, the latest first */
+    mtm_asize pool_bytes;   /* atomic, written under pool lock: the room in them */
 };
 
 struct mtm_queue {
@@ -186,5 +190,16 @@ static inline bool mtm_queue_knows_more(const struct mtm_queue *queue)
 /* No lock held: keeps the block for a later message of this queue, or frees it. NULL is fine.
  */
 void mtm_queue_recycle(struct mtm_queue *queue, struct mtm_block *block);
+
+/* No lock held: if there are no messages, only MTM_POOL_DRAINED bytes of blocks are kept. */
+void mtm_queue_trim(struct mtm_queue *queue);
+
+/* As trim; costs next to nothing where nothing needs to be done. */
+static inline void mtm_queue_settle(struct mtm_queue *queue)
+{
+    if (MTM_UNLIKELY(mtm_load_rlx(&queue->middle.pool_bytes) > MTM_POOL_DRAINED)) {
+        mtm_queue_trim(queue);
+    }
+}
 
 #endif

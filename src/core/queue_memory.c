@@ -1,13 +1,13 @@
 /* The memory of a queue: rings and blocks that are kept for later, what a put needs beyond the
- * ring it is at, and what the queue gives up. No lock is held in here: the places where things
- * are kept are atomic. */
+ * ring it is at, and what the queue gives up. No lock is held by its callers: the place of the
+ * spare ring is atomic, and the pool of blocks has a lock of its own. */
 #include "core/queue.h"
 
 #include "core/alloc.h"
 
 enum {
-    LARGE = 4096, /* from here on, moving a pointer is cheaper than copying twice */
-    BLOCK_CACHE_MAX = 256 * 1024 /* a drained queue keeps less than 1 MB */
+    LARGE = 4096,  /* from here on, moving a pointer is cheaper than copying twice */
+    POOL_LOOKS = 4 /* blocks that a put looks at before it asks for memory */
 };
 
 /* ---- kept for later ---- */
@@ -39,27 +39,96 @@ static struct mtm_segment *take_spare(struct mtm_queue *queue, size_t need)
     return NULL;
 }
 
-/* The latest one first: its memory is the warmest. */
-static struct mtm_block *take_cached(struct mtm_queue *queue)
+/* ---- the pool ----
+ *
+ * Blocks that came back, the latest first, as its memory is the warmest. Its lock is the
+ * innermost: who takes it holds no other, and calls and takes nothing while it is held. It is
+ * only tried: who does not get it does without the pool, so nobody ever waits for it, and the
+ * hundred steps of `cut` are nobody's delay. */
+
+static void resize_pool(struct mtm_queue_middle *m, size_t bytes)
 {
-    struct mtm_block *block = NULL;
-    for (int i = 0; i < MTM_CACHED_BLOCKS && !block; ++i) {
-        if (!mtm_load_rlx(&queue->middle.cache[i])) continue;
-        block = mtm_swap_acq_rel(&queue->middle.cache[i], NULL); /* pairs with recycle */
+    mtm_store_rlx(&m->pool_bytes, bytes); /* a hint to others; exact under the pool lock */
+}
+
+/* Returns the oldest blocks, so that those which stay have room for at most so many bytes. Pool
+ * lock held. */
+static struct mtm_block *cut(struct mtm_queue_middle *m, size_t most)
+{
+    struct mtm_block **link = &m->pool;
+    size_t kept = 0;
+    while (*link && (*link)->cap <= most - kept) {
+        kept += (*link)->cap;
+        link = &(*link)->link;
     }
-    return block;
+    struct mtm_block *rest = *link;
+    *link = NULL;
+    resize_pool(m, kept);
+    return rest;
+}
+
+/* A queue without messages keeps less: with its rings, less than 1 MB. Pool lock held. */
+static struct mtm_block *cut_excess(struct mtm_queue *queue)
+{
+    if (mtm_load_rlx(&queue->middle.pool_bytes) <= MTM_POOL_DRAINED) return NULL;
+    return mtm_queue_peek(queue) ? NULL : cut(&queue->middle, MTM_POOL_DRAINED);
+}
+
+static void free_blocks(struct mtm_block *block)
+{
+    while (block) {
+        struct mtm_block *next = block->link;
+        mtm_block_free(block);
+        block = next;
+    }
+}
+
+/* One that is large enough, and not much too large; or NULL. */
+static struct mtm_block *take_pooled(struct mtm_queue *queue, size_t size)
+{
+    struct mtm_queue_middle *m = &queue->middle;
+    struct mtm_block **link = &m->pool, *block = NULL;
+    if (!mtm_trylock(&m->pool_lock)) return NULL;
+    for (int i = 0; i < POOL_LOOKS && (block = *link) != NULL; ++i, link = &block->link) {
+        if (block->cap < size || block->cap / 2 > size) continue;
+        *link = block->link;
+        resize_pool(m, mtm_load_rlx(&m->pool_bytes) - block->cap);
+        mtm_unlock(&m->pool_lock);
+        return block;
+    }
+    mtm_unlock(&m->pool_lock);
+    return NULL;
 }
 
 void mtm_queue_recycle(struct mtm_queue *queue, struct mtm_block *block)
 {
-    if (block && block->cap <= BLOCK_CACHE_MAX && !queue->middle.fixed) {
-        for (int i = 0; i < MTM_CACHED_BLOCKS && block; ++i) {
-            block =
-                mtm_swap_acq_rel(&queue->middle.cache[i], block); /* pairs with take_cached */
+    struct mtm_queue_middle *m = &queue->middle;
+    struct mtm_block *rest = NULL;
+    if (!block) return;
+    if (!m->fixed && block->cap > LARGE && mtm_trylock(&m->pool_lock)) {
+        const size_t bytes = mtm_load_rlx(&m->pool_bytes);
+        if (block->cap <= MTM_POOL_MAX - bytes) {
+            block->link = m->pool;
+            m->pool = block;
+            resize_pool(m, bytes + block->cap);
+            block = NULL;
         }
+        rest = cut_excess(queue);
+        mtm_unlock(&m->pool_lock);
     }
     mtm_block_free(block);
+    free_blocks(rest);
 }
+
+void mtm_queue_trim(struct mtm_queue *queue)
+{
+    if (!mtm_trylock(&queue->middle.pool_lock)) return;
+    struct mtm_block *excess = cut_excess(queue);
+    mtm_unlock(&queue->middle.pool_lock);
+    free_blocks(excess);
+}
+
+/* ---- given up ---- */
 
 void mtm_queue_empty_trash(struct mtm_queue *queue, struct mtm_trash *trash)
 {
@@ -69,22 +138,21 @@ void mtm_queue_empty_trash(struct mtm_queue *queue, struct mtm_trash *trash)
         retire(queue, segment);
     }
     mtm_block_free_list(trash->blocks, trash->nblocks);
-    while (trash->back) {
-        struct mtm_block *block = trash->back;
-        trash->back = block->link;
-        mtm_block_free(block);
-    }
+    free_blocks(trash->back);
     *trash = (struct mtm_trash){0};
+    mtm_queue_settle(queue);
 }
 
+/* Where somebody has the pool at this moment, it stays: small, if there are no messages. */
 void mtm_queue_drop_caches(struct mtm_queue *queue)
 {
+    struct mtm_queue_middle *m = &queue->middle;
     /* model: drop spare */
-    mtm_free(mtm_swap_acq_rel(&queue->middle.spare, NULL)); /* pairs with retire */
-    for (int i = 0; i < MTM_CACHED_BLOCKS; ++i) {
-        mtm_block_free(
-            mtm_swap_acq_rel(&queue->middle.cache[i], NULL)); /* pairs with recycle */
-    }
+    mtm_free(mtm_swap_acq_rel(&m->spare, NULL)); /* pairs with retire */
+    if (!mtm_trylock(&m->pool_lock)) return;
+    struct mtm_block *all = cut(m, 0);
+    mtm_unlock(&m->pool_lock);
+    free_blocks(all);
 }
 
 /* ---- what a put needs ---- */
@@ -92,7 +160,7 @@ void mtm_queue_drop_caches(struct mtm_queue *queue)
 static bool make_block(struct mtm_queue *queue, const struct mtm_message *message,
                        struct mtm_supply *supply)
 {
-    supply->block = mtm_message_to_block(message, take_cached(queue));
+    supply->block = mtm_message_to_block(message, take_pooled(queue, message->size));
     return supply->block != NULL;
 }
 

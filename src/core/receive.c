@@ -14,17 +14,27 @@ static struct mtm_waiters *waiters_of(struct mtm_object *object)
                              : &((struct mtm_listener *)object)->waiters;
 }
 
-static inline enum mtm_status look(struct mtm_object *object, struct mtm_wait *wait,
-                                   struct mtm_incoming *incoming)
+static inline enum mtm_status look_at_buffer(struct mtm_buffer *buffer, struct mtm_wait *wait,
+                                             struct mtm_incoming *incoming)
 {
     struct mtm_trash trash = {0};
-    if (!is_buffer(object)) {
-        return mtm_listener_take((struct mtm_listener *)object, wait, incoming);
-    }
-    struct mtm_buffer *buffer = (struct mtm_buffer *)object;
     incoming->through = NULL;
     enum mtm_status status = mtm_buffer_take(buffer, wait, incoming, &trash);
     if (MTM_UNLIKELY(trash.segments != NULL)) mtm_queue_empty_trash(&buffer->queue, &trash);
+    if (status == MTM_EMPTY || (status == MTM_OK && !incoming->more)) {
+        mtm_queue_settle(&buffer->queue);
+    }
+    return status;
+}
+
+/* The last message may be a small one, which gives back no block: then it is here that the
+ * queue learns that it needs less memory. */
+static inline enum mtm_status look(struct mtm_object *object, struct mtm_wait *wait,
+                                   struct mtm_incoming *incoming)
+{
+    if (is_buffer(object)) return look_at_buffer((struct mtm_buffer *)object, wait, incoming);
+    enum mtm_status status = mtm_listener_take((struct mtm_listener *)object, wait, incoming);
+    if (status == MTM_OK && !incoming->more) mtm_queue_settle(&incoming->from->queue);
     return status;
 }
 

@@ -9,6 +9,8 @@
  * BROKEN 2 in scene 3: who puts back wakes nobody
  * BROKEN 3 in scene 1: a put looks for sleepers before it publishes
  * BROKEN 4 in scene 3: abort and close wake nobody
+ * BROKEN 5 in scene 1: who has spun until its deadline goes without another look
+ * BROKEN 6 in scene 1: who takes a message after spinning passes no baton
  */
 #if SCENE == 1 /* spinning, and a deadline */
 #define THREADS 2
@@ -129,6 +131,15 @@ inline WAIT_FOR_ONE() {
     fi;
     if
     :: yes -> yes = false; LOOK()
+#if BROKEN == 6
+        if
+        :: status == OK -> goto received
+        :: else
+        fi
+#endif
+#if BROKEN == 5
+    :: !yes && timed[me] -> goto received
+#endif
     :: else
     fi;
     if
@@ -161,6 +172,7 @@ proctype receiver(byte me; byte receives; bool nonblock) {
         :: status == EMPTY || status == BUSY -> WAIT_FOR_ONE()
         :: else
         fi;
+received:
         if
         :: status == OK && backs > 0 -> PUT_BACK()
         :: true

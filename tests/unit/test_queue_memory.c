@@ -193,22 +193,42 @@ static void a_large_message_travels_in_its_own_block(void **state)
     mtm_queue_fini(&queue);
 }
 
+/* What comes back is used for what comes, as long as the size is about the same. */
 static void blocks_are_used_again(void **state)
 {
     (void)state;
+    enum { UNDER_WAY = 9 };
     struct mtm_queue queue;
     assert_int_equal(mtm_queue_init(&queue, 1024, false, 2, false), MTM_OK);
     for (uint32_t i = 0; i < 20; ++i) {
-        assert_int_equal(queue_put(&queue, i, LARGE - i), MTM_OK);
-        assert_int_equal(queue_put(&queue, i, LARGE - i), MTM_OK);
-        for (int n = 0; n < MTM_CACHED_BLOCKS; ++n) {
+        for (int n = 0; n < UNDER_WAY; ++n) {
+            assert_int_equal(queue_put(&queue, i, LARGE - i), MTM_OK);
+        }
+        for (int n = 0; n < UNDER_WAY; ++n) {
             struct mtm_block *block = queue_take(&queue);
             assert_true(core_is(block, i, LARGE - i));
             mtm_queue_recycle(&queue, block);
         }
-        assert_int_equal(core_requests, 3); /* the ring and two blocks */
+        assert_int_equal(core_requests, UNDER_WAY + 1); /* they and the ring */
     }
     mtm_queue_recycle(&queue, NULL);
+    mtm_queue_fini(&queue);
+}
+
+static void a_block_much_too_large_is_left_for_others(void **state)
+{
+    (void)state;
+    struct mtm_queue queue;
+    assert_int_equal(mtm_queue_init(&queue, 1024, false, 2, false), MTM_OK);
+    struct mtm_block *large = mtm_block_new(QUEUE_LARGEST);
+    mtm_queue_recycle(&queue, large);
+    assert_int_equal(queue_put(&queue, 1, QUEUE_LARGEST / 2 - 1), MTM_OK);
+    assert_int_equal(queue_put(&queue, 2, QUEUE_LARGEST / 2), MTM_OK);
+    struct mtm_block *first = queue_take(&queue), *second = queue_take(&queue);
+    assert_ptr_not_equal(first, large);
+    assert_ptr_equal(second, large);
+    mtm_block_free(first);
+    mtm_block_free(second);
     mtm_queue_fini(&queue);
 }
 
@@ -293,14 +313,75 @@ static void shut_gives_up_all(void **state)
     }
 }
 
-static void huge_blocks_are_not_kept(void **state)
+static void recycle_blocks(struct mtm_queue *queue, size_t cap, int count)
+{
+    for (int i = 0; i < count; ++i) mtm_queue_recycle(queue, mtm_block_new(cap));
+}
+
+static void a_queue_with_messages_keeps_more(void **state)
+{
+    (void)state;
+    const size_t megabyte = (size_t)1024 * 1024;
+    struct mtm_queue queue;
+    assert_int_equal(mtm_queue_init(&queue, 1024, false, 2, false), MTM_OK);
+    assert_int_equal(queue_put(&queue, 1, 1), MTM_OK);
+    recycle_blocks(&queue, megabyte, 9);
+    assert_int_equal(core_blocks, 1 + 4);
+    recycle_blocks(&queue, 5 * megabyte, 1);
+    assert_int_equal(core_blocks, 1 + 4);
+    assert_in_range(core_bytes, 0, MTM_POOL_MAX + 2000);
+    mtm_queue_fini(&queue);
+}
+
+/* The last message may have given back no block. */
+static void a_queue_without_messages_settles(void **state)
+{
+    (void)state;
+    for (int clears = 0; clears < 2; ++clears) {
+        struct mtm_queue queue;
+        assert_int_equal(mtm_queue_init(&queue, 1024, false, 2, false), MTM_OK);
+        assert_int_equal(queue_put(&queue, 1, 1), MTM_OK);
+        recycle_blocks(&queue, 100 * 1000, 30);
+        mtm_queue_settle(&queue);
+        assert_true(core_bytes > 3 * 1000 * 1000);
+        if (clears) {
+            queue_clear(&queue);
+        } else {
+            assert_gives(&queue, 1, 1);
+            mtm_queue_settle(&queue);
+        }
+        assert_in_range(core_bytes, 100 * 1000, MTM_POOL_DRAINED);
+        mtm_queue_fini(&queue);
+    }
+}
+
+/* Who does not get the pool's lock does without the pool. */
+static void nobody_waits_for_the_pool(void **state)
 {
     (void)state;
     struct mtm_queue queue;
     assert_int_equal(mtm_queue_init(&queue, 1024, false, 2, false), MTM_OK);
-    mtm_queue_recycle(&queue, mtm_block_new((size_t)300 * 1024));
+    recycle_blocks(&queue, LARGE, 2);
+    mtm_store_rlx(&queue.middle.pool_lock.word, 1); /* as if another thread had it */
+    assert_int_equal(queue_put(&queue, 1, LARGE), MTM_OK);
+    assert_int_equal(core_blocks, 4);
+    mtm_queue_recycle(&queue, queue_take(&queue));
+    assert_int_equal(core_blocks, 3);
+    mtm_queue_trim(&queue);
+    mtm_queue_drop_caches(&queue);
+    assert_int_equal(core_blocks, 3);
+    mtm_store_rlx(&queue.middle.pool_lock.word, 0);
+    mtm_queue_fini(&queue);
+}
+
+static void huge_blocks_are_not_kept_by_a_drained_queue(void **state)
+{
+    (void)state;
+    struct mtm_queue queue;
+    assert_int_equal(mtm_queue_init(&queue, 1024, false, 2, false), MTM_OK);
+    recycle_blocks(&queue, (size_t)600 * 1024, 1);
     assert_int_equal(core_blocks, 0);
-    mtm_queue_recycle(&queue, mtm_block_new((size_t)200 * 1024));
+    recycle_blocks(&queue, (size_t)200 * 1024, 1);
     assert_int_equal(core_blocks, 1);
     mtm_queue_fini(&queue);
 }
@@ -327,7 +408,13 @@ int main(void)
         CORE_TEST("running out of memory changes nothing",
                   running_out_of_memory_changes_nothing),
         CORE_TEST("shut gives up all memory", shut_gives_up_all),
-        CORE_TEST("huge blocks are not kept", huge_blocks_are_not_kept),
+        CORE_TEST("a block much too large is left for others",
+                  a_block_much_too_large_is_left_for_others),
+        CORE_TEST("a queue with messages keeps more", a_queue_with_messages_keeps_more),
+        CORE_TEST("a queue without messages settles", a_queue_without_messages_settles),
+        CORE_TEST("nobody waits for the pool", nobody_waits_for_the_pool),
+        CORE_TEST("huge blocks are not kept by a drained queue",
+                  huge_blocks_are_not_kept_by_a_drained_queue),
     };
     return UNIT_RUN(tests);
 }

@@ -222,8 +222,8 @@ static int duo_copies(lua_State *L)
     struct shelf shelf = {.count = (uint64_t)luaL_checknumber(L, 1),
                           .size = (size_t)luaL_checknumber(L, 2),
                           .places = (size_t)luaL_checknumber(L, 3)};
-    shelf.stride = (shelf.size + LINE - 1) / LINE * LINE;
-    const size_t total = (shelf.places + 2) * shelf.stride;
+    shelf.stride = (shelf.size + 7) / 8 * 8;
+    const size_t total = ((shelf.places + 2) * shelf.stride + LINE - 1) / LINE * LINE;
     shelf.bytes = aligned_alloc(LINE, total);
     if (!shelf.bytes) return luaL_error(L, "not enough memory");
     memset(shelf.bytes, 'x', total); /* the pages are there before the clock runs */

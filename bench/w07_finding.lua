@@ -3,6 +3,7 @@
 
 local host = require "host"
 local measure = require "measure"
+local limits = require "limits"
 local mtmsg = require "mtmsg"
 
 -- Makes buffers named prefix1, prefix2, ..., sends their ids, and keeps them until told. Answers with the bytes of heap
@@ -84,6 +85,14 @@ for i, count in ipairs(counts) do
     names[i] = { count, find(names_of(count, prefix)) }
 end
 
+-- The limit: each thing that is looked at lies somewhere else in as much memory.
+local OBJECT = 640 -- bytes
+local most = counts[#counts]
+local access = measure.take({
+    { "access", function(n) return limits.access(n, most, OBJECT) end, most },
+}).access
+measure.row { name = ("a random access among %d objects"):format(most), unit = "ns", figure = access }
+
 for _, kind in ipairs { { "id", ids }, { "name", names } } do
     local s = measure.take(kind[2], { slice = measure.slice / 5 })
     for i, count in ipairs(counts) do
@@ -93,6 +102,10 @@ for _, kind in ipairs { { "id", ids }, { "name", names } } do
             series = "find by " .. kind[1], x = count,
         }
     end
+    measure.row {
+        name = "... beyond that among 10, in random accesses", unit = "",
+        figure = measure.each(function(many, few, one) return (many - few) / one end, s[most], s[10], access),
+    }
 end
 
 for _, away in ipairs(leave) do away() end

@@ -113,6 +113,44 @@ static int step_wake(lua_State *L)
     return probe_since(L, begin);
 }
 
+static uint64_t next_random(uint64_t *state)
+{
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return *state >> 33;
+}
+
+/* Links the places in one circle of random order. */
+static void link_randomly(void **places, size_t count, size_t step)
+{
+    uint64_t state = 1;
+    for (size_t i = 0; i < count; ++i) places[i * step] = &places[i * step];
+    for (size_t i = count - 1; i > 0; --i) {
+        size_t other = next_random(&state) % i;
+        void *place = places[i * step];
+        places[i * step] = places[other * step];
+        places[other * step] = place;
+    }
+}
+
+/* access(n, count, size): from one of `count` objects of `size` bytes to a random other, whose
+ * place only the first tells. */
+static int step_access(lua_State *L)
+{
+    long n = check_count(L);
+    size_t count = (size_t)luaL_checknumber(L, 2);
+    size_t size = (size_t)luaL_checknumber(L, 3);
+    void **places = malloc(count * size);
+    if (!places) return luaL_error(L, "not enough memory");
+    link_randomly(places, count, size / sizeof *places);
+    void **at = places;
+    int64_t begin = probe_ns();
+    for (long i = 0; i < n; ++i) at = *at;
+    keep(at);
+    probe_since(L, begin);
+    free(places);
+    return 1;
+}
+
 /* ---- the process ---- */
 
 static double seconds_of(struct timeval time)
@@ -160,10 +198,10 @@ static int sleep_until(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-    {"lock", step_lock},          {"clock", step_clock}, {"memcpy", step_memcpy},
-    {"malloc", step_malloc},      {"push", step_push},   {"wake", step_wake},
-    {"usage", process_usage},     {"cpu", thread_cpu},   {"heap", process_heap},
-    {"sleep_until", sleep_until}, {NULL, NULL},
+    {"lock", step_lock},     {"clock", step_clock},        {"memcpy", step_memcpy},
+    {"malloc", step_malloc}, {"push", step_push},          {"wake", step_wake},
+    {"access", step_access}, {"usage", process_usage},     {"cpu", thread_cpu},
+    {"heap", process_heap},  {"sleep_until", sleep_until}, {NULL, NULL},
 };
 
 PROBE_EXPORT int luaopen_limits(lua_State *L);

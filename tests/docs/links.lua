@@ -17,29 +17,20 @@ local function joined(directory, target)
     return path
 end
 
--- Pages that come from elsewhere: one is made by `make bench-report`, the others may be left out of a copy.
-local optional = { ["docs/performance.md"] = true, ["docs/platforms.md"] = true, ["docs/testing.md"] = true }
-
 TestLinks = {}
 
 for _, page in ipairs(pages.all()) do
     TestLinks["test_" .. page:gsub("%W", "_")] = function()
         local directory = page:match("^(.*/)[^/]*$") or ""
         local prose = pages.prose(page):gsub("`[^`\n]*`", "code") -- what only looks like a link
-        local missing
         for target in prose:gmatch("%]%(([^)%s]+)%)") do
             if not target:find("^%a+:") then
                 local path, anchor = target:match("^([^#]*)#?(.*)$")
                 local file = path == "" and page or joined(directory, path)
-                if optional[file] and not is_there(file) then
-                    missing = file
-                else
-                    lu.assertTrue(is_there(file), page .. " links to " .. target)
-                    lu.assertTrue(anchor == "" or pages.anchors(file)[anchor], page .. " links to " .. target)
-                end
+                lu.assertTrue(is_there(file), page .. " links to " .. target)
+                lu.assertTrue(anchor == "" or pages.anchors(file)[anchor], page .. " links to " .. target)
             end
         end
-        lu.skipIf(missing, (missing or "") .. " is not here")
     end
 end
 

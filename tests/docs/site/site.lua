@@ -4,8 +4,6 @@
 local lu = require "luaunit"
 local pages = require "pages"
 
-local optional = { ["performance.html"] = true, ["platforms.html"] = true, ["testing.html"] = true }
-
 local function lines_of(command)
     local lines, pipe = {}, assert(io.popen(command))
     for line in pipe:lines() do
@@ -44,7 +42,7 @@ function TestSite:test_it_is_built_and_its_links_lead_somewhere()
         for attribute, target in text:gmatch('(%a+)="([^"]*)"') do
             local path, anchor = target:match("^([^#]*)#?(.*)$")
             if path == "" then path = name end
-            if (attribute == "href" or attribute == "src") and not target:find("^https?:") and not optional[path] then
+            if (attribute == "href" or attribute == "src") and not target:find("^https?:") then
                 lu.assertFalse(target:find("^/") ~= nil, name .. ": " .. target .. " does not work from a disk")
                 lu.assertTrue(is_there(site .. "/" .. path), name .. " links to " .. target)
                 lu.assertTrue(anchor == "" or html[path]:find('id="' .. anchor .. '"', 1, true) ~= nil,

@@ -20,7 +20,7 @@ static void insert_between(struct mtm_listener *listener, struct mtm_buffer *buf
     *(prev ? &prev->ready_next : &listener->ready_first) = buffer;
     *(next ? &next->ready_prev : &listener->ready_last) = buffer;
     buffer->queued = true;
-    mtm_store_rlx(&listener->nready, mtm_load_rlx(&listener->nready) + 1);
+    mtm_store_rel(&listener->nready, mtm_load_rlx(&listener->nready) + 1); /* has_ready */
 }
 
 static void append(struct mtm_listener *listener, struct mtm_buffer *buffer)
@@ -35,7 +35,7 @@ static void unlink_ready(struct mtm_listener *listener, struct mtm_buffer *buffe
     *(prev ? &prev->ready_next : &listener->ready_first) = next;
     *(next ? &next->ready_prev : &listener->ready_last) = prev;
     buffer->queued = false;
-    mtm_store_rlx(&listener->nready, mtm_load_rlx(&listener->nready) - 1); /* model: unlink */
+    mtm_store_rel(&listener->nready, mtm_load_rlx(&listener->nready) - 1); /* model: unlink */
 }
 
 /* Undertake to enter the buffer; false if somebody else has done so. */
@@ -101,8 +101,8 @@ void mtm_listener_enter(struct mtm_listener *listener, struct mtm_buffer *buffer
 bool mtm_listener_has_ready(const struct mtm_listener *listener)
 {
     /* model: peek incoming, model: peek nready */
-    return mtm_load_seq(&listener->incoming) || mtm_load_rlx(&listener->nready) ||
-           mtm_load_rlx(&listener->connected) == 0; /* model: peek connected */
+    return mtm_load_seq(&listener->incoming) || mtm_load_seq(&listener->nready) ||
+           mtm_load_seq(&listener->connected) == 0; /* model: peek connected */
 }
 
 static void push_incoming(struct mtm_listener *listener, struct mtm_buffer *buffer)
@@ -143,7 +143,7 @@ enum mtm_status mtm_listener_join(struct mtm_listener *listener, struct mtm_buff
         *(listener->member_last ? &listener->member_last->member_next
                                 : &listener->member_first) = buffer;
         listener->member_last = buffer;
-        mtm_store_rlx(&listener->connected, mtm_load_rlx(&listener->connected) + 1);
+        mtm_store_rel(&listener->connected, mtm_load_rlx(&listener->connected) + 1);
     }
     mtm_unlock(&listener->object.lock);
     return status;
@@ -156,7 +156,7 @@ void mtm_listener_leave(struct mtm_listener *listener, struct mtm_buffer *buffer
     *(prev ? &prev->member_next : &listener->member_first) = next;
     *(next ? &next->member_prev : &listener->member_last) = prev;
     size_t connected = mtm_load_rlx(&listener->connected) - 1;
-    mtm_store_rlx(&listener->connected, connected); /* model: leave the listener */
+    mtm_store_rel(&listener->connected, connected); /* model: leave the listener */
     if (connected == 0) mtm_waiters_wake_all(&listener->waiters); /* no_buffers */
 }
 

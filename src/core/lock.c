@@ -4,16 +4,20 @@
 
 enum {
     SPINS_BEFORE_PARK = 100, /* a critical section is some 20 ns long, a park costs thousands */
+    PAUSE_MIN =
+        4, /* between two looks, more and more: each of them takes the cache line away */
+    PAUSE_MAX = 32,
     TRIES = 40
 };
 
 void mtm_lock_wait(struct mtm_lock *lock)
 {
-    for (int i = 0; i < SPINS_BEFORE_PARK; ++i) {
+    for (int pause = PAUSE_MIN, i = 0; i < SPINS_BEFORE_PARK; i += pause) {
+        for (int k = 0; k < pause; ++k) mtm_plat_relax();
         uint32_t word = mtm_load_rlx(&lock->word);
         /* model: take a free lock */
         if (word == 0 && mtm_cas_acq(&lock->word, &word, 1)) return;
-        mtm_plat_relax();
+        if (pause < PAUSE_MAX) pause *= 2;
     }
     /* From here on take it with 2: others may be parked, so our unlock must wake one. */
     /* model: take a lock that others wait for */

@@ -212,7 +212,7 @@ static size_t drop_all(struct mtm_queue *queue, struct mtm_trash *trash)
     trash->nblocks = tail->blocks_added - head->blocks_popped;
     head->back = NULL;
     head->blocks_popped = tail->blocks_added;
-    head->popped = head->seen = mtm_load_rlx(&tail->added);
+    head->popped = head->seen = mtm_load_rlx(&queue->tail.added);
     tail->floor = tail->written;
     tail->pos = head->pos = 0;
     mtm_store_rel(&head->read, tail->written); /* model: drop all */

@@ -23,10 +23,10 @@ struct mtm_tail {
     struct mtm_lock lock;
     /* guarded by tail lock, as all here that names no other guard: */
     struct mtm_segment *segment;
-    size_t pos;     /* where in the segment the next record begins */
-    size_t written; /* position in the stream of all bytes */
-    size_t floor;   /* bytes before this position don't occupy the segment; at least its base */
-    mtm_asize added;              /* atomic, written under tail lock: records ever put */
+    size_t pos;      /* where in the segment the next record begins */
+    size_t written;  /* position in the stream of all bytes */
+    mtm_asize added; /* atomic, written under tail lock: records ever put */
+    size_t floor; /* bytes before this position don't occupy the segment; at least its base */
     struct mtm_block *last_block; /* the latest block put; each links to the one before */
     size_t blocks_added;
 };
@@ -48,19 +48,18 @@ struct mtm_head {
 
 /* What both sides read and hardly anybody writes. */
 struct mtm_queue_middle {
-    size_t size;  /* constant, as the next three: bytes of the first ring */
-    double grow;  /* how many times larger the next ring is */
-    bool fixed;   /* grow 0: never more than size bytes */
+    bool fixed;   /* constant, as the next two: grow is 0: never more than size bytes */
     bool sized;   /* size was given: the first ring is there from the beginning and stays */
-    bool ordered; /* constant: publish in a way that a seq_cst load elsewhere can be ordered
-                     against */
+    bool ordered; /* publish in a way that a seq_cst load elsewhere can be ordered against */
     struct mtm_lock pool_lock; /* only ever tried, with no other lock held or taken inside */
     mtm_asize returned;        /* atomic, written under head lock: messages put back */
     mtm_asize returned_bytes;  /* atomic, written under head lock: what `back` accounts for */
+    mtm_asize pool_bytes;      /* atomic, written under pool lock: the room in `pool` */
+    struct mtm_block *pool;    /* guarded by pool lock: blocks for later, the latest first */
     struct mtm_segment root;   /* an empty ring: the chain begins here */
     _Atomic(struct mtm_segment *) spare; /* atomic: a ring for later, or NULL */
-    struct mtm_block *pool; /* guarded by pool lock: blocks for later, the latest first */
-    mtm_asize pool_bytes;   /* atomic, written under pool lock: the room in them */
+    size_t size;                         /* constant, as the next: bytes of the first ring */
+    double grow;                         /* how many times larger the next ring is */
 };
 
 struct mtm_queue {

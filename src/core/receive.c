@@ -79,15 +79,19 @@ static bool join(struct mtm_object *object, struct mtm_wait *wait)
     return true;
 }
 
-/* Who has waited may have been woken for a message that it leaves behind. Who has looked at a
- * listener may for a moment have hidden ready buffers from others, which looked for them at
- * that moment, without the lock, to pass the baton themselves. */
-static void pass_baton(struct mtm_object *object, struct mtm_waiters *waiters,
-                       enum mtm_status status)
+/* Who has looked at a listener may for a moment have hidden ready buffers from others, which
+ * looked for them at that moment, without the lock, to pass the baton themselves. */
+static void pass_baton(struct mtm_object *object, enum mtm_status status)
 {
+    struct mtm_waiters *waiters = waiters_of(object);
     MTM_PAUSE();
     if (MTM_LIKELY(!mtm_waiters_any(waiters))) return; /* model: any for the baton */
     if (status == MTM_BUSY || worth_a_look(object)) mtm_waiters_wake(waiters);
+}
+
+void mtm_pass_baton(struct mtm_object *object)
+{
+    pass_baton(object, MTM_OK);
 }
 
 static bool found_nothing(enum mtm_status status)
@@ -103,7 +107,7 @@ static bool was_aborted(const struct mtm_object *object, uint32_t aborts)
 
 /* The caller has joined the waiters. */
 static enum mtm_status look_until_found(struct mtm_object *object, struct mtm_wait *wait,
-                                        struct mtm_incoming *incoming, uint32_t aborts)
+                                        struct mtm_incoming *incoming)
 {
     struct mtm_waiters *waiters = waiters_of(object);
     const int64_t deadline = mtm_wait_deadline(wait);
@@ -112,7 +116,7 @@ static enum mtm_status look_until_found(struct mtm_object *object, struct mtm_wa
         uint32_t ticket = mtm_waiters_prepare(waiters);
         enum mtm_status status = look(object, wait, incoming);
         if (!found_nothing(status)) return status;
-        if (was_aborted(object, aborts)) return MTM_ABORTED; /* model: aborts since */
+        if (was_aborted(object, wait->aborts)) return MTM_ABORTED; /* model: aborts since */
         if (!in_time) return status;
         if (status == MTM_BUSY) {
             mtm_plat_yield();
@@ -123,25 +127,26 @@ static enum mtm_status look_until_found(struct mtm_object *object, struct mtm_wa
     }
 }
 
-/* Polls for a moment; EMPTY if that did not help. */
-static enum mtm_status spin_and_look(struct mtm_object *object, struct mtm_wait *wait,
-                                     struct mtm_incoming *incoming)
+bool mtm_poll(struct mtm_object *object, struct mtm_wait *wait)
 {
     const struct mtm_sight sight = {worth_a_look, object, taken_from(object)};
     const int64_t deadline =
         wait->timeout == MTM_FOREVER ? MTM_FOREVER : mtm_wait_deadline(wait);
-    if (!mtm_spin(spin_of(object), waiters_of(object), deadline, &sight)) return MTM_EMPTY;
-    return look(object, wait, incoming);
+    wait->polled = true;
+    wait->aborts = mtm_load_rlx(&object->aborts); /* model: aborts before */
+    return mtm_spin(spin_of(object), waiters_of(object), deadline, &sight);
 }
 
 static enum mtm_status wait_for_one(struct mtm_object *object, struct mtm_wait *wait,
                                     struct mtm_incoming *incoming)
 {
-    const uint32_t aborts = mtm_load_rlx(&object->aborts); /* model: aborts before */
-    enum mtm_status status = spin_and_look(object, wait, incoming);
-    if (!found_nothing(status)) return status;
+    enum mtm_status status;
+    if (!wait->polled && mtm_poll(object, wait)) {
+        status = look(object, wait, incoming);
+        if (!found_nothing(status)) return status;
+    }
     if (!join(object, wait)) return look(object, wait, incoming); /* the time is up */
-    status = look_until_found(object, wait, incoming, aborts);
+    status = look_until_found(object, wait, incoming);
     mtm_waiters_leave(waiters_of(object));
     return status;
 }
@@ -150,11 +155,10 @@ enum mtm_status mtm_receive(struct mtm_object *object, struct mtm_wait *wait,
                             struct mtm_incoming *incoming)
 {
     enum mtm_status status = look(object, wait, incoming);
-    bool waited = found_nothing(status) && wait->timeout != 0;
-    if (MTM_UNLIKELY(waited)) status = wait_for_one(object, wait, incoming);
-    if (MTM_UNLIKELY(waited) || !is_buffer(object)) {
-        pass_baton(object, waiters_of(object), status);
+    if (MTM_UNLIKELY(found_nothing(status)) && wait->timeout != 0) {
+        status = wait_for_one(object, wait, incoming);
     }
+    if (MTM_UNLIKELY(wait->polled) || !is_buffer(object)) pass_baton(object, status);
     return status;
 }
 

@@ -23,6 +23,15 @@ struct mtm_incoming {
 enum mtm_status mtm_receive(struct mtm_object *object, struct mtm_wait *wait,
                             struct mtm_incoming *incoming);
 
+/* Begins to wait as mtm_receive does, by polling for a moment, for a caller that can take a
+ * message in a way of its own. True: it should try to. If it got one it calls mtm_pass_baton,
+ * else mtm_receive with the same `wait`. Nothing may come between that could fail. */
+bool mtm_poll(struct mtm_object *object, struct mtm_wait *wait);
+
+/* Who has waited may have been woken, or may have stood in, for a message that it leaves
+ * behind: if anything is left, this wakes another receiver. */
+void mtm_pass_baton(struct mtm_object *object);
+
 /* Calls the notifier for the removal. OK or NOTIFIER_FAILED; done or back must follow. */
 enum mtm_status mtm_incoming_notify(struct mtm_incoming *incoming, bool nonblock,
                                     struct mtm_failure *failure);

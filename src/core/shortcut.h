@@ -101,6 +101,7 @@ static inline void mtm_shortcut_pop(struct mtm_head *head, size_t size)
 
 enum mtm_found {
     MTM_FOUND_NOTHING, /* or it must be taken in another way */
+    MTM_FOUND_EMPTY,   /* there is no message, or no buffer any more */
     MTM_FOUND_WORD,    /* one value, a byte or a word: it has been taken */
     MTM_FOUND_BYTES    /* they have been copied, and are still there */
 };
@@ -126,8 +127,8 @@ static inline enum mtm_found mtm_shortcut_copy(struct mtm_head *head, const unsi
 
 /* Copies the first message without taking it, so that what can raise an error may be done
  * before it is taken. What can't has been taken already. */
-static inline enum mtm_found mtm_shortcut_peek(struct mtm_buffer *buffer,
-                                               struct mtm_peeked *out)
+static MTM_ALWAYS_INLINE enum mtm_found mtm_shortcut_peek(struct mtm_buffer *buffer,
+                                                          struct mtm_peeked *out)
 {
     struct mtm_head *head = &buffer->queue.head;
     enum mtm_found found = MTM_FOUND_NOTHING;
@@ -144,6 +145,8 @@ static inline enum mtm_found mtm_shortcut_peek(struct mtm_buffer *buffer,
                    (!next || mtm_load_rlx(&head->read) != segment->end) &&
                    MTM_WORD_VALUE + 1 < segment->cap - head->pos)) {
         found = mtm_shortcut_copy(head, mtm_segment_data(segment) + head->pos, out);
+    } else if (head->popped == head->seen && !head->back) {
+        found = MTM_FOUND_EMPTY;
     }
     mtm_unlock(&head->lock);
     return found;

@@ -59,8 +59,15 @@ void mtm_waiters_stand_down(struct mtm_waiters *waiters)
     mtm_swap_seq(&waiters->pending, 0); /* pairs with the swap in wake; model: stand down */
 }
 
+/* With many threads a wake-up is often on its way for long, so that is only looked at first: an
+ * exchange would take the cache line from all who add and take. The fence orders what was
+ * published before the look; the clearing of the mark, seq_cst, is followed by a look. */
 void mtm_waiters_wake(struct mtm_waiters *waiters)
 {
+    mtm_fence_seq(); /* pairs with the swaps in prepare, leave and stand_down */
+    MTM_PAUSE();
+    if (mtm_load_rlx(&waiters->pending) != 0) return; /* model: see the mark */
+    MTM_PAUSE();
     /* model: mark */
     if (mtm_swap_seq(&waiters->pending, 1) != 0) return; /* pairs with prepare and leave */
     MTM_PAUSE();

@@ -17,6 +17,8 @@ struct mtm_wait {
     int64_t timeout;  /* ns; 0: never wait; MTM_FOREVER: no limit */
     int64_t deadline; /* computed from timeout when first needed; start with 0 */
     bool nonblock;    /* never wait for a lock, even if timeout > 0 */
+    bool polled;      /* set when the receiver has begun to wait by polling; start with false */
+    uint32_t aborts;  /* of the object at that moment */
 };
 
 /* Whether the call must not wait for another thread's critical section. */

@@ -116,8 +116,8 @@ static void put_back(struct mtm_state *state, struct mtm_incoming *in)
 }
 
 /* Pushes what the protected call needs, since even that can raise an error: the function, the
- * decoder, and the given arrays. Returns the number of arguments. */
-static int prepare_decode(lua_State *L, struct mtm_decoder *decoder, int first_array, int top)
+ * decoder, and the given arrays. */
+static void prepare_decode(lua_State *L, struct mtm_decoder *decoder, int first_array, int top)
 {
     if (MTM_UNLIKELY(top >= first_array)) {
         mtm_array_check(L, first_array, top);
@@ -126,7 +126,6 @@ static int prepare_decode(lua_State *L, struct mtm_decoder *decoder, int first_a
     lua_pushvalue(L, lua_upvalueindex(1));
     lua_pushlightuserdata(L, decoder);
     for (int i = first_array; i <= top; ++i) lua_pushvalue(L, i);
-    return lua_gettop(L) - top - 1;
 }
 
 static enum mtm_status take(struct mtm_state *state, struct mtm_object *object,
@@ -174,36 +173,23 @@ static int take_bytes(lua_State *L, struct mtm_handle *handle, const struct mtm_
     return mtm_nextmsg(L, handle);
 }
 
-int mtm_take_short(lua_State *L, struct mtm_handle *handle)
-{
-    struct mtm_peeked peeked;
-    if (lua_gettop(L) > 1 || handle->owned.state->contended > 0) return mtm_nextmsg(L, handle);
-    switch (mtm_shortcut_peek(mtm_buffer_of(handle), &peeked)) {
-        case MTM_FOUND_WORD: mtm_push_word(L, peeked.word); return 1;
-        case MTM_FOUND_BYTES: return take_bytes(L, handle, &peeked);
-        default: return mtm_nextmsg(L, handle);
-    }
-}
-
-MTM_NOINLINE int mtm_nextmsg(lua_State *L, struct mtm_handle *handle)
+/* Takes a message, decodes it, and returns how many values have been pushed. Above `top` there
+ * is what prepare_decode has pushed. */
+static int receive(lua_State *L, struct mtm_handle *handle, struct mtm_wait *wait,
+                   struct mtm_decoder *decoder, int top)
 {
     struct mtm_state *state = handle->owned.state;
     struct mtm_incoming in;
-    struct mtm_decoder decoder;
-    int top = lua_gettop(L), pushed;
-    int first_array = top >= 2 && mtm_array_is_writable(L, 2) ? 2 : 3;
-    struct mtm_wait wait = mtm_check_wait(L, first_array == 2 ? top + 1 : 2, handle->nonblock,
-                                          "timeout seconds or carray expected");
-    const bool nonblock = mtm_wait_never(&wait);
-    int arguments = prepare_decode(L, &decoder, first_array, top);
+    int arguments = lua_gettop(L) - top - 1, pushed;
+    const bool nonblock = mtm_wait_never(wait);
     if (state->contended > 0) --state->contended;
-    enum mtm_status status = take(state, handle->object, &wait, &in);
+    enum mtm_status status = take(state, handle->object, wait, &in);
     if (status != MTM_OK) return nothing(L, status, handle);
 
-    decoder.at = mtm_block_data(in.slot.block);
-    decoder.end = decoder.at + in.slot.block->size;
-    decoder.max = SIZE_MAX;
-    if (arguments > 1 || !mtm_decode_fast(L, &decoder, &pushed)) {
+    decoder->at = mtm_block_data(in.slot.block);
+    decoder->end = decoder->at + in.slot.block->size;
+    decoder->max = SIZE_MAX;
+    if (arguments > 1 || !mtm_decode_fast(L, decoder, &pushed)) {
         if (lua_pcall(L, arguments, LUA_MULTRET, 0) != 0) {
             put_back(state, &in);
             return lua_error(L);
@@ -213,4 +199,45 @@ MTM_NOINLINE int mtm_nextmsg(lua_State *L, struct mtm_handle *handle)
     notify_removal(L, state, &in, nonblock);
     finish(state, &in, nonblock);
     return pushed;
+}
+
+MTM_NOINLINE int mtm_nextmsg(lua_State *L, struct mtm_handle *handle)
+{
+    int top = lua_gettop(L);
+    int first_array = top >= 2 && mtm_array_is_writable(L, 2) ? 2 : 3;
+    struct mtm_wait wait = mtm_check_wait(L, first_array == 2 ? top + 1 : 2, handle->nonblock,
+                                          "timeout seconds or carray expected");
+    struct mtm_decoder decoder;
+    prepare_decode(L, &decoder, first_array, top);
+    return receive(L, handle, &wait, &decoder, top);
+}
+
+/* The buffer is empty; the call has no argument. Once it has polled nothing may be raised
+ * before mtm_receive, or the short cut, has taken a message. */
+static MTM_NOINLINE int wait_for_word(lua_State *L, struct mtm_handle *handle)
+{
+    struct mtm_wait wait = {.timeout = MTM_FOREVER};
+    struct mtm_decoder decoder;
+    struct mtm_peeked peeked;
+    if (handle->nonblock) return mtm_nextmsg(L, handle);
+    prepare_decode(L, &decoder, 2, 1);
+    if (mtm_poll(handle->object, &wait) &&
+        mtm_shortcut_peek(mtm_buffer_of(handle), &peeked) == MTM_FOUND_WORD) {
+        mtm_pass_baton(handle->object);
+        mtm_push_word(L, peeked.word);
+        return 1;
+    }
+    return receive(L, handle, &wait, &decoder, 1);
+}
+
+int mtm_take_short(lua_State *L, struct mtm_handle *handle)
+{
+    struct mtm_peeked peeked;
+    if (lua_gettop(L) > 1 || handle->owned.state->contended > 0) return mtm_nextmsg(L, handle);
+    switch (mtm_shortcut_peek(mtm_buffer_of(handle), &peeked)) {
+        case MTM_FOUND_WORD: mtm_push_word(L, peeked.word); return 1;
+        case MTM_FOUND_BYTES: return take_bytes(L, handle, &peeked);
+        case MTM_FOUND_EMPTY: return wait_for_word(L, handle);
+        default: return mtm_nextmsg(L, handle);
+    }
 }

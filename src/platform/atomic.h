@@ -41,6 +41,25 @@ typedef atomic_size_t mtm_asize;
     atomic_compare_exchange_strong_explicit((p), (old), (v), memory_order_seq_cst,             \
                                             memory_order_seq_cst)
 
+/* ThreadSanitizer does not know fences: to it, and on the processor that runs it, an operation
+ * on a word of one's own does the same. */
+#if defined(__SANITIZE_THREAD__)
+#define MTM_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define MTM_TSAN 1
+#endif
+#endif
+#if defined(MTM_TSAN)
+static inline void mtm_fence_seq(void)
+{
+    mtm_a32 own = 0;
+    mtm_add_seq(&own, 1);
+}
+#else
+#define mtm_fence_seq() atomic_thread_fence(memory_order_seq_cst)
+#endif
+
 #if defined(MTM_HELGRIND)
 #include "platform/atomic_helgrind.h"
 #endif

@@ -52,6 +52,7 @@ const char *mtm_plat_info(void);
 #if defined(_MSC_VER)
 #define MTM_THREAD_LOCAL __declspec(thread)
 #define MTM_NOINLINE __declspec(noinline)
+#define MTM_ALWAYS_INLINE __forceinline
 #define MTM_LIKELY(x) (x)
 #else
 #if defined(__GLIBC__) && defined(__PIC__)
@@ -62,6 +63,7 @@ const char *mtm_plat_info(void);
 #define MTM_THREAD_LOCAL _Thread_local
 #endif
 #define MTM_NOINLINE __attribute__((noinline))
+#define MTM_ALWAYS_INLINE inline __attribute__((always_inline))
 #define MTM_LIKELY(x) __builtin_expect(!!(x), 1)
 #endif
 #define MTM_UNLIKELY(x) (!MTM_LIKELY(!(x)))

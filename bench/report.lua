@@ -112,21 +112,40 @@ function fields.machine()
                                                               m.date)
 end
 
+-- A name that begins with dots goes on from the row before: the title that a row belongs to, and what rows of that
+-- title tell that no target judges.
+local function limits_of(short)
+    local title, at = "", 1
+    for i, row in ipairs(results.rows) do
+        if row.w == short.w and not row.name:find("^%.%.%.") then title, at = row.name, i end
+        if row == short then break end
+    end
+    local told = {}
+    for i = at + 1, #results.rows do
+        local row = results.rows[i]
+        if row.w ~= short.w or row.lua ~= short.lua or not row.name:find("^%.%.%.") then break end
+        if not row.most and row.ratio then told[#told + 1] = ("%.2f x %s"):format(row.ratio, row.per)
+        elseif not row.most and row.unit == "" then
+            told[#told + 1] = row.name:gsub("^%.%.%. ?", "") .. ": " .. show.number(row.figure)
+        end
+    end
+    return title, told
+end
+
 function fields.verdict()
     local judged = rows_where(function(row) return row.most ~= nil end)
     local short = rows_where(function(row) return row.met == false end)
     local lines = { ("%d of %d targets are met."):format(#judged - #short, #judged) }
-    if #short > 0 then lines[1] = lines[1] .. " Short are:\n" end
-    local title = ""
+    if #short > 0 then
+        lines[1] = lines[1] .. " Short are those that follow; behind the semicolon, what else was measured of them:\n"
+    end
     for _, row in ipairs(short) do
-        for _, other in ipairs(results.rows) do -- a name that begins with dots goes on from the one before
-            if other.w == row.w and not other.name:find("^%.%.%.") then title = other.name end
-            if other == row then break end
-        end
+        local title, parts = limits_of(row)
         local name = row.name:gsub("^%.%.%.", title .. ":")
-        lines[#lines + 1] = ("- W%d on %s, %s: %s where %s is the target"):format(row.w, row.lua, name,
+        table.insert(parts, 1, ("- W%d on %s, %s: %s where %s is the target"):format(row.w, row.lua, name,
             row.ratio and ("%.2f x"):format(row.ratio) or show.number(row.figure) .. " " .. row.unit,
-            show.number(row.most) .. (row.ratio and " x" or ""))
+            show.number(row.most) .. (row.ratio and " x" or "")))
+        lines[#lines + 1] = table.concat(parts, "; ")
     end
     return table.concat(lines, "\n")
 end

@@ -76,6 +76,12 @@ for _, row in ipairs { { "1", "one small integer" }, { "3", "integer, 10 charact
         probe = s["plain" .. row[1]], per = "as many bytes, plain C",
     }
     measure.row {
+        name = "... against both, one after the other", unit = "ns", figure = figure,
+        probe = measure.each(function(add, next, plain) return math.max(add, next) + plain end,
+                             s["add" .. row[1]], s["next" .. row[1]], s["plain" .. row[1]]),
+        per = "the dearer call, and as many bytes in plain C",
+    }
+    measure.row {
         name = "... context switches per 1000 messages", unit = "", most = 1,
         figure = measure.each(function(switches) return 1000 * switches end, figure.switches),
     }

@@ -1,8 +1,9 @@
--- W4: as many producers as consumers at one buffer, more of them than processors at last. Each consumer takes what it
--- gets: the smallest share of eight shows whether one starves.
+-- W4: as many producers as consumers at one buffer, more of them than processors at last. Beside them stand as many
+-- threads of plain C. Each consumer takes what it gets: the smallest share of eight shows whether one starves.
 
 local measure = require "measure"
 local crew = require "crew"
+local duo = require "duo"
 local mtmsg = require "mtmsg"
 
 local producer = [[
@@ -51,7 +52,10 @@ end
 
 local steps = { 1, 2, 4, 8, 16 }
 local meters = {}
-for i, count in ipairs(steps) do meters[i] = { count, many(count), 20000 } end
+for i, count in ipairs(steps) do
+    meters[i] = { count, many(count), 20000 }
+    meters[#steps + i] = { -count, function(n) return duo.crowd(n, count) end, 20000 }
+end
 local s = measure.take(meters, { slice = 2 * measure.slice })
 
 for _, count in ipairs(steps) do
@@ -59,6 +63,10 @@ for _, count in ipairs(steps) do
         name = ("%d producers, %d consumers, one buffer"):format(count, count), unit = "ns", figure = s[count],
         probe = count > 1 and s[1] or nil, per = count > 1 and "one and one" or nil, most = count > 1 and 1.5 or nil,
         series = "threads", x = 2 * count,
+    }
+    measure.row {
+        name = "... against as many threads of plain C", unit = "ns", figure = s[count], probe = s[-count],
+        per = "a ring with two mutexes",
     }
 end
 

@@ -3,6 +3,7 @@
 
 local measure = require "measure"
 local crew = require "crew"
+local limits = require "limits"
 local mtmsg = require "mtmsg"
 
 local producer = [[
@@ -69,6 +70,14 @@ end
 local counts, meters = { 1, 10, 100, 1000, 10000 }, {}
 for i, count in ipairs(counts) do meters[i] = { count, stream(new_family(count)), 20000 } end
 local s = measure.take(meters, { slice = 2 * measure.slice })
+
+-- The limit: each object that is looked at lies somewhere else in as much memory.
+local OBJECT, most = 1700, counts[#counts] -- bytes of a buffer with its first ring and its handle
+local access = measure.take({
+    { "access", function(n) return limits.access(n, most, OBJECT) end, most },
+}).access
+measure.row { name = ("a random access among %d objects"):format(most), unit = "ns", figure = access }
+
 for _, count in ipairs(counts) do
     measure.row {
         name = ("listener with %d buffer%s, two threads"):format(count, count > 1 and "s" or ""), unit = "ns",
@@ -76,6 +85,10 @@ for _, count in ipairs(counts) do
         most = count > 1 and 1.5 or nil, series = "buffers", x = count,
     }
 end
+measure.row {
+    name = "... beyond one buffer, in random accesses", unit = "",
+    figure = measure.each(function(many, one, price) return (many - one) / price end, s[most], s[1], access),
+}
 
 s = measure.take({
     { 10, replace(new_family(10)) }, { 1000, replace(new_family(1000)) }, { 10000, replace(new_family(10000)) },

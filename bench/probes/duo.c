@@ -234,6 +234,90 @@ static int duo_copies(lua_State *L)
     return 1;
 }
 
+/* ---- as many producers as consumers ---- */
+
+enum { CROWD_MAX = 64 };
+
+struct crowd {
+    _Alignas(LINE) pthread_mutex_t putting;
+    _Atomic uint64_t written;
+    _Alignas(LINE) pthread_mutex_t taking;
+    _Atomic uint64_t read;
+    _Alignas(LINE) struct entry entries[RING];
+    uint64_t each; /* messages of each thread */
+};
+
+/* One message, if there is room for it, or if there is one. */
+static int crowd_put(struct crowd *crowd, uint64_t i)
+{
+    pthread_mutex_lock(&crowd->putting);
+    uint64_t at = atomic_load_explicit(&crowd->written, memory_order_relaxed);
+    int room = at - atomic_load_explicit(&crowd->read, memory_order_acquire) < RING;
+    if (room) {
+        crowd->entries[at % RING] = (struct entry){{i, ~i}};
+        atomic_store_explicit(&crowd->written, at + 1, memory_order_release);
+    }
+    pthread_mutex_unlock(&crowd->putting);
+    return room;
+}
+
+static int crowd_take(struct crowd *crowd, uint64_t *sum)
+{
+    pthread_mutex_lock(&crowd->taking);
+    uint64_t at = atomic_load_explicit(&crowd->read, memory_order_relaxed);
+    int more = at != atomic_load_explicit(&crowd->written, memory_order_acquire);
+    if (more) {
+        *sum += crowd->entries[at % RING].words[0];
+        atomic_store_explicit(&crowd->read, at + 1, memory_order_release);
+    }
+    pthread_mutex_unlock(&crowd->taking);
+    return more;
+}
+
+static void *crowd_produce(void *shared)
+{
+    struct crowd *crowd = shared;
+    for (uint64_t i = 0; i < crowd->each; ++i) {
+        while (!crowd_put(crowd, i)) sched_yield();
+    }
+    return NULL;
+}
+
+static void *crowd_consume(void *shared)
+{
+    struct crowd *crowd = shared;
+    uint64_t sum = 0;
+    for (uint64_t i = 0; i < crowd->each; ++i) {
+        while (!crowd_take(crowd, &sum)) sched_yield();
+    }
+    return NULL;
+}
+
+/* crowd(n, pairs): seconds for n messages from so many producers to as many consumers. */
+static int duo_crowd(lua_State *L)
+{
+    int pairs = (int)luaL_checknumber(L, 2), started = 0;
+    pthread_t threads[2 * CROWD_MAX];
+    luaL_argcheck(L, pairs > 0 && pairs <= CROWD_MAX, 2, "1 to 64 pairs expected");
+    struct crowd *crowd = aligned_alloc(LINE, sizeof *crowd);
+    if (!crowd) return luaL_error(L, "not enough memory");
+    pthread_mutex_init(&crowd->putting, NULL);
+    pthread_mutex_init(&crowd->taking, NULL);
+    atomic_init(&crowd->written, 0);
+    atomic_init(&crowd->read, 0);
+    crowd->each = (uint64_t)luaL_checknumber(L, 1) / (uint64_t)pairs;
+    int64_t begin = probe_ns();
+    while (started < 2 * pairs &&
+           pthread_create(&threads[started], NULL, started % 2 ? crowd_consume : crowd_produce,
+                          crowd) == 0)
+        ++started;
+    if (started < 2 * pairs) abort(); /* those that have started would wait for ever */
+    while (started > 0) pthread_join(threads[--started], NULL);
+    probe_since(L, begin);
+    free(crowd);
+    return 1;
+}
+
 /* ---- waking a thread that sleeps ---- */
 
 struct alarm {
@@ -286,8 +370,8 @@ static int duo_wakeups(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-    {"pingpong", duo_pingpong}, {"ring", duo_ring}, {"copies", duo_copies},
-    {"wakeups", duo_wakeups},   {NULL, NULL},
+    {"pingpong", duo_pingpong}, {"ring", duo_ring},       {"copies", duo_copies},
+    {"crowd", duo_crowd},       {"wakeups", duo_wakeups}, {NULL, NULL},
 };
 
 PROBE_EXPORT int luaopen_duo(lua_State *L);

@@ -169,6 +169,34 @@ figure("pieces", 720, 220, "A writer collects the values of a message, a reader 
         "middle dim")
 end)
 
+figure("backpressure", 720, 320, "A buffer of fixed size says no; credits let the producer wait", function(p)
+    p:box("thread", 24, 30, 160, 64, "producer", "jobs:addmsg(4)")
+    p:arrow { 184, 50, 290, 50 }
+    p:arrow({ 290, 76, 184, 76 }, "dashed")
+    p:text(237, 42, "4", "middle code")
+    p:text(237, 94, "false", "middle code")
+    p:box("buffer", 290, 26, 190, 72)
+    p:text(385, 46, "fixed size", "middle head")
+    p:row("message", 303, 58, 52, "3", "2", "1")
+    p:text(500, 58, "No room: addmsg returns", "dim")
+    p:text(500, 76, "false, and never waits.", "dim")
+
+    p:box("thread", 24, 160, 160, 100, "producer", "credits:nextmsg()", "jobs:addmsg(4)")
+    p:box("buffer", 290, 140, 140, 58)
+    p:text(360, 158, "jobs", "middle head")
+    p:row("message", 299, 165, 37, "", "3", "2")
+    p:box("buffer", 290, 222, 140, 58)
+    p:text(360, 240, "credits", "middle head")
+    p:row("message", 299, 247, 37, "", "", "")
+    p:box("thread", 536, 160, 160, 100, "consumer", "jobs:nextmsg()", "credits:addmsg(true)")
+    p:arrow { 184, 176, 290, 168 }
+    p:arrow { 430, 168, 536, 176 }
+    p:arrow { 536, 244, 430, 252 }
+    p:arrow { 290, 252, 184, 244 }
+    p:text(360, 306, "As many messages are under way as there were credits; without one the producer waits.",
+        "middle dim")
+end)
+
 figure("notifier", 720, 270, "A notifier wakes an event loop", function(p)
     p:box("thread", 24, 46, 150, 60, "worker thread", 'b:addmsg("news")')
     p:arrow { 174, 76, 254, 76 }

@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include "platform/plat.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
 #include <sched.h>
@@ -110,9 +111,15 @@ uint64_t mtm_plat_seed(void)
     return seed ^ seed >> 29;
 }
 
+/* Builds that choose their linker's flags ask it for this with -z nodelete; LuaRocks has no way
+ * to. */
 void mtm_plat_pin(void)
 {
-    /* done by the linker: -z nodelete */
+    static const char here = 0;
+    Dl_info module;
+    if (!dladdr(&here, &module) || !module.dli_fname) return;
+    void *handle = dlopen(module.dli_fname, RTLD_LAZY | RTLD_NOLOAD); /* is never given back */
+    (void)handle;
 }
 
 const char *mtm_plat_info(void)

@@ -24,9 +24,6 @@
 #include <sys/cpuset.h>
 #endif
 
-#if !defined(__APPLE__) && !(defined(_POSIX_CLOCK_SELECTION) && _POSIX_CLOCK_SELECTION > 0)
-#error "a condition variable that measures time on the monotonic clock is needed"
-#endif
 #if !defined(RTLD_NOLOAD)
 #define RTLD_NOLOAD 0
 #endif

@@ -83,11 +83,10 @@ void mtm_plat_yield(void)
 
 unsigned mtm_plat_cpus(void)
 {
-    DWORD_PTR mine, machine;
+    GROUP_AFFINITY mine; /* Windows runs a thread within one group of up to 64 CPUs */
     unsigned count = 0;
-    if (!GetProcessAffinityMask(GetCurrentProcess(), &mine, &machine)) return 1;
-    if (mine == 0) return 2; /* more CPUs than a mask has room for */
-    for (; mine != 0; mine &= mine - 1) ++count;
+    if (!GetThreadGroupAffinity(GetCurrentThread(), &mine)) return 1;
+    for (; mine.Mask != 0; mine.Mask &= mine.Mask - 1) ++count;
     return count;
 }
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Owns the compile checks of the public headers and of the C in docs/c-api.md: every language, every
+# Owns the compile checks of the public headers and of the C in the pages that no other test runs: every language, every
 # Lua, every compiler found. It links and runs nothing; layout.c asserts the layout while it compiles.
 #
 # Usage, from the root of the repository: tests/headers/check.sh [INCLUDE-DIR-OF-A-LUA ...]
@@ -12,11 +12,11 @@ trap 'rm -f "$log" "$examples"' EXIT
 count=0
 failed=0
 
-# The blocks of C of the page, one after the other, as one source file.
-{
+# The blocks of C of a page, one after the other, as one source file.
+blocks() {
     printf '#include <lua.h>\n#include <lauxlib.h>\n'
-    awk '/^```/ { inside = /^```c$/; next } inside' docs/c-api.md
-} >"$examples"
+    awk '/^```/ { inside = /^```c$/; next } inside' "$1"
+}
 
 # compile TEXT COMMAND...
 compile() {
@@ -64,10 +64,13 @@ for dir; do
         languages "$cc" "$cxx" "$dir"
     done
 done
-for dir; do
-    # shellcheck disable=SC2086
-    compile "examples of docs/c-api.md, ${CC:-gcc}, ${dir##*/}" "${CC:-gcc}" -std=c11 $warn \
-        -Wno-unused-function -isystem "$dir" -x c "$examples"
+for page in docs/c-api.md docs/install.md; do
+    blocks "$page" >"$examples"
+    for dir; do
+        # shellcheck disable=SC2086
+        compile "examples of $page, ${CC:-gcc}, ${dir##*/}" "${CC:-gcc}" -std=c11 $warn \
+            -Wno-unused-function -isystem "$dir" -x c "$examples"
+    done
 done
 echo "1..$count"
 exit "$failed"

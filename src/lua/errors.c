@@ -181,6 +181,14 @@ int mtm_raise_fixed(lua_State *L, int index, const char *text)
     return luaL_argerror(L, index, lua_pushfstring(L, "%s) (got %s", text, actual));
 }
 
+int mtm_push_pieces(lua_State *L, const char *class, const void *owned, size_t bytes)
+{
+    char count[32];
+    (void)snprintf(count, sizeof count, "%zu", bytes);
+    lua_pushfstring(L, "%s: %p (bytes=%s)", class, owned, count);
+    return 1;
+}
+
 int mtm_handle_tostring(lua_State *L)
 {
     struct mtm_handle *handle = mtm_to_handle(L, 1, MTM_BUFFER_MAGIC);

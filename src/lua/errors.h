@@ -53,4 +53,7 @@ void mtm_add_description(luaL_Buffer *text, const struct mtm_object *object);
 /* The __tostring of buffers and listeners. */
 int mtm_handle_tostring(lua_State *L);
 
+/* Pushes the text of a writer or reader that has values of so many bytes, and returns 1. */
+int mtm_push_pieces(lua_State *L, const char *class, const void *owned, size_t bytes);
+
 #endif

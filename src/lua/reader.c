@@ -124,10 +124,14 @@ static int reader_clear(lua_State *L)
 
 static int reader_tostring(lua_State *L)
 {
-    void *r = mtm_to_owned(L, 1, sizeof(struct mtm_owned), MTM_READER_MAGIC);
+    struct mtm_owned *r = mtm_to_owned(L, 1, sizeof(struct mtm_owned), MTM_READER_MAGIC);
     if (!r) return mtm_raise_type(L, 1, "mtmsg.reader");
-    lua_pushfstring(L, "mtmsg.reader: %p", r);
-    return 1;
+    size_t bytes = 0;
+    if (r->record && !r->state->closed) {
+        const struct mtm_reader *reader = &((struct reader_record *)r->record)->reader;
+        bytes = (size_t)(reader->end - reader->at);
+    }
+    return mtm_push_pieces(L, "mtmsg.reader", r, bytes);
 }
 
 static const luaL_Reg methods[] = {

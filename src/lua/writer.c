@@ -133,10 +133,10 @@ static int writer_clear(lua_State *L)
 
 static int writer_tostring(lua_State *L)
 {
-    void *w = mtm_to_owned(L, 1, sizeof(struct mtm_owned), MTM_WRITER_MAGIC);
+    struct mtm_owned *w = mtm_to_owned(L, 1, sizeof(struct mtm_owned), MTM_WRITER_MAGIC);
     if (!w) return mtm_raise_type(L, 1, "mtmsg.writer");
-    lua_pushfstring(L, "mtmsg.writer: %p", w);
-    return 1;
+    size_t bytes = w->record && !w->state->closed ? mtm_writer_size(writer_of(w)) : 0;
+    return mtm_push_pieces(L, "mtmsg.writer", w, bytes);
 }
 
 static const luaL_Reg methods[] = {

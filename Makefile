@@ -10,6 +10,10 @@
 #   WERROR=1 makes warnings errors; V=1 shows commands; CC, CFLAGS, LDFLAGS as usual;
 #   inc_lua5.4=-I… lib_lua5.4=… name a Lua that is not found by itself
 
+ifeq ($(filter undefine,$(.FEATURES)),)
+$(error this needs GNU make 3.82 or later, not $(MAKE_VERSION): on macOS install it with Homebrew and call gmake)
+endif
+
 B      = build
 PREFIX = /usr/local
 JOBS   = $(shell nproc 2>/dev/null || echo 2)
@@ -44,18 +48,18 @@ EXPORT = -Wl,-E -ldl
 ifeq ($(shell uname -s),Darwin)
 MODULE = -bundle -undefined dynamic_lookup
 EXPORT =
+LACKS  = failmalloc pump sensor stepping_clock uv_notifier # what uses more than macOS has
 endif
 SO     = so
 EXE    =
 SYSTEM =
-UNIX   =
 ifneq ($(findstring mingw,$(shell $(CC) -dumpmachine 2>/dev/null)),) # Windows, be it from elsewhere
 SO     = dll
 EXE    = .exe
 MODULE = -shared -static-libgcc
 EXPORT =
 SYSTEM = -static -lsynchronization
-UNIX   = failmalloc pump stepping_clock uv_notifier # what uses more than C and threads
+LACKS  = failmalloc pump stepping_clock uv_notifier # what uses more than C and threads
 endif
 lua_lib = $(or $(lib_$1),$(call find_lib,$1))
 
@@ -68,7 +72,7 @@ DEBUG_A   = $(B)/debug/core.a
 lua_o     = $(LUA_SRC:src/%.c=$(B)/$1/%.o)
 MODULES  := $(LUAS:%=$(B)/%/mtmsg.$(SO))
 UNITS    := $(patsubst %.c,$(B)/%$(EXE),$(wildcard tests/unit/test_*.c))
-NATIVE   := $(foreach l,$(LUAS),$(patsubst %.c,$(B)/$l/tests/%.$(SO),$(filter-out $(UNIX:%=%.c),\
+NATIVE   := $(foreach l,$(LUAS),$(patsubst %.c,$(B)/$l/tests/%.$(SO),$(filter-out $(LACKS:%=%.c),\
   $(notdir $(wildcard tests/native/*.c examples/*.c)))))
 HOST     := $(notdir $(basename $(wildcard tests/host/*.c tests/callgrind/*.c tests/fault/*.c)))
 HOSTS    := $(foreach l,$(LUAS),$(HOST:%=$(B)/$l/tests/%$(EXE)))
@@ -100,7 +104,7 @@ $(DEBUG_A): $(DEBUG_O)
 $(B)/tests/unit/%: private ASSERTS =
 $(B)/tests/unit/%$(EXE): tests/unit/%.c $(DEBUG_A)
 	$(call build,LINK)
-	$(Q)$(CC) $(FLAGS) -o $@ $< $(DEBUG_A) $(LDFLAGS) -lcmocka $(SYSTEM) -lm
+	$(Q)$(CC) $(FLAGS) -o $@ $< $(DEBUG_A) $(LDFLAGS) -lcmocka $(SYSTEM) $(if $(EXE),,-ldl) -lm
 
 define lua_rules
 $(B)/$1/%: private INC = $(inc_$1)

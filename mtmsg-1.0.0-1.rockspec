@@ -75,6 +75,13 @@ build = {
                 },
             },
         },
+        linux = {
+            modules = {
+                mtmsg = {
+                    libraries = { "pthread", "dl" },
+                },
+            },
+        },
         windows = {
             modules = {
                 mtmsg = {

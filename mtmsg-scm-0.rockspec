@@ -74,6 +74,13 @@ build = {
                 },
             },
         },
+        linux = {
+            modules = {
+                mtmsg = {
+                    libraries = { "pthread", "dl" },
+                },
+            },
+        },
         windows = {
             modules = {
                 mtmsg = {

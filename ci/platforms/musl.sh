@@ -3,7 +3,7 @@
 packages="musl-tools lua-unit"
 cc=musl-gcc
 suites="unit spec regress native host thread stress stock"
-flags="LDFLAGS=-L$PWD/$deps/cmocka/lib CPPFLAGS=-I$PWD/$deps/cmocka/include UNIX=uv_notifier"
+flags="LDFLAGS=-L$PWD/$deps/cmocka/lib CPPFLAGS=-I$PWD/$deps/cmocka/include LACKS=uv_notifier"
 provide() { build_missing; }
 
 build_lua() {

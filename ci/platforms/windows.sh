@@ -6,7 +6,7 @@ cross=x86_64-w64-mingw32
 cc=$cross-gcc-win32
 luas="lua5.1 lua5.4 luajit"
 so=dll exe=.exe
-suites="unit spec regress host thread stress stock"
+suites="unit spec regress native host thread stress stock"
 flags="LDFLAGS=-L$PWD/$deps/cmocka/lib CPPFLAGS=-I$PWD/$deps/cmocka/include"
 run=ci/wine
 [ -x /usr/lib/wine/wine64 ] || [ -z "$quick" ] || quick_suites=

@@ -6,6 +6,7 @@
 local lu = require "luaunit"
 local mtmsg = require "mtmsg"
 local pages = require "pages"
+local why_not = require "why_not"
 
 local compile = loadstring or load
 local optional = { "luv", "cqueues", "cqueues.thread" } -- not packaged for every Lua
@@ -25,9 +26,8 @@ local function check(block, place)
     end
     if is_marked(block.text) or block.text:find("^%-%- [%w_]+%.lua\n") then return end
     for _, library in ipairs(optional) do
-        if requires(block.text, library) and not pcall(require, library) then
-            lu.skip(library .. " is not installed for this Lua")
-        end
+        local reason = requires(block.text, library) and why_not(library)
+        if reason then lu.skip(reason) end
     end
     run()
 end

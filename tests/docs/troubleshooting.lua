@@ -73,4 +73,12 @@ function TestTroubleshooting:test_wrong_arguments_are_in_the_table()
     end
 end
 
+function TestTroubleshooting:test_what_lua_says_of_misspelt_names_is_shown()
+    local b = mtmsg.newbuffer()
+    local err = error_of(function() b:addmesg(1) end):gsub("^.-:%d+: ", "")
+    lu.assertTrue(text:find("\n" .. err .. "\n", 1, true) ~= nil, err)
+    err = error_of(function() mtmsg:newbuffer() end):match("calling 'newbuffer' on bad self %(")
+    lu.assertTrue(err ~= nil and text:find("`" .. err, 1, true) ~= nil, err)
+end
+
 os.exit(lu.LuaUnit.run())

@@ -20,12 +20,6 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-/* The C library's own functions, which work before any symbol can be looked up. */
-extern void *__libc_malloc(size_t size);
-extern void *__libc_calloc(size_t count, size_t size);
-extern void *__libc_realloc(void *p, size_t size);
-extern void *__libc_memalign(size_t alignment, size_t size);
-
 static __thread int armed;
 static __thread long requests;  /* of mtmsg.so since it was armed */
 static __thread long fail_at;   /* number of the request that fails; 0: none */
@@ -50,31 +44,50 @@ static int must_fail(const void *caller)
     return 1;
 }
 
+/* The function that this library stands before. Where the C library wants memory to find it,
+ * the inner call finds NULL, and the C library does without. */
+static void *next(_Atomic(void *) *known, const char *name)
+{
+    static __thread int looking;
+    void *found = *known;
+    if (found || looking) return found;
+    looking = 1;
+    *known = found = dlsym(RTLD_NEXT, name);
+    looking = 0;
+    return found;
+}
+
+/* Calls the function of that name behind this library, or returns failure. */
+#define PASS_ON(name, failure, ...)                                                            \
+    do {                                                                                       \
+        static _Atomic(void *) known;                                                          \
+        void *found = must_fail(__builtin_return_address(0)) ? NULL : next(&known, #name);     \
+        return found ? ((__typeof__(name) *)found)(__VA_ARGS__) : failure;                     \
+    } while (0)
+
 EXPORT void *malloc(size_t size)
 {
-    return must_fail(__builtin_return_address(0)) ? NULL : __libc_malloc(size);
+    PASS_ON(malloc, NULL, size);
 }
 
 EXPORT void *calloc(size_t count, size_t size)
 {
-    return must_fail(__builtin_return_address(0)) ? NULL : __libc_calloc(count, size);
+    PASS_ON(calloc, NULL, count, size);
 }
 
 EXPORT void *realloc(void *p, size_t size)
 {
-    return must_fail(__builtin_return_address(0)) ? NULL : __libc_realloc(p, size);
+    PASS_ON(realloc, NULL, p, size);
 }
 
 EXPORT void *aligned_alloc(size_t alignment, size_t size)
 {
-    return must_fail(__builtin_return_address(0)) ? NULL : __libc_memalign(alignment, size);
+    PASS_ON(aligned_alloc, NULL, alignment, size);
 }
 
 EXPORT int posix_memalign(void **out, size_t alignment, size_t size)
 {
-    void *p = must_fail(__builtin_return_address(0)) ? NULL : __libc_memalign(alignment, size);
-    if (p) *out = p;
-    return p ? 0 : ENOMEM;
+    PASS_ON(posix_memalign, ENOMEM, out, alignment, size);
 }
 
 /* -------------------------------------------------------------------- for Lua */

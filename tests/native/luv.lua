@@ -2,11 +2,12 @@
 -- callback runs in the loop. The notifier is the one of the example.
 
 local native = dofile "tests/native/lib/native.lua"
-local has_luv, uv = pcall(require, "luv")
-if not has_luv then
-    print("1..0 # SKIP luv is not installed for this Lua")
+local reason = require "why_not"("luv")
+if reason then
+    print("1..0 # SKIP " .. reason)
     os.exit(0)
 end
+local uv = require "luv"
 local mtmsg = require "mtmsg"
 local pump = require "pump"
 local uv_notifier = require "uv_notifier"

@@ -22,7 +22,9 @@ if not failmalloc.active() then
         end
     end
     local interpreter = arg[-1]
-    local ok = os.execute(("LD_PRELOAD='%s' MTMSG_FAILMALLOC=1 '%s' '%s'"):format(library, interpreter, arg[0]))
+    local run = os.getenv "MTMSG_RUN" or "" -- starts programs of another platform
+    local ok = os.execute(("LD_PRELOAD='%s' MTMSG_FAILMALLOC=1 %s '%s' '%s'"):format(
+        library, run, interpreter, arg[0]))
     os.exit((ok == true or ok == 0) and 0 or 1)
 end
 

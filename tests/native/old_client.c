@@ -8,6 +8,7 @@
 #include "old_arrays.h"
 #include "old_client.h"
 
+#include <limits.h>
 #include <unistd.h>
 
 #if defined(_WIN32) /* who runs the tests has a limit, too */
@@ -433,6 +434,12 @@ static int old_pointer(lua_State *L)
     return 1;
 }
 
+static void set_bits(lua_State *L, const char *field, size_t bytes)
+{
+    lua_pushinteger(L, (lua_Integer)(CHAR_BIT * bytes));
+    lua_setfield(L, -2, field);
+}
+
 EXPORT int luaopen_old_client(lua_State *L);
 
 int luaopen_old_client(lua_State *L)
@@ -458,5 +465,7 @@ int luaopen_old_client(lua_State *L)
     support_class(L, HOLD, hold, hold_release);
     lua_newtable(L);
     support_functions(L, module);
+    set_bits(L, "size_bits", sizeof(size_t)); /* what the platform can say and hold */
+    set_bits(L, "integer_bits", sizeof(lua_Integer));
     return 1;
 }

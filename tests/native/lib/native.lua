@@ -15,6 +15,14 @@ function native.collect()
     for _ = 1, 3 do collectgarbage() end
 end
 
+-- Sizes that no memory can be had for: no block is larger than the difference of two pointers. With 32 bits
+-- half of that may be there.
+native.endless = {2 ^ (old.size_bits - 1), 2 ^ old.size_bits - 2048}
+if old.size_bits == 64 then
+    table.insert(native.endless, 2 ^ 62)
+    table.insert(native.endless, 2 ^ 63 - 1024)
+end
+
 -- Adds Lua values to a native writer, each by the function of its type; returns the first code
 -- that is not 0.
 function native.add(writer, ...)

@@ -70,7 +70,7 @@ static size_t next_cap(const struct mtm_queue *queue, size_t need)
         cap = m->size;
     } else if (m->grow > 1 && cap < RING_MAX) {
         double grown = (double)cap * m->grow;
-        cap = grown < RING_MAX ? (size_t)grown : RING_MAX;
+        cap = grown < (double)RING_MAX ? (size_t)grown : RING_MAX;
     }
     if (cap > RING_MAX) cap = RING_MAX;
     if (cap < RING_MIN) cap = RING_MIN;

@@ -193,12 +193,16 @@ void mtm_queue_recycle(struct mtm_queue *queue, struct mtm_block *block);
 /* No lock held: if there are no messages, only MTM_POOL_DRAINED bytes of blocks are kept. */
 void mtm_queue_trim(struct mtm_queue *queue);
 
+/* Whether it keeps more blocks than it may without messages: who takes the last one trims. */
+static inline bool mtm_queue_keeps_much(const struct mtm_queue *queue)
+{
+    return mtm_load_rlx(&queue->middle.pool_bytes) > MTM_POOL_DRAINED;
+}
+
 /* As trim; costs next to nothing where nothing needs to be done. */
 static inline void mtm_queue_settle(struct mtm_queue *queue)
 {
-    if (MTM_UNLIKELY(mtm_load_rlx(&queue->middle.pool_bytes) > MTM_POOL_DRAINED)) {
-        mtm_queue_trim(queue);
-    }
+    if (MTM_UNLIKELY(mtm_queue_keeps_much(queue))) mtm_queue_trim(queue);
 }
 
 #endif

@@ -142,6 +142,7 @@ static MTM_ALWAYS_INLINE enum mtm_found mtm_shortcut_peek(struct mtm_buffer *buf
     struct mtm_segment *next = mtm_load_acq(&segment->next); /* pairs with link_segment */
     if (MTM_LIKELY(head->popped != head->seen && mtm_load_rlx(&buffer->object.flags) == 0 &&
                    !head->back && !buffer->notifier[MTM_TAKEN] &&
+                   !mtm_queue_keeps_much(&buffer->queue) &&
                    (!next || mtm_load_rlx(&head->read) != segment->end) &&
                    MTM_WORD_VALUE + 1 < segment->cap - head->pos)) {
         found = mtm_shortcut_copy(head, mtm_segment_data(segment) + head->pos, out);

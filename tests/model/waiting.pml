@@ -11,6 +11,7 @@
  * BROKEN 4 in scene 3: abort and close wake nobody
  * BROKEN 5 in scene 1: who has spun until its deadline goes without another look
  * BROKEN 6 in scene 1: who takes a message after spinning passes no baton
+ * BROKEN 7 in scene 1: a put looks at the mark before it publishes, as without a fence between the two
  */
 #if SCENE == 1 /* spinning, and a deadline */
 #define THREADS 2
@@ -139,8 +140,10 @@ inline WAIT_FOR_ONE() {
 #endif
 #if BROKEN == 5
     :: !yes && timed[me] -> goto received
+#else
+    :: !yes -> LOOK()                     /* who polled on its own looks in any case */
 #endif
-    :: else
+    :: !yes
     fi;
     if
     :: status == EMPTY || status == BUSY ->
@@ -183,12 +186,15 @@ received:
 proctype producer(byte puts) {
     byte i;
     bit old;
-    bool wake, refused;
+    bool wake, refused, seen;
     do
     :: puts == 0 || refused -> break
     :: else ->
 #if BROKEN == 3
         wake = w.sleepers != 0;
+#endif
+#if BROKEN == 7
+        seen = w.pending;
 #endif
         d_step {
             !tail_lock ->
@@ -207,8 +213,11 @@ proctype producer(byte puts) {
             d_step { wake = w.sleepers != 0; tail_lock = 0 } /* model: any after a put */
 #endif
             if
-            :: wake -> wake = false; WAKE(w)
-            :: else
+#if BROKEN == 7
+            :: wake && seen -> wake = false
+#endif
+            :: wake && !seen -> wake = false; WAKE(w)
+            :: !wake
             fi
         fi
     od

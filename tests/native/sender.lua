@@ -55,7 +55,8 @@ end)
 test("integers and floats are told apart", function()
     local b = mtmsg.newbuffer()
     local past = 2 ^ (old.integer_bits - 1) -- the first number above the range of integers
-    b:addmsg(3, past / 2, -past, past, -0.0, 1e300, 0.1)
+    -- -1 / math.huge is -0.0, which LuaJIT on ARM reads as 0
+    b:addmsg(3, past / 2, -past, past, -1 / math.huge, 1e300, 0.1)
     local kinds = {}
     for i, v in ipairs(received(b):all()) do kinds[i] = v.kind end
     -- where there are floats a power is one; elsewhere what is integral travels as an integer if it can

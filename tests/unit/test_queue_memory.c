@@ -110,7 +110,7 @@ static void rings_grow_by_the_factor_up_to_a_bound(void **state)
         for (int n = 0; n < 12; ++n) {
             double wanted = factors[i] > 1 ? (double)last * factors[i] : (double)last;
             size_t next = next_ring(&queue, last);
-            if (wanted < BOUND) assert_int_equal(next, (size_t)wanted);
+            if (wanted < (double)BOUND) assert_int_equal(next, (size_t)wanted);
             else assert_int_equal(next, BOUND);
             last = next;
         }

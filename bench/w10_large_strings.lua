@@ -70,6 +70,12 @@ for _, step in ipairs { { "1 KB", 1024 }, { "16 KB", 16384 }, { "64 KB", 65536 }
         per = "two threads copy in and out",
     }
     measure.row {
+        name = "... against that and what else Lua does for a string", unit = "ns", figure = s.stream,
+        probe = measure.each(function(copies, push, copy) return copies + math.max(push - copy, 0) end,
+                             s.copies, s.push, s.copy),
+        per = "two threads copy, and one makes a Lua string",
+    }
+    measure.row {
         name = "... bytes per nanosecond", unit = "GB/s",
         figure = measure.each(function(ns) return size / ns end, s.stream), series = "bandwidth", x = size,
     }

@@ -49,7 +49,7 @@ local function produce(go_id)
         local buffer = mtmsg.buffer(id)
         for number = first, last do
             way = (way + step) % #ways
-            buffer:addmsg(ways[way + 1](("%d"):format(number) + 0))
+            buffer:addmsg(ways[way + 1](tonumber(("%d"):format(number)))) -- an integer where there are any
         end
     end
 end

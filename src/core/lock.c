@@ -4,9 +4,8 @@
 
 enum {
     SPINS_BEFORE_PARK = 100, /* a critical section is some 20 ns long, a park costs thousands */
-    PAUSE_MIN =
-        4, /* between two looks, more and more: each of them takes the cache line away */
-    PAUSE_MAX = 32,
+    PAUSE_MIN = 4,           /* between two looks, and longer each time: a look takes */
+    PAUSE_MAX = 32,          /* the cache line away from who holds the lock */
     TRIES = 40
 };
 

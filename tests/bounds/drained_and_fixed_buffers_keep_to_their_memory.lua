@@ -1,19 +1,13 @@
 -- What a buffer keeps: less than 1 MB beyond an explicit size after it held 256 MB and was drained, and nothing beyond
 -- what it got at its creation if its size is fixed, whatever goes through it.
 
-local heap  = require("heap")
-local mtmsg = require("mtmsg")
-local tap   = require("tap")
+local in_use = require("in_use")
+local mtmsg  = require("mtmsg")
+local tap    = require("tap")
 
-if not heap.in_use() then
+if not in_use then
     tap.skip("what buffers keep", "this malloc does not tell how much is in use")
     return tap.done()
-end
-
-local function in_use()
-    collectgarbage()
-    collectgarbage()
-    return heap.in_use()
 end
 
 local function fill(buffer, bytes, ...)

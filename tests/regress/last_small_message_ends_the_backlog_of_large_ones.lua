@@ -2,19 +2,13 @@
 -- the last message. Where that was a short one it was taken by a shorter way, and the 4 MiB stayed until the next
 -- receive that waited. It must not matter what the last message is.
 
-local heap  = require("heap")
-local mtmsg = require("mtmsg")
-local tap   = require("tap")
+local in_use = require("in_use")
+local mtmsg  = require("mtmsg")
+local tap    = require("tap")
 
-if not heap.in_use() then
+if not in_use then
     tap.skip("what a drained buffer keeps", "this malloc does not tell how much is in use")
     return tap.done()
-end
-
-local function in_use()
-    collectgarbage()
-    collectgarbage()
-    return heap.in_use()
 end
 
 mtmsg.newbuffer():addmsg(("x"):rep(300000)) -- what the state itself keeps is there

@@ -40,3 +40,7 @@ examine() {
     done
     [ -x /usr/lib/wine/wine64 ] || echo "ok the programs run # SKIP wine is not installed (ci/platform windows does it)"
 }
+
+attend() {
+    ci/wine server -p && trap 'ci/wine server -k' EXIT
+}

@@ -44,16 +44,17 @@ SANFLAGS = $(if $(SAN),-fsanitize=$(SAN) $(NOSAN:%=-fno-sanitize=%) -fno-sanitiz
 FLAGS = -std=c11 $(CPPFLAGS) $(CFLAGS) $(WARN) -fPIC -fvisibility=hidden -fno-plt -pthread $(SANFLAGS) \
   $(ASSERTS) $(DEFS) -Isrc -Iinclude $(INC) -MMD -MP
 ASSERTS = $(if $(SAN),,-DNDEBUG)
-MODULE = -shared -Wl,-z,nodelete
-EXPORT = -Wl,-E -ldl
+MODULE = -shared
+EXPORT = -Wl,-E
+SYSTEM = -ldl
 ifeq ($(shell uname -s),Darwin)
 MODULE = -bundle -undefined dynamic_lookup
 EXPORT =
+SYSTEM =
 LACKS  = failmalloc pump sensor stepping_clock uv_notifier # what uses more than macOS has
 endif
 SO     = so
 EXE    =
-SYSTEM =
 ifneq ($(findstring mingw,$(shell $(CC) -dumpmachine 2>/dev/null)),) # Windows, be it from elsewhere
 SO     = dll
 EXE    = .exe
@@ -105,7 +106,7 @@ $(DEBUG_A): $(DEBUG_O)
 $(B)/tests/unit/%: private ASSERTS =
 $(B)/tests/unit/%$(EXE): tests/unit/%.c $(DEBUG_A)
 	$(call build,LINK)
-	$(Q)$(CC) $(FLAGS) -o $@ $< $(DEBUG_A) $(LDFLAGS) -lcmocka $(SYSTEM) $(if $(EXE),,-ldl) -lm
+	$(Q)$(CC) $(FLAGS) -o $@ $< $(DEBUG_A) $(LDFLAGS) -lcmocka $(SYSTEM) -lm
 
 define lua_rules
 $(B)/$1/%: private INC = $(inc_$1)
@@ -203,7 +204,7 @@ $(B)/targets/carray.o: tests/native/carray.c
 $(B)/targets/%: tests/fuzz/%.c $(B)/targets/carray.o $(CORE_O) $(call lua_o,$(ONE))
 	$(call build,LINK)
 	$(Q)$(CC) $(FLAGS) -fsanitize=fuzzer -o $@ $(filter %.c %.o,$^) -Wl,--wrap=mtm_plat_now,--wrap=mtm_plat_park \
-	  $(LDFLAGS) $(or $(lib_$(ONE)),$(call find_lib,$(ONE))) -ldl -lm
+	  $(LDFLAGS) $(or $(lib_$(ONE)),$(call find_lib,$(ONE))) $(SYSTEM) -lm
 
 DEMO_LUA = $(firstword $(LUA) lua5.4)
 demo:
@@ -242,7 +243,7 @@ INSTALLED = $(if $(filter lua5.1,$(LUAS)),$(filter-out luajit,$(LUAS)),$(LUAS))
 STATIC = $(foreach l,$(INSTALLED),$(B)/$l/lib$(call as_lua,$l)-mtmsg.a)
 pc_file = sed -e 's|@prefix@|$(PREFIX)|' -e 's|@includedir@|$(PREFIX)/include|' -e 's|@libdir@|$(LIBDIR)|' \
   -e 's|@PROJECT_VERSION@|$(VERSION)|' -e 's|@lua@|$2|' \
-  -e 's|@libs@|$(strip -pthread $(filter -Wl%,$(MODULE)) $(SYSTEM))|' \
+  -e 's|@libs@|$(strip -pthread $(SYSTEM))|' \
   packaging/pkgconfig/$1.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/$(if $2,$2-)mtmsg.pc
 define install_one
 	install -d $(DESTDIR)$(LIBDIR)/lua/$(2:lua%=%)

@@ -25,6 +25,7 @@ build = {
             sources = {
                 "src/platform/plat_linux.c",
                 "src/platform/plat_pthread.c",
+                "src/platform/plat_unix.c",
                 "src/platform/plat_windows.c",
                 "src/core/alloc.c",
                 "src/core/block.c",

@@ -1,10 +1,8 @@
-/* The platform contract on every other Unix, on top of POSIX threads alone.
- * It owns the parking lot, which lives as long as the module, and the debug counter of held
- * locks. */
+/* The platform contract on every other Unix: parking on top of POSIX threads alone; the rest is
+ * in plat_unix.c. It owns the parking lot, which lives as long as the module. */
 #if !defined(_WIN32) && (!defined(__linux__) || defined(MTM_PLATFORM_PTHREAD))
 
-/* In strict C11 each system hides a part of what is used here, and each shows it for another
- * word. */
+/* As in plat_unix.c. */
 #define _GNU_SOURCE
 #define _DARWIN_C_SOURCE
 #define _NETBSD_SOURCE
@@ -12,7 +10,6 @@
 
 #include "platform/plat.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -22,10 +19,6 @@
 #if defined(__FreeBSD__)
 #include <sys/param.h>
 #include <sys/cpuset.h>
-#endif
-
-#if !defined(RTLD_NOLOAD)
-#define RTLD_NOLOAD 0
 #endif
 
 static const int64_t ns_per_s = 1000000000;
@@ -141,36 +134,6 @@ void mtm_plat_unpark_all(mtm_a32 *addr)
     pthread_mutex_unlock(&spot->mutex);
 }
 
-int64_t mtm_plat_now(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * ns_per_s + ts.tv_nsec;
-}
-
-double mtm_plat_wall(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_REALTIME, &ts);
-    return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
-}
-
-void mtm_plat_relax(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__) || (defined(__arm__) && __ARM_ARCH >= 7)
-    __asm__ __volatile__("yield" ::: "memory");
-#else
-    __asm__ __volatile__("" ::: "memory");
-#endif
-}
-
-void mtm_plat_yield(void)
-{
-    sched_yield();
-}
-
 /* Where a system has no affinity, or does not tell, it is the number of CPUs online. */
 unsigned mtm_plat_cpus(void)
 {
@@ -187,54 +150,10 @@ unsigned mtm_plat_cpus(void)
     return online > 1 ? (unsigned)online : 1;
 }
 
-uint64_t mtm_plat_seed(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_REALTIME, &ts);
-    uint64_t seed = (uint64_t)ts.tv_sec * 1000003u ^ (uint64_t)ts.tv_nsec << 20;
-    seed ^= (uint64_t)getpid() << 40;
-    seed ^= (uint64_t)(uintptr_t)&seed; /* addresses are randomized */
-    seed *= 0x9E3779B97F4A7C15u;
-    return seed ^ seed >> 29;
-}
-
-/* One more handle on the module that is never given back; not every linker has a flag for
- * this. */
-void mtm_plat_pin(void)
-{
-    Dl_info module;
-    if (!dladdr((const void *)&lot, &module) || !module.dli_fname) return;
-    void *handle = dlopen(module.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
-    (void)handle;
-}
-
 const char *mtm_plat_info(void)
 {
     return "atomics:C11 threads:pthread";
 }
-
-#if !defined(NDEBUG)
-int mtm_plat_held_add(int n)
-{
-    static MTM_THREAD_LOCAL int held;
-    return held += n;
-}
-#endif
-
-#if defined(MTM_PAUSES)
-void mtm_plat_pause(void)
-{
-    static MTM_THREAD_LOCAL uint32_t random;
-    if (!random) random = (uint32_t)(uintptr_t)&random | 1;
-    random = random * 1664525u + 1013904223u;
-    uint32_t what = random >> 24;
-    struct timespec moment = {0, 50000};
-    if (what == 0) nanosleep(&moment, NULL); /* now and then, so that others run on for long */
-    else if (what < 10) sched_yield();
-    else if (what < 26)
-        for (int i = 0; i < 500; ++i) mtm_plat_relax();
-}
-#endif
 
 #else
 typedef int mtm_plat_pthread_is_not_used_here;

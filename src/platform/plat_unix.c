@@ -1,0 +1,100 @@
+/* What the platform contract is on every Unix: clocks, the steps of a busy wait, the seed,
+ * pinning, and what only debug and stress builds have. How threads park is each system's own
+ * matter. It owns no state but the debug counter of held locks. */
+#if !defined(_WIN32)
+
+/* In strict C11 each system hides a part of what is used here, and each shows it for another
+ * word. */
+#define _GNU_SOURCE
+#define _DARWIN_C_SOURCE
+#define _NETBSD_SOURCE
+#define __EXTENSIONS__
+
+#include "platform/plat.h"
+
+#include <dlfcn.h>
+#include <sched.h>
+#include <time.h>
+#include <unistd.h>
+
+#if !defined(RTLD_NOLOAD)
+#define RTLD_NOLOAD 0
+#endif
+
+int64_t mtm_plat_now(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+double mtm_plat_wall(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_REALTIME, &ts);
+    return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
+}
+
+void mtm_plat_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__) || (defined(__arm__) && __ARM_ARCH >= 7)
+    __asm__ __volatile__("yield" ::: "memory");
+#else
+    __asm__ __volatile__("" ::: "memory");
+#endif
+}
+
+void mtm_plat_yield(void)
+{
+    sched_yield();
+}
+
+uint64_t mtm_plat_seed(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_REALTIME, &ts);
+    uint64_t seed = (uint64_t)ts.tv_sec * 1000003u ^ (uint64_t)ts.tv_nsec << 20;
+    seed ^= (uint64_t)getpid() << 40;
+    seed ^= (uint64_t)(uintptr_t)&seed; /* addresses are randomized */
+    seed *= 0x9E3779B97F4A7C15u;
+    return seed ^ seed >> 29;
+}
+
+/* By one more handle on the module, which is never given back. */
+void mtm_plat_pin(void)
+{
+    static const char here = 0;
+    Dl_info module;
+    if (!dladdr(&here, &module) || !module.dli_fname) return;
+    void *handle = dlopen(module.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
+    (void)handle;
+}
+
+#if !defined(NDEBUG)
+int mtm_plat_held_add(int n)
+{
+    static MTM_THREAD_LOCAL int held;
+    return held += n;
+}
+#endif
+
+#if defined(MTM_PAUSES)
+void mtm_plat_pause(void)
+{
+    static MTM_THREAD_LOCAL uint32_t random;
+    if (!random) random = (uint32_t)(uintptr_t)&random | 1;
+    random = random * 1664525u + 1013904223u;
+    uint32_t what = random >> 24;
+    struct timespec moment = {0, 50000};
+    if (what == 0) nanosleep(&moment, NULL); /* now and then, so that others run on for long */
+    else if (what < 10) sched_yield();
+    else if (what < 26)
+        for (int i = 0; i < 500; ++i) mtm_plat_relax();
+}
+#endif
+
+#else
+typedef int mtm_plat_unix_is_not_used_here;
+#endif

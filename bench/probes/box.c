@@ -36,6 +36,15 @@ static inline void expect(lua_State *L, int index, int type)
     if (lua_type(L, index) != type) luaL_argerror(L, index, lua_typename(L, type));
 }
 
+static inline int64_t integer_at(lua_State *L, int index)
+{
+    int64_t integer = 0;
+    double number;
+    expect(L, index, LUA_TNUMBER);
+    if (!mtm_lua_number(L, index, &integer, &number)) luaL_argerror(L, index, "integer");
+    return integer;
+}
+
 static int box_empty(lua_State *L)
 {
     (void)L;
@@ -53,8 +62,7 @@ static int box_check(lua_State *L)
 static int box_put1(lua_State *L)
 {
     struct box *box = self(L);
-    expect(L, 2, LUA_TNUMBER);
-    if (!mtm_lua_to_integer(L, 2, &box->integer)) luaL_argerror(L, 2, "integer");
+    box->integer = integer_at(L, 2);
     lua_pushboolean(L, 1);
     return 1;
 }
@@ -71,8 +79,7 @@ static int box_put3(lua_State *L)
 {
     struct box *box = self(L);
     const char *text;
-    expect(L, 2, LUA_TNUMBER);
-    if (!mtm_lua_to_integer(L, 2, &box->integer)) luaL_argerror(L, 2, "integer");
+    box->integer = integer_at(L, 2);
     expect(L, 3, LUA_TSTRING);
     text = lua_tolstring(L, 3, &box->len);
     if (box->len > TEXT_MAX) luaL_argerror(L, 3, "too long");
@@ -110,9 +117,7 @@ static inline void unlock(struct box *box)
 static int box_put1_locked(lua_State *L)
 {
     struct box *box = self(L);
-    int64_t integer = 0;
-    expect(L, 2, LUA_TNUMBER);
-    if (!mtm_lua_to_integer(L, 2, &integer)) luaL_argerror(L, 2, "integer");
+    int64_t integer = integer_at(L, 2);
     lock(box);
     box->integer = integer;
     unlock(box);
@@ -134,9 +139,7 @@ static int box_put3_locked(lua_State *L)
 {
     struct box *box = self(L);
     size_t len;
-    int64_t integer = 0;
-    expect(L, 2, LUA_TNUMBER);
-    if (!mtm_lua_to_integer(L, 2, &integer)) luaL_argerror(L, 2, "integer");
+    int64_t integer = integer_at(L, 2);
     expect(L, 3, LUA_TSTRING);
     const char *text = lua_tolstring(L, 3, &len);
     if (len > TEXT_MAX) luaL_argerror(L, 3, "too long");

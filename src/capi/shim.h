@@ -32,23 +32,27 @@ static inline int mtm_lua_absindex(lua_State *L, int index)
 #define mtm_lua_absindex lua_absindex
 #endif
 
-/* Numbers as integers. Where the language has no integers, a number with an integral value is
- * one if lua_Integer can hold it, except -0, which would lose its sign. */
+/* What a number is: true, and the integer; or false, and the float. Where the language has no
+ * integers, a number with an integral value is one if lua_Integer can hold it, except -0, which
+ * would lose its sign. */
 #if LUA_VERSION_NUM >= 503
-static inline bool mtm_lua_to_integer(lua_State *L, int index, int64_t *out)
+static inline bool mtm_lua_number(lua_State *L, int index, int64_t *integer, double *number)
 {
-    if (!lua_isinteger(L, index)) return false;
-    *out = (int64_t)lua_tointeger(L, index);
-    return true;
+    if (lua_isinteger(L, index)) {
+        *integer = (int64_t)lua_tointeger(L, index);
+        return true;
+    }
+    *number = (double)lua_tonumber(L, index);
+    return false;
 }
 #else
-static inline bool mtm_lua_to_integer(lua_State *L, int index, int64_t *out)
+static inline bool mtm_lua_number(lua_State *L, int index, int64_t *integer, double *number)
 {
     const double limit = sizeof(lua_Integer) >= 8 ? 9223372036854775808.0 : 2147483648.0;
-    double number = (double)lua_tonumber(L, index);
-    if (!(number >= -limit && number < limit)) return false;
-    *out = (int64_t)number;
-    return (double)*out == number && (number != 0 || 1 / number > 0);
+    const double value = *number = (double)lua_tonumber(L, index);
+    if (!(value >= -limit && value < limit)) return false;
+    *integer = (int64_t)value;
+    return (double)*integer == value && (value != 0 || 1 / value > 0);
 }
 #endif
 

@@ -20,8 +20,19 @@ static inline void mtm_copy_short(void *to, const void *from, size_t len)
         memcpy(&word, f, 8);
         memcpy(t, &word, 8);
     }
-    /* volatile: else compilers make a call of memcpy from it */
-    for (; len > 0; ++t, ++f, --len) *(volatile unsigned char *)t = *f;
+    if (len & 4) {
+        uint32_t half;
+        memcpy(&half, f, 4);
+        memcpy(t, &half, 4);
+        t += 4, f += 4;
+    }
+    if (len & 2) {
+        uint16_t pair;
+        memcpy(&pair, f, 2);
+        memcpy(t, &pair, 2);
+        t += 2, f += 2;
+    }
+    if (len & 1) *t = *f;
 }
 
 /* As memcpy, for blocks that are mostly short. */

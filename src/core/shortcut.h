@@ -106,16 +106,12 @@ enum mtm_found {
     MTM_FOUND_BYTES    /* they have been copied, and are still there */
 };
 
-/* What is at `from` in the ring, with the head lock held. */
-static inline enum mtm_found mtm_shortcut_copy(struct mtm_head *head, const unsigned char *from,
-                                               struct mtm_peeked *out)
+/* What is at `from` in the ring, and is more than a word, with the head lock held. */
+static MTM_NOINLINE enum mtm_found mtm_shortcut_copy(const struct mtm_head *head,
+                                                     const unsigned char *from,
+                                                     struct mtm_peeked *out)
 {
     const size_t size = *from;
-    if (size > 0 && mtm_wire_word_size(from[1]) == size) {
-        out->word = mtm_wire_get_word(from + 1);
-        mtm_shortcut_pop(head, size);
-        return MTM_FOUND_WORD;
-    }
     if (size > MTM_SHORTCUT_MAX || size + 1 >= head->segment->cap - head->pos)
         return MTM_FOUND_NOTHING;
     out->size = size;
@@ -123,6 +119,18 @@ static inline enum mtm_found mtm_shortcut_copy(struct mtm_head *head, const unsi
     out->epoch = head->epoch;
     mtm_copy_short(out->bytes, from + 1, size);
     return MTM_FOUND_BYTES;
+}
+
+/* What is at `from` in the ring, with the head lock held. */
+static inline enum mtm_found mtm_shortcut_read(struct mtm_head *head, const unsigned char *from,
+                                               struct mtm_peeked *out)
+{
+    const size_t size = *from;
+    if (size == 0 || mtm_wire_word_size(from[1]) != size)
+        return mtm_shortcut_copy(head, from, out);
+    out->word = mtm_wire_get_word(from + 1);
+    mtm_shortcut_pop(head, size);
+    return MTM_FOUND_WORD;
 }
 
 /* Copies the first message without taking it, so that what can raise an error may be done
@@ -145,7 +153,7 @@ static MTM_ALWAYS_INLINE enum mtm_found mtm_shortcut_peek(struct mtm_buffer *buf
                    !mtm_queue_keeps_much(&buffer->queue) &&
                    (!next || mtm_load_rlx(&head->read) != segment->end) &&
                    MTM_WORD_VALUE + 1 < segment->cap - head->pos)) {
-        found = mtm_shortcut_copy(head, mtm_segment_data(segment) + head->pos, out);
+        found = mtm_shortcut_read(head, mtm_segment_data(segment) + head->pos, out);
     } else if (head->popped == head->seen && !head->back) {
         found = MTM_FOUND_EMPTY;
     }

@@ -78,7 +78,7 @@ static inline size_t mtm_wire_word_size(unsigned tag)
     return tag - MTM_TAG_INTEGER <= MTM_TAG_NUMBER - MTM_TAG_INTEGER ? MTM_WORD_VALUE : 0;
 }
 
-/* There is room for MTM_WORD_VALUE bytes, of which all may be written. */
+/* Writes mtm_wire_word_size(word.tag) bytes. */
 static inline void mtm_wire_put_word(unsigned char *to, struct mtm_word word)
 {
     to[0] = word.tag;

@@ -59,8 +59,8 @@ struct mtm_wait mtm_check_wait(lua_State *L, int index, bool nonblock, const cha
 
 bool mtm_to_integral(lua_State *L, int index, int64_t *out)
 {
-    if (mtm_lua_to_integer(L, index, out)) return true;
-    double number = (double)lua_tonumber(L, index);
+    double number;
+    if (mtm_lua_number(L, index, out, &number)) return true;
     if (!(number >= -9223372036854775808.0 && number < 9223372036854775808.0)) return false;
     *out = (int64_t)number;
     return (double)*out == number;

@@ -69,15 +69,9 @@ static bool encode_string(lua_State *L, int index, struct mtm_encoder *e)
 
 static bool encode_number(lua_State *L, int index, struct mtm_encoder *e)
 {
-    int64_t integer;
-    unsigned char *to;
-    if (mtm_lua_to_integer(L, index, &integer)) {
-        to = room(e, mtm_wire_integer_size(integer));
-        if (to) mtm_wire_integer(to, integer);
-    } else {
-        to = room(e, MTM_WORD_VALUE);
-        if (to) mtm_wire_number(to, (double)lua_tonumber(L, index));
-    }
+    struct mtm_word word = mtm_number_to_word(L, index);
+    unsigned char *to = room(e, mtm_wire_word_size(word.tag));
+    if (to) mtm_wire_put_word(to, word);
     return to != NULL;
 }
 
@@ -131,23 +125,20 @@ static bool encode_value(lua_State *L, int index, struct mtm_encoder *e)
     }
 }
 
-static int short_number(lua_State *L, int index, unsigned char *to)
-{
-    int64_t integer;
-    if (mtm_lua_to_integer(L, index, &integer))
-        return (int)(mtm_wire_integer(to, integer) - to);
-    return (int)(mtm_wire_number(to, (double)lua_tonumber(L, index)) - to);
-}
-
 int mtm_encode_short(lua_State *L, int first, int last, unsigned char *to, int cap)
 {
     int size = 0;
     for (int index = first; index <= last; ++index) {
         size_t len;
         const char *text;
+        struct mtm_word word;
         if (MTM_UNLIKELY(cap - size < MTM_WORD_VALUE)) return -1;
         switch (lua_type(L, index)) {
-            case LUA_TNUMBER: size += short_number(L, index, to + size); break;
+            case LUA_TNUMBER:
+                word = mtm_number_to_word(L, index);
+                mtm_wire_put_word(to + size, word);
+                size += (int)mtm_wire_word_size(word.tag);
+                break;
             case LUA_TNIL: to[size++] = MTM_TAG_NIL; break;
             case LUA_TBOOLEAN:
                 to[size++] = MTM_TAG_BOOLEAN;

@@ -34,18 +34,17 @@ int mtm_encode_short(lua_State *L, int first, int last, unsigned char *to, int c
  * if it is not so; then some may have been pushed. Can raise memory errors. */
 int mtm_decode_short(lua_State *L, const unsigned char *at, size_t size);
 
-/* The commonest case: the number at this index. */
+/* The number at this index. */
 static inline struct mtm_word mtm_number_to_word(lua_State *L, int index)
 {
     int64_t integer;
     double number;
     struct mtm_word word = {.tag = MTM_TAG_INTEGER};
-    if (MTM_LIKELY(mtm_lua_to_integer(L, index, &integer))) {
+    if (MTM_LIKELY(mtm_lua_number(L, index, &integer, &number))) {
         word.bits = (uint64_t)integer;
         if (word.bits <= UINT8_MAX) word.tag = MTM_TAG_BYTE;
         return word;
     }
-    number = (double)lua_tonumber(L, index);
     word.tag = MTM_TAG_NUMBER;
     memcpy(&word.bits, &number, sizeof number);
     return word;

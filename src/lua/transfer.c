@@ -58,10 +58,10 @@ static MTM_NOINLINE int send_by_writer(lua_State *L, struct mtm_handle *handle, 
     return mtm_push_put(L, handle, status, message.size, &failure);
 }
 
-static MTM_NOINLINE int add_bytes(lua_State *L, struct mtm_handle *handle)
+static MTM_NOINLINE int add_bytes(lua_State *L, struct mtm_handle *handle, int last)
 {
     unsigned char bytes[MTM_SHORTCUT_MAX];
-    int size = mtm_encode_short(L, 2, lua_gettop(L), bytes, sizeof bytes);
+    int size = mtm_encode_short(L, 2, last, bytes, sizeof bytes);
     if (MTM_UNLIKELY(size < 0)) return mtm_send(L, handle, false);
     if (MTM_UNLIKELY(!mtm_shortcut_add(mtm_buffer_of(handle), bytes, (size_t)size))) {
         return mtm_send(L, handle, false);
@@ -72,9 +72,11 @@ static MTM_NOINLINE int add_bytes(lua_State *L, struct mtm_handle *handle)
 
 int mtm_add_short(lua_State *L, struct mtm_handle *handle)
 {
-    if (lua_gettop(L) != 2 || lua_type(L, 2) != LUA_TNUMBER ||
+    const int last = lua_gettop(L);
+    if (last != 2) return add_bytes(L, handle, last);
+    if (lua_type(L, 2) != LUA_TNUMBER ||
         !mtm_shortcut_add_word(mtm_buffer_of(handle), mtm_number_to_word(L, 2))) {
-        return add_bytes(L, handle);
+        return add_bytes(L, handle, 2);
     }
     lua_pushboolean(L, 1);
     return 1;
@@ -160,16 +162,15 @@ static void notify_removal(lua_State *L, struct mtm_state *state, struct mtm_inc
     mtm_raise_failure(L, state, &failure);
 }
 
-/* Pushes before it takes: pushing can raise an error. */
+/* There is no argument. Pushes before it takes: pushing can raise an error. */
 static int take_bytes(lua_State *L, struct mtm_handle *handle, const struct mtm_peeked *peeked)
 {
-    int top = lua_gettop(L);
     int count = mtm_decode_short(L, peeked->bytes, peeked->size);
     if (MTM_LIKELY(count >= 0)) {
         if (MTM_LIKELY(mtm_shortcut_take(mtm_buffer_of(handle), peeked))) return count;
         handle->owned.state->contended = MTM_CONTENDED;
     }
-    lua_settop(L, top);
+    lua_settop(L, 1);
     return mtm_nextmsg(L, handle);
 }
 

@@ -170,11 +170,12 @@ check:
 check-all:
 	@ci/check-all
 
-run-every-suite: tests $(TREES:%=build/%) build/fuzz
+run-every-suite: tests $(PROBES) $(TREES:%=build/%) build/fuzz
 	$(RUN)
 
 $(filter-out lint model platform fuzz $(TREES),$(SUITES)): tests
 	$(RUN) $@
+workloads: $(PROBES)
 lint model platform:
 	$(RUN) $@
 $(TREES): %: build/%

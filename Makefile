@@ -46,11 +46,11 @@ FLAGS = -std=c11 $(CPPFLAGS) $(CFLAGS) $(WARN) -fPIC -fvisibility=hidden -fno-pl
 ASSERTS = $(if $(SAN),,-DNDEBUG)
 MODULE = -shared
 EXPORT = -Wl,-E
-SYSTEM = -ldl
-ifeq ($(shell uname -s),Darwin)
+KERNEL := $(shell uname -s)
+SYSTEM = $(if $(filter Linux,$(KERNEL)),-ldl)
+ifeq ($(KERNEL),Darwin)
 MODULE = -bundle -undefined dynamic_lookup
 EXPORT =
-SYSTEM =
 LACKS  = failmalloc pump sensor stepping_clock uv_notifier # what uses more than macOS has
 endif
 SO     = so
@@ -78,7 +78,8 @@ NATIVE   := $(foreach l,$(LUAS),$(patsubst %.c,$(B)/$l/tests/%.$(SO),$(filter-ou
   $(notdir $(wildcard tests/native/*.c examples/*.c)))))
 HOST     := $(notdir $(basename $(wildcard tests/host/*.c tests/callgrind/*.c tests/fault/*.c)))
 HOSTS    := $(foreach l,$(LUAS),$(HOST:%=$(B)/$l/tests/%$(EXE)))
-PROBES   := $(foreach l,$(LUAS),$(patsubst bench/probes/%.c,$(B)/$l/bench/%.so,$(wildcard bench/probes/*.c)))
+PROBE    := $(if $(filter Linux,$(KERNEL)),$(notdir $(basename $(wildcard bench/probes/*.c)))) # they use futexes
+PROBES   := $(foreach l,$(LUAS),$(PROBE:%=$(B)/$l/bench/%.so))
 
 all: $(MODULES)
 	$(if $(MISSING),@echo "make: no headers found for: $(MISSING) (found: $(or $(FOUND),none))" >&2; exit 1)

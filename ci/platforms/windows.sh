@@ -42,5 +42,8 @@ examine() {
 }
 
 attend() {
-    ci/wine server -p && trap 'ci/wine server -k' EXIT
+    trap 'ci/wine server -k' EXIT
+    trap 'exit 143' HUP INT TERM
+    ci/wine server -k # one that would end by itself
+    ci/wine server -p
 }

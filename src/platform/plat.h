@@ -1,5 +1,6 @@
-/* The contract between the library and the operating system and compiler; each platform file
- * implements all of it. Nothing outside src/platform knows which platform it runs on. */
+/* The contract between the library and the operating system and compiler. plat_windows.c
+ * implements it, or plat_unix.c with one of plat_linux.c and plat_pthread.c. Nothing outside
+ * src/platform knows which platform it runs on. */
 #ifndef MTM_PLATFORM_PLAT_H
 #define MTM_PLATFORM_PLAT_H
 

@@ -14,6 +14,6 @@ provide() {
     install_packages qemu-user-static
     run="qemu-i386-static -L $root"
     # shellcheck disable=SC2086
-    $run "$loader" --version >>"$log" 2>&1 || skip "neither this machine's kernel nor qemu-i386-static runs its programs"
+    $run "$loader" --version >>"$log" 2>&1 || skip "neither the kernel nor qemu-i386-static runs its programs"
     echo "# the kernel runs no programs of 32 bits: qemu-i386-static does"
 }

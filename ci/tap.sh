@@ -52,3 +52,9 @@ loads() {
 demo() {
     WORKERS=2 LUA_CPATH="$2/?.so;;" "$1" demo/wordcount.lua README.md docs/*.md
 }
+
+# shows_one MODULE: of all that the shared library defines, others see luaopen_mtmsg alone
+shows_one() {
+    nm -D --defined-only "$1" | awk '{print $3}' >"$work/names"
+    [ "$(cat "$work/names")" = luaopen_mtmsg ] || { wc -l <"$work/names"; cat "$work/names"; return 1; }
+}

@@ -11,6 +11,8 @@
 
 #include "capi/apis.h"
 
+#include "platform/hidden.h"
+
 static struct mtm_buffer *of_notifier(notify_notifier *notifier)
 {
     return (struct mtm_buffer *)(void *)notifier;

@@ -7,6 +7,8 @@
 #include "core/alloc.h"
 #include "core/writer.h"
 
+#include "platform/hidden.h"
+
 struct receiver_writer {
     struct mtm_writer writer;
 };

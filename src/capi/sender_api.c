@@ -7,6 +7,8 @@
 #include "core/alloc.h"
 #include "core/reader.h"
 
+#include "platform/hidden.h"
+
 struct sender_reader {
     struct mtm_reader reader;
 };

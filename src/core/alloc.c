@@ -6,6 +6,8 @@
 
 #include "platform/plat.h"
 
+#include "platform/hidden.h"
+
 static const struct mtm_allocator libc_allocator = {malloc, realloc, free};
 static const struct mtm_allocator *current = &libc_allocator;
 static MTM_THREAD_LOCAL size_t failed_size;

@@ -5,6 +5,8 @@
 
 #include "core/alloc.h"
 
+#include "platform/hidden.h"
+
 struct mtm_block *mtm_block_new(size_t cap)
 {
     const size_t overhead = sizeof(struct mtm_block) + MTM_BLOCK_SKEW;

@@ -9,6 +9,8 @@
 #include "core/receive.h"
 #include "core/registry.h"
 
+#include "platform/hidden.h"
+
 static struct mtm_buffer *to_buffer(struct mtm_object *object)
 {
     return (struct mtm_buffer *)object;

@@ -2,6 +2,8 @@
  * buffer.c, how in notify.c. */
 #include "core/buffer.h"
 
+#include "platform/hidden.h"
+
 enum mtm_status mtm_buffer_connect(struct mtm_buffer *buffer, enum mtm_event event,
                                    struct mtm_notifier *notifier)
 {

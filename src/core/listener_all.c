@@ -8,6 +8,8 @@
 #include "core/alloc.h"
 #include "core/registry.h"
 
+#include "platform/hidden.h"
+
 static struct mtm_listener *to_listener(struct mtm_object *object)
 {
     return (struct mtm_listener *)object;

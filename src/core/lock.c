@@ -2,6 +2,8 @@
  */
 #include "core/lock.h"
 
+#include "platform/hidden.h"
+
 enum {
     SPINS_BEFORE_PARK = 100, /* a critical section is some 20 ns long, a park costs thousands */
     PAUSE_MIN = 4,           /* between two looks, and longer each time: a look takes */

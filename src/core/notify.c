@@ -10,6 +10,8 @@
 #include "core/buffer.h"
 #include "core/trail.h"
 
+#include "platform/hidden.h"
+
 /* A notifier that this thread is calling now, on behalf of a buffer; on the stack of the call.
  */
 struct running {

@@ -8,6 +8,8 @@
 #include "core/registry.h"
 #include "core/waiters.h"
 
+#include "platform/hidden.h"
+
 static mtm_asize handles;           /* atomic */
 static struct mtm_waiters sleepers; /* those in mtm_sleep_until */
 static mtm_a32 abortions;           /* atomic: how often everything was aborted */

@@ -7,6 +7,8 @@
 
 #include "core/alloc.h"
 
+#include "platform/hidden.h"
+
 enum {
     RING_MIN = 256,
     RING_MAX = 128 * 1024, /* rings that come later don't get larger than this */

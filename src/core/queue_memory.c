@@ -5,6 +5,8 @@
 
 #include "core/alloc.h"
 
+#include "platform/hidden.h"
+
 enum {
     LARGE = 4096,  /* from here on, moving a pointer is cheaper than copying twice */
     POOL_LOOKS = 4 /* blocks that a put looks at before it asks for memory */

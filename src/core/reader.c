@@ -3,6 +3,8 @@
 
 #include "core/growth.h"
 
+#include "platform/hidden.h"
+
 enum mtm_status mtm_reader_init(struct mtm_reader *reader, size_t size, bool sized, double grow)
 {
     *reader = (struct mtm_reader){.initial = size, .grow = grow, .fixed = grow <= 0};

@@ -3,6 +3,8 @@
 
 #include "core/listener.h"
 
+#include "platform/hidden.h"
+
 static bool is_buffer(const struct mtm_object *object)
 {
     return object->kind == MTM_BUFFER;

@@ -8,6 +8,8 @@
 #include "core/alloc.h"
 #include "core/lock.h"
 
+#include "platform/hidden.h"
+
 enum { FIRST_BUCKETS = 64 };
 
 struct buckets {

@@ -5,6 +5,8 @@
 
 #include "core/alloc.h"
 
+#include "platform/hidden.h"
+
 struct mtm_segment *mtm_segment_new(size_t cap)
 {
     if (cap > SIZE_MAX - sizeof(struct mtm_segment)) return NULL;

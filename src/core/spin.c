@@ -2,6 +2,8 @@
  * It owns a struct mtm_spin per object that is waited for, and the cached number of CPUs. */
 #include "core/spin.h"
 
+#include "platform/hidden.h"
+
 enum {
     SPIN_NS = 50000, /* about what it costs to wake a thread on a blocked core */
     SKIP_MAX = 255,

@@ -3,6 +3,8 @@
 
 #include <stddef.h>
 
+#include "platform/hidden.h"
+
 const char *mtm_status_text(enum mtm_status status)
 {
     static const char *const texts[] = {

@@ -5,6 +5,8 @@
 
 #include "core/alloc.h"
 
+#include "platform/hidden.h"
+
 void mtm_trail_init(struct mtm_trail *trail)
 {
     trail->count = 0;

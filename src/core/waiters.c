@@ -2,6 +2,8 @@
  * other. It owns the three words of a struct mtm_waiters. */
 #include "core/waiters.h"
 
+#include "platform/hidden.h"
+
 int64_t mtm_wait_deadline(struct mtm_wait *wait)
 {
     if (wait->deadline == 0) {

@@ -1,6 +1,8 @@
 /* Reading values, checked against the end of the message at every step. It owns no state. */
 #include "core/wire.h"
 
+#include "platform/hidden.h"
+
 static bool read_word(const unsigned char **at, const unsigned char *end, void *word)
 {
     if (end - *at < 8) return false;

@@ -5,6 +5,8 @@
 #include "core/alloc.h"
 #include "core/growth.h"
 
+#include "platform/hidden.h"
+
 enum {
     ALIGNMENT = 8,
     SLACK = ALIGNMENT - 1

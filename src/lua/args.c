@@ -3,6 +3,8 @@
 
 #include "lua/errors.h"
 
+#include "platform/hidden.h"
+
 static struct mtm_handle *check_handle(lua_State *L, int index, uintptr_t magic,
                                        const char *name)
 {

@@ -9,6 +9,8 @@
 #include "lua/arrays.h"
 #include "lua/errors.h"
 
+#include "platform/hidden.h"
+
 bool mtm_array_get(lua_State *L, int index, struct mtm_array *out)
 {
     carray_info info;

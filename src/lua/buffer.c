@@ -11,6 +11,8 @@
 #include "lua/errors.h"
 #include "lua/transfer.h"
 
+#include "platform/hidden.h"
+
 int mtm_newbuffer_for(lua_State *L, struct mtm_state *state, int first,
                       struct mtm_listener *listener)
 {

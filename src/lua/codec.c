@@ -9,6 +9,8 @@
 #include "lua/arrays.h"
 #include "lua/errors.h"
 
+#include "platform/hidden.h"
+
 enum {
     REFER_MIN = 1024
 }; /* strings and arrays from this size on are not copied to the scratch memory */

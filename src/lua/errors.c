@@ -9,6 +9,8 @@
 #include "core/registry.h"
 #include "lua/state.h"
 
+#include "platform/hidden.h"
+
 /* Ids and sizes are wider than what lua_pushfstring can print in some Luas. */
 static void add_number(luaL_Buffer *text, uint64_t number)
 {

@@ -7,6 +7,8 @@
 #include "lua/errors.h"
 #include "lua/transfer.h"
 
+#include "platform/hidden.h"
+
 static struct mtm_listener *listener_of(const struct mtm_handle *handle)
 {
     return (struct mtm_listener *)handle->object;

@@ -4,6 +4,8 @@
 #include "lua/errors.h"
 #include "lua/export.h"
 
+#include "platform/hidden.h"
+
 #define VERSION "1.0.0"
 
 static int module_abort(lua_State *L)

@@ -6,6 +6,8 @@
 #include "lua/classes.h"
 #include "lua/errors.h"
 
+#include "platform/hidden.h"
+
 struct handle_record {
     struct mtm_record record;
     struct mtm_object *object; /* with a handle reference, or NULL */

@@ -8,6 +8,8 @@
 #include "lua/codec.h"
 #include "lua/errors.h"
 
+#include "platform/hidden.h"
+
 struct reader_record {
     struct mtm_record record;
     struct mtm_reader reader;

@@ -8,6 +8,8 @@
 #include "core/alloc.h"
 #include "lua/errors.h"
 
+#include "platform/hidden.h"
+
 static const char state_name[] = "mtmsg.state";
 
 static int state_gc(lua_State *L)

@@ -11,6 +11,8 @@
 #include "lua/state.h"
 #include "lua/writer.h"
 
+#include "platform/hidden.h"
+
 /* ---- sending ---- */
 
 /* What the error text says of a message: its values, and the header in front of them. */

@@ -7,6 +7,8 @@
 #include "lua/errors.h"
 #include "lua/transfer.h"
 
+#include "platform/hidden.h"
+
 struct writer_record {
     struct mtm_record record;
     struct mtm_writer writer;

@@ -11,6 +11,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "platform/hidden.h"
+
 /* The youngest 32-bit machines have only the call whose times have 64 bits. */
 #if !defined(SYS_futex)
 #define SYS_futex SYS_futex_time64

@@ -21,6 +21,8 @@
 #include <sys/cpuset.h>
 #endif
 
+#include "platform/hidden.h"
+
 static const int64_t ns_per_s = 1000000000;
 
 /* No sleep is longer, which spares the system times that it cannot represent. */

@@ -17,6 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "platform/hidden.h"
+
 #if !defined(RTLD_NOLOAD)
 #define RTLD_NOLOAD 0
 #endif

@@ -11,6 +11,8 @@
 
 #include <windows.h>
 
+#include "platform/hidden.h"
+
 #if defined(_MSC_VER)
 #pragma comment(lib, "synchronization.lib")
 #endif

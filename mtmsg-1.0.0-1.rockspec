@@ -44,7 +44,7 @@ build = {
                 "src/core/segment.c",
                 "src/core/spin.c",
                 "src/core/status.c",
-                "src/core/trail.c",
+                "src/core/id_set.c",
                 "src/core/waiters.c",
                 "src/core/wire.c",
                 "src/core/writer.c",

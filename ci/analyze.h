@@ -12,11 +12,11 @@ NORETURN int luaL_error(lua_State *L, const char *format, ...);
 NORETURN int luaL_argerror(lua_State *L, int index, const char *text);
 
 /* NOLINTBEGIN(readability-redundant-declaration): they are to be declared once more */
-NORETURN int mtm_raise(lua_State *L, enum mtm_status status, const struct mtm_blame *blame);
-NORETURN int mtm_raise_for(lua_State *L, enum mtm_status status,
+NORETURN int mtl_raise(lua_State *L, enum mtm_status status, const struct mtl_blame *blame);
+NORETURN int mtl_raise_for(lua_State *L, enum mtm_status status,
                            const struct mtm_object *object);
-NORETURN int mtm_raise_type(lua_State *L, int index, const char *expected);
-NORETURN int mtm_raise_fixed(lua_State *L, int index, const char *text);
+NORETURN int mtl_raise_type(lua_State *L, int index, const char *expected);
+NORETURN int mtl_raise_fixed(lua_State *L, int index, const char *text);
 /* NOLINTEND(readability-redundant-declaration) */
 
 #endif

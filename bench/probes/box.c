@@ -25,7 +25,7 @@ static const uintptr_t magic = (uintptr_t)0x62656E6368626F78u;
 static inline struct box *self(lua_State *L)
 {
     struct box *box = lua_touserdata(L, 1);
-    if (!box || mtm_lua_rawlen(L, 1) != sizeof *box || box->tag != ((uintptr_t)box ^ magic)) {
+    if (!box || mtc_rawlen(L, 1) != sizeof *box || box->tag != ((uintptr_t)box ^ magic)) {
         luaL_argerror(L, 1, "box expected");
     }
     return box;
@@ -41,7 +41,7 @@ static inline int64_t integer_at(lua_State *L, int index)
     int64_t integer = 0;
     double number;
     expect(L, index, LUA_TNUMBER);
-    if (!mtm_lua_number(L, index, &integer, &number)) luaL_argerror(L, index, "integer");
+    if (!mtc_number(L, index, &integer, &number)) luaL_argerror(L, index, "integer");
     return integer;
 }
 
@@ -69,7 +69,7 @@ static int box_put1(lua_State *L)
 
 static int box_get1(lua_State *L)
 {
-    mtm_lua_push_integer(L, self(L)->integer);
+    mtc_push_integer(L, self(L)->integer);
     return 1;
 }
 
@@ -93,7 +93,7 @@ static int box_put3(lua_State *L)
 static int box_get3(lua_State *L)
 {
     struct box *box = self(L);
-    mtm_lua_push_integer(L, box->integer);
+    mtc_push_integer(L, box->integer);
     lua_pushlstring(L, box->text, box->len);
     lua_pushnumber(L, (lua_Number)box->number);
     return 3;
@@ -131,7 +131,7 @@ static int box_get1_locked(lua_State *L)
     lock(box);
     int64_t integer = box->integer;
     unlock(box);
-    mtm_lua_push_integer(L, integer);
+    mtc_push_integer(L, integer);
     return 1;
 }
 
@@ -165,7 +165,7 @@ static int box_get3_locked(lua_State *L)
     const size_t len = box->len;
     memcpy(text, box->text, len);
     unlock(box);
-    mtm_lua_push_integer(L, integer);
+    mtc_push_integer(L, integer);
     lua_pushlstring(L, text, len);
     lua_pushnumber(L, (lua_Number)number);
     return 3;

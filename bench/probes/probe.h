@@ -33,7 +33,7 @@ static inline int probe_since(lua_State *L, int64_t begin)
 static inline int probe_open(lua_State *L, const luaL_Reg *functions)
 {
     lua_newtable(L);
-    mtm_lua_setfuncs(L, functions, 0);
+    mtc_setfuncs(L, functions, 0);
     return 1;
 }
 

@@ -1,27 +1,27 @@
 /* The C APIs that buffers implement, ready to be stored in their metatable.
  * What each function does is documented in include/mtmsg. */
-#ifndef MTM_CAPI_APIS_H
-#define MTM_CAPI_APIS_H
+#ifndef MTC_APIS_H
+#define MTC_APIS_H
 
 #include "capi/handle.h"
 
 /* Stores all three in the table on top of the stack. May raise a memory error. */
-void mtm_capi_install(lua_State *L);
+void mtc_install(lua_State *L);
 
 /* The notifier at that index as a connection of its own, or NULL with the status: UNKNOWN (not
  * a notifier) or NOMEM. May raise errors of the object's own API. */
-struct mtm_notifier *mtm_capi_to_notifier(lua_State *L, int index, int64_t threshold,
-                                          enum mtm_status *status);
+struct mtm_notifier *mtc_to_notifier(lua_State *L, int index, int64_t threshold,
+                                     enum mtm_status *status);
 
 /* The code by which the receiver and notify APIs tell an outcome. */
-int mtm_capi_put_code(enum mtm_status status);
+int mtc_put_code(enum mtm_status status);
 
 /* The texts of failures go to a handler of the C APIs. */
-void mtm_capi_report(struct mtm_failure *failure,
-                     void (*handler)(void *data, const char *text, size_t len), void *data);
+void mtc_report(struct mtm_failure *failure,
+                void (*handler)(void *data, const char *text, size_t len), void *data);
 
-extern const struct notify_capi mtm_notify_capi;
-extern const struct receiver_capi mtm_receiver_capi;
-extern const struct sender_capi mtm_sender_capi;
+extern const struct notify_capi mtc_notify_capi;
+extern const struct receiver_capi mtc_receiver_capi;
+extern const struct sender_capi mtc_sender_capi;
 
 #endif

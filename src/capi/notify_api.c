@@ -20,20 +20,20 @@ static struct mtm_buffer *of_notifier(notify_notifier *notifier)
 
 static notify_notifier *to_notifier(lua_State *L, int index)
 {
-    return (notify_notifier *)(void *)mtm_to_buffer(L, index);
+    return (notify_notifier *)(void *)mtc_to_buffer(L, index);
 }
 
 static void retain_notifier(notify_notifier *notifier)
 {
-    mtm_handle_retain(&of_notifier(notifier)->object);
+    mtm_root_retain(&of_notifier(notifier)->object);
 }
 
 static void release_notifier(notify_notifier *notifier)
 {
-    mtm_handle_release(&of_notifier(notifier)->object);
+    mtm_root_release(&of_notifier(notifier)->object);
 }
 
-int mtm_capi_put_code(enum mtm_status status)
+int mtc_put_code(enum mtm_status status)
 {
     switch (status) {
         case MTM_OK: return 0;
@@ -47,8 +47,8 @@ int mtm_capi_put_code(enum mtm_status status)
     }
 }
 
-void mtm_capi_report(struct mtm_failure *failure,
-                     void (*handler)(void *data, const char *text, size_t len), void *data)
+void mtc_report(struct mtm_failure *failure,
+                void (*handler)(void *data, const char *text, size_t len), void *data)
 {
     size_t len;
     const char *text = mtm_failure_text(failure, &len);
@@ -61,11 +61,11 @@ static int notify(notify_notifier *notifier, notify_error_handler handler, void 
     struct mtm_message empty = {0};
     struct mtm_failure failure = {0};
     enum mtm_status status = mtm_buffer_add(of_notifier(notifier), &empty, false, &failure);
-    if (status == MTM_NOTIFIER_FAILED) mtm_capi_report(&failure, handler, data);
-    return mtm_capi_put_code(status);
+    if (status == MTM_NOTIFIER_FAILED) mtc_report(&failure, handler, data);
+    return mtc_put_code(status);
 }
 
-const struct notify_capi mtm_notify_capi = {
+const struct notify_capi mtc_notify_capi = {
     .version_major = NOTIFY_CAPI_VERSION_MAJOR,
     .version_minor = NOTIFY_CAPI_VERSION_MINOR,
     .version_patch = NOTIFY_CAPI_VERSION_PATCH,
@@ -75,11 +75,11 @@ const struct notify_capi mtm_notify_capi = {
     .notify = notify,
 };
 
-void mtm_capi_install(lua_State *L)
+void mtc_install(lua_State *L)
 {
-    notify_set_capi(L, -1, &mtm_notify_capi);
-    receiver_set_capi(L, -1, &mtm_receiver_capi);
-    sender_set_capi(L, -1, &mtm_sender_capi);
+    notify_set_capi(L, -1, &mtc_notify_capi);
+    receiver_set_capi(L, -1, &mtc_receiver_capi);
+    sender_set_capi(L, -1, &mtc_sender_capi);
 }
 
 /* ---- other modules' notifiers ---- */
@@ -112,15 +112,15 @@ static struct mtm_notifier *connect_foreign(const notify_capi *api, notify_notif
     return notifier;
 }
 
-struct mtm_notifier *mtm_capi_to_notifier(lua_State *L, int index, int64_t threshold,
-                                          enum mtm_status *status)
+struct mtm_notifier *mtc_to_notifier(lua_State *L, int index, int64_t threshold,
+                                     enum mtm_status *status)
 {
     struct mtm_notifier *notifier;
     const notify_capi *api = notify_get_capi(L, index, NULL);
     notify_notifier *object = api ? api->toNotifier(L, index) : NULL;
     *status = MTM_UNKNOWN;
     if (!object) return NULL;
-    if (api == &mtm_notify_capi) notifier = connect_buffer(of_notifier(object), threshold);
+    if (api == &mtc_notify_capi) notifier = connect_buffer(of_notifier(object), threshold);
     else notifier = connect_foreign(api, object, threshold);
     *status = notifier ? MTM_OK : MTM_NOMEM;
     return notifier;

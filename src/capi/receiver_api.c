@@ -20,17 +20,17 @@ static struct mtm_buffer *of_receiver(receiver_object *receiver)
 
 static receiver_object *to_receiver(lua_State *L, int index)
 {
-    return (receiver_object *)(void *)mtm_to_buffer(L, index);
+    return (receiver_object *)(void *)mtc_to_buffer(L, index);
 }
 
 static void retain_receiver(receiver_object *receiver)
 {
-    mtm_handle_retain(&of_receiver(receiver)->object);
+    mtm_root_retain(&of_receiver(receiver)->object);
 }
 
 static void release_receiver(receiver_object *receiver)
 {
-    mtm_handle_release(&of_receiver(receiver)->object);
+    mtm_root_release(&of_receiver(receiver)->object);
 }
 
 static receiver_writer *new_writer(size_t capacity, float grow)
@@ -61,8 +61,8 @@ static int msg_to_receiver(receiver_object *receiver, receiver_writer *w, int cl
         mtm_buffer_put(buffer, &message, clear != 0, nonblock != 0, &notifier);
     if (status == MTM_OK) mtm_writer_clear(&w->writer); /* the notifier may use it */
     if (notifier) status = mtm_notify(buffer, MTM_ADDED, notifier, nonblock != 0, &failure);
-    if (status == MTM_NOTIFIER_FAILED) mtm_capi_report(&failure, handler, data);
-    return mtm_capi_put_code(status);
+    if (status == MTM_NOTIFIER_FAILED) mtc_report(&failure, handler, data);
+    return mtc_put_code(status);
 }
 
 static void clear_writer(receiver_writer *w)
@@ -148,7 +148,7 @@ static void *add_array(receiver_writer *w, enum receiver_array_type type, size_t
                             &status);
 }
 
-const struct receiver_capi mtm_receiver_capi = {
+const struct receiver_capi mtc_receiver_capi = {
     .version_major = RECEIVER_CAPI_VERSION_MAJOR,
     .version_minor = RECEIVER_CAPI_VERSION_MINOR,
     .version_patch = RECEIVER_CAPI_VERSION_PATCH,

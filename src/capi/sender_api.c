@@ -20,17 +20,17 @@ static struct mtm_buffer *of_sender(sender_object *sender)
 
 static sender_object *to_sender(lua_State *L, int index)
 {
-    return (sender_object *)(void *)mtm_to_buffer(L, index);
+    return (sender_object *)(void *)mtc_to_buffer(L, index);
 }
 
 static void retain_sender(sender_object *sender)
 {
-    mtm_handle_retain(&of_sender(sender)->object);
+    mtm_root_retain(&of_sender(sender)->object);
 }
 
 static void release_sender(sender_object *sender)
 {
-    mtm_handle_release(&of_sender(sender)->object);
+    mtm_root_release(&of_sender(sender)->object);
 }
 
 static sender_reader *new_reader(size_t capacity, float grow)
@@ -141,11 +141,11 @@ static int next_message(sender_object *sender, sender_reader *r, int nonblock, d
     size_t need;
     enum mtm_status status =
         mtm_reader_receive(&r->reader, &of_sender(sender)->object, &wait, &need, &failure);
-    if (status == MTM_NOTIFIER_FAILED) mtm_capi_report(&failure, handler, data);
+    if (status == MTM_NOTIFIER_FAILED) mtc_report(&failure, handler, data);
     return take_code(status);
 }
 
-const struct sender_capi mtm_sender_capi = {
+const struct sender_capi mtc_sender_capi = {
     .version_major = SENDER_CAPI_VERSION_MAJOR,
     .version_minor = SENDER_CAPI_VERSION_MINOR,
     .version_patch = SENDER_CAPI_VERSION_PATCH,

@@ -1,7 +1,7 @@
 /* What differs between Lua 5.1, 5.2, 5.3, 5.4, 5.5 and LuaJIT, made equal; nothing else.
  * Every file that needs Lua includes it through here. */
-#ifndef MTM_CAPI_SHIM_H
-#define MTM_CAPI_SHIM_H
+#ifndef MTC_SHIM_H
+#define MTC_SHIM_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -11,9 +11,9 @@
 #include <lauxlib.h>
 
 #if LUA_VERSION_NUM < 502
-#define mtm_lua_rawlen lua_objlen
-#define mtm_lua_setfuncs mtm_lua_setfuncs_51
-static inline void mtm_lua_setfuncs_51(lua_State *L, const luaL_Reg *reg, int nup)
+#define mtc_rawlen lua_objlen
+#define mtc_setfuncs mtc_setfuncs_51
+static inline void mtc_setfuncs_51(lua_State *L, const luaL_Reg *reg, int nup)
 {
     for (; reg->name; ++reg) {
         for (int i = 0; i < nup; ++i) lua_pushvalue(L, -nup);
@@ -22,21 +22,21 @@ static inline void mtm_lua_setfuncs_51(lua_State *L, const luaL_Reg *reg, int nu
     }
     lua_pop(L, nup);
 }
-static inline int mtm_lua_absindex(lua_State *L, int index)
+static inline int mtc_absindex(lua_State *L, int index)
 {
     return index > 0 || index <= LUA_REGISTRYINDEX ? index : lua_gettop(L) + index + 1;
 }
 #else
-#define mtm_lua_rawlen lua_rawlen
-#define mtm_lua_setfuncs luaL_setfuncs
-#define mtm_lua_absindex lua_absindex
+#define mtc_rawlen lua_rawlen
+#define mtc_setfuncs luaL_setfuncs
+#define mtc_absindex lua_absindex
 #endif
 
 /* What a number is: true, and the integer; or false, and the float. Where the language has no
  * integers, a number with an integral value is one if lua_Integer can hold it, except -0, which
  * would lose its sign. */
 #if LUA_VERSION_NUM >= 503
-static inline bool mtm_lua_number(lua_State *L, int index, int64_t *integer, double *number)
+static inline bool mtc_number(lua_State *L, int index, int64_t *integer, double *number)
 {
     if (lua_isinteger(L, index)) {
         *integer = (int64_t)lua_tointeger(L, index);
@@ -46,7 +46,7 @@ static inline bool mtm_lua_number(lua_State *L, int index, int64_t *integer, dou
     return false;
 }
 #else
-static inline bool mtm_lua_number(lua_State *L, int index, int64_t *integer, double *number)
+static inline bool mtc_number(lua_State *L, int index, int64_t *integer, double *number)
 {
     const double limit = sizeof(lua_Integer) >= 8 ? 9223372036854775808.0 : 2147483648.0;
     const double value = *number = (double)lua_tonumber(L, index);
@@ -61,7 +61,7 @@ static inline bool mtm_lua_number(lua_State *L, int index, int64_t *integer, dou
  * receives it. `require` is always refused, as it has upvalues elsewhere. May leave a value on
  * the stack. */
 #if LUA_VERSION_NUM < 502
-static inline bool mtm_lua_has_context(lua_State *L, int index)
+static inline bool mtc_has_context(lua_State *L, int index)
 {
     if (lua_getupvalue(L, index, 1)) return true;
     lua_pushliteral(L, "require");
@@ -73,14 +73,14 @@ static inline bool mtm_lua_has_context(lua_State *L, int index)
     return own || is_require;
 }
 #else
-static inline bool mtm_lua_has_context(lua_State *L, int index)
+static inline bool mtc_has_context(lua_State *L, int index)
 {
     return lua_getupvalue(L, index, 1) != NULL;
 }
 #endif
 
 /* Pushes an integer, as a number where lua_Integer is too small for it. */
-static inline void mtm_lua_push_integer(lua_State *L, int64_t value)
+static inline void mtc_push_integer(lua_State *L, int64_t value)
 {
     lua_Integer integer = (lua_Integer)value;
     if ((int64_t)integer == value) lua_pushinteger(L, integer);

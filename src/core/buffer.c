@@ -30,7 +30,7 @@ static bool orphan_buffer(struct mtm_object *object)
     struct mtm_buffer *buffer = to_buffer(object);
     struct mtm_listener *listener = listener_of(buffer);
     if (!listener) return true;
-    if (mtm_load_rlx(&object->life) != 0 || mtm_queue_peek(&buffer->queue) != 0) {
+    if (mtm_load_rlx(&object->life) != 0 || mtm_queue_count_once(&buffer->queue) != 0) {
         mtm_listener_adopt(listener, buffer);
         return false;
     }
@@ -60,7 +60,7 @@ static void sync_buffer(struct mtm_object *object)
     }
 }
 
-static const struct mtm_class buffer_class = {orphan_buffer, free_buffer, sync_buffer};
+static const struct mtm_object_ops buffer_ops = {orphan_buffer, free_buffer, sync_buffer};
 
 static enum mtm_status make_buffer(const struct mtm_buffer_options *options,
                                    struct mtm_buffer **out)
@@ -69,7 +69,7 @@ static enum mtm_status make_buffer(const struct mtm_buffer_options *options,
     struct mtm_buffer *buffer = mtm_alloc(sizeof *buffer + options->name_len);
     if (!buffer) return MTM_NOMEM;
     *buffer =
-        (struct mtm_buffer){.object = {.class = &buffer_class, .kind = MTM_BUFFER, .life = 1}};
+        (struct mtm_buffer){.object = {.class = &buffer_ops, .kind = MTM_BUFFER, .life = 1}};
     if (options->name) {
         buffer->object.name = memcpy(buffer + 1, options->name, options->name_len);
         buffer->object.name_len = options->name_len;
@@ -133,7 +133,7 @@ static struct mtm_notifier *fired(struct mtm_buffer *buffer, enum mtm_event even
     struct mtm_notifier *notifier = buffer->notifier[event];
     if (MTM_LIKELY(!notifier)) return NULL;
     if (notifier->threshold > 0) {
-        uint64_t count = mtm_queue_peek(&buffer->queue); /* exact: both locks are held */
+        uint64_t count = mtm_queue_count_once(&buffer->queue); /* exact: both locks are held */
         uint64_t threshold = (uint64_t)notifier->threshold;
         if (event == MTM_ADDED ? count <= threshold : count >= threshold) return NULL;
     }
@@ -156,25 +156,26 @@ static bool put_needs_head(const struct mtm_buffer *buffer, bool replace)
 }
 
 static enum mtm_status put_locked(struct mtm_buffer *buffer, const struct mtm_message *message,
-                                  bool replace, struct mtm_supply *supply,
+                                  bool replace, struct mtm_put_memory *memory,
                                   struct mtm_trash *trash, struct aftermath *after)
 {
     enum mtm_status status = mtm_object_state(&buffer->object);
     if (MTM_UNLIKELY(status != MTM_OK)) return status;
     if (MTM_UNLIKELY(replace)) {
-        status = mtm_queue_replace(&buffer->queue, message, supply, trash);
+        status = mtm_queue_replace(&buffer->queue, message, memory, trash);
     } else {
-        status = mtm_queue_put(&buffer->queue, message, supply);
+        status = mtm_queue_put(&buffer->queue, message, memory);
     }
     if (MTM_LIKELY(status == MTM_OK)) {
         after->notifier = fired(buffer, MTM_ADDED);
-        after->wake = mtm_waiters_any(&buffer->waiters); /* model: any after a put */
+        MTM_STEP(any_after_a_put);
+        after->wake = mtm_waiters_any(&buffer->waiters);
     }
     return status;
 }
 
 static enum mtm_status try_put(struct mtm_buffer *buffer, const struct mtm_message *message,
-                               bool replace, bool nonblock, struct mtm_supply *supply,
+                               bool replace, bool nonblock, struct mtm_put_memory *memory,
                                struct mtm_trash *trash, struct aftermath *after)
 {
     struct mtm_lock *tail = &buffer->queue.tail.lock, *head = &buffer->queue.head.lock;
@@ -182,7 +183,7 @@ static enum mtm_status try_put(struct mtm_buffer *buffer, const struct mtm_messa
     bool both = put_needs_head(buffer, replace);
     enum mtm_status status = MTM_BUSY;
     if (!both || lock_side(head, nonblock)) {
-        status = put_locked(buffer, message, replace, supply, trash, after);
+        status = put_locked(buffer, message, replace, memory, trash, after);
         if (both) mtm_unlock(head);
     }
     mtm_unlock(tail);
@@ -192,24 +193,24 @@ static enum mtm_status try_put(struct mtm_buffer *buffer, const struct mtm_messa
 enum mtm_status mtm_buffer_put(struct mtm_buffer *buffer, const struct mtm_message *message,
                                bool replace, bool nonblock, struct mtm_notifier **notifier)
 {
-    struct mtm_supply supply = {0};
+    struct mtm_put_memory memory = {0};
     struct mtm_trash trash = {0};
     struct aftermath after = {0};
     enum mtm_status status = mtm_object_state(&buffer->object);
     if (MTM_LIKELY(status == MTM_OK))
-        status = mtm_queue_prepare(&buffer->queue, message, &supply);
+        status = mtm_queue_prepare(&buffer->queue, message, &memory);
     while (status == MTM_OK) {
-        status = try_put(buffer, message, replace, nonblock, &supply, &trash, &after);
+        status = try_put(buffer, message, replace, nonblock, &memory, &trash, &after);
         MTM_PAUSE();
         if (MTM_LIKELY(status != MTM_GROW)) break;
-        status = mtm_queue_supply(&buffer->queue, message, &supply);
+        status = mtm_queue_get_memory(&buffer->queue, message, &memory);
     }
     if (status == MTM_OK && buffer->object.owner) {
         mtm_listener_ready(listener_of(buffer), buffer);
     }
     MTM_PAUSE();
     if (after.wake) mtm_waiters_wake(&buffer->waiters);
-    mtm_queue_supply_fini(&buffer->queue, &supply);
+    mtm_queue_free_memory(&buffer->queue, &memory);
     if (MTM_UNLIKELY(replace)) mtm_queue_empty_trash(&buffer->queue, &trash);
     *notifier = after.notifier;
     return status;
@@ -237,8 +238,8 @@ enum mtm_status mtm_buffer_set(struct mtm_buffer *buffer, const struct mtm_messa
     return put_and_notify(buffer, message, true, nonblock, failure);
 }
 
-enum mtm_status mtm_buffer_nudge(struct mtm_buffer *buffer, bool nonblock,
-                                 struct mtm_notifier **next)
+enum mtm_status mtm_buffer_add_empty(struct mtm_buffer *buffer, bool nonblock,
+                                     struct mtm_notifier **next)
 {
     struct mtm_message empty;
     empty.size = empty.nparts = 0;
@@ -281,18 +282,18 @@ static bool lock_take(struct mtm_buffer *buffer, struct mtm_wait *wait, bool *bo
 }
 
 enum mtm_status mtm_buffer_take(struct mtm_buffer *buffer, struct mtm_wait *wait,
-                                struct mtm_incoming *incoming, struct mtm_trash *trash)
+                                struct mtm_delivery *delivery, struct mtm_trash *trash)
 {
     bool both;
     if (!lock_take(buffer, wait, &both)) return MTM_BUSY;
     enum mtm_status status = mtm_object_state(&buffer->object);
     if (MTM_LIKELY(status == MTM_OK)) {
-        status = mtm_queue_take(&buffer->queue, &incoming->slot, trash);
+        status = mtm_queue_take(&buffer->queue, &delivery->slot, trash);
     }
     if (status == MTM_OK) {
-        incoming->from = buffer;
-        incoming->more = mtm_queue_knows_more(&buffer->queue);
-        incoming->notifier = fired(buffer, MTM_TAKEN);
+        delivery->from = buffer;
+        delivery->more = mtm_queue_knows_more(&buffer->queue);
+        delivery->notifier = fired(buffer, MTM_TAKEN);
     }
     unlock_take(buffer, both);
     return status;

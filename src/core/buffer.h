@@ -23,14 +23,14 @@ struct mtm_buffer {
     /* Atomic: 1 from the moment that somebody undertakes to enter it in the ready queue, until
      * it has left that. */
     mtm_a32 ready;
-    struct mtm_buffer *incoming_next; /* owned by whoever set `ready`, then by the stack */
+    struct mtm_buffer *newly_ready_next; /* owned by whoever set `ready`, then by the stack */
     struct mtm_buffer *member_next, *member_prev; /* guarded by the listener's lock */
     struct mtm_queue queue;
     struct mtm_spin spin; /* of those who wait */
     /* Guarded by the listener's lock: */
     bool queued; /* on the ready queue */
     struct mtm_buffer *ready_next, *ready_prev;
-    struct mtm_buffer *late_next; /* owned by the last hold, then by the stack */
+    struct mtm_buffer *deferred_next; /* owned by the last hold, then by the stack */
 };
 
 struct mtm_buffer_options {
@@ -49,7 +49,7 @@ enum { MTM_DEFAULT_SIZE = 1024 };
  * functions never wait for another thread, but return BUSY instead. A failure is filled in with
  * NOTIFIER_FAILED only. */
 
-/* OK, NOMEM, ABORTED, CLOSED (the listener is). *out has a handle. */
+/* OK, NOMEM, ABORTED, CLOSED (the listener is). *out has a root. */
 enum mtm_status mtm_buffer_new(const struct mtm_buffer_options *options,
                                struct mtm_buffer **out);
 
@@ -69,8 +69,8 @@ enum mtm_status mtm_buffer_put(struct mtm_buffer *buffer, const struct mtm_messa
 
 /* One empty message, as a notifier adds it: the buffer's own notifier is not called, but
  * returned with a reference (or NULL). */
-enum mtm_status mtm_buffer_nudge(struct mtm_buffer *buffer, bool nonblock,
-                                 struct mtm_notifier **next);
+enum mtm_status mtm_buffer_add_empty(struct mtm_buffer *buffer, bool nonblock,
+                                     struct mtm_notifier **next);
 
 /* OK, CLOSED or BUSY. Calls no notifier. */
 enum mtm_status mtm_buffer_clear(struct mtm_buffer *buffer, bool nonblock);
@@ -97,7 +97,7 @@ enum mtm_status mtm_buffer_connect(struct mtm_buffer *buffer, enum mtm_event eve
 void mtm_buffer_disconnect(struct mtm_buffer *buffer, enum mtm_event event,
                            const struct mtm_notifier *only, bool nonblock);
 
-/* Disconnects both if no handle is left in the process. */
+/* Disconnects both if no root is left in the process. */
 void mtm_buffer_disconnect_unreachable(struct mtm_buffer *buffer);
 
 /* ---- for the other modules of the core ---- */
@@ -107,13 +107,13 @@ void mtm_buffer_lock_both(struct mtm_buffer *buffer);
 bool mtm_buffer_trylock_both(struct mtm_buffer *buffer, bool nonblock);
 void mtm_buffer_unlock_both(struct mtm_buffer *buffer);
 
-struct mtm_incoming;
+struct mtm_delivery;
 
 /* One look at the queue, without waiting for a message (for the lock as `wait` says): OK,
  * EMPTY, BUSY, CLOSED, ABORTED, GROW, TOO_LARGE. The caller may hold the listener's lock; trash
  * is emptied after it. */
 enum mtm_status mtm_buffer_take(struct mtm_buffer *buffer, struct mtm_wait *wait,
-                                struct mtm_incoming *incoming, struct mtm_trash *trash);
+                                struct mtm_delivery *delivery, struct mtm_trash *trash);
 
 /* The message goes back; false if it is outdated, then the block is still the caller's. As for
  * the locks, like take. */

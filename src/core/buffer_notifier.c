@@ -37,13 +37,13 @@ void mtm_buffer_disconnect(struct mtm_buffer *buffer, enum mtm_event event,
     mtm_notifier_release(notifier);
 }
 
-/* Whoever connects one has a handle, so under the locks we either see the handle or connect
+/* Whoever connects one has a root, so under the locks we either see the root or connect
  * comes later. */
 void mtm_buffer_disconnect_unreachable(struct mtm_buffer *buffer)
 {
     struct mtm_notifier *notifier[MTM_EVENTS] = {NULL};
     mtm_buffer_lock_both(buffer);
-    if (mtm_no_handles()) {
+    if (mtm_no_roots()) {
         for (int event = 0; event < MTM_EVENTS; ++event) {
             notifier[event] = unplug(buffer, (enum mtm_event)event);
         }

@@ -9,7 +9,7 @@ enum { LOOKS_AT_ONCE = 64 }; /* at ready buffers, under the lock */
 
 static bool has_messages(const struct mtm_buffer *buffer)
 {
-    return mtm_queue_peek(&buffer->queue) != 0;
+    return mtm_queue_count_once(&buffer->queue) != 0;
 }
 
 /* ---- the ready queue; lock held ---- */
@@ -27,7 +27,8 @@ static void insert_between(struct mtm_listener *listener, struct mtm_buffer *buf
 
 static void append(struct mtm_listener *listener, struct mtm_buffer *buffer)
 {
-    insert_between(listener, buffer, listener->ready_last, NULL); /* model: append */
+    MTM_STEP(append);
+    insert_between(listener, buffer, listener->ready_last, NULL);
 }
 
 /* `ready` is still 1: whoever unlinks must append again, or call unready. */
@@ -37,14 +38,15 @@ static void unlink_ready(struct mtm_listener *listener, struct mtm_buffer *buffe
     *(prev ? &prev->ready_next : &listener->ready_first) = next;
     *(next ? &next->ready_prev : &listener->ready_last) = prev;
     buffer->queued = false;
-    mtm_store_rel(&listener->nready, mtm_load_rlx(&listener->nready) - 1); /* model: unlink */
+    MTM_STEP(unlink);
+    mtm_store_rel(&listener->nready, mtm_load_rlx(&listener->nready) - 1);
 }
 
 /* Undertake to enter the buffer; false if somebody else has done so. */
 static bool claim(struct mtm_buffer *buffer)
 {
     uint32_t idle = 0;
-    /* model: claim */
+    MTM_STEP(claim);
     return mtm_load_seq(&buffer->ready) == 0 && mtm_cas_seq(&buffer->ready, &idle, 1);
 }
 
@@ -53,8 +55,8 @@ static bool claim(struct mtm_buffer *buffer)
  * are seq_cst). */
 static void unready(struct mtm_listener *listener, struct mtm_buffer *buffer)
 {
-    MTM_PAUSE();
-    mtm_store_seq(&buffer->ready, 0); /* pairs with the load in claim; model: unready */
+    MTM_STEP(unready);
+    mtm_store_seq(&buffer->ready, 0); /* pairs with the load in claim */
     MTM_PAUSE();
     if (has_messages(buffer) && mtm_object_state(&buffer->object) == MTM_OK && claim(buffer)) {
         append(listener, buffer);
@@ -62,24 +64,23 @@ static void unready(struct mtm_listener *listener, struct mtm_buffer *buffer)
 }
 
 /* Takes over what producers have pushed, oldest first. */
-static void collect_incoming(struct mtm_listener *listener)
+static void collect_newly_ready(struct mtm_listener *listener)
 {
-    if (!mtm_load_seq(&listener->incoming)) return; /* pairs with the push in ready */
-    MTM_PAUSE();
-    /* model: collect incoming */
-    struct mtm_buffer *stack = mtm_swap_seq(&listener->incoming, NULL), *list = NULL;
+    if (!mtm_load_seq(&listener->newly_ready)) return; /* pairs with the push in ready */
+    MTM_STEP(collect_newly_ready);
+    struct mtm_buffer *stack = mtm_swap_seq(&listener->newly_ready, NULL), *list = NULL;
     while (stack) {
-        struct mtm_buffer *next = stack->incoming_next;
-        stack->incoming_next = list;
+        struct mtm_buffer *next = stack->newly_ready_next;
+        stack->newly_ready_next = list;
         list = stack;
         stack = next;
     }
-    for (; list; list = list->incoming_next) append(listener, list);
+    for (; list; list = list->newly_ready_next) append(listener, list);
 }
 
 void mtm_listener_take_off(struct mtm_listener *listener, struct mtm_buffer *buffer)
 {
-    collect_incoming(listener);
+    collect_newly_ready(listener);
     if (!buffer->queued) return;
     unlink_ready(listener, buffer);
     unready(listener, buffer);
@@ -88,7 +89,7 @@ void mtm_listener_take_off(struct mtm_listener *listener, struct mtm_buffer *buf
 void mtm_listener_enter(struct mtm_listener *listener, struct mtm_buffer *buffer,
                         enum mtm_place place)
 {
-    collect_incoming(listener);
+    collect_newly_ready(listener);
     if (buffer->queued && place == MTM_MOVE_FIRST) {
         unlink_ready(listener, buffer);
         insert_between(listener, buffer, NULL, listener->ready_first);
@@ -102,19 +103,22 @@ void mtm_listener_enter(struct mtm_listener *listener, struct mtm_buffer *buffer
 
 bool mtm_listener_has_ready(const struct mtm_listener *listener)
 {
-    /* model: peek incoming, model: peek nready */
-    return mtm_load_seq(&listener->incoming) || mtm_load_seq(&listener->nready) ||
-           mtm_load_seq(&listener->connected) == 0; /* model: peek connected */
+    MTM_STEP(see_newly_ready);
+    if (mtm_load_seq(&listener->newly_ready)) return true;
+    MTM_STEP(see_nready);
+    if (mtm_load_seq(&listener->nready)) return true;
+    MTM_STEP(see_connected);
+    return mtm_load_seq(&listener->connected) == 0;
 }
 
-static void push_incoming(struct mtm_listener *listener, struct mtm_buffer *buffer)
+static void push_newly_ready(struct mtm_listener *listener, struct mtm_buffer *buffer)
 {
-    struct mtm_buffer *top = mtm_load_seq(&listener->incoming);
+    struct mtm_buffer *top = mtm_load_seq(&listener->newly_ready);
     do {
-        buffer->incoming_next = top;
-        MTM_PAUSE();
-        /* model: push incoming */
-    } while (!mtm_cas_seq(&listener->incoming, &top, buffer)); /* pairs with collect_incoming */
+        buffer->newly_ready_next = top;
+        MTM_STEP(push_newly_ready);
+    } while (!mtm_cas_seq(&listener->newly_ready, &top,
+                          buffer)); /* pairs with collect_newly_ready */
 }
 
 /* The producer has a reference, so the buffer can't leave meanwhile. */
@@ -122,7 +126,7 @@ void mtm_listener_ready(struct mtm_listener *listener, struct mtm_buffer *buffer
 {
     if (!claim(buffer)) return;
     MTM_PAUSE();
-    push_incoming(listener, buffer);
+    push_newly_ready(listener, buffer);
     MTM_PAUSE();
     mtm_waiters_wake_one(&listener->waiters);
 }
@@ -131,7 +135,8 @@ void mtm_listener_ready(struct mtm_listener *listener, struct mtm_buffer *buffer
 
 static void hold(struct mtm_buffer *buffer)
 {
-    mtm_add_rlx(&buffer->object.life, MTM_LIFE_HOLD); /* model: hold */
+    MTM_STEP(hold);
+    mtm_add_rlx(&buffer->object.life, MTM_LIFE_HOLD);
 }
 
 enum mtm_status mtm_listener_join(struct mtm_listener *listener, struct mtm_buffer *buffer)
@@ -158,29 +163,29 @@ void mtm_listener_leave(struct mtm_listener *listener, struct mtm_buffer *buffer
     *(prev ? &prev->member_next : &listener->member_first) = next;
     *(next ? &next->member_prev : &listener->member_last) = prev;
     size_t connected = mtm_load_rlx(&listener->connected) - 1;
-    mtm_store_rel(&listener->connected, connected); /* model: leave the listener */
+    MTM_STEP(leave_the_listener);
+    mtm_store_rel(&listener->connected, connected);
     if (connected == 0) mtm_waiters_wake_all(&listener->waiters); /* no_buffers */
 }
 
 /* Gives back a hold under the lock; true if the buffer has left and must be freed. */
 static bool drop_hold(struct mtm_listener *listener, struct mtm_buffer *buffer)
 {
+    MTM_STEP(drop_hold);
     size_t life =
-        /* model: drop hold */
         mtm_sub_acq_rel(&buffer->object.life, MTM_LIFE_HOLD); /* pairs: all releases */
     if (life != MTM_LIFE_HOLD || has_messages(buffer)) return false;
     mtm_listener_leave(listener, buffer);
     return true;
 }
 
-static void push_late(struct mtm_listener *listener, struct mtm_buffer *buffer)
+static void push_deferred(struct mtm_listener *listener, struct mtm_buffer *buffer)
 {
-    struct mtm_buffer *top = mtm_load_seq(&listener->late);
+    struct mtm_buffer *top = mtm_load_seq(&listener->deferred);
     do {
-        buffer->late_next = top;
-        MTM_PAUSE();
-        /* model: push late */
-    } while (!mtm_cas_seq(&listener->late, &top, buffer)); /* pairs with collect_late */
+        buffer->deferred_next = top;
+        MTM_STEP(push_deferred);
+    } while (!mtm_cas_seq(&listener->deferred, &top, buffer)); /* pairs with collect_deferred */
 }
 
 /* The last hold goes under the lock alone: so nobody else can free the buffer while we still
@@ -189,16 +194,16 @@ void mtm_listener_let_go(struct mtm_listener *listener, struct mtm_buffer *buffe
                          bool nonblock)
 {
     size_t life = mtm_load_acq(
-        &buffer->object.life); /* pairs with drop_hold: it is done with late_next */
+        &buffer->object.life); /* pairs with drop_hold: it is done with deferred_next */
     while (life != MTM_LIFE_HOLD) {
-        /* model: let go */
+        MTM_STEP(let_go);
         if (mtm_cas_acq_rel(&buffer->object.life, &life, life - MTM_LIFE_HOLD)) return;
     }
     MTM_PAUSE();
     if (!nonblock) {
         mtm_lock(&listener->object.lock);
     } else if (!mtm_trylock(&listener->object.lock)) {
-        push_late(listener, buffer); /* whoever looks next does it for us */
+        push_deferred(listener, buffer); /* whoever looks next does it for us */
         mtm_waiters_wake_one(&listener->waiters);
         return;
     }
@@ -207,18 +212,18 @@ void mtm_listener_let_go(struct mtm_listener *listener, struct mtm_buffer *buffe
     if (dead) buffer->object.class->free(&buffer->object);
 }
 
-/* Gives back the holds that others could not; returns what must be freed, linked by late_next.
- * Lock held. */
-static struct mtm_buffer *collect_late(struct mtm_listener *listener)
+/* Gives back the holds that others could not; returns what must be freed, linked by
+ * deferred_next. Lock held. */
+static struct mtm_buffer *collect_deferred(struct mtm_listener *listener)
 {
-    if (MTM_LIKELY(!mtm_load_seq(&listener->late))) return NULL; /* pairs with push */
-    /* model: collect late */
-    struct mtm_buffer *stack = mtm_swap_seq(&listener->late, NULL), *dead = NULL;
+    if (MTM_LIKELY(!mtm_load_seq(&listener->deferred))) return NULL; /* pairs with push */
+    MTM_STEP(collect_deferred);
+    struct mtm_buffer *stack = mtm_swap_seq(&listener->deferred, NULL), *dead = NULL;
     while (stack) {
         struct mtm_buffer *buffer = stack;
-        stack = buffer->late_next;
+        stack = buffer->deferred_next;
         if (!drop_hold(listener, buffer)) continue;
-        buffer->late_next = dead;
+        buffer->deferred_next = dead;
         dead = buffer;
     }
     return dead;
@@ -227,7 +232,7 @@ static struct mtm_buffer *collect_late(struct mtm_listener *listener)
 static void free_dead(struct mtm_buffer *dead)
 {
     while (dead) {
-        struct mtm_buffer *next = dead->late_next;
+        struct mtm_buffer *next = dead->deferred_next;
         dead->object.class->free(&dead->object);
         dead = next;
     }
@@ -255,7 +260,8 @@ bool mtm_listener_step(struct mtm_listener *listener, struct mtm_buffer **buffer
 static void requeue(struct mtm_listener *listener, struct mtm_buffer *buffer, bool more)
 {
     mtm_store_rlx(&listener->taken, mtm_load_rlx(&listener->taken) + 1);
-    if (more && listener->ready_last == buffer) return; /* model: stay in the ready queue */
+    MTM_STEP(stay_in_the_ready_queue);
+    if (more && listener->ready_last == buffer) return;
     unlink_ready(listener, buffer);
     if (more || has_messages(buffer)) append(listener, buffer);
     else unready(listener, buffer);
@@ -265,7 +271,7 @@ static void requeue(struct mtm_listener *listener, struct mtm_buffer *buffer, bo
  * is at work on are passed over if we must not wait. After some that were left there empty,
  * *more: the lock has been held long enough. Lock held. */
 static enum mtm_status take_first(struct mtm_listener *listener, struct mtm_wait *wait,
-                                  struct mtm_incoming *incoming, struct mtm_trash *trash,
+                                  struct mtm_delivery *delivery, struct mtm_trash *trash,
                                   bool *more)
 {
     struct mtm_wait for_lock = {.nonblock = mtm_wait_never(wait), .timeout = 0};
@@ -274,11 +280,11 @@ static enum mtm_status take_first(struct mtm_listener *listener, struct mtm_wait
     for (int looks = 0; looks < LOOKS_AT_ONCE; ++looks) {
         struct mtm_buffer *buffer = busy ? busy->ready_next : listener->ready_first;
         if (!buffer) return busy ? MTM_BUSY : MTM_EMPTY;
-        enum mtm_status status = mtm_buffer_take(buffer, &for_lock, incoming, trash);
-        incoming->from = buffer;
+        enum mtm_status status = mtm_buffer_take(buffer, &for_lock, delivery, trash);
+        delivery->from = buffer;
         switch (status) {
             case MTM_BUSY: busy = buffer; break;
-            case MTM_OK: requeue(listener, buffer, incoming->more); return status;
+            case MTM_OK: requeue(listener, buffer, delivery->more); return status;
             case MTM_GROW:
             case MTM_TOO_LARGE: return status;
             default:
@@ -291,44 +297,44 @@ static enum mtm_status take_first(struct mtm_listener *listener, struct mtm_wait
 }
 
 static enum mtm_status take_locked(struct mtm_listener *listener, struct mtm_wait *wait,
-                                   struct mtm_incoming *incoming, struct mtm_trash *trash,
+                                   struct mtm_delivery *delivery, struct mtm_trash *trash,
                                    bool *more)
 {
     enum mtm_status status = mtm_object_state(&listener->object);
     if (status != MTM_OK) return status;
     if (mtm_load_rlx(&listener->connected) == 0) return MTM_NO_BUFFERS;
-    collect_incoming(listener);
-    return take_first(listener, wait, incoming, trash, more);
+    collect_newly_ready(listener);
+    return take_first(listener, wait, delivery, trash, more);
 }
 
 static enum mtm_status take_some(struct mtm_listener *listener, struct mtm_wait *wait,
-                                 struct mtm_incoming *incoming, bool *more)
+                                 struct mtm_delivery *delivery, bool *more)
 {
     struct mtm_trash trash = {0};
     if (!mtm_lock_as(&listener->object.lock, wait)) return MTM_BUSY;
-    struct mtm_buffer *dead = collect_late(listener);
-    enum mtm_status status = take_locked(listener, wait, incoming, &trash, more);
+    struct mtm_buffer *dead = collect_deferred(listener);
+    enum mtm_status status = take_locked(listener, wait, delivery, &trash, more);
     bool held = status == MTM_OK || trash.segments;
-    if (held) hold(incoming->from);
+    if (held) hold(delivery->from);
     mtm_unlock(&listener->object.lock);
     MTM_PAUSE();
-    incoming->through = listener;
+    delivery->through = listener;
     if (MTM_UNLIKELY(dead != NULL)) free_dead(dead);
     if (MTM_UNLIKELY(trash.segments != NULL)) {
-        mtm_queue_empty_trash(&incoming->from->queue, &trash);
+        mtm_queue_empty_trash(&delivery->from->queue, &trash);
     }
     if (held && status != MTM_OK) {
-        mtm_listener_let_go(listener, incoming->from, mtm_wait_never(wait));
+        mtm_listener_let_go(listener, delivery->from, mtm_wait_never(wait));
     }
     return status;
 }
 
 enum mtm_status mtm_listener_take(struct mtm_listener *listener, struct mtm_wait *wait,
-                                  struct mtm_incoming *incoming)
+                                  struct mtm_delivery *delivery)
 {
     for (;;) {
         bool more = false;
-        enum mtm_status status = take_some(listener, wait, incoming, &more);
+        enum mtm_status status = take_some(listener, wait, delivery, &more);
         if (!more) return status;
     }
 }

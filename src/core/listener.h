@@ -10,11 +10,11 @@
 struct mtm_listener {
     struct mtm_object object; /* its lock guards what is not atomic here */
     struct mtm_waiters waiters;
-    struct mtm_spin spin;                  /* of those who wait */
-    mtm_a32 taken;                         /* atomic, written under lock: messages, for spin */
-    _Atomic(struct mtm_buffer *) incoming; /* atomic: stack of buffers that became ready */
+    struct mtm_spin spin; /* of those who wait */
+    mtm_a32 taken;        /* atomic, written under lock: messages, for spin */
+    _Atomic(struct mtm_buffer *) newly_ready; /* atomic: stack of buffers that became ready */
     _Atomic(struct mtm_buffer *)
-        late;            /* atomic: stack of buffers whose hold could not be given back */
+        deferred;        /* atomic: stack of buffers whose hold could not be given back */
     mtm_asize nready;    /* atomic, written under lock: length of the ready queue */
     mtm_asize connected; /* atomic, written under lock: buffers */
     struct mtm_buffer *ready_first, *ready_last;
@@ -23,7 +23,7 @@ struct mtm_listener {
 
 /* Unless stated otherwise: any thread that has a reference and holds no lock. */
 
-/* OK, NOMEM, ABORTED. *out has a handle. name as in mtm_buffer_options. */
+/* OK, NOMEM, ABORTED. *out has a root. name as in mtm_buffer_options. */
 enum mtm_status mtm_listener_new(const char *name, size_t name_len, struct mtm_listener **out);
 
 /* Throws away the messages of all buffers. OK, CLOSED, or BUSY (some of them were busy;
@@ -64,10 +64,10 @@ void mtm_listener_take_off(struct mtm_listener *listener, struct mtm_buffer *buf
 void mtm_listener_enter(struct mtm_listener *listener, struct mtm_buffer *buffer,
                         enum mtm_place place);
 
-/* One look at the buffers: as mtm_buffer_take, or NO_BUFFERS. OK: incoming->from is held. No
+/* One look at the buffers: as mtm_buffer_take, or NO_BUFFERS. OK: delivery->from is held. No
  * lock held. */
 enum mtm_status mtm_listener_take(struct mtm_listener *listener, struct mtm_wait *wait,
-                                  struct mtm_incoming *incoming);
+                                  struct mtm_delivery *delivery);
 
 /* Gives back the hold on a buffer; frees it if it was left to drain and is empty now. */
 void mtm_listener_let_go(struct mtm_listener *listener, struct mtm_buffer *buffer,

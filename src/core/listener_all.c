@@ -61,7 +61,8 @@ static void sync_listener(struct mtm_object *object)
     }
 }
 
-static const struct mtm_class listener_class = {orphan_listener, free_listener, sync_listener};
+static const struct mtm_object_ops listener_ops = {orphan_listener, free_listener,
+                                                   sync_listener};
 
 enum mtm_status mtm_listener_new(const char *name, size_t name_len, struct mtm_listener **out)
 {
@@ -69,7 +70,7 @@ enum mtm_status mtm_listener_new(const char *name, size_t name_len, struct mtm_l
     struct mtm_listener *listener = mtm_alloc(sizeof *listener + name_len);
     if (!listener) return MTM_NOMEM;
     *listener = (struct mtm_listener){
-        .object = {.class = &listener_class, .kind = MTM_LISTENER, .life = 1}};
+        .object = {.class = &listener_ops, .kind = MTM_LISTENER, .life = 1}};
     if (name) {
         listener->object.name = memcpy(listener + 1, name, name_len);
         listener->object.name_len = name_len;

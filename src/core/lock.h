@@ -15,7 +15,7 @@ struct mtm_lock {
         0                                                                                      \
     }
 
-void mtm_lock_wait(struct mtm_lock *lock);        /* the slow half of mtm_lock */
+void mtm_lock_slowly(struct mtm_lock *lock);      /* the slow half of mtm_lock */
 void mtm_lock_wake(struct mtm_lock *lock);        /* the slow half of mtm_unlock */
 bool mtm_lock_try_briefly(struct mtm_lock *lock); /* the slow half of mtm_trylock */
 
@@ -23,9 +23,9 @@ bool mtm_lock_try_briefly(struct mtm_lock *lock); /* the slow half of mtm_tryloc
 static inline void mtm_lock(struct mtm_lock *lock)
 {
     uint32_t free_word = 0;
-    /* model: take a free lock */
+    MTM_STEP(take_a_free_lock);
     if (MTM_UNLIKELY(!mtm_cas_acq(&lock->word, &free_word, 1))) { /* pairs with mtm_unlock */
-        mtm_lock_wait(lock);
+        mtm_lock_slowly(lock);
     }
     MTM_HELD_ADD(1);
 }
@@ -35,7 +35,7 @@ static inline void mtm_lock(struct mtm_lock *lock)
 static inline bool mtm_trylock(struct mtm_lock *lock)
 {
     uint32_t free_word = 0;
-    /* model: take a free lock */
+    MTM_STEP(take_a_free_lock);
     if (MTM_UNLIKELY(!mtm_cas_acq(&lock->word, &free_word, 1))) { /* pairs with mtm_unlock */
         if (!mtm_lock_try_briefly(lock)) return false;
     }
@@ -50,7 +50,7 @@ bool mtm_lock_until(struct mtm_lock *lock, int64_t deadline);
 static inline void mtm_unlock(struct mtm_lock *lock)
 {
     MTM_HELD_ADD(-1);
-    /* model: unlock */
+    MTM_STEP(unlock);
     if (MTM_UNLIKELY(mtm_swap_rel(&lock->word, 0) == 2)) mtm_lock_wake(lock);
 }
 

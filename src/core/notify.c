@@ -8,7 +8,7 @@
 
 #include "core/alloc.h"
 #include "core/buffer.h"
-#include "core/trail.h"
+#include "core/id_set.h"
 
 #include "platform/hidden.h"
 
@@ -163,7 +163,8 @@ static int call(const struct mtm_buffer *buffer, const struct mtm_notifier *noti
                 bool nonblock, struct report *report, struct mtm_notifier **next)
 {
     *next = NULL;
-    if (notifier->buffer) return code_of(mtm_buffer_nudge(notifier->buffer, nonblock, next));
+    if (notifier->buffer)
+        return code_of(mtm_buffer_add_empty(notifier->buffer, nonblock, next));
     if (is_running(buffer, notifier->object)) return 0;
     return call_foreign(buffer, notifier, report);
 }
@@ -186,30 +187,30 @@ static enum mtm_status notify_step(struct mtm_buffer *buffer, enum mtm_event eve
 }
 
 /* Whether the notifier leads back to a buffer that was met; notes `buffer` as met. */
-static enum mtm_status look_back(struct mtm_trail *trail, const struct mtm_buffer *buffer,
+static enum mtm_status look_back(struct mtm_id_set *set, const struct mtm_buffer *buffer,
                                  const struct mtm_notifier *notifier, bool *met)
 {
     *met = false;
     if (!notifier->buffer) return MTM_OK;
-    enum mtm_status status = mtm_trail_add(trail, buffer->object.id);
-    *met = mtm_trail_has(trail, notifier->buffer->object.id);
+    enum mtm_status status = mtm_id_set_add(set, buffer->object.id);
+    *met = mtm_id_set_has(set, notifier->buffer->object.id);
     return status;
 }
 
-/* A notifier that is a buffer may have a notifier, and so on: the loop follows this trail until
+/* A notifier that is a buffer may have a notifier, and so on: the loop follows this set until
  * it ends, or would come to a buffer for the second time. `previous` keeps `buffer` alive. */
 enum mtm_status mtm_notify(struct mtm_buffer *buffer, enum mtm_event event,
                            struct mtm_notifier *notifier, bool nonblock,
                            struct mtm_failure *failure)
 {
-    struct mtm_trail trail;
+    struct mtm_id_set set;
     struct mtm_notifier *previous = NULL;
     enum mtm_status status = MTM_OK;
-    mtm_trail_init(&trail);
+    mtm_id_set_init(&set);
     while (notifier && status == MTM_OK) {
         struct mtm_notifier *next = NULL;
         bool met;
-        if (look_back(&trail, buffer, notifier, &met) != MTM_OK) status = MTM_NOTIFIER_FAILED;
+        if (look_back(&set, buffer, notifier, &met) != MTM_OK) status = MTM_NOTIFIER_FAILED;
         else if (!met) status = notify_step(buffer, event, notifier, nonblock, &next, failure);
         mtm_notifier_release(previous);
         previous = notifier;
@@ -219,6 +220,6 @@ enum mtm_status mtm_notify(struct mtm_buffer *buffer, enum mtm_event event,
     }
     mtm_notifier_release(notifier);
     mtm_notifier_release(previous);
-    mtm_trail_fini(&trail);
+    mtm_id_set_fini(&set);
     return status;
 }

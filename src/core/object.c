@@ -1,5 +1,5 @@
 /* References, state flags, the abortion of everything, and sleeping.
- * It owns the count of handles and the place where sleepers wait. */
+ * It owns the count of roots and the place where sleepers wait. */
 #include "core/object.h"
 
 #include "core/alloc.h"
@@ -10,7 +10,7 @@
 
 #include "platform/hidden.h"
 
-static mtm_asize handles;           /* atomic */
+static mtm_asize roots;             /* atomic */
 static struct mtm_waiters sleepers; /* those in mtm_sleep_until */
 static mtm_a32 abortions;           /* atomic: how often everything was aborted */
 
@@ -19,8 +19,9 @@ static mtm_a32 abortions;           /* atomic: how often everything was aborted 
 void mtm_object_change(struct mtm_object *object, uint32_t set, uint32_t clear)
 {
     uint32_t flags = (mtm_load_rlx(&object->flags) & ~clear) | set;
-    mtm_store_rel(&object->flags, flags); /* pairs with mtm_object_state; model: change flags */
-    /* model: count the abort */
+    MTM_STEP(change_flags);
+    mtm_store_rel(&object->flags, flags); /* pairs with mtm_object_state */
+    MTM_STEP(count_the_abort);
     if (set & (MTM_IS_ABORTED | MTM_IS_ABORTED_ALL)) mtm_add_rlx(&object->aborts, 1);
 }
 
@@ -58,7 +59,7 @@ static void release_last(struct mtm_object *object)
     MTM_PAUSE();
     mtm_registry_lock();
     if (owner) mtm_lock(&owner->lock);
-    /* model: release the last */
+    MTM_STEP(release_the_last);
     size_t life = mtm_sub_acq_rel(&object->life, 1); /* pairs with the other releases */
     bool last = (life & MTM_LIFE_REFS) == 1;         /* it may have been found meanwhile */
     if (last) {
@@ -77,35 +78,35 @@ void mtm_object_release(struct mtm_object *object)
     MTM_ASSERT_UNLOCKED();
     size_t life = mtm_load_rlx(&object->life);
     while ((life & MTM_LIFE_REFS) != 1) {
-        /* model: release */
+        MTM_STEP(release);
         if (mtm_cas_acq_rel(&object->life, &life, life - 1)) return; /* pairs: release_last */
     }
     release_last(object);
 }
 /* NOLINTEND(misc-no-recursion) */
 
-void mtm_handle_count(void)
+void mtm_root_count(void)
 {
-    mtm_add_rlx(&handles, 1);
+    mtm_add_rlx(&roots, 1);
 }
 
-bool mtm_no_handles(void)
+bool mtm_no_roots(void)
 {
-    return mtm_load_acq(&handles) == 0;
+    return mtm_load_acq(&roots) == 0;
 }
 
-void mtm_handle_retain(struct mtm_object *object)
+void mtm_root_retain(struct mtm_object *object)
 {
-    mtm_handle_count();
+    mtm_root_count();
     mtm_object_retain(object);
 }
 
-/* Rings of buffers that are each other's notifiers keep each other alive. When no handle is
+/* Rings of buffers that are each other's notifiers keep each other alive. When no root is
  * left nobody can reach them any more. */
 static void break_rings(void)
 {
     struct mtm_object *object = NULL;
-    while (mtm_no_handles() && (object = mtm_registry_next(object)) != NULL) {
+    while (mtm_no_roots() && (object = mtm_registry_next(object)) != NULL) {
         if (object->kind == MTM_BUFFER) {
             mtm_buffer_disconnect_unreachable((struct mtm_buffer *)object);
         } else {
@@ -115,11 +116,11 @@ static void break_rings(void)
     if (object) mtm_object_release(object);
 }
 
-void mtm_handle_release(struct mtm_object *object)
+void mtm_root_release(struct mtm_object *object)
 {
     mtm_object_release(object);
     MTM_PAUSE();
-    if (mtm_sub_acq_rel(&handles, 1) == 1) break_rings(); /* pairs with itself */
+    if (mtm_sub_acq_rel(&roots, 1) == 1) break_rings(); /* pairs with itself */
 }
 
 /* ---- everything ---- */

@@ -30,7 +30,7 @@ enum {
 struct mtm_object;
 
 /* What the two kinds do in their own ways. */
-struct mtm_class {
+struct mtm_object_ops {
     /* The last outside reference is gone; registry lock and owner's lock are held. True: free
      * it. */
     bool (*orphan)(struct mtm_object *object);
@@ -53,7 +53,7 @@ struct mtm_object {
     enum mtm_kind kind;
     struct mtm_lock lock; /* a listener's; a buffer has those of its queue instead */
     struct mtm_object **name_link, *all_next, **all_link; /* guarded by the registry lock */
-    const struct mtm_class *class;
+    const struct mtm_object_ops *class;
     struct mtm_object *owner; /* a buffer's listener, or NULL */
     mtm_a32 flags;            /* atomic; see above */
     mtm_a32 aborts; /* atomic; how often it was aborted: for those who wait meanwhile */
@@ -77,22 +77,22 @@ void mtm_object_sync(struct mtm_object *object);
 /* Whether the object was aborted and not re-enabled since. Any thread, never blocks. */
 bool mtm_object_is_aborted(const struct mtm_object *object);
 
-/* References. A handle is one that a program holds: Lua's, or native code's; it counts as a
+/* References. A root is one that a program holds: Lua's, or native code's; it counts as a
  * plain reference, too. The others (connected notifiers, a listener's buffers) are plain: what
- * only those keep alive, in a ring, is freed when no handle is left in the process. retain: any
+ * only those keep alive, in a ring, is freed when no root is left in the process. retain: any
  * thread that has a reference; never blocks. release: any thread that holds no lock. With the
  * last reference the object is gone for the registry, and is freed unless a listener has
  * messages of it left to drain. Frees memory and may release notifiers. */
 void mtm_object_retain(struct mtm_object *object);
 void mtm_object_release(struct mtm_object *object);
-void mtm_handle_retain(struct mtm_object *object);
-void mtm_handle_release(struct mtm_object *object);
+void mtm_root_retain(struct mtm_object *object);
+void mtm_root_release(struct mtm_object *object);
 
-/* The registry made a handle of an object under its lock: counts it. */
-void mtm_handle_count(void);
+/* The registry made a root reference to an object under its lock: counts it. */
+void mtm_root_count(void);
 
-/* Whether no handle is left in the process. */
-bool mtm_no_handles(void);
+/* Whether no root is left in the process. */
+bool mtm_no_roots(void);
 
 /* Abort (or re-enable) every object, creating, finding and sleeping. Any thread that holds no
  * lock. */

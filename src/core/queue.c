@@ -25,7 +25,7 @@ static const uint64_t pointer_flag = (uint64_t)1 << 63;
 enum mtm_status mtm_queue_init(struct mtm_queue *queue, size_t size, bool sized, double grow,
                                bool ordered)
 {
-    struct mtm_queue_middle *m = &queue->middle;
+    struct mtm_queue_shared *m = &queue->shared;
     *queue = (struct mtm_queue){0};
     m->size = size;
     m->grow = grow;
@@ -45,7 +45,7 @@ static void free_segments(struct mtm_queue *queue, struct mtm_segment *segment)
 {
     while (segment) {
         struct mtm_segment *next = mtm_load_rlx(&segment->next);
-        if (segment != &queue->middle.root) mtm_free(segment);
+        if (segment != &queue->shared.root) mtm_free(segment);
         segment = next;
     }
 }
@@ -66,7 +66,7 @@ void mtm_queue_fini(struct mtm_queue *queue)
 
 static size_t next_cap(const struct mtm_queue *queue, size_t need)
 {
-    const struct mtm_queue_middle *m = &queue->middle;
+    const struct mtm_queue_shared *m = &queue->shared;
     size_t cap = queue->tail.segment->cap;
     if (queue->tail.segment == &m->root) {
         cap = m->size;
@@ -87,8 +87,8 @@ static bool has_room(struct mtm_queue *queue, size_t need)
 {
     struct mtm_tail *tail = &queue->tail;
     if (MTM_LIKELY(tail->written - tail->floor + need <= tail->segment->cap)) return true;
+    MTM_STEP(has_room);
     size_t read =
-        /* model: has room */
         mtm_load_acq(&queue->head.read); /* pairs with the release in pop: copied out */
     if ((ptrdiff_t)(read - tail->floor) > 0) tail->floor = read;
     return tail->written - tail->floor + need <= tail->segment->cap;
@@ -98,20 +98,20 @@ static bool has_room(struct mtm_queue *queue, size_t need)
 static bool has_fixed_room(struct mtm_queue *queue, size_t need)
 {
     if (!has_room(queue, need)) return false;
-    size_t returned = mtm_load_acq(&queue->middle.returned_bytes); /* pairs with put_back */
+    size_t returned = mtm_load_acq(&queue->shared.returned_bytes); /* pairs with put_back */
     if (MTM_LIKELY(returned == 0)) return true;
     size_t used = queue->tail.written - mtm_load_acq(&queue->head.read) + returned;
-    return used <= queue->middle.size && need <= queue->middle.size - used;
+    return used <= queue->shared.size && need <= queue->shared.size - used;
 }
 
-static void link_segment(struct mtm_queue *queue, struct mtm_supply *supply)
+static void link_segment(struct mtm_queue *queue, struct mtm_put_memory *memory)
 {
     struct mtm_tail *tail = &queue->tail;
-    struct mtm_segment *fresh = supply->segment;
-    supply->segment = NULL;
-    tail->segment->end = tail->written; /* model: end of a ring */
-    MTM_PAUSE();
-    /* model: link */
+    struct mtm_segment *fresh = memory->segment;
+    memory->segment = NULL;
+    MTM_STEP(end_of_a_ring);
+    tail->segment->end = tail->written;
+    MTM_STEP(link);
     mtm_store_rel(&tail->segment->next, fresh); /* pairs with the acquire in advance */
     MTM_PAUSE();
     tail->segment = fresh;
@@ -119,11 +119,11 @@ static void link_segment(struct mtm_queue *queue, struct mtm_supply *supply)
     tail->floor = tail->written;
 }
 
-static bool can_link(struct mtm_queue *queue, size_t need, struct mtm_supply *supply)
+static bool can_link(struct mtm_queue *queue, size_t need, struct mtm_put_memory *memory)
 {
-    if (supply->segment && supply->segment->cap >= need) return true;
-    supply->need = need;
-    supply->cap = next_cap(queue, need);
+    if (memory->segment && memory->segment->cap >= need) return true;
+    memory->need = need;
+    memory->cap = next_cap(queue, need);
     return false;
 }
 
@@ -158,39 +158,39 @@ static void append_bytes(struct mtm_tail *tail, const struct mtm_message *messag
         tail->written += LONG_HEADER + message->size;
     }
     for (size_t i = 0; i < message->nparts; ++i) {
-        /* model: write */
+        MTM_STEP(write);
         pos = mtm_segment_write(segment, pos, message->part[i].ptr, message->part[i].len);
     }
     tail->pos = pos;
 }
 
 static void append(struct mtm_queue *queue, const struct mtm_message *message,
-                   struct mtm_supply *supply)
+                   struct mtm_put_memory *memory)
 {
-    if (MTM_UNLIKELY(supply->block != NULL)) {
-        append_block(&queue->tail, supply->block);
-        supply->block = NULL;
+    if (MTM_UNLIKELY(memory->block != NULL)) {
+        append_block(&queue->tail, memory->block);
+        memory->block = NULL;
     } else {
         append_bytes(&queue->tail, message);
     }
 }
 
-static size_t needed(const struct mtm_message *message, const struct mtm_supply *supply)
+static size_t needed(const struct mtm_message *message, const struct mtm_put_memory *memory)
 {
-    return supply->block ? POINTER_RECORD : mtm_record_size(message->size);
+    return memory->block ? POINTER_RECORD : mtm_record_size(message->size);
 }
 
 enum mtm_status mtm_queue_put(struct mtm_queue *queue, const struct mtm_message *message,
-                              struct mtm_supply *supply)
+                              struct mtm_put_memory *memory)
 {
-    size_t need = needed(message, supply);
-    if (queue->middle.fixed) {
+    size_t need = needed(message, memory);
+    if (queue->shared.fixed) {
         if (!has_fixed_room(queue, need)) return MTM_FULL;
     } else if (MTM_UNLIKELY(!has_room(queue, need))) {
-        if (!can_link(queue, need, supply)) return MTM_GROW;
-        link_segment(queue, supply);
+        if (!can_link(queue, need, memory)) return MTM_GROW;
+        link_segment(queue, memory);
     }
-    append(queue, message, supply);
+    append(queue, message, memory);
     mtm_queue_publish(queue);
     return MTM_OK;
 }
@@ -203,8 +203,8 @@ static size_t drop_all(struct mtm_queue *queue, struct mtm_trash *trash)
 {
     struct mtm_tail *tail = &queue->tail;
     struct mtm_head *head = &queue->head;
-    size_t count = mtm_queue_peek(queue);
-    if (head->segment == &queue->middle.root && head->segment != tail->segment) {
+    size_t count = mtm_queue_count_once(queue);
+    if (head->segment == &queue->shared.root && head->segment != tail->segment) {
         head->segment = mtm_load_rlx(&head->segment->next);
     }
     trash->segments = head->segment;
@@ -217,30 +217,32 @@ static size_t drop_all(struct mtm_queue *queue, struct mtm_trash *trash)
     head->popped = head->seen = mtm_load_rlx(&queue->tail.added);
     tail->floor = tail->written;
     tail->pos = head->pos = 0;
-    mtm_store_rel(&head->read, tail->written); /* model: drop all */
-    mtm_store_rel(&queue->middle.returned_bytes, 0);
-    ++head->epoch; /* model: epoch */
+    MTM_STEP(drop_all);
+    mtm_store_rel(&head->read, tail->written);
+    mtm_store_rel(&queue->shared.returned_bytes, 0);
+    MTM_STEP(epoch);
+    ++head->epoch;
     return count;
 }
 
 /* To those who only count, the messages that were there turn into the new one in a single step:
  * one of them counts as replaced, the others as taken. */
 enum mtm_status mtm_queue_replace(struct mtm_queue *queue, const struct mtm_message *message,
-                                  struct mtm_supply *supply, struct mtm_trash *trash)
+                                  struct mtm_put_memory *memory, struct mtm_trash *trash)
 {
     struct mtm_head *head = &queue->head;
-    size_t need = needed(message, supply);
+    size_t need = needed(message, memory);
     bool must_link = queue->tail.segment->cap < need;
-    if (must_link && !can_link(queue, need, supply)) return MTM_GROW;
+    if (must_link && !can_link(queue, need, memory)) return MTM_GROW;
     size_t count = drop_all(queue, trash);
-    if (must_link) link_segment(queue, supply);
-    append(queue, message, supply);
+    if (must_link) link_segment(queue, memory);
+    append(queue, message, memory);
     if (count == 0) {
         mtm_queue_publish(queue);
     } else {
         --head->popped;
+        MTM_STEP(replace);
         mtm_store_rel(&head->taken,
-                      /* model: replace */
                       mtm_load_rlx(&head->taken) + (count - 1)); /* pairs: count */
     }
     return MTM_OK;
@@ -249,17 +251,19 @@ enum mtm_status mtm_queue_replace(struct mtm_queue *queue, const struct mtm_mess
 void mtm_queue_clear(struct mtm_queue *queue, struct mtm_trash *trash)
 {
     size_t count = drop_all(queue, trash);
+    MTM_STEP(clear);
     mtm_store_rel(&queue->head.taken,
-                  mtm_load_rlx(&queue->head.taken) + count); /* pairs: count; model: clear */
+                  mtm_load_rlx(&queue->head.taken) + count); /* pairs: count */
 }
 
 void mtm_queue_shut(struct mtm_queue *queue, struct mtm_trash *trash)
 {
     mtm_queue_clear(queue, trash);
-    struct mtm_segment *last = queue->tail.segment, *root = &queue->middle.root;
+    struct mtm_segment *last = queue->tail.segment, *root = &queue->shared.root;
     if (last == root) return;
     last->keep = false;
-    trash->until = NULL; /* the last one, too; model: shut */
+    MTM_STEP(shut);
+    trash->until = NULL; /* the last one, too */
     mtm_store_rlx(&root->next, NULL);
     queue->tail.segment = queue->head.segment = root;
 }
@@ -271,14 +275,15 @@ static void advance(struct mtm_queue *queue, struct mtm_trash *trash)
 {
     struct mtm_head *head = &queue->head;
     struct mtm_segment *segment = head->segment, *next;
-    while (
-        /* model: advance */
-        MTM_UNLIKELY((next = mtm_load_acq(&segment->next)) != NULL)) { /* pairs: link_segment */
+    for (;;) {
+        MTM_STEP(advance);
+        next = mtm_load_acq(&segment->next); /* pairs with link_segment */
+        if (MTM_LIKELY(!next)) return;
         if (mtm_load_rlx(&head->read) != segment->end) return;
         MTM_PAUSE();
         head->segment = next;
         head->pos = 0;
-        if (segment != &queue->middle.root) {
+        if (segment != &queue->shared.root) {
             mtm_store_rlx(&segment->next, trash->segments);
             trash->segments = segment;
         }
@@ -292,7 +297,8 @@ static bool is_drained(struct mtm_queue *queue)
 {
     struct mtm_head *head = &queue->head;
     if (head->popped != head->seen) return false;
-    head->seen = mtm_load_seq(&queue->tail.added); /* pairs with publish; model: is drained */
+    MTM_STEP(is_drained);
+    head->seen = mtm_load_seq(&queue->tail.added); /* pairs with publish */
     return head->popped == head->seen;
 }
 
@@ -310,9 +316,9 @@ static void pop(struct mtm_queue *queue, struct mtm_slot *slot, size_t pos, size
     slot->block->seq = head->popped++;
     slot->block->epoch = head->epoch;
     head->pos = pos;
-    /* model: pop bytes */
+    MTM_STEP(pop_bytes);
     mtm_store_rel(&head->read, mtm_load_rlx(&head->read) + record); /* pairs with has_room */
-    /* model: pop */
+    MTM_STEP(pop);
     mtm_store_rel(&head->taken, mtm_load_rlx(&head->taken) + 1); /* pairs with count */
 }
 
@@ -324,7 +330,7 @@ static enum mtm_status take_bytes(struct mtm_queue *queue, struct mtm_slot *slot
     if (MTM_UNLIKELY(status != MTM_OK)) return status;
     struct mtm_block *carrier = slot->block = slot->carrier;
     carrier->size = size;
-    /* model: read */
+    MTM_STEP(read);
     pos = mtm_segment_read(queue->head.segment, pos, mtm_block_data(carrier), size);
     pop(queue, slot, pos, mtm_record_size(size));
     return MTM_OK;
@@ -354,9 +360,10 @@ static enum mtm_status take_back(struct mtm_queue *queue, struct mtm_slot *slot)
     if (status != MTM_OK) return status;
     slot->block = block;
     head->back = block->link;
-    size_t bytes = mtm_load_rlx(&queue->middle.returned_bytes) - mtm_record_size(block->size);
-    mtm_store_rel(&queue->middle.returned_bytes, bytes);         /* pairs with has_fixed_room */
-    mtm_store_rel(&head->taken, mtm_load_rlx(&head->taken) + 1); /* model: take back */
+    size_t bytes = mtm_load_rlx(&queue->shared.returned_bytes) - mtm_record_size(block->size);
+    mtm_store_rel(&queue->shared.returned_bytes, bytes); /* pairs with has_fixed_room */
+    MTM_STEP(take_back);
+    mtm_store_rel(&head->taken, mtm_load_rlx(&head->taken) + 1);
     return MTM_OK;
 }
 
@@ -377,15 +384,16 @@ enum mtm_status mtm_queue_take(struct mtm_queue *queue, struct mtm_slot *slot,
 bool mtm_queue_put_back(struct mtm_queue *queue, struct mtm_block *block)
 {
     struct mtm_head *head = &queue->head;
-    struct mtm_queue_middle *m = &queue->middle;
-    if (block->epoch != head->epoch) return false; /* model: outdated */
+    struct mtm_queue_shared *m = &queue->shared;
+    MTM_STEP(outdated);
+    if (block->epoch != head->epoch) return false;
     struct mtm_block **link = &head->back;
     while (*link && (ptrdiff_t)((*link)->seq - block->seq) < 0) link = &(*link)->link;
     block->link = *link;
     *link = block;
     size_t bytes = mtm_load_rlx(&m->returned_bytes) + mtm_record_size(block->size);
     mtm_store_rel(&m->returned_bytes, bytes); /* pairs with has_fixed_room */
-    /* model: return */
+    MTM_STEP(put_back);
     mtm_store_seq(&m->returned, mtm_load_rlx(&m->returned) + 1); /* pairs with peek */
     return true;
 }
@@ -393,15 +401,17 @@ bool mtm_queue_put_back(struct mtm_queue *queue, struct mtm_block *block)
 size_t mtm_queue_count(const struct mtm_queue *queue)
 {
     for (;;) {
-        size_t taken = mtm_load_acq(&queue->head.taken);         /* model: count taken */
-        size_t returned = mtm_load_acq(&queue->middle.returned); /* model: count returned */
-        MTM_PAUSE();
-        size_t added = mtm_load_acq(&queue->tail.added); /* model: count added */
-        if (mtm_load_acq(&queue->head.taken) == taken && /* model: count taken again */
-            /* model: count returned again */
-            mtm_load_acq(&queue->middle.returned) == returned) {
-            return added + returned - taken;
-        }
+        MTM_STEP(count_taken);
+        size_t taken = mtm_load_acq(&queue->head.taken);
+        MTM_STEP(count_returned);
+        size_t returned = mtm_load_acq(&queue->shared.returned);
+        MTM_STEP(count_added);
+        size_t added = mtm_load_acq(&queue->tail.added);
+        MTM_STEP(count_taken_again);
+        size_t taken_again = mtm_load_acq(&queue->head.taken);
+        MTM_STEP(count_returned_again);
+        size_t returned_again = mtm_load_acq(&queue->shared.returned);
+        if (taken_again == taken && returned_again == returned) return added + returned - taken;
         mtm_plat_relax();
     }
 }

@@ -47,7 +47,7 @@ struct mtm_head {
 };
 
 /* What both sides read and hardly anybody writes. */
-struct mtm_queue_middle {
+struct mtm_queue_shared {
     bool fixed;   /* constant, as the next two: grow is 0: never more than size bytes */
     bool sized;   /* size was given: the first ring is there from the beginning and stays */
     bool ordered; /* publish in a way that a seq_cst load elsewhere can be ordered against */
@@ -63,7 +63,7 @@ struct mtm_queue_middle {
 };
 
 struct mtm_queue {
-    struct mtm_queue_middle middle;
+    struct mtm_queue_shared shared;
     struct mtm_tail tail;
     char apart[MTM_CACHE_LINE - 2 * sizeof(void *)]; /* of the last fields that producers often
                                                         write */
@@ -71,7 +71,7 @@ struct mtm_queue {
 };
 
 /* What a put asked for and found (or not) while the tail lock was not held. Start with {0}. */
-struct mtm_supply {
+struct mtm_put_memory {
     struct mtm_segment *segment; /* owned */
     struct mtm_block *block;     /* owned; the whole message */
     size_t need, cap;            /* the ring must and should have this many bytes */
@@ -111,24 +111,25 @@ void mtm_queue_fini(struct mtm_queue *queue);
 /* Before the tail lock is taken: a message that is better not copied through the ring gets its
  * block. OK, NOMEM, or TOO_LARGE for this queue at any time. */
 enum mtm_status mtm_queue_prepare(struct mtm_queue *queue, const struct mtm_message *message,
-                                  struct mtm_supply *supply);
+                                  struct mtm_put_memory *memory);
 
-/* Tail lock held. OK, FULL, or GROW: give back the lock, call mtm_queue_supply, and try again.
+/* Tail lock held. OK, FULL, or GROW: give back the lock, call mtm_queue_get_memory, and try
+ * again.
  */
 enum mtm_status mtm_queue_put(struct mtm_queue *queue, const struct mtm_message *message,
-                              struct mtm_supply *supply);
+                              struct mtm_put_memory *memory);
 
 /* Both locks held: throw away what is there, and put. As mtm_queue_put; if not OK nothing has
  * changed. */
 enum mtm_status mtm_queue_replace(struct mtm_queue *queue, const struct mtm_message *message,
-                                  struct mtm_supply *supply, struct mtm_trash *trash);
+                                  struct mtm_put_memory *memory, struct mtm_trash *trash);
 
 /* No lock held, after GROW: OK or NOMEM. */
-enum mtm_status mtm_queue_supply(struct mtm_queue *queue, const struct mtm_message *message,
-                                 struct mtm_supply *supply);
+enum mtm_status mtm_queue_get_memory(struct mtm_queue *queue, const struct mtm_message *message,
+                                     struct mtm_put_memory *memory);
 
 /* No lock held: gives back what was not used. */
-void mtm_queue_supply_fini(struct mtm_queue *queue, struct mtm_supply *supply);
+void mtm_queue_free_memory(struct mtm_queue *queue, struct mtm_put_memory *memory);
 
 /* Both locks held: throw away all messages. */
 void mtm_queue_clear(struct mtm_queue *queue, struct mtm_trash *trash);
@@ -158,11 +159,13 @@ size_t mtm_queue_count(const struct mtm_queue *queue);
 
 /* The same from one reading of each counter: exact under both locks, else good enough to poll
  * (a message that was published before the call, and not taken, counts). */
-static inline size_t mtm_queue_peek(const struct mtm_queue *queue)
+static inline size_t mtm_queue_count_once(const struct mtm_queue *queue)
 {
-    size_t taken = mtm_load_acq(&queue->head.taken);         /* model: peek taken */
-    size_t returned = mtm_load_seq(&queue->middle.returned); /* model: peek returned */
-    /* model: peek added */
+    MTM_STEP(count_once_taken);
+    size_t taken = mtm_load_acq(&queue->head.taken);
+    MTM_STEP(count_once_returned);
+    size_t returned = mtm_load_seq(&queue->shared.returned);
+    MTM_STEP(count_once_added);
     return mtm_load_seq(&queue->tail.added) + returned - taken; /* pairs with publish */
 }
 
@@ -171,10 +174,11 @@ static inline void mtm_queue_publish(struct mtm_queue *queue)
 {
     size_t added = mtm_load_rlx(&queue->tail.added) + 1;
     MTM_PAUSE();
-    if (queue->middle.ordered) {
-        mtm_store_seq(&queue->tail.added, added); /* pairs with peek and pop; model: publish */
+    if (queue->shared.ordered) {
+        MTM_STEP(publish);
+        mtm_store_seq(&queue->tail.added, added); /* pairs with peek and pop */
     } else {
-        /* model: publish */
+        MTM_STEP(publish);
         mtm_store_rel(&queue->tail.added, added); /* pairs with the acquire in is_drained */
     }
 }
@@ -196,11 +200,11 @@ void mtm_queue_trim(struct mtm_queue *queue);
 /* Whether it keeps more blocks than it may without messages: who takes the last one trims. */
 static inline bool mtm_queue_keeps_much(const struct mtm_queue *queue)
 {
-    return mtm_load_rlx(&queue->middle.pool_bytes) > MTM_POOL_DRAINED;
+    return mtm_load_rlx(&queue->shared.pool_bytes) > MTM_POOL_DRAINED;
 }
 
 /* As trim; costs next to nothing where nothing needs to be done. */
-static inline void mtm_queue_settle(struct mtm_queue *queue)
+static inline void mtm_queue_trim_if_drained(struct mtm_queue *queue)
 {
     if (MTM_UNLIKELY(mtm_queue_keeps_much(queue))) mtm_queue_trim(queue);
 }

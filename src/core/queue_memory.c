@@ -21,8 +21,8 @@ static void retire(struct mtm_queue *queue, struct mtm_segment *segment)
     mtm_store_rlx(&segment->next, NULL);
     for (;;) {
         /* acq_rel: pairs with itself and the swap in take_spare */
-        /* model: retire */
-        struct mtm_segment *old = mtm_swap_acq_rel(&queue->middle.spare, segment);
+        MTM_STEP(retire);
+        struct mtm_segment *old = mtm_swap_acq_rel(&queue->shared.spare, segment);
         if (!old || !old->keep) {
             mtm_free(old);
             return;
@@ -33,8 +33,9 @@ static void retire(struct mtm_queue *queue, struct mtm_segment *segment)
 
 static struct mtm_segment *take_spare(struct mtm_queue *queue, size_t need)
 {
+    MTM_STEP(take_spare);
     struct mtm_segment *spare =
-        mtm_swap_acq_rel(&queue->middle.spare, NULL); /* pairs: retire; model: take spare */
+        mtm_swap_acq_rel(&queue->shared.spare, NULL); /* pairs: retire */
     MTM_PAUSE();
     if (!spare || spare->cap >= need) return spare;
     retire(queue, spare);
@@ -48,14 +49,14 @@ static struct mtm_segment *take_spare(struct mtm_queue *queue, size_t need)
  * only tried: who does not get it does without the pool, so nobody ever waits for it, and the
  * hundred steps of `cut` are nobody's delay. */
 
-static void resize_pool(struct mtm_queue_middle *m, size_t bytes)
+static void resize_pool(struct mtm_queue_shared *m, size_t bytes)
 {
     mtm_store_rlx(&m->pool_bytes, bytes); /* a hint to others; exact under the pool lock */
 }
 
 /* Returns the oldest blocks, so that those which stay have room for at most so many bytes. Pool
  * lock held. */
-static struct mtm_block *cut(struct mtm_queue_middle *m, size_t most)
+static struct mtm_block *cut(struct mtm_queue_shared *m, size_t most)
 {
     struct mtm_block **link = &m->pool;
     size_t kept = 0;
@@ -72,8 +73,8 @@ static struct mtm_block *cut(struct mtm_queue_middle *m, size_t most)
 /* A queue without messages keeps less: with its rings, less than 1 MB. Pool lock held. */
 static struct mtm_block *cut_excess(struct mtm_queue *queue)
 {
-    if (mtm_load_rlx(&queue->middle.pool_bytes) <= MTM_POOL_DRAINED) return NULL;
-    return mtm_queue_peek(queue) ? NULL : cut(&queue->middle, MTM_POOL_DRAINED);
+    if (mtm_load_rlx(&queue->shared.pool_bytes) <= MTM_POOL_DRAINED) return NULL;
+    return mtm_queue_count_once(queue) ? NULL : cut(&queue->shared, MTM_POOL_DRAINED);
 }
 
 static void free_blocks(struct mtm_block *block)
@@ -88,7 +89,7 @@ static void free_blocks(struct mtm_block *block)
 /* One that is large enough, and not much too large; or NULL. */
 static struct mtm_block *take_pooled(struct mtm_queue *queue, size_t size)
 {
-    struct mtm_queue_middle *m = &queue->middle;
+    struct mtm_queue_shared *m = &queue->shared;
     struct mtm_block **link = &m->pool, *block = NULL;
     if (!mtm_trylock(&m->pool_lock)) return NULL;
     for (int i = 0; i < POOL_LOOKS && (block = *link) != NULL; ++i, link = &block->link) {
@@ -104,7 +105,7 @@ static struct mtm_block *take_pooled(struct mtm_queue *queue, size_t size)
 
 void mtm_queue_recycle(struct mtm_queue *queue, struct mtm_block *block)
 {
-    struct mtm_queue_middle *m = &queue->middle;
+    struct mtm_queue_shared *m = &queue->shared;
     struct mtm_block *rest = NULL;
     if (!block) return;
     if (!m->fixed && block->cap > LARGE && mtm_trylock(&m->pool_lock)) {
@@ -124,9 +125,9 @@ void mtm_queue_recycle(struct mtm_queue *queue, struct mtm_block *block)
 
 void mtm_queue_trim(struct mtm_queue *queue)
 {
-    if (!mtm_trylock(&queue->middle.pool_lock)) return;
+    if (!mtm_trylock(&queue->shared.pool_lock)) return;
     struct mtm_block *excess = cut_excess(queue);
-    mtm_unlock(&queue->middle.pool_lock);
+    mtm_unlock(&queue->shared.pool_lock);
     free_blocks(excess);
 }
 
@@ -142,14 +143,14 @@ void mtm_queue_empty_trash(struct mtm_queue *queue, struct mtm_trash *trash)
     mtm_block_free_list(trash->blocks, trash->nblocks);
     free_blocks(trash->back);
     *trash = (struct mtm_trash){0};
-    mtm_queue_settle(queue);
+    mtm_queue_trim_if_drained(queue);
 }
 
 /* Where somebody has the pool at this moment, it stays: small, if there are no messages. */
 void mtm_queue_drop_caches(struct mtm_queue *queue)
 {
-    struct mtm_queue_middle *m = &queue->middle;
-    /* model: drop spare */
+    struct mtm_queue_shared *m = &queue->shared;
+    MTM_STEP(drop_spare);
     mtm_free(mtm_swap_acq_rel(&m->spare, NULL)); /* pairs with retire */
     if (!mtm_trylock(&m->pool_lock)) return;
     struct mtm_block *all = cut(m, 0);
@@ -160,38 +161,38 @@ void mtm_queue_drop_caches(struct mtm_queue *queue)
 /* ---- what a put needs ---- */
 
 static bool make_block(struct mtm_queue *queue, const struct mtm_message *message,
-                       struct mtm_supply *supply)
+                       struct mtm_put_memory *memory)
 {
-    supply->block = mtm_message_to_block(message, take_pooled(queue, message->size));
-    return supply->block != NULL;
+    memory->block = mtm_message_to_block(message, take_pooled(queue, message->size));
+    return memory->block != NULL;
 }
 
 enum mtm_status mtm_queue_prepare(struct mtm_queue *queue, const struct mtm_message *message,
-                                  struct mtm_supply *supply)
+                                  struct mtm_put_memory *memory)
 {
-    if (queue->middle.fixed) {
-        return mtm_record_size(message->size) > queue->middle.size ? MTM_TOO_LARGE : MTM_OK;
+    if (queue->shared.fixed) {
+        return mtm_record_size(message->size) > queue->shared.size ? MTM_TOO_LARGE : MTM_OK;
     }
-    if (MTM_LIKELY(message->size <= LARGE) || queue->middle.sized) return MTM_OK;
-    return make_block(queue, message, supply) ? MTM_OK : MTM_NOMEM;
+    if (MTM_LIKELY(message->size <= LARGE) || queue->shared.sized) return MTM_OK;
+    return make_block(queue, message, memory) ? MTM_OK : MTM_NOMEM;
 }
 
-enum mtm_status mtm_queue_supply(struct mtm_queue *queue, const struct mtm_message *message,
-                                 struct mtm_supply *supply)
+enum mtm_status mtm_queue_get_memory(struct mtm_queue *queue, const struct mtm_message *message,
+                                     struct mtm_put_memory *memory)
 {
-    mtm_free(supply->segment);
-    supply->segment = take_spare(queue, supply->need);
-    if (supply->segment) return MTM_OK;
-    if (message->size > LARGE && !supply->block) {
-        return make_block(queue, message, supply) ? MTM_OK : MTM_NOMEM;
+    mtm_free(memory->segment);
+    memory->segment = take_spare(queue, memory->need);
+    if (memory->segment) return MTM_OK;
+    if (message->size > LARGE && !memory->block) {
+        return make_block(queue, message, memory) ? MTM_OK : MTM_NOMEM;
     }
-    supply->segment = mtm_segment_new(supply->cap);
-    if (!supply->segment) supply->segment = mtm_segment_new(supply->need);
-    return supply->segment ? MTM_OK : MTM_NOMEM;
+    memory->segment = mtm_segment_new(memory->cap);
+    if (!memory->segment) memory->segment = mtm_segment_new(memory->need);
+    return memory->segment ? MTM_OK : MTM_NOMEM;
 }
 
-void mtm_queue_supply_fini(struct mtm_queue *queue, struct mtm_supply *supply)
+void mtm_queue_free_memory(struct mtm_queue *queue, struct mtm_put_memory *memory)
 {
-    if (MTM_UNLIKELY(supply->segment != NULL)) retire(queue, supply->segment);
-    if (MTM_UNLIKELY(supply->block != NULL)) mtm_queue_recycle(queue, supply->block);
+    if (MTM_UNLIKELY(memory->segment != NULL)) retire(queue, memory->segment);
+    if (MTM_UNLIKELY(memory->block != NULL)) mtm_queue_recycle(queue, memory->block);
 }

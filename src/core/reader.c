@@ -38,7 +38,7 @@ static enum mtm_status grow_own(struct mtm_reader *reader, size_t need)
 }
 
 static enum mtm_status receive(struct mtm_reader *reader, struct mtm_object *object,
-                               struct mtm_wait *wait, struct mtm_incoming *in)
+                               struct mtm_wait *wait, struct mtm_delivery *in)
 {
     in->slot.limit = reader->fixed ? reader->initial : SIZE_MAX;
     in->slot.need = 0;
@@ -55,7 +55,7 @@ enum mtm_status mtm_reader_receive(struct mtm_reader *reader, struct mtm_object 
                                    struct mtm_wait *wait, size_t *need,
                                    struct mtm_failure *failure)
 {
-    struct mtm_incoming in;
+    struct mtm_delivery in;
     const bool nonblock = mtm_wait_never(wait);
     mtm_reader_clear(reader);
     enum mtm_status status = receive(reader, object, wait, &in);
@@ -67,8 +67,8 @@ enum mtm_status mtm_reader_receive(struct mtm_reader *reader, struct mtm_object 
     if (block != reader->own) reader->other = block;
     reader->at = mtm_block_data(block);
     reader->end = reader->at + block->size;
-    status = mtm_incoming_notify(&in, nonblock, failure);
-    mtm_incoming_done(&in, nonblock);
+    status = mtm_delivery_notify(&in, nonblock, failure);
+    mtm_delivery_done(&in, nonblock);
     return status;
 }
 

@@ -17,14 +17,14 @@ static struct mtm_waiters *waiters_of(struct mtm_object *object)
 }
 
 static inline enum mtm_status look_at_buffer(struct mtm_buffer *buffer, struct mtm_wait *wait,
-                                             struct mtm_incoming *incoming)
+                                             struct mtm_delivery *delivery)
 {
     struct mtm_trash trash = {0};
-    incoming->through = NULL;
-    enum mtm_status status = mtm_buffer_take(buffer, wait, incoming, &trash);
+    delivery->through = NULL;
+    enum mtm_status status = mtm_buffer_take(buffer, wait, delivery, &trash);
     if (MTM_UNLIKELY(trash.segments != NULL)) mtm_queue_empty_trash(&buffer->queue, &trash);
-    if (status == MTM_EMPTY || (status == MTM_OK && !incoming->more)) {
-        mtm_queue_settle(&buffer->queue);
+    if (status == MTM_EMPTY || (status == MTM_OK && !delivery->more)) {
+        mtm_queue_trim_if_drained(&buffer->queue);
     }
     return status;
 }
@@ -32,11 +32,11 @@ static inline enum mtm_status look_at_buffer(struct mtm_buffer *buffer, struct m
 /* The last message may be a small one, which gives back no block: then it is here that the
  * queue learns that it needs less memory. */
 static inline enum mtm_status look(struct mtm_object *object, struct mtm_wait *wait,
-                                   struct mtm_incoming *incoming)
+                                   struct mtm_delivery *delivery)
 {
-    if (is_buffer(object)) return look_at_buffer((struct mtm_buffer *)object, wait, incoming);
-    enum mtm_status status = mtm_listener_take((struct mtm_listener *)object, wait, incoming);
-    if (status == MTM_OK && !incoming->more) mtm_queue_settle(&incoming->from->queue);
+    if (is_buffer(object)) return look_at_buffer((struct mtm_buffer *)object, wait, delivery);
+    enum mtm_status status = mtm_listener_take((struct mtm_listener *)object, wait, delivery);
+    if (status == MTM_OK && !delivery->more) mtm_queue_trim_if_drained(&delivery->from->queue);
     return status;
 }
 
@@ -56,9 +56,10 @@ static uint32_t taken_from(const struct mtm_object *object)
 static bool worth_a_look(const void *what)
 {
     const struct mtm_object *object = what;
-    if (mtm_load_acq(&object->flags) != 0) return true; /* model: peek flags */
+    MTM_STEP(see_flags);
+    if (mtm_load_acq(&object->flags) != 0) return true;
     if (is_buffer(object)) {
-        return mtm_queue_peek(&((const struct mtm_buffer *)object)->queue) != 0;
+        return mtm_queue_count_once(&((const struct mtm_buffer *)object)->queue) != 0;
     }
     return mtm_listener_has_ready((const struct mtm_listener *)object);
 }
@@ -86,8 +87,8 @@ static bool join(struct mtm_object *object, struct mtm_wait *wait)
 static void pass_baton(struct mtm_object *object, enum mtm_status status)
 {
     struct mtm_waiters *waiters = waiters_of(object);
-    MTM_PAUSE();
-    if (MTM_LIKELY(!mtm_waiters_any(waiters))) return; /* model: any for the baton */
+    MTM_STEP(any_for_the_baton);
+    if (MTM_LIKELY(!mtm_waiters_any(waiters))) return;
     if (status == MTM_BUSY || worth_a_look(object)) mtm_waiters_wake(waiters);
 }
 
@@ -109,16 +110,17 @@ static bool was_aborted(const struct mtm_object *object, uint32_t aborts)
 
 /* The caller has joined the waiters. */
 static enum mtm_status look_until_found(struct mtm_object *object, struct mtm_wait *wait,
-                                        struct mtm_incoming *incoming)
+                                        struct mtm_delivery *delivery)
 {
     struct mtm_waiters *waiters = waiters_of(object);
     const int64_t deadline = mtm_wait_deadline(wait);
     bool in_time = true;
     for (;;) {
         uint32_t ticket = mtm_waiters_prepare(waiters);
-        enum mtm_status status = look(object, wait, incoming);
+        enum mtm_status status = look(object, wait, delivery);
         if (!found_nothing(status)) return status;
-        if (was_aborted(object, wait->aborts)) return MTM_ABORTED; /* model: aborts since */
+        MTM_STEP(aborts_since);
+        if (was_aborted(object, wait->aborts)) return MTM_ABORTED;
         if (!in_time) return status;
         if (status == MTM_BUSY) {
             mtm_plat_yield();
@@ -131,60 +133,61 @@ static enum mtm_status look_until_found(struct mtm_object *object, struct mtm_wa
 
 bool mtm_poll(struct mtm_object *object, struct mtm_wait *wait)
 {
-    const struct mtm_sight sight = {worth_a_look, object, taken_from(object)};
+    const struct mtm_spin_target target = {worth_a_look, object, taken_from(object)};
     const int64_t deadline =
         wait->timeout == MTM_FOREVER ? MTM_FOREVER : mtm_wait_deadline(wait);
     wait->polled = true;
-    wait->aborts = mtm_load_rlx(&object->aborts); /* model: aborts before */
-    return mtm_spin(spin_of(object), waiters_of(object), deadline, &sight);
+    MTM_STEP(aborts_before);
+    wait->aborts = mtm_load_rlx(&object->aborts);
+    return mtm_spin(spin_of(object), waiters_of(object), deadline, &target);
 }
 
 static enum mtm_status wait_for_one(struct mtm_object *object, struct mtm_wait *wait,
-                                    struct mtm_incoming *incoming)
+                                    struct mtm_delivery *delivery)
 {
     enum mtm_status status;
     if (!wait->polled && mtm_poll(object, wait)) {
-        status = look(object, wait, incoming);
+        status = look(object, wait, delivery);
         if (!found_nothing(status)) return status;
     }
-    if (!join(object, wait)) return look(object, wait, incoming); /* the time is up */
-    status = look_until_found(object, wait, incoming);
+    if (!join(object, wait)) return look(object, wait, delivery); /* the time is up */
+    status = look_until_found(object, wait, delivery);
     mtm_waiters_leave(waiters_of(object));
     return status;
 }
 
 enum mtm_status mtm_receive(struct mtm_object *object, struct mtm_wait *wait,
-                            struct mtm_incoming *incoming)
+                            struct mtm_delivery *delivery)
 {
-    enum mtm_status status = look(object, wait, incoming);
+    enum mtm_status status = look(object, wait, delivery);
     if (MTM_UNLIKELY(found_nothing(status)) && wait->timeout != 0) {
-        status = wait_for_one(object, wait, incoming);
+        status = wait_for_one(object, wait, delivery);
     }
     if (MTM_UNLIKELY(wait->polled) || !is_buffer(object)) pass_baton(object, status);
     return status;
 }
 
-enum mtm_status mtm_incoming_notify(struct mtm_incoming *incoming, bool nonblock,
+enum mtm_status mtm_delivery_notify(struct mtm_delivery *delivery, bool nonblock,
                                     struct mtm_failure *failure)
 {
-    struct mtm_notifier *notifier = incoming->notifier;
+    struct mtm_notifier *notifier = delivery->notifier;
     if (MTM_LIKELY(!notifier)) return MTM_OK;
-    incoming->notifier = NULL;
-    return mtm_notify(incoming->from, MTM_TAKEN, notifier, nonblock, failure);
+    delivery->notifier = NULL;
+    return mtm_notify(delivery->from, MTM_TAKEN, notifier, nonblock, failure);
 }
 
-void mtm_incoming_done(struct mtm_incoming *incoming, bool nonblock)
+void mtm_delivery_done(struct mtm_delivery *delivery, bool nonblock)
 {
-    if (MTM_UNLIKELY(incoming->through != NULL)) {
-        mtm_listener_let_go(incoming->through, incoming->from, nonblock);
+    if (MTM_UNLIKELY(delivery->through != NULL)) {
+        mtm_listener_let_go(delivery->through, delivery->from, nonblock);
     }
 }
 
 /* False if the message is outdated, and has been thrown away. */
-static bool put_back(struct mtm_incoming *incoming)
+static bool put_back(struct mtm_delivery *delivery)
 {
-    struct mtm_buffer *buffer = incoming->from;
-    struct mtm_slot *slot = &incoming->slot;
+    struct mtm_buffer *buffer = delivery->from;
+    struct mtm_slot *slot = &delivery->slot;
     bool back = mtm_buffer_put_back(buffer, slot->block);
     if (back) {
         if (slot->block == slot->carrier) slot->carrier = NULL;
@@ -195,24 +198,25 @@ static bool put_back(struct mtm_incoming *incoming)
     return back;
 }
 
-static void announce_back(struct mtm_incoming *incoming)
+static void announce_back(struct mtm_delivery *delivery)
 {
-    struct mtm_buffer *buffer = incoming->from;
+    struct mtm_buffer *buffer = delivery->from;
     struct mtm_listener *listener = (struct mtm_listener *)buffer->object.owner;
     MTM_PAUSE();
     if (listener) {
         mtm_lock(&listener->object.lock);
-        mtm_listener_enter(listener, buffer, incoming->through ? MTM_MOVE_FIRST : MTM_FIRST);
+        mtm_listener_enter(listener, buffer, delivery->through ? MTM_MOVE_FIRST : MTM_FIRST);
         mtm_unlock(&listener->object.lock);
         mtm_waiters_wake_one(&listener->waiters);
     }
-    mtm_waiters_wake_one(&buffer->waiters); /* model: any after putting back */
+    MTM_STEP(any_after_putting_back);
+    mtm_waiters_wake_one(&buffer->waiters);
 }
 
-void mtm_incoming_back(struct mtm_incoming *incoming)
+void mtm_delivery_put_back(struct mtm_delivery *delivery)
 {
-    if (put_back(incoming)) announce_back(incoming);
-    mtm_notifier_release(incoming->notifier);
-    incoming->notifier = NULL;
-    mtm_incoming_done(incoming, false);
+    if (put_back(delivery)) announce_back(delivery);
+    mtm_notifier_release(delivery->notifier);
+    delivery->notifier = NULL;
+    mtm_delivery_done(delivery, false);
 }

@@ -7,7 +7,7 @@
 #include "core/buffer.h"
 
 /* A message on its way from the queue to a receiver. It belongs to one thread. */
-struct mtm_incoming {
+struct mtm_delivery {
     struct mtm_slot slot;    /* carrier and limit are the receiver's, block is the message */
     struct mtm_buffer *from; /* where it was taken */
     bool more;               /* there was more, as far as the consumers' side knew */
@@ -21,7 +21,7 @@ struct mtm_incoming {
  * GROW: slot.need bytes are needed; get a larger carrier and call again with the same `wait`.
  * If not OK no message was taken. */
 enum mtm_status mtm_receive(struct mtm_object *object, struct mtm_wait *wait,
-                            struct mtm_incoming *incoming);
+                            struct mtm_delivery *delivery);
 
 /* Begins to wait as mtm_receive does, by polling for a moment, for a caller that can take a
  * message in a way of its own. True: it should try to. If it got one it calls mtm_pass_baton,
@@ -33,14 +33,14 @@ bool mtm_poll(struct mtm_object *object, struct mtm_wait *wait);
 void mtm_pass_baton(struct mtm_object *object);
 
 /* Calls the notifier for the removal. OK or NOTIFIER_FAILED; done or back must follow. */
-enum mtm_status mtm_incoming_notify(struct mtm_incoming *incoming, bool nonblock,
+enum mtm_status mtm_delivery_notify(struct mtm_delivery *delivery, bool nonblock,
                                     struct mtm_failure *failure);
 
 /* The message has been received; the receiver keeps slot.block. */
-void mtm_incoming_done(struct mtm_incoming *incoming, bool nonblock);
+void mtm_delivery_done(struct mtm_delivery *delivery, bool nonblock);
 
 /* The message goes back to its place in the order, first in line; never fails. The memory goes
  * with it: if it was the carrier's, slot.carrier is NULL afterwards. Calls no notifier. */
-void mtm_incoming_back(struct mtm_incoming *incoming);
+void mtm_delivery_put_back(struct mtm_delivery *delivery);
 
 #endif

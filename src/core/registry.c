@@ -159,7 +159,7 @@ enum mtm_status mtm_registry_add(struct mtm_object *object)
         if (all) all->all_link = &object->all_next;
         all = object;
         ++object_count;
-        mtm_handle_count();
+        mtm_root_count();
     } else if (object_count == 0) {
         unused = table;
         table = NULL;
@@ -192,7 +192,8 @@ static enum mtm_status finish_find(struct mtm_object *found, struct mtm_object *
 {
     if (mtm_is_aborted_all()) return MTM_ABORTED;
     if (!found) return MTM_UNKNOWN;
-    mtm_handle_retain(found); /* model: find */
+    MTM_STEP(find);
+    mtm_root_retain(found);
     *out = found;
     return MTM_OK;
 }

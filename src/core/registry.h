@@ -10,11 +10,12 @@
  * create or release. */
 
 /* Give a new object (life 1, not shared yet) its id and make it known; its reference becomes a
- * handle. `name` must stay valid as long as the object. OK, ABORTED (everything is aborted) or
+ * root. `name` must stay valid as long as the object. OK, ABORTED (everything is aborted) or
  * NOMEM; if not OK nothing has changed. */
 enum mtm_status mtm_registry_add(struct mtm_object *object);
 
-/* A new handle of the object of that kind. OK, UNKNOWN, ABORTED, or AMBIGUOUS (by name). */
+/* A new root reference to the object of that kind. OK, UNKNOWN, ABORTED, or AMBIGUOUS (by
+ * name). */
 enum mtm_status mtm_registry_find_id(enum mtm_kind kind, uint64_t id, struct mtm_object **out);
 enum mtm_status mtm_registry_find_name(enum mtm_kind kind, const char *name, size_t len,
                                        struct mtm_object **out);

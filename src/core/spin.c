@@ -26,12 +26,12 @@ static bool one_cpu_only(struct mtm_spin *spin)
     return count == 1;
 }
 
-static bool look_until(const struct mtm_sight *sight, int64_t deadline)
+static bool look_until(const struct mtm_spin_target *target, int64_t deadline)
 {
     int64_t end = 0, now;
     do {
         for (int i = 0; i < STEPS; ++i) {
-            if (sight->look(sight->what)) return true;
+            if (target->look(target->what)) return true;
             mtm_plat_relax();
         }
         now = mtm_plat_now();
@@ -87,7 +87,7 @@ static void learn(struct mtm_spin *spin, bool found)
 }
 
 static bool poll(struct mtm_spin *spin, struct mtm_waiters *waiters, int64_t deadline,
-                 const struct mtm_sight *sight)
+                 const struct mtm_spin_target *target)
 {
     bool marked;
     if (spin->skip > 0) {
@@ -95,21 +95,21 @@ static bool poll(struct mtm_spin *spin, struct mtm_waiters *waiters, int64_t dea
         return false;
     }
     if (one_cpu_only(spin) || !mtm_waiters_stand_in(waiters, &marked)) return false;
-    if (wants_to_linger(spin, sight->taken)) linger(deadline);
-    bool found = look_until(sight, deadline);
+    if (wants_to_linger(spin, target->taken)) linger(deadline);
+    bool found = look_until(target, deadline);
     learn(spin, found);
     if (marked) mtm_waiters_stand_down(waiters);
     return found;
 }
 
 bool mtm_spin(struct mtm_spin *spin, struct mtm_waiters *waiters, int64_t deadline,
-              const struct mtm_sight *sight)
+              const struct mtm_spin_target *target)
 {
     MTM_ASSERT_UNLOCKED();
-    /* model: begin to spin */
+    MTM_STEP(begin_to_spin);
     if (mtm_swap_acq(&spin->busy, 1) != 0) return false; /* pairs with the store below */
-    bool found = poll(spin, waiters, deadline, sight);
-    MTM_PAUSE();
-    mtm_store_rel(&spin->busy, 0); /* pairs with the swap above; model: end of spinning */
+    bool found = poll(spin, waiters, deadline, target);
+    MTM_STEP(end_of_spinning);
+    mtm_store_rel(&spin->busy, 0); /* pairs with the swap above */
     return found;
 }

@@ -21,7 +21,7 @@ struct mtm_spin {
 };
 
 /* Where a receiver polls, without a lock. */
-struct mtm_sight {
+struct mtm_spin_target {
     bool (*look)(const void *what); /* whether there is something to try for */
     const void *what;
     uint32_t taken; /* messages that all receivers have taken so far; may wrap */
@@ -33,6 +33,6 @@ struct mtm_sight {
  * while a wake-up is on its way to another one, or where spinning has lately been in vain.
  * The caller has not joined the waiters. No lock held. */
 bool mtm_spin(struct mtm_spin *spin, struct mtm_waiters *waiters, int64_t deadline,
-              const struct mtm_sight *sight);
+              const struct mtm_spin_target *target);
 
 #endif

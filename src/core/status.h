@@ -7,7 +7,7 @@
 #define MTM_STATUS_MAP(X)                                                                      \
     X(OK, "done")                                                                              \
     X(EMPTY, "no message")                                                                     \
-    X(BUSY, "another thread is in the middle of an operation")                                 \
+    X(BUSY, "another thread is in the shared of an operation")                                 \
     X(FULL, "no room now in a buffer of fixed size")                                           \
     X(TOO_LARGE, "message larger than the fixed size")                                         \
     X(CLOSED, "object closed")                                                                 \

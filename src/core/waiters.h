@@ -61,7 +61,8 @@ static inline bool mtm_waiters_any(struct mtm_waiters *waiters)
 
 static inline void mtm_waiters_wake_one(struct mtm_waiters *waiters)
 {
-    if (MTM_UNLIKELY(mtm_waiters_any(waiters))) mtm_waiters_wake(waiters); /* model: any */
+    MTM_STEP(any);
+    if (MTM_UNLIKELY(mtm_waiters_any(waiters))) mtm_waiters_wake(waiters);
 }
 
 /* Wakes all, because of a change of state (close, abort) that each of them must see. */

@@ -43,7 +43,7 @@ size_t mtm_writer_size(const struct mtm_writer *writer)
 }
 
 /* Moves the elements of the latest array to where they must be: the caller has filled them. */
-static void settle(struct mtm_writer *writer)
+static void place_array(struct mtm_writer *writer)
 {
     if (!writer->array) return;
     memmove(writer->array_place, writer->array, writer->array_bytes);
@@ -64,7 +64,7 @@ static enum mtm_status make_room(struct mtm_writer *writer, size_t bytes)
 
 unsigned char *mtm_writer_room(struct mtm_writer *writer, size_t bytes, enum mtm_status *status)
 {
-    settle(writer);
+    place_array(writer);
     *status = make_room(writer, bytes);
     if (MTM_UNLIKELY(*status != MTM_OK)) return NULL;
     unsigned char *room = mtm_block_data(writer->block) + writer->block->size;
@@ -95,7 +95,7 @@ void mtm_writer_clear(struct mtm_writer *writer)
 
 void mtm_writer_message(struct mtm_writer *writer, struct mtm_message *message)
 {
-    settle(writer);
+    place_array(writer);
     message->size = mtm_writer_size(writer);
     message->nparts = 0;
     if (message->size == 0) return;

@@ -5,44 +5,44 @@
 
 #include "platform/hidden.h"
 
-static struct mtm_handle *check_handle(lua_State *L, int index, uintptr_t magic,
+static struct mtc_handle *check_handle(lua_State *L, int index, uintptr_t magic,
                                        const char *name)
 {
-    struct mtm_handle *handle = mtm_to_handle(L, index, magic);
-    if (MTM_UNLIKELY(!handle)) mtm_raise_type(L, index, name);
-    if (MTM_UNLIKELY(!mtm_handle_is_live(handle))) {
-        struct mtm_blame blame = {.what = name};
-        mtm_raise(L, MTM_CLOSED, &blame);
+    struct mtc_handle *handle = mtc_to_handle(L, index, magic);
+    if (MTM_UNLIKELY(!handle)) mtl_raise_type(L, index, name);
+    if (MTM_UNLIKELY(!mtc_handle_is_live(handle))) {
+        struct mtl_blame blame = {.what = name};
+        mtl_raise(L, MTM_CLOSED, &blame);
     }
     return handle;
 }
 
-struct mtm_handle *mtm_check_buffer(lua_State *L, int index)
+struct mtc_handle *mtl_check_buffer(lua_State *L, int index)
 {
-    return check_handle(L, index, MTM_BUFFER_MAGIC, "mtmsg.buffer");
+    return check_handle(L, index, MTC_BUFFER_MAGIC, "mtmsg.buffer");
 }
 
-struct mtm_handle *mtm_check_listener(lua_State *L, int index)
+struct mtc_handle *mtl_check_listener(lua_State *L, int index)
 {
-    return check_handle(L, index, MTM_LISTENER_MAGIC, "mtmsg.listener");
+    return check_handle(L, index, MTC_LISTENER_MAGIC, "mtmsg.listener");
 }
 
-struct mtm_handle *mtm_check_source(lua_State *L, int index)
+struct mtc_handle *mtl_check_source(lua_State *L, int index)
 {
-    if (mtm_to_handle(L, index, MTM_LISTENER_MAGIC)) return mtm_check_listener(L, index);
-    return check_handle(L, index, MTM_BUFFER_MAGIC, "mtmsg.buffer or mtmsg.listener");
+    if (mtc_to_handle(L, index, MTC_LISTENER_MAGIC)) return mtl_check_listener(L, index);
+    return check_handle(L, index, MTC_BUFFER_MAGIC, "mtmsg.buffer or mtmsg.listener");
 }
 
-bool mtm_check_flag(lua_State *L, int index)
+bool mtl_check_flag(lua_State *L, int index)
 {
     if (lua_isnoneornil(L, index)) return true;
     luaL_checktype(L, index, LUA_TBOOLEAN);
     return lua_toboolean(L, index) != 0;
 }
 
-int64_t mtm_check_timeout(lua_State *L, int index, const char *expected)
+int64_t mtl_check_timeout(lua_State *L, int index, const char *expected)
 {
-    if (!lua_isnumber(L, index)) mtm_raise_fixed(L, index, expected);
+    if (!lua_isnumber(L, index)) mtl_raise_fixed(L, index, expected);
     double seconds = (double)lua_tonumber(L, index);
     if (seconds != seconds) luaL_argerror(L, index, "timeout must not be NaN");
     if (seconds <= 0) return 0;
@@ -50,19 +50,19 @@ int64_t mtm_check_timeout(lua_State *L, int index, const char *expected)
     return ns >= 9.2e18 ? MTM_FOREVER : ns < 1 ? 1 : (int64_t)ns;
 }
 
-struct mtm_wait mtm_check_wait(lua_State *L, int index, bool nonblock, const char *expected)
+struct mtm_wait mtl_check_wait(lua_State *L, int index, bool nonblock, const char *expected)
 {
     struct mtm_wait wait = {.timeout = nonblock ? 0 : MTM_FOREVER, .nonblock = nonblock};
     if (MTM_UNLIKELY(!lua_isnoneornil(L, index))) {
-        wait.timeout = mtm_check_timeout(L, index, expected);
+        wait.timeout = mtl_check_timeout(L, index, expected);
     }
     return wait;
 }
 
-bool mtm_to_integral(lua_State *L, int index, int64_t *out)
+bool mtl_to_integral(lua_State *L, int index, int64_t *out)
 {
     double number;
-    if (mtm_lua_number(L, index, out, &number)) return true;
+    if (mtc_number(L, index, out, &number)) return true;
     if (!(number >= -9223372036854775808.0 && number < 9223372036854775808.0)) return false;
     *out = (int64_t)number;
     return (double)*out == number;
@@ -75,7 +75,7 @@ static size_t check_size(lua_State *L, int index)
     if (number != number) luaL_argerror(L, index, "size must not be NaN");
     if (number <= 0) return 0;
     if (number > (double)PTRDIFF_MAX) luaL_argerror(L, index, "size is too large");
-    if (mtm_to_integral(L, index, &integer)) {
+    if (mtl_to_integral(L, index, &integer)) {
         if (integer > PTRDIFF_MAX) luaL_argerror(L, index, "size is too large");
         return (size_t)integer;
     }
@@ -83,9 +83,9 @@ static size_t check_size(lua_State *L, int index)
     return (size_t)number;
 }
 
-struct mtm_memory mtm_check_memory(lua_State *L, int index)
+struct mtl_memory mtl_check_memory(lua_State *L, int index)
 {
-    struct mtm_memory memory = {MTM_DEFAULT_SIZE, false, MTM_DEFAULT_GROW};
+    struct mtl_memory memory = {MTM_DEFAULT_SIZE, false, MTM_DEFAULT_GROW};
     if (!lua_isnoneornil(L, index)) {
         memory.size = check_size(L, index);
         memory.sized = true;

@@ -11,7 +11,7 @@
 
 #include "platform/hidden.h"
 
-bool mtm_array_get(lua_State *L, int index, struct mtm_array *out)
+bool mtl_array_get(lua_State *L, int index, struct mtl_array *out)
 {
     carray_info info;
     const carray_capi *api = carray_get_capi(L, index, NULL);
@@ -32,18 +32,18 @@ static carray *to_writable(lua_State *L, int index, const carray_capi **api, car
     return *api ? (*api)->toWritableCarray(L, index, info) : NULL;
 }
 
-bool mtm_array_is_writable(lua_State *L, int index)
+bool mtl_array_is_writable(lua_State *L, int index)
 {
     const carray_capi *api;
     carray_info info;
     return to_writable(L, index, &api, &info) != NULL;
 }
 
-void mtm_array_check(lua_State *L, int first, int last)
+void mtl_array_check(lua_State *L, int first, int last)
 {
     for (int index = first; index <= last; ++index) {
-        if (!lua_isnil(L, index) && !mtm_array_is_writable(L, index)) {
-            mtm_raise_fixed(L, index, "carray expected");
+        if (!lua_isnil(L, index) && !mtl_array_is_writable(L, index)) {
+            mtl_raise_fixed(L, index, "carray expected");
         }
     }
 }
@@ -89,7 +89,7 @@ static void push_new(lua_State *L, const struct mtm_value *value)
     if (count > 0) memcpy(elements, value->array.ptr, count * value->array.elsize);
 }
 
-void mtm_array_push(lua_State *L, const struct mtm_value *value, struct mtm_given *given)
+void mtl_array_push(lua_State *L, const struct mtm_value *value, struct mtl_given *given)
 {
     while (given->next <= given->last) {
         int index = given->next++;
@@ -109,7 +109,7 @@ void mtm_array_push(lua_State *L, const struct mtm_value *value, struct mtm_give
     push_new(L, value);
 }
 
-void mtm_array_reset_rest(lua_State *L, struct mtm_given *given)
+void mtl_array_reset_rest(lua_State *L, struct mtl_given *given)
 {
     for (; given->next <= given->last; ++given->next) {
         const carray_capi *api;

@@ -13,7 +13,7 @@
 
 #include "platform/hidden.h"
 
-int mtm_newbuffer_for(lua_State *L, struct mtm_state *state, int first,
+int mtl_newbuffer_for(lua_State *L, struct mtc_state *state, int first,
                       struct mtm_listener *listener)
 {
     struct mtm_buffer_options options = {.listener = listener};
@@ -21,93 +21,93 @@ int mtm_newbuffer_for(lua_State *L, struct mtm_state *state, int first,
         options.name = lua_tolstring(L, first, &options.name_len);
         ++first;
     }
-    struct mtm_memory memory = mtm_check_memory(L, first);
+    struct mtl_memory memory = mtl_check_memory(L, first);
     options.size = memory.size;
     options.sized = memory.sized;
     options.grow = memory.grow;
-    struct mtm_handle *handle = mtm_handle_push(L, state, MTM_BUFFER);
+    struct mtc_handle *handle = mtl_handle_push(L, state, MTM_BUFFER);
     struct mtm_buffer *buffer;
     enum mtm_status status = mtm_buffer_new(&options, &buffer);
-    if (status != MTM_OK) return mtm_raise_for(L, status, listener ? &listener->object : NULL);
-    mtm_handle_set(handle, &buffer->object);
+    if (status != MTM_OK) return mtl_raise_for(L, status, listener ? &listener->object : NULL);
+    mtl_handle_set(handle, &buffer->object);
     return 1;
 }
 
-int mtm_newbuffer(lua_State *L)
+int mtl_newbuffer(lua_State *L)
 {
-    return mtm_newbuffer_for(L, lua_touserdata(L, lua_upvalueindex(1)), 1, NULL);
+    return mtl_newbuffer_for(L, lua_touserdata(L, lua_upvalueindex(1)), 1, NULL);
 }
 
 int mtm_buffer(lua_State *L)
 {
-    return mtm_find(L, MTM_BUFFER);
+    return mtl_find(L, MTM_BUFFER);
 }
 
 static int buffer_addmsg(lua_State *L)
 {
-    return mtm_add_short(L, mtm_self_buffer(L));
+    return mtl_add_short(L, mtl_self_buffer(L));
 }
 
 static int buffer_setmsg(lua_State *L)
 {
-    return mtm_send(L, mtm_check_buffer(L, 1), true);
+    return mtl_send(L, mtl_check_buffer(L, 1), true);
 }
 
 static int buffer_nextmsg(lua_State *L)
 {
-    return mtm_take_short(L, mtm_self_buffer(L));
+    return mtl_take_short(L, mtl_self_buffer(L));
 }
 
 static int buffer_msgcnt(lua_State *L)
 {
-    mtm_lua_push_integer(L, (int64_t)mtm_buffer_count(mtm_buffer_of(mtm_check_buffer(L, 1))));
+    mtc_push_integer(L, (int64_t)mtm_buffer_count(mtl_buffer_of(mtl_check_buffer(L, 1))));
     return 1;
 }
 
 static int buffer_clear(lua_State *L)
 {
-    struct mtm_handle *handle = mtm_check_buffer(L, 1);
-    enum mtm_status status = mtm_buffer_clear(mtm_buffer_of(handle), handle->nonblock);
-    if (status == MTM_CLOSED) return mtm_raise_for(L, status, handle->object);
+    struct mtc_handle *handle = mtl_check_buffer(L, 1);
+    enum mtm_status status = mtm_buffer_clear(mtl_buffer_of(handle), handle->nonblock);
+    if (status == MTM_CLOSED) return mtl_raise_for(L, status, handle->object);
     lua_pushboolean(L, status == MTM_OK);
     return 1;
 }
 
 static int buffer_id(lua_State *L)
 {
-    return mtm_push_id(L, mtm_check_buffer(L, 1));
+    return mtl_push_id(L, mtl_check_buffer(L, 1));
 }
 
 static int buffer_name(lua_State *L)
 {
-    return mtm_push_name(L, mtm_check_buffer(L, 1));
+    return mtl_push_name(L, mtl_check_buffer(L, 1));
 }
 
 static int buffer_nonblock(lua_State *L)
 {
-    return mtm_set_nonblock(L, mtm_check_buffer(L, 1));
+    return mtl_set_nonblock(L, mtl_check_buffer(L, 1));
 }
 
 static int buffer_isnonblock(lua_State *L)
 {
-    return mtm_push_isnonblock(L, mtm_check_buffer(L, 1));
+    return mtl_push_isnonblock(L, mtl_check_buffer(L, 1));
 }
 
 static int buffer_isabort(lua_State *L)
 {
-    return mtm_push_isabort(L, mtm_check_buffer(L, 1));
+    return mtl_push_isabort(L, mtl_check_buffer(L, 1));
 }
 
 static int buffer_close(lua_State *L)
 {
-    mtm_buffer_close(mtm_buffer_of(mtm_check_buffer(L, 1)));
+    mtm_buffer_close(mtl_buffer_of(mtl_check_buffer(L, 1)));
     return 0;
 }
 
 static int buffer_abort(lua_State *L)
 {
-    struct mtm_handle *handle = mtm_check_buffer(L, 1);
-    mtm_buffer_abort(mtm_buffer_of(handle), mtm_check_flag(L, 2));
+    struct mtc_handle *handle = mtl_check_buffer(L, 1);
+    mtm_buffer_abort(mtl_buffer_of(handle), mtl_check_flag(L, 2));
     return 0;
 }
 
@@ -132,7 +132,7 @@ static int64_t check_threshold(lua_State *L, int index, enum mtm_event event)
     if (lua_isnoneornil(L, index)) return 0;
     double number = (double)luaL_checknumber(L, index);
     if (number != number) luaL_argerror(L, index, "threshold must not be NaN");
-    if (mtm_to_integral(L, index, &threshold)) return threshold;
+    if (mtl_to_integral(L, index, &threshold)) return threshold;
     if (number <= 0) return 0;
     if (number >= 9.2e18) return INT64_MAX;
     threshold = (int64_t)number;
@@ -141,23 +141,23 @@ static int64_t check_threshold(lua_State *L, int index, enum mtm_event event)
 
 static int buffer_notifier(lua_State *L)
 {
-    struct mtm_handle *handle = mtm_check_buffer(L, 1);
-    struct mtm_buffer *buffer = mtm_buffer_of(handle);
+    struct mtc_handle *handle = mtl_check_buffer(L, 1);
+    struct mtm_buffer *buffer = mtl_buffer_of(handle);
     luaL_checkany(L, 2);
     enum mtm_event event = check_event(L, 3);
     int64_t threshold = check_threshold(L, 4, event);
     enum mtm_status status = mtm_object_state(handle->object);
-    if (status == MTM_CLOSED) return mtm_raise_for(L, status, handle->object);
+    if (status == MTM_CLOSED) return mtl_raise_for(L, status, handle->object);
     if (lua_isnil(L, 2)) {
         mtm_buffer_disconnect(buffer, event, NULL, false);
         return 0;
     }
-    struct mtm_notifier *notifier = mtm_capi_to_notifier(L, 2, threshold, &status);
-    if (status == MTM_UNKNOWN) return mtm_raise_type(L, 2, "notifier object or nil");
+    struct mtm_notifier *notifier = mtc_to_notifier(L, 2, threshold, &status);
+    if (status == MTM_UNKNOWN) return mtl_raise_type(L, 2, "notifier object or nil");
     if (notifier) status = mtm_buffer_connect(buffer, event, notifier);
     if (status == MTM_OK) return 0;
     mtm_notifier_release(notifier);
-    return mtm_raise_for(L, status, handle->object);
+    return mtl_raise_for(L, status, handle->object);
 }
 
 static const luaL_Reg methods[] = {
@@ -176,13 +176,13 @@ static const luaL_Reg methods[] = {
     {NULL, NULL},
 };
 
-void mtm_open_buffer(lua_State *L)
+void mtl_open_buffer(lua_State *L)
 {
-    mtm_class_new(L, "mtmsg.buffer", methods, mtm_handle_tostring, mtm_handle_gc);
-    lua_pushcfunction(L, mtm_decode);
+    mtl_class_new(L, "mtmsg.buffer", methods, mtl_handle_tostring, mtl_handle_gc);
+    lua_pushcfunction(L, mtl_decode);
     lua_pushcclosure(L, buffer_nextmsg, 1);
     lua_setfield(L, -2, "nextmsg");
     lua_pop(L, 1);
-    mtm_capi_install(L);
+    mtc_install(L);
     lua_pop(L, 1);
 }

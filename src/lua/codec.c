@@ -20,7 +20,7 @@ static const char not_supported[] = "parameter type not supported";
 /* ---- encoding ---- */
 
 /* Room for a value that can't be referred to; NULL if there is none. */
-static inline unsigned char *room(struct mtm_encoder *e, size_t bytes)
+static inline unsigned char *room(struct mtl_encoder *e, size_t bytes)
 {
     if (MTM_UNLIKELY(e->writer != NULL)) return mtm_writer_room(e->writer, bytes, &e->status);
     if (MTM_UNLIKELY(bytes > (size_t)(e->end - e->at))) return NULL;
@@ -30,7 +30,7 @@ static inline unsigned char *room(struct mtm_encoder *e, size_t bytes)
 }
 
 /* Ends the part that is being written. */
-static void end_part(struct mtm_encoder *e)
+static void end_part(struct mtl_encoder *e)
 {
     struct mtm_message *m = &e->message;
     size_t len = (size_t)(e->at - e->part);
@@ -41,7 +41,7 @@ static void end_part(struct mtm_encoder *e)
 
 /* The header has been written; now the bytes, which stay where they are until the message has
  * been put. */
-static bool refer(struct mtm_encoder *e, const void *ptr, size_t len)
+static bool refer(struct mtl_encoder *e, const void *ptr, size_t len)
 {
     end_part(e);
     e->message.part[e->message.nparts++] = (struct mtm_part){ptr, len};
@@ -50,12 +50,12 @@ static bool refer(struct mtm_encoder *e, const void *ptr, size_t len)
 }
 
 /* A part to refer to needs up to two more entries, and what follows it a third one. */
-static bool can_refer(const struct mtm_encoder *e, size_t len)
+static bool can_refer(const struct mtl_encoder *e, size_t len)
 {
     return !e->writer && len >= REFER_MIN && e->message.nparts + 3 <= MTM_MAX_PARTS;
 }
 
-static bool encode_string(lua_State *L, int index, struct mtm_encoder *e)
+static bool encode_string(lua_State *L, int index, struct mtl_encoder *e)
 {
     size_t len;
     const char *text = lua_tolstring(L, index, &len);
@@ -69,9 +69,9 @@ static bool encode_string(lua_State *L, int index, struct mtm_encoder *e)
     return true;
 }
 
-static bool encode_number(lua_State *L, int index, struct mtm_encoder *e)
+static bool encode_number(lua_State *L, int index, struct mtl_encoder *e)
 {
-    struct mtm_word word = mtm_number_to_word(L, index);
+    struct mtm_word word = mtl_number_to_word(L, index);
     unsigned char *to = room(e, mtm_wire_word_size(word.tag));
     if (to) mtm_wire_put_word(to, word);
     return to != NULL;
@@ -79,19 +79,19 @@ static bool encode_number(lua_State *L, int index, struct mtm_encoder *e)
 
 /* A function with upvalues, or an environment of its own, is nothing without them, and one
  * without an address can't be called from another state. */
-static bool encode_function(lua_State *L, int index, struct mtm_encoder *e)
+static bool encode_function(lua_State *L, int index, struct mtl_encoder *e)
 {
     lua_CFunction function = lua_tocfunction(L, index);
-    if (!function || mtm_lua_has_context(L, index)) mtm_raise_fixed(L, index, not_supported);
+    if (!function || mtc_has_context(L, index)) mtl_raise_fixed(L, index, not_supported);
     unsigned char *to = room(e, MTM_WORD_VALUE);
     if (to) mtm_wire_pointer(to, MTM_TAG_FUNCTION, (uintptr_t)function);
     return to != NULL;
 }
 
-static bool encode_array(lua_State *L, int index, struct mtm_encoder *e)
+static bool encode_array(lua_State *L, int index, struct mtl_encoder *e)
 {
-    struct mtm_array array;
-    if (!mtm_array_get(L, index, &array)) mtm_raise_fixed(L, index, not_supported);
+    struct mtl_array array;
+    if (!mtl_array_get(L, index, &array)) mtl_raise_fixed(L, index, not_supported);
     size_t bytes = array.elsize * array.count;
     /* Only the last one: a finalizer that runs for a later value could resize it. */
     bool by_reference = index == e->last && can_refer(e, bytes);
@@ -104,7 +104,7 @@ static bool encode_array(lua_State *L, int index, struct mtm_encoder *e)
     return true;
 }
 
-static bool encode_value(lua_State *L, int index, struct mtm_encoder *e)
+static bool encode_value(lua_State *L, int index, struct mtl_encoder *e)
 {
     unsigned char *to;
     switch (lua_type(L, index)) {
@@ -127,7 +127,7 @@ static bool encode_value(lua_State *L, int index, struct mtm_encoder *e)
     }
 }
 
-int mtm_encode_short(lua_State *L, int first, int last, unsigned char *to, int cap)
+int mtl_encode_short(lua_State *L, int first, int last, unsigned char *to, int cap)
 {
     int size = 0;
     for (int index = first; index <= last; ++index) {
@@ -137,7 +137,7 @@ int mtm_encode_short(lua_State *L, int first, int last, unsigned char *to, int c
         if (MTM_UNLIKELY(cap - size < MTM_WORD_VALUE)) return -1;
         switch (lua_type(L, index)) {
             case LUA_TNUMBER:
-                word = mtm_number_to_word(L, index);
+                word = mtl_number_to_word(L, index);
                 mtm_wire_put_word(to + size, word);
                 size += (int)mtm_wire_word_size(word.tag);
                 break;
@@ -160,7 +160,7 @@ int mtm_encode_short(lua_State *L, int first, int last, unsigned char *to, int c
     return size;
 }
 
-bool mtm_encode(lua_State *L, int first, int last, struct mtm_encoder *e)
+bool mtl_encode(lua_State *L, int first, int last, struct mtl_encoder *e)
 {
     e->at = e->part = e->scratch;
     e->end = e->scratch + sizeof e->scratch;
@@ -174,10 +174,10 @@ bool mtm_encode(lua_State *L, int first, int last, struct mtm_encoder *e)
     return true;
 }
 
-enum mtm_status mtm_encode_to_writer(lua_State *L, int first, int last,
+enum mtm_status mtl_encode_to_writer(lua_State *L, int first, int last,
                                      struct mtm_writer *writer)
 {
-    struct mtm_encoder e; /* without the scratch memory, which is 4 KB */
+    struct mtl_encoder e; /* without the scratch memory, which is 4 KB */
     e.at = e.end = e.part = NULL;
     e.writer = writer;
     e.last = last;
@@ -203,20 +203,20 @@ static inline bool push_plain(lua_State *L, const struct mtm_value *value)
         case MTM_TAG_NIL: lua_pushnil(L); return true;
         case MTM_TAG_BOOLEAN: lua_pushboolean(L, value->boolean); return true;
         case MTM_TAG_BYTE:
-        case MTM_TAG_INTEGER: mtm_lua_push_integer(L, value->integer); return true;
+        case MTM_TAG_INTEGER: mtc_push_integer(L, value->integer); return true;
         case MTM_TAG_NUMBER: lua_pushnumber(L, (lua_Number)value->number); return true;
         default: return false;
     }
 }
 
-bool mtm_decode_fast(lua_State *L, struct mtm_decoder *decoder, int *pushed)
+bool mtl_decode_fast(lua_State *L, struct mtl_decoder *decoder, int *pushed)
 {
     const unsigned char *at = decoder->at;
     struct mtm_value value;
     int count = 0;
     while ((size_t)count < decoder->max &&
            mtm_wire_read(&at, decoder->end, &value) != MTM_TAG_END) {
-        if (count == MTM_FAST_VALUES || !push_plain(L, &value)) {
+        if (count == MTL_FAST_VALUES || !push_plain(L, &value)) {
             lua_pop(L, count);
             return false;
         }
@@ -227,16 +227,16 @@ bool mtm_decode_fast(lua_State *L, struct mtm_decoder *decoder, int *pushed)
     return true;
 }
 
-/* The bytes were written by mtm_encode_short or its like; what is not among these values ends
+/* The bytes were written by mtl_encode_short or its like; what is not among these values ends
  * the loop. */
-int mtm_decode_short(lua_State *L, const unsigned char *at, size_t size)
+int mtl_decode_short(lua_State *L, const unsigned char *at, size_t size)
 {
     const unsigned char *end = at + size;
     int count = 0;
     for (; at < end; ++count) {
         int64_t integer;
         double number;
-        if (MTM_UNLIKELY(count == MTM_FAST_VALUES)) return -1;
+        if (MTM_UNLIKELY(count == MTL_FAST_VALUES)) return -1;
         switch (*at) {
             case MTM_TAG_NIL:
                 lua_pushnil(L);
@@ -252,7 +252,7 @@ int mtm_decode_short(lua_State *L, const unsigned char *at, size_t size)
                 break;
             case MTM_TAG_INTEGER:
                 memcpy(&integer, at + 1, 8);
-                mtm_lua_push_integer(L, integer);
+                mtc_push_integer(L, integer);
                 at += MTM_WORD_VALUE;
                 break;
             case MTM_TAG_NUMBER:
@@ -271,7 +271,7 @@ int mtm_decode_short(lua_State *L, const unsigned char *at, size_t size)
 }
 
 /* Pushes any value; `given` counts through the arrays at the bottom of the stack. */
-static void push_value(lua_State *L, const struct mtm_value *value, struct mtm_given *given)
+static void push_value(lua_State *L, const struct mtm_value *value, struct mtl_given *given)
 {
     if (push_plain(L, value)) return;
     switch (value->tag) {
@@ -283,26 +283,26 @@ static void push_value(lua_State *L, const struct mtm_value *value, struct mtm_g
         case MTM_TAG_POINTER: /* LuaJIT may allocate for it */
             lua_pushlightuserdata(L, (void *)(uintptr_t)value->pointer);
             break;
-        default: mtm_array_push(L, value, given); break;
+        default: mtl_array_push(L, value, given); break;
     }
 }
 
-int mtm_decode(lua_State *L)
+int mtl_decode(lua_State *L)
 {
-    struct mtm_decoder *decoder = lua_touserdata(L, 1);
-    struct mtm_given given = {.next = 2, .last = lua_gettop(L)};
+    struct mtl_decoder *decoder = lua_touserdata(L, 1);
+    struct mtl_given given = {.next = 2, .last = lua_gettop(L)};
     const unsigned char *at = decoder->at;
     struct mtm_value value;
     size_t count = 0;
     while (count < decoder->max && mtm_wire_read(&at, decoder->end, &value) != MTM_TAG_END) {
-        if (count % MTM_FAST_VALUES == 0) {
-            luaL_checkstack(L, MTM_FAST_VALUES + LUA_MINSTACK,
+        if (count % MTL_FAST_VALUES == 0) {
+            luaL_checkstack(L, MTL_FAST_VALUES + LUA_MINSTACK,
                             "too many values in the message");
         }
         push_value(L, &value, &given);
         ++count;
     }
-    mtm_array_reset_rest(L, &given);
+    mtl_array_reset_rest(L, &given);
     decoder->at = at;
     return (int)count;
 }

@@ -35,7 +35,7 @@ static void add_quoted(luaL_Buffer *text, const char *name, size_t len)
     luaL_addchar(text, '"');
 }
 
-void mtm_add_description(luaL_Buffer *text, const struct mtm_object *object)
+void mtl_add_description(luaL_Buffer *text, const struct mtm_object *object)
 {
     luaL_addchar(text, '(');
     if (object->name) {
@@ -53,13 +53,13 @@ static const char *class_of(const struct mtm_object *object)
     return object->kind == MTM_BUFFER ? "mtmsg.buffer" : "mtmsg.listener";
 }
 
-static void add_blamed(luaL_Buffer *text, const struct mtm_blame *blame)
+static void add_blamed(luaL_Buffer *text, const struct mtl_blame *blame)
 {
     luaL_addstring(text, blame->object ? class_of(blame->object) : blame->what);
-    if (blame->object) mtm_add_description(text, blame->object);
+    if (blame->object) mtl_add_description(text, blame->object);
 }
 
-static void add_size(luaL_Buffer *text, const struct mtm_blame *blame)
+static void add_size(luaL_Buffer *text, const struct mtl_blame *blame)
 {
     luaL_addstring(text, "message size ");
     add_number(text, blame->size);
@@ -72,19 +72,19 @@ static void add_size(luaL_Buffer *text, const struct mtm_blame *blame)
 static const char *error_name(enum mtm_status status)
 {
     switch (status) {
-        case MTM_CLOSED: return MTM_ERROR(object_closed);
-        case MTM_ABORTED: return MTM_ERROR(operation_aborted);
-        case MTM_TOO_LARGE: return MTM_ERROR(message_size);
-        case MTM_NO_BUFFERS: return MTM_ERROR(no_buffers);
-        case MTM_HAS_NOTIFIER: return MTM_ERROR(has_notifier);
-        case MTM_UNKNOWN: return MTM_ERROR(unknown_object);
-        case MTM_AMBIGUOUS: return MTM_ERROR(ambiguous_name);
-        case MTM_NOMEM: return MTM_ERROR(out_of_memory);
+        case MTM_CLOSED: return MTL_ERROR(object_closed);
+        case MTM_ABORTED: return MTL_ERROR(operation_aborted);
+        case MTM_TOO_LARGE: return MTL_ERROR(message_size);
+        case MTM_NO_BUFFERS: return MTL_ERROR(no_buffers);
+        case MTM_HAS_NOTIFIER: return MTL_ERROR(has_notifier);
+        case MTM_UNKNOWN: return MTL_ERROR(unknown_object);
+        case MTM_AMBIGUOUS: return MTL_ERROR(ambiguous_name);
+        case MTM_NOMEM: return MTL_ERROR(out_of_memory);
         default: return mtm_status_text(status);
     }
 }
 
-int mtm_raise(lua_State *L, enum mtm_status status, const struct mtm_blame *blame)
+int mtl_raise(lua_State *L, enum mtm_status status, const struct mtl_blame *blame)
 {
     luaL_Buffer text;
     luaL_buffinit(L, &text);
@@ -104,43 +104,43 @@ int mtm_raise(lua_State *L, enum mtm_status status, const struct mtm_blame *blam
     return lua_error(L);
 }
 
-int mtm_raise_for(lua_State *L, enum mtm_status status, const struct mtm_object *object)
+int mtl_raise_for(lua_State *L, enum mtm_status status, const struct mtm_object *object)
 {
-    struct mtm_blame blame = {.object = object};
-    return mtm_raise(L, status, &blame);
+    struct mtl_blame blame = {.object = object};
+    return mtl_raise(L, status, &blame);
 }
 
 /* A text on its way into a Lua error. */
 struct failure_record {
-    struct mtm_record record;
+    struct mtc_asset asset;
     struct mtm_failure failure;
 };
 
-static void fini_failure(struct mtm_record *record)
+static void fini_failure(struct mtc_asset *asset)
 {
-    mtm_failure_free(&((struct failure_record *)record)->failure);
+    mtm_failure_free(&((struct failure_record *)asset)->failure);
 }
 
-/* The push can run finalizers, and can fail for want of memory: so the text is in a record of
+/* The push can run finalizers, and can fail for want of memory: so the text is in a asset of
  * its own, which the state frees in the end if we can't. */
-int mtm_raise_failure(lua_State *L, struct mtm_state *state, struct mtm_failure *failure)
+int mtl_raise_failure(lua_State *L, struct mtc_state *state, struct mtm_failure *failure)
 {
     static const struct mtm_failure none = {0};
     size_t len;
-    struct failure_record *kept = mtm_record_new(state, sizeof *kept, fini_failure);
+    struct failure_record *kept = mtl_asset_new(state, sizeof *kept, fini_failure);
     if (kept) kept->failure = *failure;
     else mtm_failure_free(failure);
     const char *text = mtm_failure_text(kept ? &kept->failure : &none, &len);
     lua_pushlstring(L, text, len);
-    if (kept) mtm_record_free(&kept->record);
+    if (kept) mtl_asset_free(&kept->asset);
     return lua_error(L);
 }
 
-int mtm_raise_not_found(lua_State *L, enum mtm_status status, const char *kind, int index)
+int mtl_raise_not_found(lua_State *L, enum mtm_status status, const char *kind, int index)
 {
     luaL_Buffer text;
     size_t len;
-    if (status != MTM_UNKNOWN && status != MTM_AMBIGUOUS) return mtm_raise_for(L, status, NULL);
+    if (status != MTM_UNKNOWN && status != MTM_AMBIGUOUS) return mtl_raise_for(L, status, NULL);
     const char *name = lua_type(L, index) == LUA_TSTRING ? lua_tolstring(L, index, &len) : NULL;
     luaL_buffinit(L, &text);
     luaL_addstring(&text, error_name(status));
@@ -171,19 +171,19 @@ static const char *type_of(lua_State *L, int index)
     return luaL_typename(L, index);
 }
 
-int mtm_raise_type(lua_State *L, int index, const char *expected)
+int mtl_raise_type(lua_State *L, int index, const char *expected)
 {
     const char *actual = type_of(L, index);
     return luaL_argerror(L, index, lua_pushfstring(L, "%s expected, got %s", expected, actual));
 }
 
-int mtm_raise_fixed(lua_State *L, int index, const char *text)
+int mtl_raise_fixed(lua_State *L, int index, const char *text)
 {
     const char *actual = type_of(L, index);
     return luaL_argerror(L, index, lua_pushfstring(L, "%s) (got %s", text, actual));
 }
 
-int mtm_push_pieces(lua_State *L, const char *class, const void *owned, size_t bytes)
+int mtl_push_byte_count(lua_State *L, const char *class, const void *owned, size_t bytes)
 {
     char count[32];
     (void)snprintf(count, sizeof count, "%zu", bytes);
@@ -191,12 +191,12 @@ int mtm_push_pieces(lua_State *L, const char *class, const void *owned, size_t b
     return 1;
 }
 
-int mtm_handle_tostring(lua_State *L)
+int mtl_handle_tostring(lua_State *L)
 {
-    struct mtm_handle *handle = mtm_to_handle(L, 1, MTM_BUFFER_MAGIC);
-    if (!handle) handle = mtm_to_handle(L, 1, MTM_LISTENER_MAGIC);
-    if (!handle) return mtm_raise_type(L, 1, "mtmsg.buffer or mtmsg.listener");
-    if (!mtm_handle_is_live(handle)) {
+    struct mtc_handle *handle = mtc_to_handle(L, 1, MTC_BUFFER_MAGIC);
+    if (!handle) handle = mtc_to_handle(L, 1, MTC_LISTENER_MAGIC);
+    if (!handle) return mtl_raise_type(L, 1, "mtmsg.buffer or mtmsg.listener");
+    if (!mtc_handle_is_live(handle)) {
         lua_pushfstring(L, "mtmsg object: %p (finalized)", lua_touserdata(L, 1));
         return 1;
     }
@@ -206,7 +206,7 @@ int mtm_handle_tostring(lua_State *L)
     luaL_buffinit(L, &text);
     luaL_addstring(&text, class_of(handle->object));
     luaL_addstring(&text, address);
-    mtm_add_description(&text, handle->object);
+    mtl_add_description(&text, handle->object);
     luaL_pushresult(&text);
     return 1;
 }

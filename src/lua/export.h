@@ -1,7 +1,7 @@
 /* What the shared library shows to the outside; everything else is hidden. The static library
  * shows nothing more: whatever it is linked into does not export what it only uses. */
-#ifndef MTM_LUA_EXPORT_H
-#define MTM_LUA_EXPORT_H
+#ifndef MTL_EXPORT_H
+#define MTL_EXPORT_H
 
 #if defined(MTM_STATIC)
 #define MTM_EXPORT

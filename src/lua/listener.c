@@ -9,84 +9,84 @@
 
 #include "platform/hidden.h"
 
-static struct mtm_listener *listener_of(const struct mtm_handle *handle)
+static struct mtm_listener *listener_of(const struct mtc_handle *handle)
 {
     return (struct mtm_listener *)handle->object;
 }
 
-int mtm_newlistener(lua_State *L)
+int mtl_newlistener(lua_State *L)
 {
     size_t len = 0;
     const char *name = lua_isnoneornil(L, 1) ? NULL : luaL_checklstring(L, 1, &len);
-    struct mtm_state *state = lua_touserdata(L, lua_upvalueindex(1));
-    struct mtm_handle *handle = mtm_handle_push(L, state, MTM_LISTENER);
+    struct mtc_state *state = lua_touserdata(L, lua_upvalueindex(1));
+    struct mtc_handle *handle = mtl_handle_push(L, state, MTM_LISTENER);
     struct mtm_listener *listener;
     enum mtm_status status = mtm_listener_new(name, len, &listener);
-    if (status != MTM_OK) return mtm_raise_for(L, status, NULL);
-    mtm_handle_set(handle, &listener->object);
+    if (status != MTM_OK) return mtl_raise_for(L, status, NULL);
+    mtl_handle_set(handle, &listener->object);
     return 1;
 }
 
 int mtm_listener(lua_State *L)
 {
-    return mtm_find(L, MTM_LISTENER);
+    return mtl_find(L, MTM_LISTENER);
 }
 
 static int listener_newbuffer(lua_State *L)
 {
-    struct mtm_handle *handle = mtm_check_listener(L, 1);
-    return mtm_newbuffer_for(L, handle->owned.state, 2, listener_of(handle));
+    struct mtc_handle *handle = mtl_check_listener(L, 1);
+    return mtl_newbuffer_for(L, handle->owned.state, 2, listener_of(handle));
 }
 
 static int listener_nextmsg(lua_State *L)
 {
-    return mtm_nextmsg(L, mtm_check_listener(L, 1));
+    return mtl_nextmsg(L, mtl_check_listener(L, 1));
 }
 
 static int listener_clear(lua_State *L)
 {
-    struct mtm_handle *handle = mtm_check_listener(L, 1);
+    struct mtc_handle *handle = mtl_check_listener(L, 1);
     enum mtm_status status = mtm_listener_clear(listener_of(handle), handle->nonblock);
-    if (status == MTM_CLOSED) return mtm_raise_for(L, status, handle->object);
+    if (status == MTM_CLOSED) return mtl_raise_for(L, status, handle->object);
     lua_pushboolean(L, status == MTM_OK);
     return 1;
 }
 
 static int listener_id(lua_State *L)
 {
-    return mtm_push_id(L, mtm_check_listener(L, 1));
+    return mtl_push_id(L, mtl_check_listener(L, 1));
 }
 
 static int listener_name(lua_State *L)
 {
-    return mtm_push_name(L, mtm_check_listener(L, 1));
+    return mtl_push_name(L, mtl_check_listener(L, 1));
 }
 
 static int listener_nonblock(lua_State *L)
 {
-    return mtm_set_nonblock(L, mtm_check_listener(L, 1));
+    return mtl_set_nonblock(L, mtl_check_listener(L, 1));
 }
 
 static int listener_isnonblock(lua_State *L)
 {
-    return mtm_push_isnonblock(L, mtm_check_listener(L, 1));
+    return mtl_push_isnonblock(L, mtl_check_listener(L, 1));
 }
 
 static int listener_isabort(lua_State *L)
 {
-    return mtm_push_isabort(L, mtm_check_listener(L, 1));
+    return mtl_push_isabort(L, mtl_check_listener(L, 1));
 }
 
 static int listener_close(lua_State *L)
 {
-    mtm_listener_close(listener_of(mtm_check_listener(L, 1)));
+    mtm_listener_close(listener_of(mtl_check_listener(L, 1)));
     return 0;
 }
 
 static int listener_abort(lua_State *L)
 {
-    struct mtm_handle *handle = mtm_check_listener(L, 1);
-    mtm_listener_abort(listener_of(handle), mtm_check_flag(L, 2));
+    struct mtc_handle *handle = mtl_check_listener(L, 1);
+    mtm_listener_abort(listener_of(handle), mtl_check_flag(L, 2));
     return 0;
 }
 
@@ -103,10 +103,10 @@ static const luaL_Reg methods[] = {
     {NULL, NULL},
 };
 
-void mtm_open_listener(lua_State *L)
+void mtl_open_listener(lua_State *L)
 {
-    mtm_class_new(L, "mtmsg.listener", methods, mtm_handle_tostring, mtm_handle_gc);
-    lua_pushcfunction(L, mtm_decode);
+    mtl_class_new(L, "mtmsg.listener", methods, mtl_handle_tostring, mtl_handle_gc);
+    lua_pushcfunction(L, mtl_decode);
     lua_pushcclosure(L, listener_nextmsg, 1);
     lua_setfield(L, -2, "nextmsg");
     lua_pop(L, 2);

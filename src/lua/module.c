@@ -10,7 +10,7 @@
 
 static int module_abort(lua_State *L)
 {
-    mtm_abort_all(mtm_check_flag(L, 1));
+    mtm_abort_all(mtl_check_flag(L, 1));
     return 0;
 }
 
@@ -28,9 +28,9 @@ static int module_time(lua_State *L)
 
 static int module_sleep(lua_State *L)
 {
-    struct mtm_wait wait = {.timeout = mtm_check_timeout(L, 1, "timeout seconds expected")};
+    struct mtm_wait wait = {.timeout = mtl_check_timeout(L, 1, "timeout seconds expected")};
     enum mtm_status status = mtm_sleep_until(mtm_wait_deadline(&wait));
-    return status == MTM_OK ? 0 : mtm_raise_for(L, status, NULL);
+    return status == MTM_OK ? 0 : mtl_raise_for(L, status, NULL);
 }
 
 /* The name that a metatable gives counts only if it is registered under that name. */
@@ -54,12 +54,12 @@ static int module_type(lua_State *L)
 
 /* Those that make objects have the state as upvalue. */
 static const luaL_Reg makers[] = {
-    {"newbuffer", mtm_newbuffer},
+    {"newbuffer", mtl_newbuffer},
     {"buffer", mtm_buffer},
-    {"newlistener", mtm_newlistener},
+    {"newlistener", mtl_newlistener},
     {"listener", mtm_listener},
-    {"newwriter", mtm_newwriter},
-    {"newreader", mtm_newreader},
+    {"newwriter", mtl_newwriter},
+    {"newreader", mtl_newreader},
     {NULL, NULL},
 };
 
@@ -72,7 +72,7 @@ static void push_error_names(lua_State *L)
 {
     static const char *const names[] = {
 #define X(name) #name,
-        MTM_ERROR_MAP(X)
+        MTL_ERROR_MAP(X)
 #undef X
     };
     lua_newtable(L);
@@ -87,14 +87,14 @@ MTM_EXPORT int luaopen_mtmsg(lua_State *L);
 MTM_EXPORT int luaopen_mtmsg(lua_State *L)
 {
     mtm_plat_pin();
-    mtm_open_buffer(L);
-    mtm_open_listener(L);
-    mtm_open_writer(L);
-    mtm_open_reader(L);
+    mtl_open_buffer(L);
+    mtl_open_listener(L);
+    mtl_open_writer(L);
+    mtl_open_reader(L);
     lua_newtable(L);
-    mtm_lua_setfuncs(L, functions, 0);
-    mtm_state_push(L);
-    mtm_lua_setfuncs(L, makers, 1);
+    mtc_setfuncs(L, functions, 0);
+    mtl_state_push(L);
+    mtc_setfuncs(L, makers, 1);
     push_error_names(L);
     lua_setfield(L, -2, "error");
     lua_pushliteral(L, VERSION);

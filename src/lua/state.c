@@ -1,4 +1,4 @@
-/* The block of each Lua state and the list of what the userdata made in it own.
+/* What is kept for each Lua state, and the list of what the userdata made in it own.
  * The list serves what Lua does not finalize: objects that finalizers make while the state is
  * being closed, and those whose finalizer could not be called. */
 #include "lua/state.h"
@@ -14,18 +14,18 @@ static const char state_name[] = "mtmsg.state";
 
 static int state_gc(lua_State *L)
 {
-    struct mtm_state *state = lua_touserdata(L, 1);
+    struct mtc_state *state = lua_touserdata(L, 1);
     state->closed = true;
-    while (state->first) mtm_record_free(state->first);
+    while (state->first) mtl_asset_free(state->first);
     mtm_block_free(state->carrier);
     state->carrier = NULL;
     return 0;
 }
 
-struct mtm_state *mtm_state_push(lua_State *L)
+struct mtc_state *mtl_state_push(lua_State *L)
 {
     lua_getfield(L, LUA_REGISTRYINDEX, state_name);
-    struct mtm_state *state = lua_touserdata(L, -1);
+    struct mtc_state *state = lua_touserdata(L, -1);
     if (state) return state;
     lua_pop(L, 1);
     state = lua_newuserdata(L, sizeof *state);
@@ -39,61 +39,60 @@ struct mtm_state *mtm_state_push(lua_State *L)
     return state;
 }
 
-void *mtm_record_new(struct mtm_state *state, size_t size,
-                     void (*fini)(struct mtm_record *record))
+void *mtl_asset_new(struct mtc_state *state, size_t size, void (*fini)(struct mtc_asset *asset))
 {
-    struct mtm_record *record = mtm_alloc(size);
-    if (!record) return NULL;
-    memset(record, 0, size);
-    record->fini = fini;
-    record->next = state->first;
-    record->link = &state->first;
-    if (record->next) record->next->link = &record->next;
-    state->first = record;
-    return record;
+    struct mtc_asset *asset = mtm_alloc(size);
+    if (!asset) return NULL;
+    memset(asset, 0, size);
+    asset->fini = fini;
+    asset->next = state->first;
+    asset->link = &state->first;
+    if (asset->next) asset->next->link = &asset->next;
+    state->first = asset;
+    return asset;
 }
 
-void mtm_record_free(struct mtm_record *record)
+void mtl_asset_free(struct mtc_asset *asset)
 {
-    *record->link = record->next;
-    if (record->next) record->next->link = record->link;
-    record->fini(record);
-    mtm_free(record);
+    *asset->link = asset->next;
+    if (asset->next) asset->next->link = asset->link;
+    asset->fini(asset);
+    mtm_free(asset);
 }
 
-void *mtm_owned_new(lua_State *L, struct mtm_state *state, const struct mtm_class_info *info)
+void *mtl_owned_new(lua_State *L, struct mtc_state *state, const struct mtl_class_info *info)
 {
-    struct mtm_blame blame = {.what = info->name};
-    struct mtm_owned *owned = lua_newuserdata(L, info->block_size);
+    struct mtl_blame blame = {.what = info->name};
+    struct mtc_owned *owned = lua_newuserdata(L, info->block_size);
     memset(owned, 0, info->block_size);
     lua_getfield(L, LUA_REGISTRYINDEX, info->name);
     lua_setmetatable(L, -2);
-    if (state->closed) mtm_raise(L, MTM_CLOSED, &blame);
+    if (state->closed) mtl_raise(L, MTM_CLOSED, &blame);
     owned->state = state;
     owned->tag = (uintptr_t)owned ^ info->magic;
-    owned->record = mtm_record_new(state, info->record_size, info->fini);
-    if (!owned->record) mtm_raise(L, MTM_NOMEM, &blame);
+    owned->asset = mtl_asset_new(state, info->asset_size, info->fini);
+    if (!owned->asset) mtl_raise(L, MTM_NOMEM, &blame);
     return owned;
 }
 
-void mtm_owned_fini(struct mtm_owned *owned)
+void mtl_owned_fini(struct mtc_owned *owned)
 {
-    struct mtm_record *record = owned->record;
-    owned->record = NULL;
-    if (record && !owned->state->closed) mtm_record_free(record);
+    struct mtc_asset *asset = owned->asset;
+    owned->asset = NULL;
+    if (asset && !owned->state->closed) mtl_asset_free(asset);
 }
 
-/* A block that is not complete has nothing to free. */
-int mtm_owned_gc(lua_State *L)
+/* A userdata that is not complete has nothing to free. */
+int mtl_owned_gc(lua_State *L)
 {
-    struct mtm_owned *owned = lua_touserdata(L, 1);
+    struct mtc_owned *owned = lua_touserdata(L, 1);
     /* the debug library can give a metatable of ours to anything */
-    if (!owned || mtm_lua_rawlen(L, 1) < sizeof *owned) return 0;
-    if (owned->tag != 0) mtm_owned_fini(owned);
+    if (!owned || mtc_rawlen(L, 1) < sizeof *owned) return 0;
+    if (owned->tag != 0) mtl_owned_fini(owned);
     return 0;
 }
 
-void mtm_class_new(lua_State *L, const char *name, const luaL_Reg *methods,
+void mtl_class_new(lua_State *L, const char *name, const luaL_Reg *methods,
                    lua_CFunction tostring, lua_CFunction gc)
 {
     luaL_newmetatable(L, name);
@@ -109,22 +108,22 @@ void mtm_class_new(lua_State *L, const char *name, const luaL_Reg *methods,
      * So a misspelt method gets Lua's own error, and no better one can be had without breaking
      * them; examples/strict.lua offers it to those who want it. */
     lua_newtable(L);
-    mtm_lua_setfuncs(L, methods, 0);
+    mtc_setfuncs(L, methods, 0);
     lua_pushvalue(L, -1);
     lua_setfield(L, -3, "__index");
 }
 
-struct mtm_block *mtm_carrier_take(struct mtm_state *state)
+struct mtm_block *mtl_carrier_take(struct mtc_state *state)
 {
     struct mtm_block *carrier = state->carrier;
     state->carrier = NULL;
-    return MTM_LIKELY(carrier != NULL) ? carrier : mtm_block_new(MTM_CARRIER_SIZE);
+    return MTM_LIKELY(carrier != NULL) ? carrier : mtm_block_new(MTL_CARRIER_SIZE);
 }
 
-void mtm_carrier_give(struct mtm_state *state, struct mtm_block *carrier)
+void mtl_carrier_give(struct mtc_state *state, struct mtm_block *carrier)
 {
     if (MTM_LIKELY(carrier && !state->carrier && !state->closed &&
-                   carrier->cap <= MTM_CARRIER_KEEP)) {
+                   carrier->cap <= MTL_CARRIER_KEEP)) {
         state->carrier = carrier;
     } else {
         mtm_block_free(carrier);

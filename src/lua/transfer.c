@@ -3,7 +3,7 @@
 #include "lua/transfer.h"
 
 #include "core/receive.h"
-#include "core/shortcut.h"
+#include "core/fast_path.h"
 #include "lua/args.h"
 #include "lua/arrays.h"
 #include "lua/codec.h"
@@ -16,80 +16,80 @@
 /* ---- sending ---- */
 
 /* What the error text says of a message: its values, and the header in front of them. */
-static int raise_put(lua_State *L, struct mtm_handle *handle, enum mtm_status status,
+static int raise_put(lua_State *L, struct mtc_handle *handle, enum mtm_status status,
                      size_t size)
 {
-    struct mtm_blame blame = {
+    struct mtl_blame blame = {
         .object = handle->object,
         .size = mtm_record_size(size),
-        .limit = mtm_buffer_of(handle)->queue.middle.size,
+        .limit = mtl_buffer_of(handle)->queue.shared.size,
     };
-    return mtm_raise(L, status, &blame);
+    return mtl_raise(L, status, &blame);
 }
 
-int mtm_push_put(lua_State *L, struct mtm_handle *handle, enum mtm_status status, size_t size,
+int mtl_push_put(lua_State *L, struct mtc_handle *handle, enum mtm_status status, size_t size,
                  struct mtm_failure *failure)
 {
     switch (status) {
         case MTM_OK: lua_pushboolean(L, 1); return 1;
         case MTM_FULL:
         case MTM_BUSY: lua_pushboolean(L, 0); return 1;
-        case MTM_NOTIFIER_FAILED: return mtm_raise_failure(L, handle->owned.state, failure);
+        case MTM_NOTIFIER_FAILED: return mtl_raise_failure(L, handle->owned.state, failure);
         default: return raise_put(L, handle, status, size);
     }
 }
 
-static enum mtm_status put(struct mtm_handle *handle, struct mtm_message *message, bool replace,
+static enum mtm_status put(struct mtc_handle *handle, struct mtm_message *message, bool replace,
                            struct mtm_failure *failure)
 {
-    struct mtm_buffer *buffer = mtm_buffer_of(handle);
+    struct mtm_buffer *buffer = mtl_buffer_of(handle);
     if (replace) return mtm_buffer_set(buffer, message, handle->nonblock, failure);
     return mtm_buffer_add(buffer, message, handle->nonblock, failure);
 }
 
 /* Too many values for the scratch memory: by a writer. */
-static MTM_NOINLINE int send_by_writer(lua_State *L, struct mtm_handle *handle, int last,
+static MTM_NOINLINE int send_by_writer(lua_State *L, struct mtc_handle *handle, int last,
                                        bool replace)
 {
     struct mtm_failure failure = {0};
     struct mtm_message message;
-    mtm_writer_message(mtm_writer_push_encoded(L, handle->owned.state, 2, last), &message);
-    struct mtm_owned *writer = lua_touserdata(L, -1);
+    mtm_writer_message(mtl_writer_push_encoded(L, handle->owned.state, 2, last), &message);
+    struct mtc_owned *writer = lua_touserdata(L, -1);
     enum mtm_status status = put(handle, &message, replace, &failure);
-    mtm_owned_fini(writer);
-    return mtm_push_put(L, handle, status, message.size, &failure);
+    mtl_owned_fini(writer);
+    return mtl_push_put(L, handle, status, message.size, &failure);
 }
 
-static MTM_NOINLINE int add_bytes(lua_State *L, struct mtm_handle *handle, int last)
+static MTM_NOINLINE int add_bytes(lua_State *L, struct mtc_handle *handle, int last)
 {
-    unsigned char bytes[MTM_SHORTCUT_MAX];
-    int size = mtm_encode_short(L, 2, last, bytes, sizeof bytes);
-    if (MTM_UNLIKELY(size < 0)) return mtm_send(L, handle, false);
-    if (MTM_UNLIKELY(!mtm_shortcut_add(mtm_buffer_of(handle), bytes, (size_t)size))) {
-        return mtm_send(L, handle, false);
+    unsigned char bytes[MTM_FAST_MAX];
+    int size = mtl_encode_short(L, 2, last, bytes, sizeof bytes);
+    if (MTM_UNLIKELY(size < 0)) return mtl_send(L, handle, false);
+    if (MTM_UNLIKELY(!mtm_fast_add(mtl_buffer_of(handle), bytes, (size_t)size))) {
+        return mtl_send(L, handle, false);
     }
     lua_pushboolean(L, 1);
     return 1;
 }
 
-int mtm_add_short(lua_State *L, struct mtm_handle *handle)
+int mtl_add_short(lua_State *L, struct mtc_handle *handle)
 {
     const int last = lua_gettop(L);
     if (last != 2) return add_bytes(L, handle, last);
     if (lua_type(L, 2) != LUA_TNUMBER ||
-        !mtm_shortcut_add_word(mtm_buffer_of(handle), mtm_number_to_word(L, 2))) {
+        !mtm_fast_add_word(mtl_buffer_of(handle), mtl_number_to_word(L, 2))) {
         return add_bytes(L, handle, 2);
     }
     lua_pushboolean(L, 1);
     return 1;
 }
 
-MTM_NOINLINE int mtm_send(lua_State *L, struct mtm_handle *handle, bool replace)
+MTM_NOINLINE int mtl_send(lua_State *L, struct mtc_handle *handle, bool replace)
 {
-    struct mtm_encoder encoder;
+    struct mtl_encoder encoder;
     struct mtm_failure failure = {0};
     int last = lua_gettop(L);
-    if (MTM_UNLIKELY(!mtm_encode(L, 2, last, &encoder))) {
+    if (MTM_UNLIKELY(!mtl_encode(L, 2, last, &encoder))) {
         return send_by_writer(L, handle, last, replace);
     }
     enum mtm_status status = put(handle, &encoder.message, replace, &failure);
@@ -97,34 +97,34 @@ MTM_NOINLINE int mtm_send(lua_State *L, struct mtm_handle *handle, bool replace)
         lua_pushboolean(L, 1);
         return 1;
     }
-    return mtm_push_put(L, handle, status, encoder.message.size, &failure);
+    return mtl_push_put(L, handle, status, encoder.message.size, &failure);
 }
 
 /* ---- receiving ---- */
 
 /* Gives back the memory: what is left of the carrier, and the message's own block. */
-static void finish(struct mtm_state *state, struct mtm_incoming *in, bool nonblock)
+static void finish(struct mtc_state *state, struct mtm_delivery *in, bool nonblock)
 {
     struct mtm_block *carrier = in->slot.carrier;
     if (MTM_UNLIKELY(in->slot.block != carrier)) {
         mtm_queue_recycle(&in->from->queue, in->slot.block);
     }
-    mtm_incoming_done(in, nonblock);
-    mtm_carrier_give(state, carrier);
+    mtm_delivery_done(in, nonblock);
+    mtl_carrier_give(state, carrier);
 }
 
-static void put_back(struct mtm_state *state, struct mtm_incoming *in)
+static void put_back(struct mtc_state *state, struct mtm_delivery *in)
 {
-    mtm_incoming_back(in);
-    mtm_carrier_give(state, in->slot.carrier);
+    mtm_delivery_put_back(in);
+    mtl_carrier_give(state, in->slot.carrier);
 }
 
 /* Pushes what the protected call needs, since even that can raise an error: the function, the
  * decoder, and the given arrays. */
-static void prepare_decode(lua_State *L, struct mtm_decoder *decoder, int first_array, int top)
+static void prepare_decode(lua_State *L, struct mtl_decoder *decoder, int first_array, int top)
 {
     if (MTM_UNLIKELY(top >= first_array)) {
-        mtm_array_check(L, first_array, top);
+        mtl_array_check(L, first_array, top);
         luaL_checkstack(L, top + LUA_MINSTACK, "too many carrays");
     }
     lua_pushvalue(L, lua_upvalueindex(1));
@@ -132,57 +132,57 @@ static void prepare_decode(lua_State *L, struct mtm_decoder *decoder, int first_
     for (int i = first_array; i <= top; ++i) lua_pushvalue(L, i);
 }
 
-static enum mtm_status take(struct mtm_state *state, struct mtm_object *object,
-                            struct mtm_wait *wait, struct mtm_incoming *in)
+static enum mtm_status take(struct mtc_state *state, struct mtm_object *object,
+                            struct mtm_wait *wait, struct mtm_delivery *in)
 {
     in->slot.limit = SIZE_MAX;
-    in->slot.carrier = mtm_carrier_take(state);
+    in->slot.carrier = mtl_carrier_take(state);
     for (;;) {
         enum mtm_status status = mtm_receive(object, wait, in);
         if (MTM_LIKELY(status == MTM_OK)) return status;
-        mtm_carrier_give(state, in->slot.carrier);
+        mtl_carrier_give(state, in->slot.carrier);
         if (status != MTM_GROW) return status;
         in->slot.carrier = mtm_block_new(in->slot.need);
         if (!in->slot.carrier) return MTM_NOMEM;
     }
 }
 
-static int nothing(lua_State *L, enum mtm_status status, const struct mtm_handle *handle)
+static int nothing(lua_State *L, enum mtm_status status, const struct mtc_handle *handle)
 {
     if (status == MTM_EMPTY || status == MTM_BUSY) return 0;
-    return mtm_raise_for(L, status, handle->object);
+    return mtl_raise_for(L, status, handle->object);
 }
 
 /* The message has been decoded: now the removal is made known, and only then is it final. */
-static void notify_removal(lua_State *L, struct mtm_state *state, struct mtm_incoming *in,
+static void notify_removal(lua_State *L, struct mtc_state *state, struct mtm_delivery *in,
                            bool nonblock)
 {
     struct mtm_failure failure = {0};
-    if (MTM_LIKELY(mtm_incoming_notify(in, nonblock, &failure) == MTM_OK)) return;
+    if (MTM_LIKELY(mtm_delivery_notify(in, nonblock, &failure) == MTM_OK)) return;
     put_back(state, in);
     lua_settop(L, 1); /* the values may have left no room for the text */
-    mtm_raise_failure(L, state, &failure);
+    mtl_raise_failure(L, state, &failure);
 }
 
 /* There is no argument. Pushes before it takes: pushing can raise an error. */
-static int take_bytes(lua_State *L, struct mtm_handle *handle, const struct mtm_peeked *peeked)
+static int take_bytes(lua_State *L, struct mtc_handle *handle, const struct mtm_peeked *peeked)
 {
-    int count = mtm_decode_short(L, peeked->bytes, peeked->size);
+    int count = mtl_decode_short(L, peeked->bytes, peeked->size);
     if (MTM_LIKELY(count >= 0)) {
-        if (MTM_LIKELY(mtm_shortcut_take(mtm_buffer_of(handle), peeked))) return count;
-        handle->owned.state->contended = MTM_CONTENDED;
+        if (MTM_LIKELY(mtm_fast_take(mtl_buffer_of(handle), peeked))) return count;
+        handle->owned.state->contended = MTL_CONTENDED;
     }
     lua_settop(L, 1);
-    return mtm_nextmsg(L, handle);
+    return mtl_nextmsg(L, handle);
 }
 
 /* Takes a message, decodes it, and returns how many values have been pushed. Above `top` there
  * is what prepare_decode has pushed. */
-static int receive(lua_State *L, struct mtm_handle *handle, struct mtm_wait *wait,
-                   struct mtm_decoder *decoder, int top)
+static int receive(lua_State *L, struct mtc_handle *handle, struct mtm_wait *wait,
+                   struct mtl_decoder *decoder, int top)
 {
-    struct mtm_state *state = handle->owned.state;
-    struct mtm_incoming in;
+    struct mtc_state *state = handle->owned.state;
+    struct mtm_delivery in;
     int arguments = lua_gettop(L) - top - 1, pushed;
     const bool nonblock = mtm_wait_never(wait);
     if (state->contended > 0) --state->contended;
@@ -192,7 +192,7 @@ static int receive(lua_State *L, struct mtm_handle *handle, struct mtm_wait *wai
     decoder->at = mtm_block_data(in.slot.block);
     decoder->end = decoder->at + in.slot.block->size;
     decoder->max = SIZE_MAX;
-    if (arguments > 1 || !mtm_decode_fast(L, decoder, &pushed)) {
+    if (arguments > 1 || !mtl_decode_fast(L, decoder, &pushed)) {
         if (lua_pcall(L, arguments, LUA_MULTRET, 0) != 0) {
             put_back(state, &in);
             return lua_error(L);
@@ -204,43 +204,43 @@ static int receive(lua_State *L, struct mtm_handle *handle, struct mtm_wait *wai
     return pushed;
 }
 
-MTM_NOINLINE int mtm_nextmsg(lua_State *L, struct mtm_handle *handle)
+MTM_NOINLINE int mtl_nextmsg(lua_State *L, struct mtc_handle *handle)
 {
     int top = lua_gettop(L);
-    int first_array = top >= 2 && mtm_array_is_writable(L, 2) ? 2 : 3;
-    struct mtm_wait wait = mtm_check_wait(L, first_array == 2 ? top + 1 : 2, handle->nonblock,
+    int first_array = top >= 2 && mtl_array_is_writable(L, 2) ? 2 : 3;
+    struct mtm_wait wait = mtl_check_wait(L, first_array == 2 ? top + 1 : 2, handle->nonblock,
                                           "timeout seconds or carray expected");
-    struct mtm_decoder decoder;
+    struct mtl_decoder decoder;
     prepare_decode(L, &decoder, first_array, top);
     return receive(L, handle, &wait, &decoder, top);
 }
 
 /* The buffer is empty; the call has no argument. Once it has polled nothing may be raised
- * before mtm_receive, or the short cut, has taken a message. */
-static MTM_NOINLINE int wait_for_word(lua_State *L, struct mtm_handle *handle)
+ * before mtm_receive, or the fast path, has taken a message. */
+static MTM_NOINLINE int wait_for_word(lua_State *L, struct mtc_handle *handle)
 {
     struct mtm_wait wait = {.timeout = MTM_FOREVER};
-    struct mtm_decoder decoder;
+    struct mtl_decoder decoder;
     struct mtm_peeked peeked;
-    if (handle->nonblock) return mtm_nextmsg(L, handle);
+    if (handle->nonblock) return mtl_nextmsg(L, handle);
     prepare_decode(L, &decoder, 2, 1);
     if (mtm_poll(handle->object, &wait) &&
-        mtm_shortcut_peek(mtm_buffer_of(handle), &peeked) == MTM_FOUND_WORD) {
+        mtm_fast_peek(mtl_buffer_of(handle), &peeked) == MTM_FOUND_WORD) {
         mtm_pass_baton(handle->object);
-        mtm_push_word(L, peeked.word);
+        mtl_push_word(L, peeked.word);
         return 1;
     }
     return receive(L, handle, &wait, &decoder, 1);
 }
 
-int mtm_take_short(lua_State *L, struct mtm_handle *handle)
+int mtl_take_short(lua_State *L, struct mtc_handle *handle)
 {
     struct mtm_peeked peeked;
-    if (lua_gettop(L) > 1 || handle->owned.state->contended > 0) return mtm_nextmsg(L, handle);
-    switch (mtm_shortcut_peek(mtm_buffer_of(handle), &peeked)) {
-        case MTM_FOUND_WORD: mtm_push_word(L, peeked.word); return 1;
+    if (lua_gettop(L) > 1 || handle->owned.state->contended > 0) return mtl_nextmsg(L, handle);
+    switch (mtm_fast_peek(mtl_buffer_of(handle), &peeked)) {
+        case MTM_FOUND_WORD: mtl_push_word(L, peeked.word); return 1;
         case MTM_FOUND_BYTES: return take_bytes(L, handle, &peeked);
         case MTM_FOUND_EMPTY: return wait_for_word(L, handle);
-        default: return mtm_nextmsg(L, handle);
+        default: return mtl_nextmsg(L, handle);
     }
 }

@@ -1,18 +1,18 @@
 /* The writers that Lua programs make. Their memory and what they can do is core/writer.h. */
-#ifndef MTM_LUA_WRITER_H
-#define MTM_LUA_WRITER_H
+#ifndef MTL_WRITER_H
+#define MTL_WRITER_H
 
 #include "core/writer.h"
 #include "lua/args.h"
 
 /* Pushes a new writer. Raises out_of_memory. */
-struct mtm_writer *mtm_writer_push(lua_State *L, struct mtm_state *state,
-                                   const struct mtm_memory *memory);
+struct mtm_writer *mtl_writer_push(lua_State *L, struct mtc_state *state,
+                                   const struct mtl_memory *memory);
 
 /* A writer for more values than the scratch memory holds, with the values first..last of the
- * stack in it. It is pushed, so that Lua frees it if an error is raised; mtm_owned_fini does it
+ * stack in it. It is pushed, so that Lua frees it if an error is raised; mtl_owned_fini does it
  * sooner. Raises what can't be encoded, and out_of_memory. */
-struct mtm_writer *mtm_writer_push_encoded(lua_State *L, struct mtm_state *state, int first,
+struct mtm_writer *mtl_writer_push_encoded(lua_State *L, struct mtc_state *state, int first,
                                            int last);
 
 #endif

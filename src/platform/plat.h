@@ -94,12 +94,15 @@ int mtm_plat_held_add(int n); /* returns the new count */
 #define MTM_ASSERT_UNLOCKED() assert(mtm_plat_held_add(0) == 0)
 #endif
 
-/* Windows where the design knows a race could be: a stress build pauses there at random. */
+/* Windows where the design knows a race could be: a stress build pauses there at random.
+ * MTM_STEP(name) marks, in front of it, the operation that a statement of that name stands for
+ * in tests/model. */
 #if defined(MTM_PAUSES)
 void mtm_plat_pause(void);
 #define MTM_PAUSE() mtm_plat_pause()
 #else
 #define MTM_PAUSE() ((void)0)
 #endif
+#define MTM_STEP(name) MTM_PAUSE()
 
 #endif

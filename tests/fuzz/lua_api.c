@@ -248,7 +248,7 @@ static void push_integer(lua_State *L)
         INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN, INT64_C(1) << 53};
     const unsigned count = sizeof numbers / sizeof *numbers;
     unsigned choice = fuzz_pick(&input, count + 2);
-    mtm_lua_push_integer(L, choice < count ? numbers[choice] : (int64_t)fuzz_word(&input));
+    mtc_push_integer(L, choice < count ? numbers[choice] : (int64_t)fuzz_word(&input));
 }
 
 static void push_float(lua_State *L)
@@ -340,7 +340,7 @@ static void set_metatable(lua_State *L, bool is_array)
 
 static void push_userdata(lua_State *L)
 {
-    size_t sizes[] = {0, 1, sizeof(struct mtm_owned), sizeof(struct mtm_handle), 500};
+    size_t sizes[] = {0, 1, sizeof(struct mtc_owned), sizeof(struct mtc_handle), 500};
     size_t size = sizes[fuzz_pick(&input, 5)];
     memset(lua_newuserdata(L, size), (int)fuzz_byte(&input), size);
     if (fuzz_pick(&input, 2)) set_metatable(L, false);
@@ -375,11 +375,11 @@ static void push_table(lua_State *L)
 static void push_id(lua_State *L)
 {
     pool_get(L, (int)fuzz_pick(&input, 2));
-    struct mtm_handle *handle = mtm_to_handle(L, -1, MTM_BUFFER_MAGIC);
-    if (!handle) handle = mtm_to_handle(L, -1, MTM_LISTENER_MAGIC);
+    struct mtc_handle *handle = mtc_to_handle(L, -1, MTC_BUFFER_MAGIC);
+    if (!handle) handle = mtc_to_handle(L, -1, MTC_LISTENER_MAGIC);
     int64_t id = handle && handle->object ? (int64_t)handle->object->id : 0;
     lua_pop(L, 1);
-    mtm_lua_push_integer(L, id - (fuzz_pick(&input, 8) == 7));
+    mtc_push_integer(L, id - (fuzz_pick(&input, 8) == 7));
 }
 
 static void push_value(lua_State *L)

@@ -7,7 +7,7 @@
 
 #include "core/buffer.h"
 #include "core/reader.h"
-#include "core/trail.h"
+#include "core/id_set.h"
 #include "core/wire.h"
 #include "core/writer.h"
 #include "fuzz.h"
@@ -164,7 +164,7 @@ static void check_reader(const struct message *message, struct fuzz_input *in)
     check_same(message, again.bytes, again.size, "what a reader gives");
     free(again.bytes);
     mtm_reader_fini(&reader);
-    mtm_handle_release(&buffer->object);
+    mtm_root_release(&buffer->object);
 }
 
 /* ---- Lua ---- */
@@ -185,24 +185,24 @@ static lua_State *new_state(void)
 static int encode_all(lua_State *L)
 {
     const struct message *message = lua_touserdata(L, 1);
-    struct mtm_encoder encoder;
+    struct mtl_encoder encoder;
     struct mtm_writer writer;
     struct mtm_message parts;
     int last = lua_gettop(L);
     unsigned char *bytes = malloc(message->size + 1), small[254];
-    if (mtm_encode(L, 2, last, &encoder)) {
+    if (mtl_encode(L, 2, last, &encoder)) {
         FUZZ_CHECK(encoder.message.size == message->size, "the encoder's size differs");
         mtm_message_copy(&encoder.message, bytes);
         check_same(message, bytes, message->size, "what Lua sends");
     }
     mtm_writer_init(&writer, 10, true, 1);
-    FUZZ_CHECK(mtm_encode_to_writer(L, 2, last, &writer) == MTM_OK, "a writer refuses");
+    FUZZ_CHECK(mtl_encode_to_writer(L, 2, last, &writer) == MTM_OK, "a writer refuses");
     mtm_writer_message(&writer, &parts);
     FUZZ_CHECK(parts.size == message->size, "the writer's size differs");
     mtm_message_copy(&parts, bytes);
     check_same(message, bytes, message->size, "what a writer has");
     mtm_writer_fini(&writer);
-    int size = mtm_encode_short(L, 2, last, small, sizeof small);
+    int size = mtl_encode_short(L, 2, last, small, sizeof small);
     if (size >= 0) check_same(message, small, (size_t)size, "the short encoding");
     free(bytes);
     return 0;
@@ -229,9 +229,9 @@ static void check_word(lua_State *L, const struct message *message)
     unsigned char bytes[MTM_WORD_VALUE];
     mtm_wire_put_word(bytes, word);
     check_same(message, bytes, message->size, "what a word becomes");
-    mtm_push_word(L, word);
+    mtl_push_word(L, word);
     if (lua_type(L, 1) == LUA_TNUMBER) {
-        struct mtm_word again = mtm_number_to_word(L, 1);
+        struct mtm_word again = mtl_number_to_word(L, 1);
         FUZZ_CHECK(again.tag == word.tag && again.bits == word.bits, "another word");
     }
     check_encoding(L, 0, message);
@@ -241,23 +241,23 @@ static void check_lua(const struct message *message)
 {
     static lua_State *L;
     if (!L) L = new_state();
-    struct mtm_decoder decoder = {message->bytes, message->bytes + message->size, SIZE_MAX};
+    struct mtl_decoder decoder = {message->bytes, message->bytes + message->size, SIZE_MAX};
     int count;
     lua_settop(L, 0);
-    lua_pushcfunction(L, mtm_decode);
+    lua_pushcfunction(L, mtl_decode);
     lua_pushlightuserdata(L, &decoder);
     int rc = lua_pcall(L, 1, LUA_MULTRET, 0);
     FUZZ_CHECK(rc == 0, "%s", lua_tostring(L, -1));
     FUZZ_CHECK(decoder.at == decoder.end, "not everything was decoded");
     check_encoding(L, 0, message);
     decoder.at = message->bytes;
-    if (mtm_decode_fast(L, &decoder, &count)) {
+    if (mtl_decode_fast(L, &decoder, &count)) {
         FUZZ_CHECK(count == lua_gettop(L), "another number of values than told");
         check_encoding(L, 0, message);
     }
     lua_settop(L, 0);
     if (message->size <= 254) {
-        count = mtm_decode_short(L, message->bytes, message->size);
+        count = mtl_decode_short(L, message->bytes, message->size);
         if (count >= 0) check_encoding(L, 0, message);
         lua_settop(L, 0);
     }
@@ -278,21 +278,21 @@ static bool contains(const uint64_t *ids, size_t count, uint64_t id)
 
 static void check_trail(struct fuzz_input *in)
 {
-    struct mtm_trail trail;
+    struct mtm_id_set trail;
     uint64_t ids[128];
     size_t count = 0;
-    mtm_trail_init(&trail);
+    mtm_id_set_init(&trail);
     while (count < 128 && !fuzz_is_over(in)) {
         uint64_t id = fuzz_byte(in);
         if (id > 200) id = fuzz_word(in);
         if (id == 0) id = 1;
-        FUZZ_CHECK(mtm_trail_has(&trail, id) == contains(ids, count, id), "a wrong answer");
+        FUZZ_CHECK(mtm_id_set_has(&trail, id) == contains(ids, count, id), "a wrong answer");
         if (fuzz_pick(in, 4) == 0) continue;
-        FUZZ_CHECK(mtm_trail_add(&trail, id) == MTM_OK, "no room");
+        FUZZ_CHECK(mtm_id_set_add(&trail, id) == MTM_OK, "no room");
         ids[count++] = id;
-        FUZZ_CHECK(mtm_trail_has(&trail, id), "it was just added");
+        FUZZ_CHECK(mtm_id_set_has(&trail, id), "it was just added");
     }
-    mtm_trail_fini(&trail);
+    mtm_id_set_fini(&trail);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -80,7 +80,7 @@ mtype = { OK, EMPTY, BUSY, STATE, NO_BUFFERS };
 typedef buffer {
     byte added, taken, returned;
     byte refs, holds;     /* `life`, one word in the code: each step below changes it once */
-    byte incoming_next, late_next;
+    byte newly_ready_next, deferred_next;
     bit ready, member, known, closed, freed;
 };
 
@@ -95,7 +95,7 @@ byte backs = BACKS;
 
 inline WAKE_ONE(w) {
     if
-    :: w.sleepers != 0 -> WAKE(w)         /* model: any */
+    :: w.sleepers != 0 -> WAKE(w)         /* step: any */
     :: else
     fi
 }
@@ -103,7 +103,7 @@ inline WAKE_ONE(w) {
 /* ---- the ready queue; lock held ---- */
 
 inline APPEND(x) {
-    d_step { assert(!b[x].freed && !QUEUED(x) && b[x].ready); list[nready] = x; nready++ } /* model: append */
+    d_step { assert(!b[x].freed && !QUEUED(x) && b[x].ready); list[nready] = x; nready++ } /* step: append */
 }
 
 inline PREPEND(x) {
@@ -116,30 +116,30 @@ inline UNLINK(x) {
         :: list[0] == x -> list[0] = list[1]
         :: else
         fi;
-        nready--;                         /* model: unlink */
+        nready--;                         /* step: unlink */
         list[nready] = 0
     }
 }
 
 inline HAS_MESSAGES(x) {
-    d_step { assert(!b[x].freed); t = b[x].taken } /* model: peek taken */
+    d_step { assert(!b[x].freed); t = b[x].taken } /* step: count_once_taken */
 #if BACKS
-    r = b[x].returned;                    /* model: peek returned */
+    r = b[x].returned;                    /* step: count_once_returned */
 #endif
-    d_step { yes = b[x].added + r != t; t = 0; r = 0 } /* model: peek added */
+    d_step { yes = b[x].added + r != t; t = 0; r = 0 } /* step: count_once_added */
 }
 
 inline CLAIM(x) {
-    d_step { assert(!b[x].freed); yes = !b[x].ready; b[x].ready = 1 } /* model: claim */
+    d_step { assert(!b[x].freed); yes = !b[x].ready; b[x].ready = 1 } /* step: claim */
 }
 
 inline COLLECT_INCOMING() {
     if
     :: incoming == NONE
     :: else ->
-        d_step { s = incoming; incoming = NONE } /* model: collect incoming */
+        d_step { s = incoming; incoming = NONE } /* step: collect_newly_ready */
         if
-        :: b[s].incoming_next != NONE -> APPEND(b[s].incoming_next); b[s].incoming_next = NONE
+        :: b[s].newly_ready_next != NONE -> APPEND(b[s].newly_ready_next); b[s].newly_ready_next = NONE
         :: else
         fi;
         APPEND(s);
@@ -152,7 +152,7 @@ inline UNREADY(x) {
     HAS_MESSAGES(x);
     b[x].ready = 0;
 #else
-    b[x].ready = 0;                       /* model: unready */
+    b[x].ready = 0;                       /* step: unready */
 #if BROKEN != 2
     HAS_MESSAGES(x);
 #endif
@@ -197,7 +197,7 @@ inline ENTER(x, first, move) {
 
 inline MEMBER_LEAVES(x) {
     TAKE_OFF(x);
-    d_step { assert(!QUEUED(x)); b[x].member = 0; connected-- } /* model: leave the listener */
+    d_step { assert(!QUEUED(x)); b[x].member = 0; connected-- } /* step: leave_the_listener */
 #if BROKEN != 3
     if
     :: connected == 0 -> WAKE_ALL(lw)
@@ -214,7 +214,7 @@ inline FREE(x) {
 inline DROP_HOLD(x) {
     d_step {
         assert(!b[x].freed && b[x].holds > 0);
-        b[x].holds--;                     /* model: drop hold */
+        b[x].holds--;                     /* step: drop_hold */
         dead = b[x].holds == 0 && b[x].refs == 0
     }
     if
@@ -254,7 +254,7 @@ inline LET_GO(x) {
 #else
 inline LET_GO(x) {
     if
-    :: d_step { !(b[x].holds == 1 && b[x].refs == 0) -> assert(!b[x].freed); b[x].holds-- } /* model: let go */
+    :: d_step { !(b[x].holds == 1 && b[x].refs == 0) -> assert(!b[x].freed); b[x].holds-- } /* step: let_go */
     :: b[x].holds == 1 && b[x].refs == 0 ->
         if
         :: d_step { !listener_lock -> listener_lock = 1 }
@@ -265,7 +265,7 @@ inline LET_GO(x) {
             :: else
             fi
         :: nonblock && listener_lock ->
-            d_step { assert(!b[x].freed); b[x].late_next = late; late = x } /* model: push late */
+            d_step { assert(!b[x].freed); b[x].deferred_next = late; late = x } /* step: push_deferred */
             WAKE_ONE(lw)
         fi
     fi
@@ -281,12 +281,12 @@ inline RELEASE_LISTENER() {
         :: listener_refs == 0 ->
             listener_freed = 1;
             if
-            :: b[0].member -> assert(b[0].refs == 0 && b[0].holds == (late == 0 || late == 1 && b[1].late_next == 0));
+            :: b[0].member -> assert(b[0].refs == 0 && b[0].holds == (late == 0 || late == 1 && b[1].deferred_next == 0));
                 b[0].freed = 1
             :: else
             fi;
             if
-            :: b[1].member -> assert(b[1].refs == 0 && b[1].holds == (late == 1 || late == 0 && b[0].late_next == 1));
+            :: b[1].member -> assert(b[1].refs == 0 && b[1].holds == (late == 1 || late == 0 && b[0].deferred_next == 1));
                 b[1].freed = 1
             :: else
             fi
@@ -297,7 +297,7 @@ inline RELEASE_LISTENER() {
 
 inline RELEASE(x) {
     if
-    :: d_step { b[x].refs > 1 -> b[x].refs-- } /* model: release */
+    :: d_step { b[x].refs > 1 -> b[x].refs-- } /* step: release */
     :: b[x].refs == 1 ->
 #if BROKEN == 7
         d_step { b[x].refs--; last = b[x].refs == 0 }
@@ -305,7 +305,7 @@ inline RELEASE(x) {
         d_step { !registry_lock -> registry_lock = 1 }
         d_step { !listener_lock -> listener_lock = 1 }
 #if BROKEN != 7
-        d_step { b[x].refs--; last = b[x].refs == 0 } /* model: release the last */
+        d_step { b[x].refs--; last = b[x].refs == 0 } /* step: release_the_last */
 #endif
         if
         :: last ->
@@ -344,11 +344,11 @@ inline TAKE_LATE() {
     if
     :: late == NONE
     :: else ->
-        d_step { l = late; late = NONE }  /* model: collect late */
+        d_step { l = late; late = NONE }  /* step: collect_deferred */
         do
         :: l == NONE -> break
         :: else ->
-            d_step { x = l; l = b[x].late_next; b[x].late_next = NONE }
+            d_step { x = l; l = b[x].deferred_next; b[x].deferred_next = NONE }
             DROP_HOLD(x);
             if
             :: dead -> dead = false; FREE(x) /* in the code after the lock has been given back */
@@ -361,7 +361,7 @@ inline TAKE_LATE() {
 
 inline REQUEUE(x) {
     if
-    :: more && list[nready - 1] == x      /* model: stay in the ready queue */
+    :: more && list[nready - 1] == x      /* step: stay_in_the_ready_queue */
     :: else ->
         UNLINK(x);
         yes = more;
@@ -387,7 +387,7 @@ inline TAKE_FIRST() {
             assert(!b[x].freed);
             if
             :: b[x].closed -> status = STATE
-            :: !b[x].closed && COUNT(x) > 0 -> b[x].taken++; status = OK; /* model: pop */
+            :: !b[x].closed && COUNT(x) > 0 -> b[x].taken++; status = OK; /* step: pop */
                 if :: COUNT(x) > 0 -> more = true :: true fi /* as much as it knows without looking */
             :: !b[x].closed && COUNT(x) == 0 -> status = EMPTY
             :: nonblock -> status = BUSY
@@ -417,7 +417,7 @@ inline LOOK() {
         :: else -> COLLECT_INCOMING(); TAKE_FIRST()
         fi;
         if
-        :: status == OK -> d_step { b[x].holds++; listener_lock = 0 } /* model: hold */
+        :: status == OK -> d_step { b[x].holds++; listener_lock = 0 } /* step: hold */
         :: else -> d_step { x = NONE; listener_lock = 0 }
         fi
     fi
@@ -425,20 +425,20 @@ inline LOOK() {
 
 inline BATON() {
     if
-    :: lw.sleepers == 0                   /* model: any for the baton */
+    :: lw.sleepers == 0                   /* step: any_for_the_baton */
     :: else ->
         yes = status == BUSY || listener_closed;
         if
         :: yes
-        :: else -> yes = incoming != NONE /* model: peek incoming */
+        :: else -> yes = incoming != NONE /* step: see_newly_ready */
         fi;
         if
         :: yes
-        :: else -> yes = nready != 0      /* model: peek nready */
+        :: else -> yes = nready != 0      /* step: see_nready */
         fi;
         if
         :: yes
-        :: else -> yes = connected == 0   /* model: peek connected */
+        :: else -> yes = connected == 0   /* step: see_connected */
         fi;
         if
         :: yes -> yes = false; WAKE(lw)
@@ -449,7 +449,7 @@ inline BATON() {
 
 /* The message goes back, and the buffer to the front of the ready queue. */
 inline PUT_BACK(x, move) {
-    d_step { backs--; assert(!b[x].freed); b[x].returned++ } /* model: return */
+    d_step { backs--; assert(!b[x].freed); b[x].returned++ } /* step: put_back */
     d_step { !listener_lock -> listener_lock = 1 }
     ENTER(x, true, move);
     listener_lock = 0;
@@ -472,7 +472,7 @@ inline WAIT_FOR_ONE() {
     fi;
     if
     :: status == EMPTY || status == BUSY ->
-        d_step { lw.sleepers++; in_time = true } /* model: join */
+        d_step { lw.sleepers++; in_time = true } /* step: join */
         do
         :: PREPARE(lw);
             LOOK();
@@ -596,7 +596,7 @@ inline PUT(x) {
         assert(!b[x].freed);
         if
         :: b[x].closed -> done = false
-        :: else -> b[x].added++; done = true; wake = WAIT_BUFFER && x == 0 && bw.sleepers != 0 /* model: publish */
+        :: else -> b[x].added++; done = true; wake = WAIT_BUFFER && x == 0 && bw.sleepers != 0 /* step: publish */
         fi
     }
     if
@@ -607,8 +607,8 @@ inline PUT(x) {
         :: yes -> yes = false;
             top = incoming;
             do
-            :: d_step { incoming == top -> assert(!b[x].freed); b[x].incoming_next = top; incoming = x }
-                break                     /* model: push incoming */
+            :: d_step { incoming == top -> assert(!b[x].freed); b[x].newly_ready_next = top; incoming = x }
+                break                     /* step: push_newly_ready */
             :: else -> top = incoming
             od;
             top = NONE;
@@ -644,7 +644,7 @@ proctype finder() {
     bit old;
     bool yes, dead, last, done, wake;
     if
-    :: d_step { !registry_lock && b[0].known -> b[0].refs++ } /* model: find */
+    :: d_step { !registry_lock && b[0].known -> b[0].refs++ } /* step: find */
         PUT(0);
         RELEASE(0)
     :: !registry_lock && !b[0].known
@@ -661,7 +661,7 @@ inline STEP() {
         :: else -> break
         od;
         if
-        :: next < BUFFERS -> b[next].holds++ /* model: hold */
+        :: next < BUFFERS -> b[next].holds++ /* step: hold */
         :: else -> next = NONE
         fi;
         listener_lock = 0
@@ -724,7 +724,7 @@ active proctype monitor() {
             assert(!listener_freed);
             assert(b[i].refs > 0 || b[i].holds > 0 || COUNT(i) > 0);
             assert(b[i].closed || COUNT(i) == 0 || b[i].ready);
-            assert(b[i].ready == (QUEUED(i) || incoming == i || incoming == 1 - i && b[1 - i].incoming_next == i))
+            assert(b[i].ready == (QUEUED(i) || incoming == i || incoming == 1 - i && b[1 - i].newly_ready_next == i))
         fi
     }
 }
@@ -734,8 +734,8 @@ active proctype monitor() {
 
 inline OWN(x, n) {
     b[x].refs = n;
-    b[x].incoming_next = NONE;
-    b[x].late_next = NONE;
+    b[x].newly_ready_next = NONE;
+    b[x].deferred_next = NONE;
     if
     :: n > 0 -> b[x].member = 1; b[x].known = 1; connected++
     :: else -> b[x].freed = 1

@@ -23,7 +23,7 @@ bool parked[THREADS], timed[THREADS];
 #define SWAP(old, value) d_step { old = word; word = value }
 
 inline PARK() {
-    d_step { parked[me] = word == 2 }     /* model: park for a lock */
+    d_step { parked[me] = word == 2 }     /* step: park_for_a_lock */
     if
     :: !parked[me]
     :: d_step { !parked[me] && timed[me] -> in_time = false } /* roused, but late */
@@ -48,10 +48,10 @@ inline ROUSE() {
 /* With a deadline it is mtm_lock_until; without, mtm_lock, which tries to take the free word now and then at first. */
 inline TAKE_LOCK() {
     if
-    :: d_step { word == 0 -> word = 1; taken = true } /* model: take a free lock */
+    :: d_step { word == 0 -> word = 1; taken = true } /* step: take_a_free_lock */
     :: true ->
         do
-        :: SWAP(old, 2);                  /* model: take a lock that others wait for */
+        :: SWAP(old, 2);                  /* step: take_a_lock_that_others_wait_for */
             if
             :: old == 0 -> taken = true;
 #if BROKEN == 1
@@ -81,9 +81,9 @@ inline GIVE_LOCK() {
     :: else
     fi
 #else
-    SWAP(old, 0);                         /* model: unlock */
+    SWAP(old, 0);                         /* step: unlock */
     if
-    :: old == 2 -> ROUSE()                /* model: rouse for a lock */
+    :: old == 2 -> ROUSE()                /* step: rouse_for_a_lock */
     :: else
     fi
 #endif

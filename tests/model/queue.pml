@@ -1,4 +1,4 @@
-/* The messages of one buffer between its two locks: core/queue, core/queue_memory and core/shortcut. Rings have two
+/* The messages of one buffer between its two locks: core/queue, core/queue_memory and core/fast_path. Rings have two
  * cells each, messages one or two; every cell is copied in a step of its own. It shows: no message is lost or doubled,
  * all keep their order, none is overwritten while it is read, no ring is used by two or after it was freed, and none is
  * forgotten; msgcnt is exact. Who waits and wakes is in waiting.pml.
@@ -9,13 +9,13 @@
  * BROKEN 4 in scene 1: a ring is linked before it is said where the last one ends
  * BROKEN 5 in scene 3: clear begins no new epoch
  * BROKEN 6 in scene 3: clear gives up the last ring, too
- * BROKEN 7 in scene 2: the short cut takes what is first now, without comparing it with what it has copied
+ * BROKEN 7 in scene 2: the fast path takes what is first now, without comparing it with what it has copied
  */
 #if SCENE == 1 /* growth and wrapping; one receive fails after it has taken */
 #define SIZED false
 #define BACKS 1
 #define RUN run producer(1, 2); run producer(3, 1); run consumer(2, false)
-#elif SCENE == 2 /* setmsg, messages that go back, and the short cut; the first ring is kept */
+#elif SCENE == 2 /* setmsg, messages that go back, and the fast path; the first ring is kept */
 #define SIZED true
 #define BACKS 1
 #define RUN run producer(1, 3); run consumer(2, true); run replacer(4)
@@ -81,7 +81,7 @@ inline RETIRE(seg) {
             assert(g[s].owner == TRASH || g[s].owner == SUPPLY || g[s].owner == SPARE);
             g[s].owner = SPARE;
             old = spare;
-            spare = s;                    /* model: retire */
+            spare = s;                    /* step: retire */
             if
             :: old != NONE -> assert(g[old].owner == SPARE)
             :: else
@@ -109,7 +109,7 @@ inline EMPTY_TRASH() {
 /* From the spare place, or new; there may be no memory. */
 inline FETCH(got) {
     d_step {
-        got = spare;                      /* model: take spare */
+        got = spare;                      /* step: take_spare */
         spare = NONE;
         if
         :: got != NONE -> assert(g[got].owner == SPARE); g[got].owner = SUPPLY
@@ -135,7 +135,7 @@ inline HAS_ROOM(need) {
     if
     :: room
     :: else ->
-        n = read;                         /* model: has room */
+        n = read;                         /* step: has_room */
         d_step {
             if
             :: n > floor -> floor = n
@@ -150,9 +150,9 @@ inline HAS_ROOM(need) {
 inline LINK() {
     ALIVE(tail_segment);
 #if BROKEN != 4
-    g[tail_segment].end = written;        /* model: end of a ring */
+    g[tail_segment].end = written;        /* step: end_of_a_ring */
 #endif
-    d_step { g[supply].owner = CHAIN; g[tail_segment].next = supply } /* model: link */
+    d_step { g[supply].owner = CHAIN; g[tail_segment].next = supply } /* step: link */
 #if BROKEN == 4
     g[tail_segment].end = written;
 #endif
@@ -163,7 +163,7 @@ inline WRITE_CELL(id) {
     d_step {
         ALIVE(tail_segment);
         assert(tail_pos < CAP(tail_segment));
-        g[tail_segment].cell[tail_pos] = id; /* model: write */
+        g[tail_segment].cell[tail_pos] = id; /* step: write */
         tail_pos = (tail_pos + 1) % CELLS;
         written++
     }
@@ -178,7 +178,7 @@ inline APPEND(id) {
 }
 
 inline PUBLISH(id) {
-    d_step { order[added] = id; where[id] = QUEUED; added++ } /* model: publish */
+    d_step { order[added] = id; where[id] = QUEUED; added++ } /* step: publish */
 }
 
 /* Sets done: it is in, or there is no way. */
@@ -267,9 +267,9 @@ inline DROP_ALL() {
         }
         n = 0
     }
-    read = written;                       /* model: drop all */
+    read = written;                       /* step: drop_all */
 #if BROKEN != 5
-    epoch++                               /* model: epoch */
+    epoch++                               /* step: epoch */
 #endif
 }
 
@@ -282,7 +282,7 @@ proctype clearer() {
     fi;
     LOCK_BOTH();
     DROP_ALL();
-    taken = taken + count;                /* model: clear */
+    taken = taken + count;                /* step: clear */
     if
     :: close ->
         closed = true;
@@ -295,7 +295,7 @@ proctype clearer() {
                 :: trash == until -> trash = tail_segment
                 :: else
                 fi;
-                until = NONE;             /* model: shut */
+                until = NONE;             /* step: shut */
                 g[0].next = NONE;
                 tail_segment = 0;
                 head_segment = 0
@@ -307,7 +307,7 @@ proctype clearer() {
     UNLOCK_BOTH();
     EMPTY_TRASH();
     if
-    :: atomic { close && spare != NONE -> g[spare].owner = FREE; spare = NONE } /* model: drop spare */
+    :: atomic { close && spare != NONE -> g[spare].owner = FREE; spare = NONE } /* step: drop_spare */
     :: else
     fi
 }
@@ -331,7 +331,7 @@ proctype replacer(byte id) {
             :: count == 0 -> PUBLISH(id)
             :: else ->
                 d_step { popped--; order[popped] = id; where[id] = QUEUED }
-                taken = taken + (count - 1) /* model: replace */
+                taken = taken + (count - 1) /* step: replace */
             fi;
             UNLOCK_BOTH();
             break
@@ -349,7 +349,7 @@ proctype replacer(byte id) {
 inline IS_DRAINED() {
     if
     :: popped != seen
-    :: else -> seen = added               /* model: is drained */
+    :: else -> seen = added               /* step: is_drained */
     fi
 }
 
@@ -357,7 +357,7 @@ inline IS_DRAINED() {
 inline ADVANCE() {
     do
     :: ALIVE(head_segment);
-        n = g[head_segment].next;         /* model: advance */
+        n = g[head_segment].next;         /* step: advance */
         if
         :: n == NONE || read != g[head_segment].end -> break
         :: else ->
@@ -381,7 +381,7 @@ inline READ_CELL(got) {
     d_step {
         ALIVE(head_segment);
         assert(at < CAP(head_segment));
-        got = g[head_segment].cell[at];  /* model: read */
+        got = g[head_segment].cell[at];  /* step: read */
         at = (at + 1) % CELLS
     }
 }
@@ -400,8 +400,8 @@ inline READ_RECORD() {
 
 inline POP() {
     d_step { seq = popped; popped++; in_epoch = epoch; head_pos = at; at = 0; where[id] = TAKEN }
-    read = read + SIZE(id);               /* model: pop bytes */
-    taken++                               /* model: pop */
+    read = read + SIZE(id);               /* step: pop_bytes */
+    taken++                               /* step: pop */
 }
 
 /* The first of those that were put back. */
@@ -421,7 +421,7 @@ inline TAKE_BACK() {
         assert(where[id] == QUEUED);
         where[id] = TAKEN
     }
-    taken++                               /* model: take back */
+    taken++                               /* step: take_back */
 }
 
 inline TAKE() {
@@ -468,13 +468,13 @@ inline PUT_BACK() {
     d_step {
         backs--;
         if
-        :: in_epoch != epoch              /* model: outdated */
+        :: in_epoch != epoch              /* step: outdated */
         :: else ->
             assert(where[id] == TAKEN);
             where[id] = QUEUED;
             back = back | NODE(id);
             back_seq[id] = seq;
-            returned++                    /* model: return */
+            returned++                    /* step: put_back */
         fi;
         head_lock = 0
     }
@@ -484,7 +484,7 @@ inline PUT_BACK() {
 inline PEEK() {
     LOCK(head_lock);
     IS_DRAINED();
-    n = g[head_segment].next;             /* model: peek next */
+    n = g[head_segment].next;             /* step: see_next */
     if
     :: popped != seen && !closed && back == 0 && (n == NONE || read != g[head_segment].end) ->
         n = 0;
@@ -505,7 +505,7 @@ inline TAKE_PEEKED() {
 #if BROKEN == 7
     :: !closed ->
 #else
-    :: popped == seq && in_epoch == epoch && back == 0 && !closed -> /* model: still first */
+    :: popped == seq && in_epoch == epoch && back == 0 && !closed -> /* step: still_first */
 #endif
         assert(order[popped] == id && where[id] == QUEUED);
         at = (head_pos + SIZE(id)) % CELLS;
@@ -542,14 +542,14 @@ proctype consumer(byte looks; bool short_cut) {
 /* msgcnt: if both counters of the consumers' side are what they were, the sum was right when `added` was read. */
 proctype counter() {
     byte t, r, a, exact;
-    t = taken;                            /* model: count taken */
-    r = returned;                         /* model: count returned */
-    d_step { a = added; exact = COUNT }   /* model: count added */
+    t = taken;                            /* step: count_taken */
+    r = returned;                         /* step: count_returned */
+    d_step { a = added; exact = COUNT }   /* step: count_added */
     assert(a + r >= t);
     if
-    :: taken == t ->                      /* model: count taken again */
+    :: taken == t ->                      /* step: count_taken_again */
         if
-        :: returned == r -> assert(a + r - t == exact) /* model: count returned again */
+        :: returned == r -> assert(a + r - t == exact) /* step: count_returned_again */
         :: else
         fi
     :: else

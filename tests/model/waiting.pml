@@ -59,7 +59,7 @@ inline LOOK() {
     atomic {
         if
         :: flags != 0 -> status = STATE
-        :: flags == 0 && COUNT > 0 -> taken++; status = OK /* model: pop */
+        :: flags == 0 && COUNT > 0 -> taken++; status = OK /* step: pop */
         :: flags == 0 && COUNT == 0 -> status = EMPTY
         :: nonblock -> status = BUSY
         fi
@@ -68,19 +68,19 @@ inline LOOK() {
 
 /* worth_a_look, operation by operation, because it is done without a lock */
 inline WORTH() {
-    yes = flags != 0;                     /* model: peek flags */
+    yes = flags != 0;                     /* step: see_flags */
     if
     :: yes
     :: else ->
-        t = taken;                        /* model: peek taken */
-        r = returned;                     /* model: peek returned */
-        d_step { yes = added + r != t; t = 0; r = 0 } /* model: peek added */
+        t = taken;                        /* step: count_once_taken */
+        r = returned;                     /* step: count_once_returned */
+        d_step { yes = added + r != t; t = 0; r = 0 } /* step: count_once_added */
     fi
 }
 
 inline BATON() {
     if
-    :: w.sleepers == 0                    /* model: any for the baton */
+    :: w.sleepers == 0                    /* step: any_for_the_baton */
     :: else ->
         if
         :: status == BUSY -> yes = true
@@ -94,10 +94,10 @@ inline BATON() {
 }
 
 inline PUT_BACK() {
-    d_step { backs--; returned++ }        /* model: return */
+    d_step { backs--; returned++ }        /* step: put_back */
 #if BROKEN != 2
     if
-    :: w.sleepers != 0 -> WAKE(w)         /* model: any after putting back */
+    :: w.sleepers != 0 -> WAKE(w)         /* step: any_after_putting_back */
     :: else
     fi
 #endif
@@ -112,7 +112,7 @@ inline LOOK_UNTIL_FOUND() {
         :: else
         fi;
         if
-        :: aborts != seen_aborts[me] -> status = STATE; break /* model: aborts since */
+        :: aborts != seen_aborts[me] -> status = STATE; break /* step: aborts_since */
         :: else
         fi;
         if
@@ -124,7 +124,7 @@ inline LOOK_UNTIL_FOUND() {
 }
 
 inline WAIT_FOR_ONE() {
-    seen_aborts[me] = aborts;             /* model: aborts before */
+    seen_aborts[me] = aborts;             /* step: aborts_before */
     status = EMPTY;
     if
     :: MAY_SPIN -> SPIN(w)
@@ -148,7 +148,7 @@ inline WAIT_FOR_ONE() {
     if
     :: status == EMPTY || status == BUSY ->
         if
-        :: d_step { !tail_lock -> w.sleepers++; in_time = true } /* model: join */
+        :: d_step { !tail_lock -> w.sleepers++; in_time = true } /* step: join */
             LOOK_UNTIL_FOUND();
             in_time = false;
             LEAVE(w)
@@ -201,7 +201,7 @@ proctype producer(byte puts) {
             puts--;
             if
             :: flags != 0 -> refused = true
-            :: else -> tail_lock = 1; added++ /* model: publish */
+            :: else -> tail_lock = 1; added++ /* step: publish */
             fi
         }
         if
@@ -210,7 +210,7 @@ proctype producer(byte puts) {
 #if BROKEN == 3
             tail_lock = 0;
 #else
-            d_step { wake = w.sleepers != 0; tail_lock = 0 } /* model: any after a put */
+            d_step { wake = w.sleepers != 0; tail_lock = 0 } /* step: any_after_a_put */
 #endif
             if
 #if BROKEN == 7
@@ -224,9 +224,9 @@ proctype producer(byte puts) {
 }
 
 inline CHANGE(set, abort, shut) {
-    d_step { !tail_lock -> flags = set; tail_lock = 1 } /* model: change flags */
+    d_step { !tail_lock -> flags = set; tail_lock = 1 } /* step: change_flags */
     d_step {
-        aborts = aborts + abort;          /* model: count the abort */
+        aborts = aborts + abort;          /* step: count_the_abort */
         if
         :: shut -> taken = added + returned
         :: else

@@ -88,8 +88,8 @@ static inline int core_end(void **state)
 {
     mtm_alloc_use(NULL);
     if (core_blocks) print_error("%u blocks are left\n", (unsigned)core_blocks);
-    if (!mtm_no_handles()) print_error("handles are left\n");
-    bool clean = !core_blocks && mtm_no_handles() && !mtm_is_aborted_all();
+    if (!mtm_no_roots()) print_error("handles are left\n");
+    bool clean = !core_blocks && mtm_no_roots() && !mtm_is_aborted_all();
     return unit_end(state) || !clean;
 }
 
@@ -153,12 +153,12 @@ static inline struct mtm_listener *core_listener(void)
 
 static inline void core_drop_buffer(struct mtm_buffer *buffer)
 {
-    mtm_handle_release(&buffer->object);
+    mtm_root_release(&buffer->object);
 }
 
 static inline void core_drop_listener(struct mtm_listener *listener)
 {
-    mtm_handle_release(&listener->object);
+    mtm_root_release(&listener->object);
 }
 
 /* Any thread. A message of four bytes, the number. */
@@ -189,22 +189,22 @@ static inline enum mtm_status core_set(struct mtm_buffer *buffer, uint32_t numbe
 enum { CORE_ROOM = 64 };
 
 /* A message on its way to a receiver, with a carrier for small ones. */
-static inline bool core_incoming(struct mtm_incoming *in)
+static inline bool core_incoming(struct mtm_delivery *in)
 {
-    *in = (struct mtm_incoming){0};
+    *in = (struct mtm_delivery){0};
     in->slot.limit = SIZE_MAX;
     in->slot.carrier = mtm_block_new(CORE_ROOM);
     return in->slot.carrier != NULL;
 }
 
-static inline void core_incoming_free(struct mtm_incoming *in)
+static inline void core_incoming_free(struct mtm_delivery *in)
 {
     if (in->slot.block != in->slot.carrier) mtm_block_free(in->slot.block);
     mtm_block_free(in->slot.carrier);
 }
 
 /* Takes the next message without waiting; core_incoming_free is for afterwards. */
-static inline enum mtm_status core_take(struct mtm_object *object, struct mtm_incoming *in)
+static inline enum mtm_status core_take(struct mtm_object *object, struct mtm_delivery *in)
 {
     struct mtm_wait wait = {.timeout = 0};
     assert_true(core_incoming(in));
@@ -224,15 +224,15 @@ static inline uint32_t core_number(struct mtm_block *block)
 static inline enum mtm_status core_next_as(struct mtm_object *object, struct mtm_wait wait,
                                            uint32_t *number)
 {
-    struct mtm_incoming in;
+    struct mtm_delivery in;
     struct mtm_failure failure = {0};
     if (!core_incoming(&in)) return MTM_NOMEM;
     enum mtm_status status = mtm_receive(object, &wait, &in);
     if (status == MTM_OK) {
         const bool nonblock = mtm_wait_never(&wait);
         *number = core_number(in.slot.block);
-        status = mtm_incoming_notify(&in, nonblock, &failure);
-        mtm_incoming_done(&in, nonblock);
+        status = mtm_delivery_notify(&in, nonblock, &failure);
+        mtm_delivery_done(&in, nonblock);
         mtm_failure_free(&failure);
     } else {
         in.slot.block = NULL;

@@ -22,18 +22,18 @@ static inline void queue_unlock(struct mtm_queue *queue)
 static inline enum mtm_status queue_store(struct mtm_queue *queue, struct mtm_message *message,
                                           bool replace)
 {
-    struct mtm_supply supply = {0};
+    struct mtm_put_memory memory = {0};
     struct mtm_trash trash = {0};
-    enum mtm_status status = mtm_queue_prepare(queue, message, &supply);
+    enum mtm_status status = mtm_queue_prepare(queue, message, &memory);
     while (status == MTM_OK) {
         queue_lock(queue);
-        status = replace ? mtm_queue_replace(queue, message, &supply, &trash)
-                         : mtm_queue_put(queue, message, &supply);
+        status = replace ? mtm_queue_replace(queue, message, &memory, &trash)
+                         : mtm_queue_put(queue, message, &memory);
         queue_unlock(queue);
         if (status != MTM_GROW) break;
-        status = mtm_queue_supply(queue, message, &supply);
+        status = mtm_queue_get_memory(queue, message, &memory);
     }
-    mtm_queue_supply_fini(queue, &supply);
+    mtm_queue_free_memory(queue, &memory);
     mtm_queue_empty_trash(queue, &trash);
     return status;
 }

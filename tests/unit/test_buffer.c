@@ -166,7 +166,7 @@ enum play { REPLACING, REPLACING_TWO, RETURNING, CLEARING, PLAYS };
 
 static void play(struct mtm_buffer *buffer, enum play play)
 {
-    struct mtm_incoming in;
+    struct mtm_delivery in;
     switch (play) {
         case REPLACING: assert_int_equal(core_set(buffer, 1), MTM_OK); break;
         case REPLACING_TWO:
@@ -175,7 +175,7 @@ static void play(struct mtm_buffer *buffer, enum play play)
             break;
         case RETURNING:
             assert_int_equal(core_take(&buffer->object, &in), MTM_OK);
-            mtm_incoming_back(&in);
+            mtm_delivery_put_back(&in);
             core_incoming_free(&in);
             break;
         default:

@@ -120,28 +120,28 @@ static void adding_needs_no_lock_of_the_listener(void **state)
     struct setup s;
     setup(&s);
     core_despite(&s.listener->object.lock, add_to_ready_buffers, &s);
-    assert_non_null(mtm_load_seq(&s.listener->incoming));
+    assert_non_null(mtm_load_seq(&s.listener->newly_ready));
     assert_delivers(s.listener, 5);
     for (int i = 1; i < MEMBERS; ++i) assert_int_equal(mtm_load_seq(&s.b[i]->ready), 1);
     assert_int_equal(mtm_load_seq(&s.b[0]->ready), 0);
     core_despite(&s.listener->object.lock, add_to_ready_buffers, &s);
-    assert_ptr_equal(mtm_load_seq(&s.listener->incoming), s.b[0]);
-    assert_null(s.b[0]->incoming_next);
+    assert_ptr_equal(mtm_load_seq(&s.listener->newly_ready), s.b[0]);
+    assert_null(s.b[0]->newly_ready_next);
     assert_delivers(s.listener, 15, 25, 35, 5, 15, 25, 35);
     teardown(&s);
 }
 
 /* ---- messages that are put back ---- */
 
-static void take_from(struct mtm_object *object, uint32_t number, struct mtm_incoming *in)
+static void take_from(struct mtm_object *object, uint32_t number, struct mtm_delivery *in)
 {
     assert_int_equal(core_take(object, in), MTM_OK);
     assert_int_equal(core_number(in->slot.block), number);
 }
 
-static void put_back(struct mtm_incoming *in)
+static void put_back(struct mtm_delivery *in)
 {
-    mtm_incoming_back(in);
+    mtm_delivery_put_back(in);
     core_incoming_free(in);
 }
 
@@ -149,7 +149,7 @@ static void put_back(struct mtm_incoming *in)
 static void what_the_listener_puts_back_comes_next(void **state)
 {
     (void)state;
-    struct mtm_incoming in;
+    struct mtm_delivery in;
     struct setup s;
     setup(&s);
     ADD(&s, 11, 12, 21, 31);
@@ -173,7 +173,7 @@ static void what_the_listener_puts_back_comes_next(void **state)
 static void what_was_taken_directly_goes_back_to_its_place(void **state)
 {
     (void)state;
-    struct mtm_incoming in;
+    struct mtm_delivery in;
     struct setup s;
     setup(&s);
     ADD(&s, 11, 21, 31);
@@ -194,7 +194,7 @@ static void what_was_taken_directly_goes_back_to_its_place(void **state)
 static void what_cannot_come_back_changes_no_place(void **state)
 {
     (void)state;
-    struct mtm_incoming in;
+    struct mtm_delivery in;
     struct setup s;
     setup(&s);
     ADD(&s, 11, 12, 21, 31);
@@ -209,7 +209,7 @@ static void what_cannot_come_back_changes_no_place(void **state)
 static void putting_back_into_what_was_aborted_or_closed(void **state)
 {
     (void)state;
-    struct mtm_incoming in;
+    struct mtm_delivery in;
     struct setup s;
     setup(&s);
     ADD(&s, 11, 21);

@@ -11,7 +11,7 @@ static struct mtm_buffer *with(struct mtm_listener *listener, uint32_t first, ui
 
 static void *finish(void *in)
 {
-    mtm_incoming_done(in, true);
+    mtm_delivery_done(in, true);
     return NULL;
 }
 
@@ -21,7 +21,7 @@ static void a_hold_is_given_back_by_the_next(void **state)
     (void)state;
     for (int left = 0; left < 2; ++left) {
         struct mtm_listener *listener = core_listener();
-        struct mtm_incoming in;
+        struct mtm_delivery in;
         core_drop_buffer(with(listener, 1, left ? 2 : 1));
         assert_int_equal(core_take(&listener->object, &in), MTM_OK);
         core_despite(&listener->object.lock, finish, &in);
@@ -36,7 +36,7 @@ static void late_holds_go_with_the_listener(void **state)
 {
     (void)state;
     struct mtm_listener *listener = core_listener();
-    struct mtm_incoming in[4];
+    struct mtm_delivery in[4];
     for (uint32_t i = 0; i < 4; ++i) core_drop_buffer(with(listener, 1, 1 + i % 2));
     for (int i = 0; i < 4; ++i) assert_int_equal(core_take(&listener->object, &in[i]), MTM_OK);
     for (int i = 0; i < 4; ++i) {
@@ -53,14 +53,14 @@ static void a_late_hold_and_another(void **state)
     (void)state;
     for (int order = 0; order < 3; ++order) {
         struct mtm_listener *listener = core_listener();
-        struct mtm_incoming first, second;
+        struct mtm_delivery first, second;
         core_drop_buffer(with(listener, 1, 2));
         assert_int_equal(core_take(&listener->object, &first), MTM_OK);
         if (order == 2) assert_int_equal(core_take(&listener->object, &second), MTM_OK);
         core_despite(&listener->object.lock, finish, &first);
         if (order < 2) assert_int_equal(core_take(&listener->object, &second), MTM_OK);
         if (order == 1) core_despite(&listener->object.lock, finish, &second);
-        else mtm_incoming_done(&second, true);
+        else mtm_delivery_done(&second, true);
         assert_next(listener, MTM_NO_BUFFERS);
         core_incoming_free(&first);
         core_incoming_free(&second);
@@ -81,7 +81,7 @@ static void a_late_hold_and_a_visitor(void **state)
     struct mtm_listener *listener = core_listener();
     struct mtm_buffer *buffer = with(listener, 1, 1);
     struct core_holder holder;
-    struct mtm_incoming in;
+    struct mtm_delivery in;
     pthread_t visitor;
     core_drop_buffer(buffer);
     assert_int_equal(core_take(&listener->object, &in), MTM_OK);
@@ -116,7 +116,7 @@ static void a_late_hold_wakes_who_waits(void **state)
 {
     (void)state;
     struct waiter waiter = {.listener = core_listener()};
-    struct mtm_incoming in;
+    struct mtm_delivery in;
     pthread_t thread;
     core_drop_buffer(with(waiter.listener, 1, 1));
     assert_int_equal(core_take(&waiter.listener->object, &in), MTM_OK);

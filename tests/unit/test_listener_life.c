@@ -82,17 +82,17 @@ static void a_message_under_way_counts_as_left(void **state)
 {
     (void)state;
     struct mtm_listener *listener = core_listener();
-    struct mtm_incoming in;
+    struct mtm_delivery in;
     core_drop_buffer(with(listener, 1, 1));
     for (int i = 0; i < 3; ++i) {
         assert_int_equal(core_take(&listener->object, &in), MTM_OK);
         assert_next(listener, MTM_EMPTY);
-        mtm_incoming_back(&in);
+        mtm_delivery_put_back(&in);
         core_incoming_free(&in);
     }
     assert_int_equal(core_take(&listener->object, &in), MTM_OK);
     assert_int_equal(core_number(in.slot.block), 1);
-    mtm_incoming_done(&in, false);
+    mtm_delivery_done(&in, false);
     core_incoming_free(&in);
     assert_next(listener, MTM_NO_BUFFERS);
     core_drop_listener(listener);
@@ -102,15 +102,15 @@ static void several_messages_may_be_under_way(void **state)
 {
     (void)state;
     struct mtm_listener *listener = core_listener();
-    struct mtm_incoming in[3];
+    struct mtm_delivery in[3];
     core_drop_buffer(with(listener, 1, 3));
     for (int i = 0; i < 3; ++i) assert_int_equal(core_take(&listener->object, &in[i]), MTM_OK);
-    mtm_incoming_done(&in[1], false);
+    mtm_delivery_done(&in[1], false);
     core_incoming_free(&in[1]);
-    mtm_incoming_back(&in[2]);
+    mtm_delivery_put_back(&in[2]);
     assert_delivers(listener, 3);
     assert_next(listener, MTM_EMPTY);
-    mtm_incoming_back(&in[0]);
+    mtm_delivery_put_back(&in[0]);
     assert_delivers(listener, 1);
     assert_next(listener, MTM_NO_BUFFERS);
     core_drop_listener(listener);
@@ -123,15 +123,15 @@ static void a_buffer_released_meanwhile_leaves_afterwards(void **state)
     for (int back = 0; back < 2; ++back) {
         struct mtm_listener *listener = core_listener();
         struct mtm_buffer *buffer = with(listener, 1, 1);
-        struct mtm_incoming in;
+        struct mtm_delivery in;
         assert_int_equal(core_take(&listener->object, &in), MTM_OK);
         core_drop_buffer(buffer);
         assert_next(listener, MTM_EMPTY);
         if (back) {
-            mtm_incoming_back(&in);
+            mtm_delivery_put_back(&in);
             assert_delivers(listener, 1);
         } else {
-            mtm_incoming_done(&in, false);
+            mtm_delivery_done(&in, false);
             core_incoming_free(&in);
         }
         assert_next(listener, MTM_NO_BUFFERS);

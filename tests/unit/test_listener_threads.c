@@ -56,14 +56,14 @@ static void *produce(void *opaque)
 }
 
 /* Now and then the message goes back, and is not counted. */
-static void receive(struct arena *arena, struct mtm_incoming *in, uint32_t *seed, bool nonblock)
+static void receive(struct arena *arena, struct mtm_delivery *in, uint32_t *seed, bool nonblock)
 {
     uint32_t number = core_number(in->slot.block);
     if (next_random(seed) % 8 == 0) {
-        mtm_incoming_back(in);
+        mtm_delivery_put_back(in);
         return;
     }
-    mtm_incoming_done(in, nonblock);
+    mtm_delivery_done(in, nonblock);
     if (number == 0 || number > TOTAL || mtm_add_seq(&arena->seen[number - 1], 1) != 0) {
         mtm_add_seq(&arena->wrong, 1);
     }
@@ -80,7 +80,7 @@ static void *consume(void *opaque)
     enum mtm_status status = MTM_OK;
     while (status != MTM_CLOSED) {
         struct mtm_wait wait = {.nonblock = self == 2};
-        struct mtm_incoming in;
+        struct mtm_delivery in;
         if (self == 0) wait.timeout = MTM_FOREVER;
         if (self == 1 || self == 3) wait.timeout = next_random(&seed) % (UNIT_MS / 10);
         if (!core_incoming(&in)) break;
@@ -160,7 +160,7 @@ static void *add_pairs(void *opaque)
 static void take_pairs(bool directly)
 {
     struct arena *arena = new_arena();
-    struct mtm_incoming in;
+    struct mtm_delivery in;
     struct mtm_wait wait = {.timeout = 0};
     enum mtm_status status = MTM_OK;
     pthread_t thread;
@@ -174,7 +174,7 @@ static void take_pairs(bool directly)
         if (status != MTM_OK) mtm_plat_yield();
         idle = 0;
         if (status != MTM_OK) continue;
-        mtm_incoming_done(&in, false);
+        mtm_delivery_done(&in, false);
         mtm_add_seq(&arena->taken, 1);
     }
     unit_join(&thread, 1);
@@ -222,15 +222,15 @@ static void *drain(void *opaque)
     for (;;) {
         bool over = mtm_load_seq(&arena->ended) == PRODUCERS;
         struct mtm_wait wait = {.timeout = MTM_FOREVER};
-        struct mtm_incoming in;
+        struct mtm_delivery in;
         if (self % 2) wait = (struct mtm_wait){.nonblock = true};
         if (!core_incoming(&in)) break;
         enum mtm_status status = mtm_receive(&arena->listener->object, &wait, &in);
         if (status == MTM_OK && next_random(&seed) % 4 == 0) {
-            mtm_incoming_back(&in);
+            mtm_delivery_put_back(&in);
         } else if (status == MTM_OK) {
             mtm_add_seq(&arena->taken, 1);
-            mtm_incoming_done(&in, wait.nonblock);
+            mtm_delivery_done(&in, wait.nonblock);
         } else {
             in.slot.block = NULL;
         }

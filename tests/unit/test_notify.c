@@ -29,7 +29,7 @@ static void taking_rings(void **state)
     (void)state;
     struct mtm_listener *listener = core_listener();
     struct mtm_buffer *buffer = core_buffer(listener);
-    struct mtm_incoming in;
+    struct mtm_delivery in;
     struct bell bell = {0};
     bell_connect(&bell, buffer, MTM_TAKEN, 0);
     for (uint32_t i = 1; i <= 4; ++i) assert_int_equal(core_add(buffer, i), MTM_OK);
@@ -39,7 +39,7 @@ static void taking_rings(void **state)
     assert_delivers(listener, 2);
     assert_int_equal(bell.rings, 2);
     assert_int_equal(core_take(&buffer->object, &in), MTM_OK);
-    mtm_incoming_back(&in); /* it has not been taken for good */
+    mtm_delivery_put_back(&in); /* it has not been taken for good */
     core_incoming_free(&in);
     mtm_buffer_clear(buffer, false);
     assert_int_equal(core_set(buffer, 5), MTM_OK);
@@ -175,17 +175,17 @@ static void a_failing_removal_is_told(void **state)
     (void)state;
     struct mtm_buffer *buffer = core_buffer(NULL);
     struct mtm_failure failure = {0};
-    struct mtm_incoming in;
+    struct mtm_delivery in;
     struct bell bell = {.answer = 7, .text = "stop"};
     bell_connect(&bell, buffer, MTM_TAKEN, 0);
     assert_int_equal(core_add(buffer, 1), MTM_OK);
     for (int i = 0; i < 2; ++i) {
         assert_int_equal(core_take(&buffer->object, &in), MTM_OK);
-        assert_int_equal(mtm_incoming_notify(&in, false, &failure), MTM_NOTIFIER_FAILED);
+        assert_int_equal(mtm_delivery_notify(&in, false, &failure), MTM_NOTIFIER_FAILED);
         assert_text(&failure, "Error while calling notifier: stop");
-        assert_int_equal(mtm_incoming_notify(&in, false, &failure), MTM_OK); /* done already */
-        if (i == 0) mtm_incoming_back(&in);
-        else mtm_incoming_done(&in, false);
+        assert_int_equal(mtm_delivery_notify(&in, false, &failure), MTM_OK); /* done already */
+        if (i == 0) mtm_delivery_put_back(&in);
+        else mtm_delivery_done(&in, false);
         core_incoming_free(&in);
         assert_int_equal(mtm_buffer_count(buffer), i == 0);
     }

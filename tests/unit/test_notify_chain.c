@@ -17,12 +17,12 @@ static void a_buffer_gets_an_empty_message(void **state)
 {
     (void)state;
     struct mtm_buffer *first = core_buffer(NULL), *second = core_buffer(NULL);
-    struct mtm_incoming in;
+    struct mtm_delivery in;
     buffer_connect(second, first, MTM_ADDED, 0);
     assert_int_equal(core_add(first, 1), MTM_OK);
     assert_int_equal(core_take(&second->object, &in), MTM_OK);
     assert_int_equal(in.slot.block->size, 0);
-    mtm_incoming_done(&in, false);
+    mtm_delivery_done(&in, false);
     core_incoming_free(&in);
     assert_next(second, MTM_EMPTY);
     core_drop_buffer(first);

@@ -32,23 +32,23 @@ static void the_last_reference_frees(void **state)
     const uint64_t id = buffer->object.id;
     struct mtm_object *found = NULL;
     mtm_object_retain(&buffer->object);
-    mtm_handle_retain(&buffer->object);
-    mtm_handle_release(&buffer->object);
-    assert_false(mtm_no_handles());
-    mtm_handle_release(&buffer->object);
-    assert_true(mtm_no_handles());
+    mtm_root_retain(&buffer->object);
+    mtm_root_release(&buffer->object);
+    assert_false(mtm_no_roots());
+    mtm_root_release(&buffer->object);
+    assert_true(mtm_no_roots());
     assert_int_equal(mtm_registry_find_id(MTM_BUFFER, id, &found), MTM_OK);
-    mtm_handle_release(found);
+    mtm_root_release(found);
     assert_int_equal(mtm_registry_find_id(MTM_BUFFER, id, &found), MTM_OK);
     mtm_object_release(&buffer->object);
     assert_int_equal(core_add(buffer, 1), MTM_OK);
-    mtm_handle_release(found);
+    mtm_root_release(found);
     assert_int_equal(mtm_registry_find_id(MTM_BUFFER, id, &found), MTM_UNKNOWN);
 }
 
 static void *drop_it(void *object)
 {
-    mtm_handle_release(object);
+    mtm_root_release(object);
     return NULL;
 }
 
@@ -64,13 +64,13 @@ static void what_is_found_meanwhile_stays(void **state)
     unit_start(&thread, 1, drop_it, &buffer->object);
     unit_linger(5 * UNIT_MS); /* it sees that it is the last one, and waits for the lock */
     mtm_object_retain(&buffer->object);
-    mtm_handle_count();
+    mtm_root_count();
     mtm_registry_unlock();
     unit_join(&thread, 1);
     assert_int_equal(mtm_registry_find_id(MTM_BUFFER, id, &found), MTM_OK);
     assert_int_equal(core_add(buffer, 1), MTM_OK);
     core_drop_buffer(buffer);
-    mtm_handle_release(found);
+    mtm_root_release(found);
     assert_int_equal(mtm_registry_find_id(MTM_BUFFER, id, &found), MTM_UNKNOWN);
 }
 

@@ -249,23 +249,23 @@ static void find_it(struct scene *s)
 {
     struct mtm_object *found;
     assert_int_equal(mtm_registry_find_name(MTM_BUFFER, "b", 1, &found), MTM_OK);
-    mtm_handle_release(found);
+    mtm_root_release(found);
     assert_int_equal(mtm_registry_find_id(MTM_LISTENER, s->listener->object.id, &found),
                      MTM_OK);
-    mtm_handle_release(found);
+    mtm_root_release(found);
 }
 
 /* Taken with memory that was there before, and put back. */
 static void put_back(struct scene *s)
 {
-    struct mtm_incoming in;
+    struct mtm_delivery in;
     core_drought = 0;
     assert_true(core_incoming(&in));
     uint32_t before = core_requests;
     core_drought = 1;
     struct mtm_wait wait = {.timeout = 0};
     assert_int_equal(mtm_receive(&s->listener->object, &wait, &in), MTM_OK);
-    mtm_incoming_back(&in);
+    mtm_delivery_put_back(&in);
     core_incoming_free(&in);
     assert_int_equal(core_requests, before);
     core_requests = before - 1; /* ours does not count */
@@ -273,14 +273,14 @@ static void put_back(struct scene *s)
 
 static void drain_orphan(struct scene *s)
 {
-    struct mtm_incoming in;
+    struct mtm_delivery in;
     core_drought = 0;
     uint32_t before = core_requests;
     assert_int_equal(core_take(&s->listener->object, &in), MTM_OK);
     core_requests = before;
     core_drought = 1;
     core_drop_buffer(s->buffer);
-    mtm_incoming_done(&in, true);
+    mtm_delivery_done(&in, true);
     assert_int_equal(mtm_listener_clear(s->listener, true), MTM_OK);
     core_incoming_free(&in);
 }

@@ -29,10 +29,10 @@ static void memory_comes_with_the_first_message_unless_sized(void **state)
 }
 
 static enum mtm_status put_locked(struct mtm_queue *queue, struct mtm_message *message,
-                                  struct mtm_supply *supply)
+                                  struct mtm_put_memory *memory)
 {
     mtm_lock(&queue->tail.lock);
-    enum mtm_status status = mtm_queue_put(queue, message, supply);
+    enum mtm_status status = mtm_queue_put(queue, message, memory);
     mtm_unlock(&queue->tail.lock);
     return status;
 }
@@ -42,20 +42,20 @@ static void a_put_asks_for_a_ring_and_tries_again(void **state)
 {
     (void)state;
     struct mtm_queue queue;
-    struct mtm_supply supply = {0};
+    struct mtm_put_memory memory = {0};
     struct mtm_message message = core_message(bytes, 10);
     assert_int_equal(mtm_queue_init(&queue, 16, true, 2, false), MTM_OK);
-    assert_int_equal(put_locked(&queue, &message, &supply), MTM_OK);
+    assert_int_equal(put_locked(&queue, &message, &memory), MTM_OK);
     for (int i = 0; i < 2; ++i) { /* asking again changes nothing either */
-        assert_int_equal(put_locked(&queue, &message, &supply), MTM_GROW);
+        assert_int_equal(put_locked(&queue, &message, &memory), MTM_GROW);
         assert_int_equal(mtm_queue_count(&queue), 1);
     }
-    assert_true(supply.need == 11 && supply.cap >= 11);
-    assert_int_equal(mtm_queue_supply(&queue, &message, &supply), MTM_OK);
-    assert_int_equal(put_locked(&queue, &message, &supply), MTM_OK);
-    assert_null(supply.segment); /* it is the queue's now */
+    assert_true(memory.need == 11 && memory.cap >= 11);
+    assert_int_equal(mtm_queue_get_memory(&queue, &message, &memory), MTM_OK);
+    assert_int_equal(put_locked(&queue, &message, &memory), MTM_OK);
+    assert_null(memory.segment); /* it is the queue's now */
     assert_int_equal(mtm_queue_count(&queue), 2);
-    mtm_queue_supply_fini(&queue, &supply);
+    mtm_queue_free_memory(&queue, &memory);
     mtm_queue_fini(&queue);
 }
 
@@ -64,13 +64,13 @@ static void a_ring_that_is_not_needed_is_kept(void **state)
 {
     (void)state;
     struct mtm_queue queue;
-    struct mtm_supply supply = {0};
+    struct mtm_put_memory memory = {0};
     struct mtm_message message = core_message(bytes, 10);
     assert_int_equal(mtm_queue_init(&queue, 16, true, 2, false), MTM_OK);
-    assert_int_equal(put_locked(&queue, &message, &supply), MTM_OK);
-    assert_int_equal(put_locked(&queue, &message, &supply), MTM_GROW);
-    assert_int_equal(mtm_queue_supply(&queue, &message, &supply), MTM_OK);
-    mtm_queue_supply_fini(&queue, &supply);
+    assert_int_equal(put_locked(&queue, &message, &memory), MTM_OK);
+    assert_int_equal(put_locked(&queue, &message, &memory), MTM_GROW);
+    assert_int_equal(mtm_queue_get_memory(&queue, &message, &memory), MTM_OK);
+    mtm_queue_free_memory(&queue, &memory);
     uint32_t before = core_requests;
     assert_int_equal(queue_put(&queue, 2, 10), MTM_OK);
     assert_int_equal(core_requests, before);
@@ -84,17 +84,17 @@ enum { RECORD = 101 };
  * last ring was used, of `cap` bytes; one message was there. */
 static size_t next_ring(struct mtm_queue *queue, size_t cap)
 {
-    struct mtm_supply supply = {0};
+    struct mtm_put_memory memory = {0};
     struct mtm_message message = core_message(bytes, RECORD - 1);
     enum mtm_status status;
     size_t puts = cap ? 1 : 0;
-    for (; (status = put_locked(queue, &message, &supply)) == MTM_OK; ++puts) {
+    for (; (status = put_locked(queue, &message, &memory)) == MTM_OK; ++puts) {
     }
     assert_int_equal(status, MTM_GROW);
     assert_int_equal(puts, cap / RECORD);
-    cap = supply.cap;
-    assert_int_equal(mtm_queue_supply(queue, &message, &supply), MTM_OK);
-    assert_int_equal(put_locked(queue, &message, &supply), MTM_OK);
+    cap = memory.cap;
+    assert_int_equal(mtm_queue_get_memory(queue, &message, &memory), MTM_OK);
+    assert_int_equal(put_locked(queue, &message, &memory), MTM_OK);
     return cap;
 }
 
@@ -152,10 +152,10 @@ static void a_small_sized_ring_stays(void **state)
     for (uint32_t round = 0; round < 5; ++round) {
         for (uint32_t i = 0; i < 9; ++i) assert_int_equal(queue_put(&queue, i, 40), MTM_OK);
         for (uint32_t i = 0; i < 9; ++i) assert_gives(&queue, i, 40);
-        assert_ptr_equal(mtm_load_acq(&queue.middle.spare), first);
+        assert_ptr_equal(mtm_load_acq(&queue.shared.spare), first);
         assert_int_equal(queue_put(&queue, 1, 3000), MTM_OK);
         assert_gives(&queue, 1, 3000);
-        assert_ptr_equal(mtm_load_acq(&queue.middle.spare), first);
+        assert_ptr_equal(mtm_load_acq(&queue.shared.spare), first);
     }
     mtm_queue_fini(&queue);
 }
@@ -342,13 +342,13 @@ static void a_queue_without_messages_settles(void **state)
         assert_int_equal(mtm_queue_init(&queue, 1024, false, 2, false), MTM_OK);
         assert_int_equal(queue_put(&queue, 1, 1), MTM_OK);
         recycle_blocks(&queue, 100 * 1000, 30);
-        mtm_queue_settle(&queue);
+        mtm_queue_trim_if_drained(&queue);
         assert_true(core_bytes > 3 * 1000 * 1000);
         if (clears) {
             queue_clear(&queue);
         } else {
             assert_gives(&queue, 1, 1);
-            mtm_queue_settle(&queue);
+            mtm_queue_trim_if_drained(&queue);
         }
         assert_in_range(core_bytes, 100 * 1000, MTM_POOL_DRAINED);
         mtm_queue_fini(&queue);
@@ -362,7 +362,7 @@ static void nobody_waits_for_the_pool(void **state)
     struct mtm_queue queue;
     assert_int_equal(mtm_queue_init(&queue, 1024, false, 2, false), MTM_OK);
     recycle_blocks(&queue, LARGE, 2);
-    mtm_store_rlx(&queue.middle.pool_lock.word, 1); /* as if another thread had it */
+    mtm_store_rlx(&queue.shared.pool_lock.word, 1); /* as if another thread had it */
     assert_int_equal(queue_put(&queue, 1, LARGE), MTM_OK);
     assert_int_equal(core_blocks, 4);
     mtm_queue_recycle(&queue, queue_take(&queue));
@@ -370,7 +370,7 @@ static void nobody_waits_for_the_pool(void **state)
     mtm_queue_trim(&queue);
     mtm_queue_drop_caches(&queue);
     assert_int_equal(core_blocks, 3);
-    mtm_store_rlx(&queue.middle.pool_lock.word, 0);
+    mtm_store_rlx(&queue.shared.pool_lock.word, 0);
     mtm_queue_fini(&queue);
 }
 

@@ -140,7 +140,7 @@ static void do_something(struct model *model)
         mtm_queue_drop_caches(&model->queue);
     }
     assert_int_equal(mtm_queue_count(&model->queue), model->count);
-    assert_int_equal(mtm_queue_peek(&model->queue), model->count);
+    assert_int_equal(mtm_queue_count_once(&model->queue), model->count);
 }
 
 static void agree(size_t size, bool sized, double grow, uint32_t seed)

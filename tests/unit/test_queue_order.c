@@ -158,7 +158,7 @@ static void a_listeners_queue_is_no_different(void **state)
     for (uint32_t i = 0; i < 100; ++i) assert_int_equal(queue_put(&queue, i, i), MTM_OK);
     for (uint32_t i = 0; i < 50; ++i) assert_gives(&queue, i, i);
     assert_int_equal(mtm_queue_count(&queue), 50);
-    assert_int_equal(mtm_queue_peek(&queue), 50);
+    assert_int_equal(mtm_queue_count_once(&queue), 50);
     for (uint32_t i = 50; i < 100; ++i) assert_gives(&queue, i, i);
     assert_drained(&queue);
     mtm_queue_fini(&queue);

@@ -18,14 +18,14 @@ struct waiter {
 static void *wait_as_told(void *opaque)
 {
     struct waiter *waiter = opaque;
-    struct mtm_incoming in;
+    struct mtm_delivery in;
     if (!core_incoming(&in)) return NULL;
     if (waiter->limit > 0) in.slot.limit = waiter->limit;
     waiter->status = mtm_receive(waiter->object, &waiter->wait, &in);
     waiter->returned = mtm_plat_now();
     if (waiter->status == MTM_OK) {
         waiter->number = core_number(in.slot.block);
-        mtm_incoming_done(&in, false);
+        mtm_delivery_done(&in, false);
     } else {
         in.slot.block = NULL;
     }
@@ -106,7 +106,7 @@ static void the_deadline_is_kept_over_several_calls(void **state)
     (void)state;
     struct mtm_buffer *buffer = core_buffer(NULL);
     struct mtm_wait wait = {.timeout = 10 * UNIT_MS};
-    struct mtm_incoming in;
+    struct mtm_delivery in;
     int64_t begin = mtm_plat_now();
     assert_true(core_incoming(&in));
     assert_int_equal(mtm_receive(&buffer->object, &wait, &in), MTM_EMPTY);
@@ -278,12 +278,12 @@ static void what_is_put_back_wakes(void **state)
     struct mtm_buffer *buffer = core_buffer(listener);
     for (uint32_t i = 1; i <= 20; ++i) {
         struct waiter waiter;
-        struct mtm_incoming in;
+        struct mtm_delivery in;
         assert_int_equal(core_add(buffer, i), MTM_OK);
         assert_int_equal(core_take(i % 2 ? &listener->object : &buffer->object, &in), MTM_OK);
         start(&waiter, i % 4 < 2 ? &listener->object : &buffer->object);
         if (i % 8 < 4) unit_linger(UNIT_MS / 2);
-        mtm_incoming_back(&in);
+        mtm_delivery_put_back(&in);
         core_incoming_free(&in);
         assert_ends(&waiter, MTM_OK);
         assert_int_equal(waiter.number, i);

@@ -215,7 +215,7 @@ static void a_message_that_came_in_time_is_returned_late(void **state)
     struct mtm_queue *queue = &buffer->queue;
     struct patient p = {.object = &buffer->object,
                         .wait = {.timeout = 100 * UNIT_MS, .nonblock = true}};
-    struct mtm_supply supply = {0};
+    struct mtm_put_memory memory = {0};
     const uint32_t number = 6;
     struct mtm_message message = core_message(&number, sizeof number);
     pthread_t thread;
@@ -224,7 +224,7 @@ static void a_message_that_came_in_time_is_returned_late(void **state)
     mtm_lock(&queue->tail.lock);
     unit_start(&thread, 1, wait_for_lock, &p);
     core_await_parked(&queue->tail.lock); /* it has looked, and waits to announce itself */
-    assert_int_equal(mtm_queue_put(queue, &message, &supply), MTM_OK);
+    assert_int_equal(mtm_queue_put(queue, &message, &memory), MTM_OK);
     unit_await(&p.over, 1);
     mtm_unlock(&queue->tail.lock);
     unit_join(&thread, 1);
@@ -261,7 +261,7 @@ static void a_waiter_that_is_not_woken_still_looks(void **state)
     struct mtm_buffer *buffer = core_buffer(NULL);
     struct mtm_queue *queue = &buffer->queue;
     struct patient p = {.object = &buffer->object, .wait = {.timeout = 30 * UNIT_MS}};
-    struct mtm_supply supply = {0};
+    struct mtm_put_memory memory = {0};
     const uint32_t number = 9;
     struct mtm_message message = core_message(&number, sizeof number);
     pthread_t thread;
@@ -271,7 +271,7 @@ static void a_waiter_that_is_not_woken_still_looks(void **state)
     unit_await(&buffer->waiters.sleepers, 1);
     unit_linger(5 * UNIT_MS);
     mtm_lock(&queue->tail.lock);
-    assert_int_equal(mtm_queue_put(queue, &message, &supply), MTM_OK);
+    assert_int_equal(mtm_queue_put(queue, &message, &memory), MTM_OK);
     int64_t added = mtm_plat_now();
     mtm_unlock(&queue->tail.lock);
     unit_join(&thread, 1);
@@ -303,7 +303,7 @@ static void a_refused_message_makes_nobody_wait(void **state)
     const struct mtm_buffer_options options = {
         .size = 300, .sized = true, .grow = 1, .listener = listener};
     struct mtm_buffer *buffer;
-    struct mtm_incoming in;
+    struct mtm_delivery in;
     struct mtm_wait wait = {.nonblock = true};
     unsigned char bytes[200] = {0};
     struct mtm_message message = core_message(bytes, sizeof bytes);
@@ -317,7 +317,7 @@ static void a_refused_message_makes_nobody_wait(void **state)
     in.slot.carrier = large;
     for (int i = 0; i < 3; ++i) {
         assert_int_equal(mtm_receive(&listener->object, &wait, &in), MTM_OK);
-        mtm_incoming_done(&in, true);
+        mtm_delivery_done(&in, true);
     }
     in.slot.carrier = small;
     mtm_alloc_use(&late);
@@ -328,7 +328,7 @@ static void a_refused_message_makes_nobody_wait(void **state)
     core_let_go(&freeing_holder);
     in.slot.carrier = large;
     assert_int_equal(mtm_receive(&listener->object, &wait, &in), MTM_OK);
-    mtm_incoming_done(&in, true);
+    mtm_delivery_done(&in, true);
     mtm_block_free(small);
     mtm_block_free(large);
     assert_next(listener, MTM_NO_BUFFERS);

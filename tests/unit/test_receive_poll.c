@@ -1,11 +1,11 @@
-/* Tests of a receiver that begins to wait by polling, and takes a number by the short cut: it
+/* Tests of a receiver that begins to wait by polling, and takes a number by the fast path: it
  * misses no abort, and leaves nothing behind for others to sleep beside. They own the threads.
  */
 #include "core.h"
 
 #include <sched.h>
 
-#include "core/shortcut.h"
+#include "core/fast_path.h"
 
 enum { ROUNDS = 60 };
 
@@ -23,8 +23,7 @@ static struct mtm_buffer *used_buffer(struct mtm_listener *listener)
 /* Any thread. */
 static bool add_number(struct mtm_buffer *buffer, unsigned char number)
 {
-    return mtm_shortcut_add_word(buffer,
-                                 (struct mtm_word){.tag = MTM_TAG_BYTE, .bits = number});
+    return mtm_fast_add_word(buffer, (struct mtm_word){.tag = MTM_TAG_BYTE, .bits = number});
 }
 
 /* As nextmsg without arguments does it when there is nothing at first. */
@@ -47,11 +46,11 @@ static void *poll_and_take(void *opaque)
     struct poller *poller = opaque;
     struct mtm_object *object = &poller->buffer->object;
     struct mtm_peeked peeked;
-    struct mtm_incoming in;
+    struct mtm_delivery in;
     if (!core_incoming(&in)) return NULL;
     const int64_t end = mtm_plat_now() + LONG;
     if (mtm_poll(object, &poller->wait) &&
-        mtm_shortcut_peek(poller->buffer, &peeked) == MTM_FOUND_WORD) {
+        mtm_fast_peek(poller->buffer, &peeked) == MTM_FOUND_WORD) {
         mtm_pass_baton(object);
         poller->status = MTM_OK;
         poller->number = peeked.word.bits;
@@ -152,7 +151,7 @@ static void an_abort_between_polling_and_sleeping_ends_the_wait(void **state)
     struct mtm_buffer *buffer = used_buffer(listener);
     for (int round = 0; round < 12; ++round) {
         struct mtm_wait wait = {.timeout = LONG};
-        struct mtm_incoming in;
+        struct mtm_delivery in;
         assert_true(core_incoming(&in));
         assert_false(mtm_poll(&buffer->object, &wait));
         blink(listener, buffer, round % 3);
@@ -168,7 +167,7 @@ static void an_abort_before_the_polling_does_not(void **state)
     (void)state;
     struct mtm_buffer *buffer = used_buffer(NULL);
     struct mtm_wait wait = {.timeout = UNIT_MS};
-    struct mtm_incoming in;
+    struct mtm_delivery in;
     assert_true(core_incoming(&in));
     blink(NULL, buffer, 0);
     mtm_poll(&buffer->object, &wait);
@@ -226,7 +225,7 @@ static void who_stood_in_wakes_a_sleeper_for_the_rest(void **state)
         assert_true(add_number(buffer, 1));
         assert_true(add_number(buffer, 2));
         mtm_waiters_stand_down(&buffer->waiters);
-        assert_int_equal(mtm_shortcut_peek(buffer, &peeked), MTM_FOUND_WORD);
+        assert_int_equal(mtm_fast_peek(buffer, &peeked), MTM_FOUND_WORD);
         mtm_pass_baton(&buffer->object);
         stand_in.number = peeked.word.bits, stand_in.status = MTM_OK;
         assert_both(&stand_in, &sleeper);
@@ -250,7 +249,7 @@ static void who_needs_a_larger_carrier_wakes_another(void **state)
     (void)state;
     struct mtm_buffer *buffer = used_buffer(NULL);
     struct mtm_wait wait = {.timeout = LONG};
-    struct mtm_incoming in;
+    struct mtm_delivery in;
     struct poller sleeper;
     bool marked;
     assert_true(core_incoming(&in));
@@ -278,7 +277,7 @@ static void *add_when_somebody_sleeps(void *opaque)
 }
 
 static void miss_a_large_one(struct mtm_buffer *buffer, struct mtm_wait *wait,
-                             struct mtm_incoming *in)
+                             struct mtm_delivery *in)
 {
     assert_true(core_incoming(in));
     assert_false(mtm_poll(&buffer->object, wait));
@@ -294,7 +293,7 @@ static void who_comes_back_with_a_larger_carrier_waits_on(void **state)
     (void)state;
     struct mtm_buffer *buffer = used_buffer(NULL);
     struct mtm_wait wait = {.timeout = LONG};
-    struct mtm_incoming in;
+    struct mtm_delivery in;
     pthread_t thread;
     miss_a_large_one(buffer, &wait, &in);
     const uint8_t skip = buffer->spin.skip;

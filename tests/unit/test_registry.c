@@ -20,7 +20,7 @@ static void found_by_id(enum mtm_kind kind, struct mtm_object *object)
     struct mtm_object *found = NULL;
     assert_int_equal(mtm_registry_find_id(kind, object->id, &found), MTM_OK);
     assert_ptr_equal(found, object);
-    mtm_handle_release(found);
+    mtm_root_release(found);
 }
 
 static void found_by_name(enum mtm_kind kind, struct mtm_object *object)
@@ -29,14 +29,14 @@ static void found_by_name(enum mtm_kind kind, struct mtm_object *object)
     assert_int_equal(mtm_registry_find_name(kind, object->name, object->name_len, &found),
                      MTM_OK);
     assert_ptr_equal(found, object);
-    mtm_handle_release(found);
+    mtm_root_release(found);
 }
 
 static enum mtm_status find_name(enum mtm_kind kind, const char *name, size_t len)
 {
     struct mtm_object *found = NULL;
     enum mtm_status status = mtm_registry_find_name(kind, name, len, &found);
-    if (status == MTM_OK) mtm_handle_release(found);
+    if (status == MTM_OK) mtm_root_release(found);
     else assert_null(found);
     return status;
 }
@@ -45,7 +45,7 @@ static enum mtm_status find_id(enum mtm_kind kind, uint64_t id)
 {
     struct mtm_object *found = NULL;
     enum mtm_status status = mtm_registry_find_id(kind, id, &found);
-    if (status == MTM_OK) mtm_handle_release(found);
+    if (status == MTM_OK) mtm_root_release(found);
     else assert_null(found);
     return status;
 }
@@ -64,7 +64,7 @@ static void ids_are_large_and_never_used_again(void **state)
             assert_true(objects[i]->id < (uint64_t)1 << 53);
             last = objects[i]->id;
         }
-        for (int i = 0; i < 3; ++i) mtm_handle_release(objects[i]);
+        for (int i = 0; i < 3; ++i) mtm_root_release(objects[i]);
     }
 }
 
@@ -84,7 +84,7 @@ static void an_id_finds_its_kind_alone(void **state)
         for (size_t i = 0; i < sizeof others / sizeof *others; ++i) {
             assert_int_equal(find_id(kind, others[i]), MTM_UNKNOWN);
         }
-        mtm_handle_release(object);
+        mtm_root_release(object);
         assert_int_equal(find_id(kind, id), MTM_UNKNOWN);
     }
 }
@@ -110,8 +110,8 @@ static void a_name_finds_exactly_its_object(void **state)
             bytes[at] ^= 1;
         }
     }
-    for (size_t i = 0; i < 2 * LENGTHS; ++i) mtm_handle_release(objects[i]);
-    mtm_handle_release(nameless);
+    for (size_t i = 0; i < 2 * LENGTHS; ++i) mtm_root_release(objects[i]);
+    mtm_root_release(nameless);
 }
 
 static void a_name_used_twice_is_ambiguous(void **state)
@@ -123,14 +123,14 @@ static void a_name_used_twice_is_ambiguous(void **state)
         assert_int_equal(find_name(MTM_BUFFER, "n", 1), i == 0 ? MTM_OK : MTM_AMBIGUOUS);
     }
     mtm_buffer_close((struct mtm_buffer *)objects[0]); /* it still counts */
-    mtm_handle_release(objects[1]);
+    mtm_root_release(objects[1]);
     assert_int_equal(find_name(MTM_BUFFER, "n", 1), MTM_AMBIGUOUS);
-    mtm_handle_release(objects[2]);
+    mtm_root_release(objects[2]);
     found_by_name(MTM_BUFFER, objects[0]);
     found_by_name(MTM_LISTENER, listener);
-    mtm_handle_release(objects[0]);
+    mtm_root_release(objects[0]);
     assert_int_equal(find_name(MTM_BUFFER, "n", 1), MTM_UNKNOWN);
-    mtm_handle_release(listener);
+    mtm_root_release(listener);
 }
 
 /* ---- many ---- */
@@ -152,7 +152,7 @@ static void many_come_and_go(bool table_grows)
         for (int i = 0; i < MANY; ++i) {
             bool goes = step == 0 ? i % 3 == 1 : step == 2 || i > MANY / 2;
             if (!goes || !objects[i]) continue;
-            mtm_handle_release(objects[i]);
+            mtm_root_release(objects[i]);
             objects[i] = NULL;
         }
         for (int i = 0; i < MANY; ++i) {
@@ -199,7 +199,7 @@ static void a_refused_object_leaves_nothing(void **state)
     assert_int_equal(core_blocks, 0);
     struct mtm_object *object = named(MTM_BUFFER, "x", 1);
     found_by_name(MTM_BUFFER, object);
-    mtm_handle_release(object);
+    mtm_root_release(object);
 }
 
 static void *abort_and_alloc(size_t size)
@@ -234,7 +234,7 @@ static void nothing_is_found_while_everything_is_aborted(void **state)
     mtm_abort_all(false);
     found_by_id(MTM_BUFFER, objects[0]);
     assert_int_equal(find_name(MTM_BUFFER, "x", 1), MTM_AMBIGUOUS);
-    for (int i = 0; i < 2; ++i) mtm_handle_release(objects[i]);
+    for (int i = 0; i < 2; ++i) mtm_root_release(objects[i]);
 }
 
 /* ---- the walk ---- */
@@ -254,7 +254,7 @@ static void a_walk_meets_all_that_stay(void **state)
         for (int i = 0; i < STAY; ++i) met[i] += object == stay[i];
         int at = steps++ % STAY;
         if (go[at] && go[at] != object) {
-            mtm_handle_release(go[at]);
+            mtm_root_release(go[at]);
             go[at] = NULL;
         } else if (!go[at] && steps < 3 * STAY) {
             go[at] = named(MTM_LISTENER, NULL, 0);
@@ -262,8 +262,8 @@ static void a_walk_meets_all_that_stay(void **state)
     }
     for (int i = 0; i < STAY; ++i) {
         assert_int_equal(met[i], 1);
-        mtm_handle_release(stay[i]);
-        if (go[i]) mtm_handle_release(go[i]);
+        mtm_root_release(stay[i]);
+        if (go[i]) mtm_root_release(go[i]);
     }
     assert_null(mtm_registry_next(NULL));
 }
@@ -288,7 +288,7 @@ static void *find_it(void *opaque)
             mtm_add_seq(&race->found, 1);
             if (core_add((struct mtm_buffer *)object, 1) != MTM_OK)
                 mtm_add_seq(&race->wrong, 1);
-            mtm_handle_release(object);
+            mtm_root_release(object);
         } else if (status != MTM_UNKNOWN && status != MTM_AMBIGUOUS) {
             mtm_add_seq(&race->wrong, 1);
         }
@@ -357,10 +357,10 @@ static void a_table_doubled_twice_at_once_is_freed(void **state)
     }
     assert_false(racing);
     found_by_id(MTM_BUFFER, second_maker);
-    mtm_handle_release(second_maker);
+    mtm_root_release(second_maker);
     for (int i = 0; i <= FIRST_TABLE; ++i) {
         found_by_id(MTM_BUFFER, objects[i]);
-        mtm_handle_release(objects[i]);
+        mtm_root_release(objects[i]);
     }
 }
 

@@ -24,10 +24,10 @@ static bool look(const void *what)
 
 static bool spin_until(struct scenery *s, uint32_t found, int64_t deadline)
 {
-    const struct mtm_sight sight = {look, s, s->taken};
+    const struct mtm_spin_target target = {look, s, s->taken};
     s->looks = 0;
     s->found = found;
-    return mtm_spin(&s->spin, &s->waiters, deadline, &sight);
+    return mtm_spin(&s->spin, &s->waiters, deadline, &target);
 }
 
 /* Where there is one CPU only nobody spins. */
@@ -81,9 +81,9 @@ static void in_vain_it_becomes_rare(void **state)
 static bool look_around(const void *what)
 {
     struct scenery *s = (struct scenery *)(uintptr_t)what;
-    const struct mtm_sight sight = {look, s, 0};
+    const struct mtm_spin_target target = {look, s, 0};
     s->found = 1;
-    assert_false(mtm_spin(&s->spin, &s->waiters, MTM_FOREVER, &sight));
+    assert_false(mtm_spin(&s->spin, &s->waiters, MTM_FOREVER, &target));
     mtm_waiters_wake_one(&s->waiters);
     return true;
 }
@@ -94,9 +94,9 @@ static void who_spins_is_awake(void **state)
     (void)state;
     struct scenery s;
     begin(&s);
-    const struct mtm_sight sight = {look_around, &s, 0};
+    const struct mtm_spin_target target = {look_around, &s, 0};
     mtm_waiters_join(&s.waiters);
-    assert_true(mtm_spin(&s.spin, &s.waiters, MTM_FOREVER, &sight));
+    assert_true(mtm_spin(&s.spin, &s.waiters, MTM_FOREVER, &target));
     assert_int_equal(s.looks, 0);
     assert_int_equal(s.waiters.seq, 0);
     mtm_waiters_wake_one(&s.waiters);
@@ -163,9 +163,9 @@ static void lingering_ends_at_the_deadline(void **state)
     begin(&s);
     lingers(&s, 1000, 1, 100);
     for (int i = 0; i < 100; ++i) {
-        const struct mtm_sight sight = {look, &s, s.taken += 100};
+        const struct mtm_spin_target target = {look, &s, s.taken += 100};
         s.found = s.looks + 1;
-        mtm_spin(&s.spin, &s.waiters, mtm_plat_now() - 1, &sight);
+        mtm_spin(&s.spin, &s.waiters, mtm_plat_now() - 1, &target);
         assert_int_equal(s.looks, s.found); /* it has looked all the same, once */
     }
     assert_true(s.spin.stream);

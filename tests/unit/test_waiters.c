@@ -181,8 +181,8 @@ static bool take_one(struct store *store)
 
 static bool spin_and_take(struct store *store, int64_t deadline)
 {
-    const struct mtm_sight sight = {has_token, store, mtm_load_seq(&store->taken)};
-    return mtm_spin(&store->spin, &store->waiters, deadline, &sight) && take_one(store);
+    const struct mtm_spin_target target = {has_token, store, mtm_load_seq(&store->taken)};
+    return mtm_spin(&store->spin, &store->waiters, deadline, &target) && take_one(store);
 }
 
 /* As the receive loop does it; odd ones run out of time now and then. */

@@ -12,7 +12,7 @@ local model = {}
 -- The module of a new process, and that process: `collect` is its garbage collector.
 function model.new()
     local mtmsg, state = {}, { aborted = false, objects = {}, handles = {}, nhandles = 0 }
-    local buffer_class, listener_class, writer_class, reader_class = {}, {}, {}, {}
+    local buffer_ops, listener_ops, writer_class, reader_class = {}, {}, {}, {}
     local q = new_queues(state)
     local describe, is_aborted, check_state, new_object = q.describe, q.is_aborted, q.check_state, q.new_object
     local new_handle, enter, send, take = q.new_handle, q.enter, q.send, q.take
@@ -35,7 +35,7 @@ function model.new()
 
     ------------------------------------------------------------------------------ what both classes have
 
-    for kind, class in pairs { buffer = buffer_class, listener = listener_class } do
+    for kind, class in pairs { buffer = buffer_ops, listener = listener_ops } do
         class.__index = class
         class.__name = "mtmsg." .. kind
         class.__tostring = function(self) return (describe(self.object):gsub("%(", ": (", 1)) end
@@ -69,19 +69,19 @@ function model.new()
             table.insert(listener.members, buffer)
             listener.refs = listener.refs + 1
         end
-        return new_handle(buffer_class, buffer)
+        return new_handle(buffer_ops, buffer)
     end
 
-    function buffer_class:addmsg(...) return send(self.object, pack_values("addmsg", ...), false) end
-    function buffer_class:setmsg(...) return send(self.object, pack_values("setmsg", ...), true) end
-    function buffer_class:msgcnt() return #self.object.messages end
+    function buffer_ops:addmsg(...) return send(self.object, pack_values("addmsg", ...), false) end
+    function buffer_ops:setmsg(...) return send(self.object, pack_values("setmsg", ...), true) end
+    function buffer_ops:msgcnt() return #self.object.messages end
 
     local function clear(buffer)
         buffer.messages = {}
         leave_if_drained(buffer)
     end
 
-    function buffer_class:clear()
+    function buffer_ops:clear()
         if self.object.closed then check_state(self.object) end
         clear(self.object)
         return true
@@ -94,9 +94,9 @@ function model.new()
         leave_if_drained(buffer)
     end
 
-    function buffer_class:close() close(self.object) end
+    function buffer_ops:close() close(self.object) end
 
-    function buffer_class:abort(flag)
+    function buffer_ops:abort(flag)
         flag = check_flag("abort", flag)
         local buffer = self.object
         local was_aborted = is_aborted(buffer)
@@ -106,7 +106,7 @@ function model.new()
         enter(buffer)
     end
 
-    function buffer_class:notifier(...)
+    function buffer_ops:notifier(...)
         local ntf, event, threshold = ...
         if select("#", ...) == 0 then bad(1, "notifier", "") end
         if event ~= nil and event ~= "<" and event ~= ">" then bad(2, "notifier", "") end
@@ -115,7 +115,7 @@ function model.new()
         local buffer = self.object
         if buffer.closed then check_state(buffer) end
         if ntf == nil then return q.disconnect(buffer, event) end
-        if getmetatable(ntf) ~= buffer_class then bad(1, "notifier", "") end
+        if getmetatable(ntf) ~= buffer_ops then bad(1, "notifier", "") end
         if buffer[event] then raise("has_notifier") end
         ntf.object.refs = ntf.object.refs + 1
         buffer[event] = { buffer = ntf.object, threshold = threshold or 0 }
@@ -123,24 +123,24 @@ function model.new()
 
     ------------------------------------------------------------------------------ listeners
 
-    function listener_class:newbuffer(...) return new_buffer(1, self.object, ...) end
+    function listener_ops:newbuffer(...) return new_buffer(1, self.object, ...) end
 
     local function each_member(listener, f)
         for _, buffer in ipairs { unpack(listener.members) } do f(buffer) end
     end
 
-    function listener_class:clear()
+    function listener_ops:clear()
         if self.object.closed then check_state(self.object) end
         each_member(self.object, clear)
         return true
     end
 
-    function listener_class:close()
+    function listener_ops:close()
         self.object.closed = true
         each_member(self.object, close)
     end
 
-    function listener_class:abort(flag)
+    function listener_ops:abort(flag)
         flag = check_flag("abort", flag)
         if not flag then q.check_order(self.object, function(buffer) return not buffer.aborted_all end) end
         self.object.aborted = flag
@@ -168,17 +168,17 @@ function model.new()
     function writer_class:clear() self.message = { n = 0, size = 0 } end
 
     function writer_class:addmsg(buffer)
-        return send(check_self(buffer_class, buffer, 1, "addmsg"), self.message, false, function() self:clear() end)
+        return send(check_self(buffer_ops, buffer, 1, "addmsg"), self.message, false, function() self:clear() end)
     end
 
     function writer_class:setmsg(buffer)
-        return send(check_self(buffer_class, buffer, 1, "setmsg"), self.message, true, function() self:clear() end)
+        return send(check_self(buffer_ops, buffer, 1, "setmsg"), self.message, true, function() self:clear() end)
     end
 
     function reader_class:clear() self.message, self.at = { n = 0 }, 0 end
 
     function reader_class:nextmsg(source, timeout)
-        if getmetatable(source) ~= listener_class then check_self(buffer_class, source, 1, "nextmsg") end
+        if getmetatable(source) ~= listener_ops then check_self(buffer_ops, source, 1, "nextmsg") end
         check_timeout(2, "nextmsg", timeout)
         check_waiting(source, timeout)
         self:clear()
@@ -208,7 +208,7 @@ function model.new()
         if state.aborted then raise("operation_aborted") end
         local listener = new_object("listener", name)
         listener.members, listener.ready = {}, {}
-        return new_handle(listener_class, listener)
+        return new_handle(listener_ops, listener)
     end
 
     function mtmsg.newwriter(size, grow)
@@ -235,7 +235,7 @@ function model.new()
             return new_handle(class, found[1])
         end
     end
-    mtmsg.buffer, mtmsg.listener = finder("buffer", buffer_class), finder("listener", listener_class)
+    mtmsg.buffer, mtmsg.listener = finder("buffer", buffer_ops), finder("listener", listener_ops)
 
     function mtmsg.abort(flag)
         flag = check_flag("abort", flag)

@@ -1,19 +1,19 @@
 /* The common case of adding and taking, inline: a short message, an uncontended lock, room (or
  * the record) straight ahead, and nobody to notify. Whatever is not so is left to buffer.c:
  * these functions then have changed nothing. */
-#ifndef MTM_CORE_SHORTCUT_H
-#define MTM_CORE_SHORTCUT_H
+#ifndef MTM_CORE_FAST_PATH_H
+#define MTM_CORE_FAST_PATH_H
 
 #include "core/copy.h"
 #include "core/listener.h"
 #include "core/wire.h"
 
 enum {
-    MTM_SHORTCUT_MAX = 254, /* bytes of values: the record's header is one byte then */
-    MTM_AHEAD = 160         /* bytes: a cache line there has arrived when the records do */
+    MTM_FAST_MAX = 254, /* bytes of values: the record's header is one byte then */
+    MTM_AHEAD = 160     /* bytes: a cache line there has arrived when the records do */
 };
 
-static inline bool mtm_shortcut_lock(struct mtm_lock *lock)
+static inline bool mtm_fast_lock(struct mtm_lock *lock)
 {
     uint32_t free_word = 0;
     if (!mtm_cas_acq(&lock->word, &free_word, 1)) return false; /* pairs with mtm_unlock */
@@ -22,17 +22,17 @@ static inline bool mtm_shortcut_lock(struct mtm_lock *lock)
 }
 
 /* The place for a record in the ring with the tail lock held, or NULL without it. */
-static inline unsigned char *mtm_shortcut_begin(struct mtm_buffer *buffer, size_t record)
+static inline unsigned char *mtm_fast_begin(struct mtm_buffer *buffer, size_t record)
 {
     struct mtm_tail *tail = &buffer->queue.tail;
-    const struct mtm_queue_middle *middle = &buffer->queue.middle;
-    if (!mtm_shortcut_lock(&tail->lock)) return NULL;
+    const struct mtm_queue_shared *shared = &buffer->queue.shared;
+    if (!mtm_fast_lock(&tail->lock)) return NULL;
     struct mtm_segment *segment = tail->segment;
     const size_t cap = segment->cap;
     unsigned char *to = mtm_segment_data(segment) + tail->pos;
     if (tail->pos + MTM_AHEAD < cap) MTM_WILL_WRITE(to + MTM_AHEAD);
     if (MTM_LIKELY(mtm_load_rlx(&buffer->object.flags) == 0 && !buffer->notifier[MTM_ADDED] &&
-                   !middle->fixed && tail->pos + record < cap &&
+                   !shared->fixed && tail->pos + record < cap &&
                    tail->written - tail->floor + record <= cap)) {
         return to;
     }
@@ -41,13 +41,14 @@ static inline unsigned char *mtm_shortcut_begin(struct mtm_buffer *buffer, size_
 }
 
 /* The record is there: publishes it, gives back the lock and wakes. */
-static inline void mtm_shortcut_end(struct mtm_buffer *buffer, size_t record)
+static inline void mtm_fast_end(struct mtm_buffer *buffer, size_t record)
 {
     struct mtm_tail *tail = &buffer->queue.tail;
     tail->pos += record;
     tail->written += record;
     mtm_queue_publish(&buffer->queue);
-    bool wake = mtm_waiters_any(&buffer->waiters); /* model: any after a put */
+    MTM_STEP(any_after_a_put);
+    bool wake = mtm_waiters_any(&buffer->waiters);
     mtm_unlock(&tail->lock);
     MTM_PAUSE();
     if (buffer->object.owner)
@@ -55,28 +56,28 @@ static inline void mtm_shortcut_end(struct mtm_buffer *buffer, size_t record)
     if (MTM_UNLIKELY(wake)) mtm_waiters_wake(&buffer->waiters);
 }
 
-/* As mtm_buffer_add of `size` <= MTM_SHORTCUT_MAX bytes; true: done. The caller has a
+/* As mtm_buffer_add of `size` <= MTM_FAST_MAX bytes; true: done. The caller has a
  * reference. */
-static inline bool mtm_shortcut_add(struct mtm_buffer *buffer, const unsigned char *bytes,
-                                    size_t size)
+static inline bool mtm_fast_add(struct mtm_buffer *buffer, const unsigned char *bytes,
+                                size_t size)
 {
-    unsigned char *to = mtm_shortcut_begin(buffer, 1 + size);
+    unsigned char *to = mtm_fast_begin(buffer, 1 + size);
     if (MTM_UNLIKELY(!to)) return false;
     *to = (unsigned char)size;
     mtm_copy_short(to + 1, bytes, size);
-    mtm_shortcut_end(buffer, 1 + size);
+    mtm_fast_end(buffer, 1 + size);
     return true;
 }
 
 /* The same with one value that is a byte or a word. */
-static inline bool mtm_shortcut_add_word(struct mtm_buffer *buffer, struct mtm_word word)
+static inline bool mtm_fast_add_word(struct mtm_buffer *buffer, struct mtm_word word)
 {
-    unsigned char *to = mtm_shortcut_begin(buffer, 1 + MTM_WORD_VALUE);
+    unsigned char *to = mtm_fast_begin(buffer, 1 + MTM_WORD_VALUE);
     if (MTM_UNLIKELY(!to)) return false;
     const size_t size = mtm_wire_word_size(word.tag);
     *to = (unsigned char)size;
     mtm_wire_put_word(to + 1, word);
-    mtm_shortcut_end(buffer, 1 + size);
+    mtm_fast_end(buffer, 1 + size);
     return true;
 }
 
@@ -85,17 +86,17 @@ struct mtm_peeked {
     struct mtm_word word;
     size_t size, seq;
     uint64_t epoch;
-    unsigned char bytes[MTM_SHORTCUT_MAX];
+    unsigned char bytes[MTM_FAST_MAX];
 };
 
-static inline void mtm_shortcut_pop(struct mtm_head *head, size_t size)
+static inline void mtm_fast_pop(struct mtm_head *head, size_t size)
 {
     const size_t record = 1 + size;
     head->pos += record;
     ++head->popped;
-    /* model: pop bytes */
+    MTM_STEP(pop_bytes);
     mtm_store_rel(&head->read, mtm_load_rlx(&head->read) + record); /* pairs with has_room */
-    /* model: pop */
+    MTM_STEP(pop);
     mtm_store_rel(&head->taken, mtm_load_rlx(&head->taken) + 1); /* pairs with count */
 }
 
@@ -107,12 +108,11 @@ enum mtm_found {
 };
 
 /* What is at `from` in the ring, and is more than a word, with the head lock held. */
-static MTM_NOINLINE enum mtm_found mtm_shortcut_copy(const struct mtm_head *head,
-                                                     const unsigned char *from,
-                                                     struct mtm_peeked *out)
+static MTM_NOINLINE enum mtm_found
+mtm_fast_copy(const struct mtm_head *head, const unsigned char *from, struct mtm_peeked *out)
 {
     const size_t size = *from;
-    if (size > MTM_SHORTCUT_MAX || size + 1 >= head->segment->cap - head->pos)
+    if (size > MTM_FAST_MAX || size + 1 >= head->segment->cap - head->pos)
         return MTM_FOUND_NOTHING;
     out->size = size;
     out->seq = head->popped;
@@ -122,38 +122,37 @@ static MTM_NOINLINE enum mtm_found mtm_shortcut_copy(const struct mtm_head *head
 }
 
 /* What is at `from` in the ring, with the head lock held. */
-static inline enum mtm_found mtm_shortcut_read(struct mtm_head *head, const unsigned char *from,
-                                               struct mtm_peeked *out)
+static inline enum mtm_found mtm_fast_read(struct mtm_head *head, const unsigned char *from,
+                                           struct mtm_peeked *out)
 {
     const size_t size = *from;
-    if (size == 0 || mtm_wire_word_size(from[1]) != size)
-        return mtm_shortcut_copy(head, from, out);
+    if (size == 0 || mtm_wire_word_size(from[1]) != size) return mtm_fast_copy(head, from, out);
     out->word = mtm_wire_get_word(from + 1);
-    mtm_shortcut_pop(head, size);
+    mtm_fast_pop(head, size);
     return MTM_FOUND_WORD;
 }
 
 /* Copies the first message without taking it, so that what can raise an error may be done
  * before it is taken. What can't has been taken already. */
-static MTM_ALWAYS_INLINE enum mtm_found mtm_shortcut_peek(struct mtm_buffer *buffer,
-                                                          struct mtm_peeked *out)
+static MTM_ALWAYS_INLINE enum mtm_found mtm_fast_peek(struct mtm_buffer *buffer,
+                                                      struct mtm_peeked *out)
 {
     struct mtm_head *head = &buffer->queue.head;
     enum mtm_found found = MTM_FOUND_NOTHING;
-    if (!mtm_shortcut_lock(&head->lock)) return found;
+    if (!mtm_fast_lock(&head->lock)) return found;
     if (head->popped == head->seen) {
-        /* model: is drained */
+        MTM_STEP(is_drained);
         head->seen = mtm_load_acq(&buffer->queue.tail.added); /* pairs with publish */
     }
     struct mtm_segment *segment = head->segment;
-    /* model: peek next */
+    MTM_STEP(see_next);
     struct mtm_segment *next = mtm_load_acq(&segment->next); /* pairs with link_segment */
     if (MTM_LIKELY(head->popped != head->seen && mtm_load_rlx(&buffer->object.flags) == 0 &&
                    !head->back && !buffer->notifier[MTM_TAKEN] &&
                    !mtm_queue_keeps_much(&buffer->queue) &&
                    (!next || mtm_load_rlx(&head->read) != segment->end) &&
                    MTM_WORD_VALUE + 1 < segment->cap - head->pos)) {
-        found = mtm_shortcut_read(head, mtm_segment_data(segment) + head->pos, out);
+        found = mtm_fast_read(head, mtm_segment_data(segment) + head->pos, out);
     } else if (head->popped == head->seen && !head->back) {
         found = MTM_FOUND_EMPTY;
     }
@@ -163,14 +162,15 @@ static MTM_ALWAYS_INLINE enum mtm_found mtm_shortcut_peek(struct mtm_buffer *buf
 
 /* Takes the message that was peeked, unless the queue has changed meanwhile, or is busy; true:
  * done. */
-static inline bool mtm_shortcut_take(struct mtm_buffer *buffer, const struct mtm_peeked *peeked)
+static inline bool mtm_fast_take(struct mtm_buffer *buffer, const struct mtm_peeked *peeked)
 {
     struct mtm_head *head = &buffer->queue.head;
     MTM_PAUSE();
-    if (!mtm_shortcut_lock(&head->lock)) return false;
+    if (!mtm_fast_lock(&head->lock)) return false;
     bool same = head->popped == peeked->seq && head->epoch == peeked->epoch && !head->back &&
                 !buffer->notifier[MTM_TAKEN] && mtm_load_rlx(&buffer->object.flags) == 0;
-    if (MTM_LIKELY(same)) mtm_shortcut_pop(head, peeked->size); /* model: still first */
+    MTM_STEP(still_first);
+    if (MTM_LIKELY(same)) mtm_fast_pop(head, peeked->size);
     mtm_unlock(&head->lock);
     return same;
 }

@@ -2,7 +2,7 @@
  * They own the buffers. */
 #include "bell.h"
 
-#include "core/shortcut.h"
+#include "core/fast_path.h"
 
 /* The first message makes room, which takes the long way. */
 static struct mtm_buffer *used_buffer(struct mtm_listener *listener)
@@ -15,14 +15,14 @@ static struct mtm_buffer *used_buffer(struct mtm_listener *listener)
 
 static bool add(struct mtm_buffer *buffer, uint32_t number, size_t size)
 {
-    unsigned char bytes[MTM_SHORTCUT_MAX];
+    unsigned char bytes[MTM_FAST_MAX];
     core_fill(bytes, number, size);
-    return mtm_shortcut_add(buffer, bytes, size);
+    return mtm_fast_add(buffer, bytes, size);
 }
 
 static void add_long_way(struct mtm_buffer *buffer, uint32_t number, size_t size)
 {
-    unsigned char bytes[MTM_SHORTCUT_MAX];
+    unsigned char bytes[MTM_FAST_MAX];
     core_fill(bytes, number, size);
     struct mtm_message message = core_message(bytes, size);
     assert_int_equal(mtm_buffer_add(buffer, &message, false, NULL), MTM_OK);
@@ -41,7 +41,7 @@ static bool take(struct mtm_buffer *buffer, uint32_t number, size_t size, bool t
 {
     struct mtm_peeked peeked;
     unsigned char bytes[MTM_WORD_VALUE];
-    switch (mtm_shortcut_peek(buffer, &peeked)) {
+    switch (mtm_fast_peek(buffer, &peeked)) {
         case MTM_FOUND_WORD:
             mtm_wire_put_word(bytes, peeked.word);
             assert_int_equal(mtm_wire_word_size(peeked.word.tag), size);
@@ -50,7 +50,7 @@ static bool take(struct mtm_buffer *buffer, uint32_t number, size_t size, bool t
         case MTM_FOUND_BYTES:
             assert_int_equal(peeked.size, size);
             assert_bytes(peeked.bytes, number, size);
-            return take_bytes && mtm_shortcut_take(buffer, &peeked);
+            return take_bytes && mtm_fast_take(buffer, &peeked);
         default: return false;
     }
 }
@@ -59,11 +59,11 @@ static bool take(struct mtm_buffer *buffer, uint32_t number, size_t size, bool t
 static void take_long_way(struct mtm_buffer *buffer, uint32_t number, size_t size)
 {
     struct mtm_wait wait = {.timeout = 0};
-    struct mtm_incoming in = {.slot = {.limit = SIZE_MAX}};
-    in.slot.carrier = mtm_block_new(MTM_SHORTCUT_MAX);
+    struct mtm_delivery in = {.slot = {.limit = SIZE_MAX}};
+    in.slot.carrier = mtm_block_new(MTM_FAST_MAX);
     assert_int_equal(mtm_receive(&buffer->object, &wait, &in), MTM_OK);
     assert_true(core_is(in.slot.block, number, size));
-    mtm_incoming_done(&in, false);
+    mtm_delivery_done(&in, false);
     core_incoming_free(&in);
 }
 
@@ -76,12 +76,12 @@ static void it_goes_with_the_long_way(void **state)
     for (uint32_t round = 0; round < 3000; ++round) {
         bool filling = round / 100 % 2 == 0;
         for (uint32_t n = round % 4 + filling; n > 0; --n, ++in) {
-            size_t size = in * 7 % (MTM_SHORTCUT_MAX + 1);
+            size_t size = in * 7 % (MTM_FAST_MAX + 1);
             if (in % 3 && add(buffer, in, size)) ++short_adds;
             else add_long_way(buffer, in, size);
         }
         for (uint32_t n = round % 3 + !filling; n > 0 && out < in; --n, ++out) {
-            size_t size = out * 7 % (MTM_SHORTCUT_MAX + 1);
+            size_t size = out * 7 % (MTM_FAST_MAX + 1);
             if (take(buffer, out, size, out % 4)) ++short_takes;
             else take_long_way(buffer, out, size);
         }
@@ -110,13 +110,13 @@ static void words_go_in_and_come_out(void **state)
     unsigned taken = 0;
     for (unsigned round = 0; round < 3000; ++round) {
         struct mtm_word word = word_of(round);
-        if (!mtm_shortcut_add_word(buffer, word)) {
+        if (!mtm_fast_add_word(buffer, word)) {
             add_long_way(buffer, round, 9);
             take_long_way(buffer, round, 9);
             continue;
         }
         assert_int_equal(mtm_buffer_count(buffer), 1);
-        if (mtm_shortcut_peek(buffer, &peeked) == MTM_FOUND_WORD) {
+        if (mtm_fast_peek(buffer, &peeked) == MTM_FOUND_WORD) {
             assert_int_equal(peeked.word.tag, word.tag);
             assert_true(peeked.word.bits == word.bits);
             ++taken;
@@ -135,12 +135,12 @@ static void a_listener_gets_what_came_the_short_way(void **state)
     struct mtm_listener *listener = core_listener();
     struct mtm_buffer *buffer = used_buffer(listener);
     for (uint32_t i = 0; i < 20; ++i) {
-        struct mtm_incoming in;
+        struct mtm_delivery in;
         assert_true(add(buffer, i, 5));
         assert_int_equal(core_take(&listener->object, &in), MTM_OK);
         assert_ptr_equal(in.from, buffer);
         assert_true(core_is(in.slot.block, i, 5));
-        mtm_incoming_done(&in, false);
+        mtm_delivery_done(&in, false);
         core_incoming_free(&in);
     }
     core_drop_buffer(buffer);
@@ -163,7 +163,7 @@ static void what_is_not_simple_is_refused(void **state)
     for (int i = 0; i < 4; ++i) {
         size_t before = mtm_buffer_count(b[i]);
         assert_false(add(b[i], 2, 5));
-        assert_false(mtm_shortcut_add_word(b[i], word_of(0)));
+        assert_false(mtm_fast_add_word(b[i], word_of(0)));
         assert_int_equal(mtm_buffer_count(b[i]), before);
     }
     assert_int_equal(bell.rings, 0);
@@ -174,14 +174,14 @@ enum block { CLOSED, ABORTED, NOTIFIED, PUT_BACK, EMPTY, BLOCKS };
 
 static void block_takes(struct mtm_buffer *buffer, enum block block, struct bell *bell)
 {
-    struct mtm_incoming in;
+    struct mtm_delivery in;
     if (block == CLOSED) mtm_buffer_close(buffer);
     if (block == ABORTED) mtm_buffer_abort(buffer, true);
     if (block == NOTIFIED) bell_connect(bell, buffer, MTM_TAKEN, 0);
     if (block == EMPTY) assert_int_equal(mtm_buffer_clear(buffer, false), MTM_OK);
     if (block != PUT_BACK) return;
     assert_int_equal(core_take(&buffer->object, &in), MTM_OK);
-    mtm_incoming_back(&in);
+    mtm_delivery_put_back(&in);
     core_incoming_free(&in);
 }
 
@@ -198,12 +198,12 @@ static void what_cannot_be_taken_stays(void **state)
             if (!between) block_takes(buffer, block, &bell);
             const enum mtm_found blocked =
                 block == CLOSED || block == EMPTY ? MTM_FOUND_EMPTY : MTM_FOUND_NOTHING;
-            assert_int_equal(mtm_shortcut_peek(buffer, &peeked),
+            assert_int_equal(mtm_fast_peek(buffer, &peeked),
                              between ? MTM_FOUND_BYTES : blocked);
             if (between) block_takes(buffer, block, &bell);
             size_t before = mtm_buffer_count(buffer);
-            if (between) assert_false(mtm_shortcut_take(buffer, &peeked));
-            assert_int_equal(mtm_shortcut_peek(buffer, &peeked), blocked);
+            if (between) assert_false(mtm_fast_take(buffer, &peeked));
+            assert_int_equal(mtm_fast_peek(buffer, &peeked), blocked);
             assert_int_equal(mtm_buffer_count(buffer), before);
             core_drop_buffer(buffer);
             assert_int_equal(bell.rings, 0);
@@ -220,13 +220,13 @@ static void what_was_peeked_is_what_is_taken(void **state)
     for (int replaced = 0; replaced < 2; ++replaced) {
         assert_int_equal(core_add(buffer, 1), MTM_OK);
         assert_int_equal(core_add(buffer, 1), MTM_OK);
-        assert_int_equal(mtm_shortcut_peek(buffer, &peeked), MTM_FOUND_BYTES);
+        assert_int_equal(mtm_fast_peek(buffer, &peeked), MTM_FOUND_BYTES);
         if (replaced) assert_int_equal(core_set(buffer, 1), MTM_OK);
         else assert_delivers(buffer, 1);
-        assert_false(mtm_shortcut_take(buffer, &peeked));
-        assert_int_equal(mtm_shortcut_peek(buffer, &peeked), MTM_FOUND_BYTES);
-        assert_true(mtm_shortcut_take(buffer, &peeked));
-        assert_false(mtm_shortcut_take(buffer, &peeked)); /* only once */
+        assert_false(mtm_fast_take(buffer, &peeked));
+        assert_int_equal(mtm_fast_peek(buffer, &peeked), MTM_FOUND_BYTES);
+        assert_true(mtm_fast_take(buffer, &peeked));
+        assert_false(mtm_fast_take(buffer, &peeked)); /* only once */
         assert_next(buffer, MTM_EMPTY);
     }
     core_drop_buffer(buffer);
@@ -241,9 +241,9 @@ struct visit {
 static void *visit(void *opaque)
 {
     struct visit *visit = opaque;
-    visit->added = mtm_shortcut_add(visit->buffer, (const unsigned char *)"x", 1);
-    visit->taken_later = mtm_shortcut_take(visit->buffer, &visit->peeked);
-    visit->found = mtm_shortcut_peek(visit->buffer, &visit->peeked) != MTM_FOUND_NOTHING;
+    visit->added = mtm_fast_add(visit->buffer, (const unsigned char *)"x", 1);
+    visit->taken_later = mtm_fast_take(visit->buffer, &visit->peeked);
+    visit->found = mtm_fast_peek(visit->buffer, &visit->peeked) != MTM_FOUND_NOTHING;
     return NULL;
 }
 
@@ -252,8 +252,8 @@ static void a_busy_buffer_is_left_alone(void **state)
     (void)state;
     struct visit v = {.buffer = used_buffer(NULL)};
     assert_int_equal(core_add(v.buffer, 1), MTM_OK);
-    assert_true(mtm_shortcut_add_word(v.buffer, word_of(0)));
-    assert_int_equal(mtm_shortcut_peek(v.buffer, &v.peeked), MTM_FOUND_BYTES);
+    assert_true(mtm_fast_add_word(v.buffer, word_of(0)));
+    assert_int_equal(mtm_fast_peek(v.buffer, &v.peeked), MTM_FOUND_BYTES);
     core_despite(&v.buffer->queue.head.lock, visit, &v);
     assert_true(v.added && !v.taken_later && !v.found);
     assert_int_equal(mtm_buffer_count(v.buffer), 3);
@@ -313,7 +313,7 @@ static void long_messages_are_left_to_the_long_way(void **state)
     struct mtm_message message = core_message(bytes, sizeof bytes);
     struct mtm_peeked peeked;
     assert_int_equal(mtm_buffer_add(buffer, &message, false, NULL), MTM_OK);
-    assert_int_equal(mtm_shortcut_peek(buffer, &peeked), MTM_FOUND_NOTHING);
+    assert_int_equal(mtm_fast_peek(buffer, &peeked), MTM_FOUND_NOTHING);
     assert_int_equal(mtm_buffer_count(buffer), 1);
     core_drop_buffer(buffer);
 }
@@ -323,16 +323,16 @@ static void what_was_put_back_goes_first(void **state)
 {
     (void)state;
     struct mtm_buffer *buffer = used_buffer(NULL);
-    struct mtm_incoming in;
+    struct mtm_delivery in;
     struct mtm_peeked peeked;
     assert_int_equal(core_add(buffer, 1), MTM_OK);
     assert_int_equal(core_add(buffer, 2), MTM_OK);
     assert_int_equal(core_take(&buffer->object, &in), MTM_OK);
-    assert_int_equal(mtm_shortcut_peek(buffer, &peeked), MTM_FOUND_BYTES);
-    mtm_incoming_back(&in);
+    assert_int_equal(mtm_fast_peek(buffer, &peeked), MTM_FOUND_BYTES);
+    mtm_delivery_put_back(&in);
     core_incoming_free(&in);
-    assert_false(mtm_shortcut_take(buffer, &peeked));
-    assert_int_equal(mtm_shortcut_peek(buffer, &peeked), MTM_FOUND_NOTHING);
+    assert_false(mtm_fast_take(buffer, &peeked));
+    assert_int_equal(mtm_fast_peek(buffer, &peeked), MTM_FOUND_NOTHING);
     assert_delivers(buffer, 1, 2);
     core_drop_buffer(buffer);
 }
@@ -344,9 +344,9 @@ static void the_only_message_may_be_replaced(void **state)
     struct mtm_buffer *buffer = used_buffer(NULL);
     struct mtm_peeked peeked;
     assert_int_equal(core_add(buffer, 1), MTM_OK);
-    assert_int_equal(mtm_shortcut_peek(buffer, &peeked), MTM_FOUND_BYTES);
+    assert_int_equal(mtm_fast_peek(buffer, &peeked), MTM_FOUND_BYTES);
     assert_int_equal(core_set(buffer, 1), MTM_OK);
-    assert_false(mtm_shortcut_take(buffer, &peeked));
+    assert_false(mtm_fast_take(buffer, &peeked));
     assert_delivers(buffer, 1);
     assert_next(buffer, MTM_EMPTY);
     core_drop_buffer(buffer);

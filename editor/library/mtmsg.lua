@@ -1,6 +1,7 @@
 ---@meta mtmsg
 -- What lua-language-server should know about the module: types, arguments and a summary of each call, as annotations
 -- (LuaCATS). Nobody runs this file. docs/reference.md has the whole story; a test compares the two.
+-- The classes have no parent: if they were userdata, any of them could be given for any other without a complaint.
 
 ---What a message may consist of: of the functions those in C without upvalues, of the userdata light ones and arrays.
 ---@alias mtmsg.value nil|boolean|number|string|lightuserdata|userdata|function
@@ -9,27 +10,27 @@
 ---@alias mtmsg.array userdata
 
 ---An object with the Notify C API, such as a buffer.
----@alias mtmsg.notifier userdata|table
+---@alias mtmsg.notifier mtmsg.buffer|userdata|table
 
 ---@alias mtmsg.event
----| '">"' # after a message was added
----| '"<"' # after a message was removed
+---| ">" # after a message was added
+---| "<" # after a message was removed
 
 ---Refers to a queue of messages that all threads of the process can share. Each state has objects of its own for it,
 ---made with `mtmsg.newbuffer`, `mtmsg.buffer` or `listener:newbuffer`.
----@class mtmsg.buffer: userdata
+---@class mtmsg.buffer
 local buffer = {}
 
 ---Refers to a listener, which receives from its buffers in turn. Made with `mtmsg.newlistener` or `mtmsg.listener`.
----@class mtmsg.listener: userdata
+---@class mtmsg.listener
 local listener = {}
 
 ---Collects the values of a message step by step. It stays in the state that made it.
----@class mtmsg.writer: userdata
+---@class mtmsg.writer
 local writer = {}
 
 ---Takes a whole message and hands out its values step by step. It stays in the state that made it.
----@class mtmsg.reader: userdata
+---@class mtmsg.reader
 local reader = {}
 
 ---What errors begin with; look for them with `err:find(mtmsg.error.object_closed, 1, true)`.

@@ -138,6 +138,7 @@ local function from_teal()
     while text:find("%S", position) do
         local _, last, token = text:find("^%s*([%a_][%w_]*)", position)
         if not token then _, last, token = text:find("^%s*(%.%.%.)", position) end
+        if not token then _, last, token = text:find('^%s*("[^"\n]*")', position) end
         if not token then _, last, token = text:find("^%s*([%p])", position) end
         tokens[#tokens + 1], position = assert(token, text:sub(position, position + 20)), last + 1
     end
@@ -186,10 +187,20 @@ local function from_teal()
         add_call(calls, prefix .. (method and ":" or ".") .. name, parameters, returns:lower())
     end
 
+    local function enum()
+        known[word()] = true
+        repeat
+            lu.assertTrue(tokens[at]:find('^"') ~= nil, "a string expected, not " .. tokens[at])
+            at = at + 1
+        until next_is("end")
+    end
+
     local function body(record, prefix)
         while not next_is("end") do
             local name = word()
-            if name == "record" and tokens[at] ~= ":" then
+            if name == "enum" and tokens[at] ~= ":" then
+                enum()
+            elseif name == "record" and tokens[at] ~= ":" then
                 local inner = word()
                 known[inner] = true
                 body(inner, inner == "Errors" and "mtmsg.error" or inner:lower())
@@ -291,6 +302,18 @@ for _, from in ipairs { from_luacats, from_teal } do
         table.sort(expected)
         lu.assertEquals(keys(calls, fields), expected)
     end
+end
+
+-- Types that share a parent pass for each other: a writer for a buffer, say.
+function TestEditors:test_no_class_passes_for_another()
+    local classes, parents = {}, {}
+    for name, parent in read("editor/library/mtmsg.lua"):gmatch("\n%-%-%-@class ([%w_.]+)([^\n]*)") do
+        classes[name] = true
+        if parent ~= "" then parents[#parents + 1] = name .. parent end
+    end
+    lu.assertEquals(keys(classes), { "mtmsg", "mtmsg.buffer", "mtmsg.error", "mtmsg.listener", "mtmsg.reader",
+        "mtmsg.writer" })
+    lu.assertEquals(parents, {})
 end
 
 function TestEditors:test_the_annotations_are_lua()

@@ -7,8 +7,9 @@
 #include "capi/apis.h"
 #include "core/listener.h"
 #include "lua/classes.h"
-#include "lua/codec.h"
+#include "lua/decode.h"
 #include "lua/errors.h"
+#include "lua/tostring.h"
 #include "lua/transfer.h"
 
 #include "platform/hidden.h"

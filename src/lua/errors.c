@@ -1,70 +1,26 @@
-/* Builds the texts of errors. It owns no state; a failure's text is kept in the Lua state until
- * it is a Lua string. */
+/* Outcomes as Lua errors. It owns no state; a failure's text is kept in the Lua state until it
+ * is a Lua string. */
 #include "lua/errors.h"
-
-#include <stdio.h>
-#include <string.h>
 
 #include "core/alloc.h"
 #include "core/registry.h"
 #include "lua/state.h"
+#include "lua/tostring.h"
 
 #include "platform/hidden.h"
 
-/* Ids and sizes are wider than what lua_pushfstring can print in some Luas. */
-static void add_number(luaL_Buffer *text, uint64_t number)
-{
-    char digits[24];
-    size_t at = sizeof digits;
-    do digits[--at] = (char)('0' + number % 10);
-    while ((number /= 10) > 0);
-    luaL_addlstring(text, digits + at, sizeof digits - at);
-}
-
-static void add_quoted(luaL_Buffer *text, const char *name, size_t len)
-{
-    luaL_addchar(text, '"');
-    for (; len > 0; ++name, --len) {
-        if (*name == '\0') {
-            luaL_addstring(text, "\\0");
-        } else {
-            if (*name == '"' || *name == '\\') luaL_addchar(text, '\\');
-            luaL_addchar(text, *name);
-        }
-    }
-    luaL_addchar(text, '"');
-}
-
-void mtl_add_description(luaL_Buffer *text, const struct mtm_object *object)
-{
-    luaL_addchar(text, '(');
-    if (object->name) {
-        luaL_addstring(text, "name=");
-        add_quoted(text, object->name, object->name_len);
-        luaL_addchar(text, ',');
-    }
-    luaL_addstring(text, "id=");
-    add_number(text, object->id);
-    luaL_addchar(text, ')');
-}
-
-static const char *class_of(const struct mtm_object *object)
-{
-    return object->kind == MTM_BUFFER ? "mtmsg.buffer" : "mtmsg.listener";
-}
-
 static void add_blamed(luaL_Buffer *text, const struct mtl_blame *blame)
 {
-    luaL_addstring(text, blame->object ? class_of(blame->object) : blame->what);
+    luaL_addstring(text, blame->object ? mtl_class_of(blame->object) : blame->what);
     if (blame->object) mtl_add_description(text, blame->object);
 }
 
 static void add_size(luaL_Buffer *text, const struct mtl_blame *blame)
 {
     luaL_addstring(text, "message size ");
-    add_number(text, blame->size);
+    mtl_add_number(text, blame->size);
     luaL_addstring(text, " exceeds limit of ");
-    add_number(text, blame->limit);
+    mtl_add_number(text, blame->limit);
     luaL_addstring(text, " bytes for ");
     add_blamed(text, blame);
 }
@@ -94,7 +50,7 @@ int mtl_raise(lua_State *L, enum mtm_status status, const struct mtl_blame *blam
         add_size(&text, blame);
     } else if (status == MTM_NOMEM) {
         luaL_addstring(&text, ": failed to allocate ");
-        add_number(&text, mtm_alloc_failed_size());
+        mtl_add_number(&text, mtm_alloc_failed_size());
         luaL_addstring(&text, " bytes");
     } else if (status == MTM_CLOSED || status == MTM_NO_BUFFERS) {
         luaL_addstring(&text, ": ");
@@ -148,13 +104,13 @@ int mtl_raise_not_found(lua_State *L, enum mtm_status status, const char *kind, 
     luaL_addstring(&text, kind);
     if (name) {
         luaL_addstring(&text, " name ");
-        add_quoted(&text, name, len);
+        mtl_add_quoted(&text, name, len);
     } else {
         luaL_addstring(&text, " id ");
         lua_pushvalue(L, index);
         lua_Number id = lua_tonumber(L, -1);
         lua_pop(L, 1);
-        if (id >= 0 && id < 18446744073709551616.0) add_number(&text, (uint64_t)id);
+        if (id >= 0 && id < 18446744073709551616.0) mtl_add_number(&text, (uint64_t)id);
         else luaL_addstring(&text, id < 0 ? "below 0" : "out of range");
     }
     luaL_pushresult(&text);
@@ -181,32 +137,4 @@ int mtl_raise_fixed(lua_State *L, int index, const char *text)
 {
     const char *actual = type_of(L, index);
     return luaL_argerror(L, index, lua_pushfstring(L, "%s) (got %s", text, actual));
-}
-
-int mtl_push_byte_count(lua_State *L, const char *class, const void *owned, size_t bytes)
-{
-    char count[32];
-    (void)snprintf(count, sizeof count, "%zu", bytes);
-    lua_pushfstring(L, "%s: %p (bytes=%s)", class, owned, count);
-    return 1;
-}
-
-int mtl_handle_tostring(lua_State *L)
-{
-    struct mtc_handle *handle = mtc_to_handle(L, 1, MTC_BUFFER_MAGIC);
-    if (!handle) handle = mtc_to_handle(L, 1, MTC_LISTENER_MAGIC);
-    if (!handle) return mtl_raise_type(L, 1, "mtmsg.buffer or mtmsg.listener");
-    if (!mtc_handle_is_live(handle)) {
-        lua_pushfstring(L, "mtmsg object: %p (finalized)", lua_touserdata(L, 1));
-        return 1;
-    }
-    luaL_Buffer text;
-    char address[40];
-    (void)snprintf(address, sizeof address, ": %p ", (void *)handle->object);
-    luaL_buffinit(L, &text);
-    luaL_addstring(&text, class_of(handle->object));
-    luaL_addstring(&text, address);
-    mtl_add_description(&text, handle->object);
-    luaL_pushresult(&text);
-    return 1;
 }

@@ -1,5 +1,5 @@
-/* Outcomes of the core as Lua errors, and the naming of objects in texts.
- * Arguments that are wrong are reported where they are read. */
+/* Outcomes of the core as Lua errors. Arguments that are wrong are reported where they are
+ * read; how an object is named in a text is in tostring.h. */
 #ifndef MTL_ERRORS_H
 #define MTL_ERRORS_H
 
@@ -46,14 +46,5 @@ int mtl_raise_type(lua_State *L, int index, const char *expected);
 /* The same with a text that programs look for, parentheses included: "bad argument #1 to 'f'
  * (<text>) (got table)". */
 int mtl_raise_fixed(lua_State *L, int index, const char *text);
-
-/* Adds an object's description to a text, e.g. (name="jobs",id=4711). */
-void mtl_add_description(luaL_Buffer *text, const struct mtm_object *object);
-
-/* The __tostring of buffers and listeners. */
-int mtl_handle_tostring(lua_State *L);
-
-/* Pushes the text of a writer or reader that has values of so many bytes, and returns 1. */
-int mtl_push_byte_count(lua_State *L, const char *class, const void *owned, size_t bytes);
 
 #endif

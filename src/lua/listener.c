@@ -3,8 +3,9 @@
 #include "core/listener.h"
 
 #include "lua/classes.h"
-#include "lua/codec.h"
+#include "lua/decode.h"
 #include "lua/errors.h"
+#include "lua/tostring.h"
 #include "lua/transfer.h"
 
 #include "platform/hidden.h"

@@ -5,8 +5,9 @@
 #include "lua/args.h"
 #include "lua/arrays.h"
 #include "lua/classes.h"
-#include "lua/codec.h"
+#include "lua/decode.h"
 #include "lua/errors.h"
+#include "lua/tostring.h"
 
 #include "platform/hidden.h"
 

@@ -11,7 +11,8 @@
 #include "core/wire.h"
 #include "core/writer.h"
 #include "fuzz.h"
-#include "lua/codec.h"
+#include "lua/decode.h"
+#include "lua/encode.h"
 
 int luaopen_carray(lua_State *L);
 

@@ -1,0 +1,43 @@
+/* The APIs in the metatable of buffers, and what their functions have in common. It owns
+ * nothing: the tables are static. */
+#include "capi/shim.h"
+#define NOTIFY_CAPI_IMPLEMENT_SET_CAPI
+#define RECEIVER_CAPI_IMPLEMENT_SET_CAPI
+#define SENDER_CAPI_IMPLEMENT_SET_CAPI
+#include "mtmsg/notify_capi.h"
+#include "mtmsg/receiver_capi.h"
+#include "mtmsg/sender_capi.h"
+
+#include "capi/apis.h"
+
+#include "platform/hidden.h"
+
+int mtc_put_code(enum mtm_status status)
+{
+    switch (status) {
+        case MTM_OK: return 0;
+        case MTM_CLOSED: return 1;
+        case MTM_ABORTED: return 2;
+        case MTM_BUSY: return 3;
+        case MTM_FULL: return 4;
+        case MTM_TOO_LARGE: return 5;
+        case MTM_NOTIFIER_FAILED: return 999;
+        default: return 6;
+    }
+}
+
+void mtc_report(struct mtm_failure *failure,
+                void (*handler)(void *data, const char *text, size_t len), void *data)
+{
+    size_t len;
+    const char *text = mtm_failure_text(failure, &len);
+    if (handler) handler(data, text, len);
+    mtm_failure_free(failure);
+}
+
+void mtc_install(lua_State *L)
+{
+    notify_set_capi(L, -1, &mtc_notify_capi);
+    receiver_set_capi(L, -1, &mtc_receiver_capi);
+    sender_set_capi(L, -1, &mtc_sender_capi);
+}

@@ -1,0 +1,125 @@
+/* Messages to Lua values: one pass over the bytes. It owns nothing; arrays are the business of
+ * arrays.c. */
+#include "lua/decode.h"
+
+#include <string.h>
+
+#include "lua/arrays.h"
+
+#include "platform/hidden.h"
+
+static lua_CFunction to_function(uint64_t address)
+{
+    return (lua_CFunction)(uintptr_t)address;
+}
+
+/* Pushes what needs no memory of Lua; false if the value is not of that kind. */
+static inline bool push_plain(lua_State *L, const struct mtm_value *value)
+{
+    switch (value->tag) {
+        case MTM_TAG_NIL: lua_pushnil(L); return true;
+        case MTM_TAG_BOOLEAN: lua_pushboolean(L, value->boolean); return true;
+        case MTM_TAG_BYTE:
+        case MTM_TAG_INTEGER: mtc_push_integer(L, value->integer); return true;
+        case MTM_TAG_NUMBER: lua_pushnumber(L, (lua_Number)value->number); return true;
+        default: return false;
+    }
+}
+
+bool mtl_decode_fast(lua_State *L, struct mtl_decoder *decoder, int *pushed)
+{
+    const unsigned char *at = decoder->at;
+    struct mtm_value value;
+    int count = 0;
+    while ((size_t)count < decoder->max &&
+           mtm_wire_read(&at, decoder->end, &value) != MTM_TAG_END) {
+        if (count == MTL_FAST_VALUES || !push_plain(L, &value)) {
+            lua_pop(L, count);
+            return false;
+        }
+        ++count;
+    }
+    decoder->at = at;
+    *pushed = count;
+    return true;
+}
+
+/* The bytes were written by mtl_encode_short or its like; what is not among these values ends
+ * the loop. */
+int mtl_decode_short(lua_State *L, const unsigned char *at, size_t size)
+{
+    const unsigned char *end = at + size;
+    int count = 0;
+    for (; at < end; ++count) {
+        int64_t integer;
+        double number;
+        if (MTM_UNLIKELY(count == MTL_FAST_VALUES)) return -1;
+        switch (*at) {
+            case MTM_TAG_NIL:
+                lua_pushnil(L);
+                at += 1;
+                break;
+            case MTM_TAG_BOOLEAN:
+                lua_pushboolean(L, at[1]);
+                at += 2;
+                break;
+            case MTM_TAG_BYTE:
+                lua_pushinteger(L, at[1]);
+                at += 2;
+                break;
+            case MTM_TAG_INTEGER:
+                memcpy(&integer, at + 1, 8);
+                mtc_push_integer(L, integer);
+                at += MTM_WORD_VALUE;
+                break;
+            case MTM_TAG_NUMBER:
+                memcpy(&number, at + 1, 8);
+                lua_pushnumber(L, (lua_Number)number);
+                at += MTM_WORD_VALUE;
+                break;
+            case MTM_TAG_SHORT:
+                lua_pushlstring(L, (const char *)at + 2, at[1]);
+                at += 2 + at[1];
+                break;
+            default: return -1;
+        }
+    }
+    return count;
+}
+
+/* Pushes any value; `given` counts through the arrays at the bottom of the stack. */
+static void push_value(lua_State *L, const struct mtm_value *value, struct mtl_given *given)
+{
+    if (push_plain(L, value)) return;
+    switch (value->tag) {
+        case MTM_TAG_SHORT:
+        case MTM_TAG_STRING:
+            lua_pushlstring(L, (const char *)value->string.ptr, value->string.len);
+            break;
+        case MTM_TAG_FUNCTION: lua_pushcfunction(L, to_function(value->pointer)); break;
+        case MTM_TAG_POINTER: /* LuaJIT may allocate for it */
+            lua_pushlightuserdata(L, (void *)(uintptr_t)value->pointer);
+            break;
+        default: mtl_array_push(L, value, given); break;
+    }
+}
+
+int mtl_decode(lua_State *L)
+{
+    struct mtl_decoder *decoder = lua_touserdata(L, 1);
+    struct mtl_given given = {.next = 2, .last = lua_gettop(L)};
+    const unsigned char *at = decoder->at;
+    struct mtm_value value;
+    size_t count = 0;
+    while (count < decoder->max && mtm_wire_read(&at, decoder->end, &value) != MTM_TAG_END) {
+        if (count % MTL_FAST_VALUES == 0) {
+            luaL_checkstack(L, MTL_FAST_VALUES + LUA_MINSTACK,
+                            "too many values in the message");
+        }
+        push_value(L, &value, &given);
+        ++count;
+    }
+    mtl_array_reset_rest(L, &given);
+    decoder->at = at;
+    return (int)count;
+}

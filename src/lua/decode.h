@@ -1,0 +1,45 @@
+/* Messages back to Lua values. It knows Lua and the wire format, and nothing of buffers or of
+ * where the bytes come from. */
+#ifndef MTL_DECODE_H
+#define MTL_DECODE_H
+
+#include "capi/shim.h"
+#include "core/wire.h"
+#include "platform/plat.h"
+
+enum { MTL_FAST_VALUES = 16 };
+
+/* The common case: pushes up to MTL_FAST_VALUES values that are no arrays. Their number, or -1
+ * if it is not so; then some may have been pushed. Can raise memory errors. */
+int mtl_decode_short(lua_State *L, const unsigned char *at, size_t size);
+
+/* Pushes it; needs one place of the stack, and raises nothing. */
+static inline void mtl_push_word(lua_State *L, struct mtm_word word)
+{
+    double number;
+    if (word.tag == MTM_TAG_NUMBER) {
+        memcpy(&number, &word.bits, sizeof number);
+        lua_pushnumber(L, (lua_Number)number);
+    } else if (word.tag == MTM_TAG_BOOLEAN) {
+        lua_pushboolean(L, word.bits != 0);
+    } else {
+        mtc_push_integer(L, (int64_t)word.bits);
+    }
+}
+
+/* Bytes on their way back to Lua. */
+struct mtl_decoder {
+    const unsigned char *at, *end;
+    size_t max; /* most values to read */
+};
+
+/* Pushes values as long as that can't raise an error and the stack has room without asking.
+ * True if this was all: *pushed is their number. Otherwise nothing has been pushed and the
+ * decoder has not moved. */
+bool mtl_decode_fast(lua_State *L, struct mtl_decoder *decoder, int *pushed);
+
+/* A Lua C function, for a protected call: arguments are the decoder (light userdata) and the
+ * given carrays; returns the values. The decoder moves if it does not raise. */
+int mtl_decode(lua_State *L);
+
+#endif

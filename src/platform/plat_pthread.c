@@ -8,7 +8,7 @@
 #define _NETBSD_SOURCE
 #define __EXTENSIONS__
 
-#include "platform/plat.h"
+#include "platform/plat_unix.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -28,32 +28,40 @@ static const int64_t ns_per_s = 1000000000;
 /* No sleep is longer, which spares the system times that it cannot represent. */
 static const int64_t longest_sleep = (int64_t)24 * 3600 * 1000000000;
 
+/* A thread that sleeps, on its own stack, so that whoever wakes it wakes nobody else. */
+struct sleeper {
+    /* guarded by the spot's mutex: */
+    struct sleeper *next, **link;
+    bool woken; /* and so not in the line any more */
+    /* constant: */
+    const mtm_a32 *addr;
+    pthread_cond_t wake;
+};
+
 /* Addresses are spread over the spots of the lot, so strangers may share one. Its mutex makes
  * comparing and falling asleep one step for whoever wants to wake. */
 struct spot {
     _Alignas(MTM_CACHE_LINE) pthread_mutex_t mutex;
-    pthread_cond_t wake;
-    unsigned sleepers;   /* guarded by mutex */
-    const mtm_a32 *addr; /* guarded by mutex: where they all park; NULL: not all on one word */
+    struct sleeper *first, **end; /* guarded by mutex: in the order in which they came */
 };
 
 enum { LOT_BITS = 6 };
 
 static struct spot lot[1 << LOT_BITS];
+static pthread_condattr_t lot_attr; /* constant once made, as the mutexes */
 static pthread_once_t lot_once = PTHREAD_ONCE_INIT;
 
 static void lot_init(void)
 {
-    pthread_condattr_t attr;
-    int failed = pthread_condattr_init(&attr);
+    int failed = pthread_condattr_init(&lot_attr);
 #if !defined(__APPLE__)
-    failed |= pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    failed |= pthread_condattr_setclock(&lot_attr, CLOCK_MONOTONIC);
 #endif
     for (size_t i = 0; i < sizeof lot / sizeof *lot; ++i) {
         failed |= pthread_mutex_init(&lot[i].mutex, NULL);
-        failed |= pthread_cond_init(&lot[i].wake, &attr);
+        lot[i].first = NULL;
+        lot[i].end = &lot[i].first;
     }
-    pthread_condattr_destroy(&attr);
     if (failed) abort(); /* nobody could ever sleep or be woken */
 }
 
@@ -64,76 +72,105 @@ static struct spot *spot_of(const mtm_a32 *addr)
     return &lot[hash >> (64 - LOT_BITS)];
 }
 
-static bool spot_sleep_until(struct spot *spot, int64_t deadline)
+/* ---- the line of those who sleep at a spot; its mutex is held ---- */
+
+static void line_append(struct spot *spot, struct sleeper *sleeper)
 {
+    sleeper->next = NULL;
+    sleeper->link = spot->end;
+    *spot->end = sleeper;
+    spot->end = &sleeper->next;
+}
+
+static void line_remove(struct spot *spot, struct sleeper *sleeper)
+{
+    *sleeper->link = sleeper->next;
+    *(sleeper->next ? &sleeper->next->link : &spot->end) = sleeper->link;
+}
+
+/* Up to `count` of those who sleep on the address. Signalling under the mutex keeps them, and
+ * what is signalled, from going away meanwhile. */
+static void line_wake(struct spot *spot, const mtm_a32 *addr, size_t count)
+{
+    for (struct sleeper *sleeper = spot->first, *next; sleeper && count > 0; sleeper = next) {
+        next = sleeper->next;
+        if (sleeper->addr != addr) continue;
+        line_remove(spot, sleeper);
+        sleeper->woken = true;
+        pthread_cond_signal(&sleeper->wake);
+        --count;
+    }
+}
+
+/* What the system's call for sleeping returned. */
+static int line_sleep(struct spot *spot, struct sleeper *sleeper, int64_t deadline)
+{
+    if (deadline == MTM_FOREVER) return pthread_cond_wait(&sleeper->wake, &spot->mutex);
     int64_t now = mtm_plat_now();
-    if (deadline <= now) return false;
+    if (deadline <= now) return ETIMEDOUT;
     int64_t span = deadline - now < longest_sleep ? deadline - now : longest_sleep;
 #if defined(__APPLE__)
     struct timespec rest = {(time_t)(span / ns_per_s), (long)(span % ns_per_s)};
-    int rc = pthread_cond_timedwait_relative_np(&spot->wake, &spot->mutex, &rest);
+    return pthread_cond_timedwait_relative_np(&sleeper->wake, &spot->mutex, &rest);
 #else
     int64_t end = now + span;
     struct timespec until = {(time_t)(end / ns_per_s), (long)(end % ns_per_s)};
-    int rc = pthread_cond_timedwait(&spot->wake, &spot->mutex, &until);
+    return pthread_cond_timedwait(&sleeper->wake, &spot->mutex, &until);
 #endif
-    return rc != ETIMEDOUT || mtm_plat_now() < deadline;
 }
 
-/* With the spot's mutex held. */
-static bool spot_sleep(struct spot *spot, const mtm_a32 *addr, int64_t deadline)
+/* ---- parking ---- */
+
+/* Sleeps if the word is as expected; what came of it as of line_sleep. */
+static int spot_park(struct spot *spot, mtm_a32 *addr, uint32_t expected, int64_t deadline)
 {
-    bool in_time = true;
-    if (spot->sleepers++ == 0) {
-        spot->addr = addr;
-    } else if (spot->addr != addr) {
-        spot->addr = NULL;
+    struct sleeper self = {.addr = addr};
+    int rc = pthread_cond_init(&self.wake, &lot_attr);
+    if (rc != 0) return rc;
+    pthread_mutex_lock(&spot->mutex);
+    /* As ordered as in a kernel: callers rely on it between a flag of theirs and the word. */
+    if (mtm_load_seq(addr) == expected) {
+        line_append(spot, &self);
+        rc = line_sleep(spot, &self, deadline);
+        if (self.woken) rc = 0;
+        else line_remove(spot, &self);
     }
-    if (deadline == MTM_FOREVER) {
-        pthread_cond_wait(&spot->wake, &spot->mutex);
-    } else {
-        in_time = spot_sleep_until(spot, deadline);
-    }
-    --spot->sleepers;
-    return in_time;
+    pthread_mutex_unlock(&spot->mutex);
+    pthread_cond_destroy(&self.wake);
+    return rc;
 }
 
 /* A thread that is cancelled in here would take the spot's mutex to its grave, so cancelling
  * has to wait. */
 bool mtm_plat_park(mtm_a32 *addr, uint32_t expected, int64_t deadline)
 {
-    struct spot *spot = spot_of(addr);
-    bool in_time = true;
     int cancel;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-    pthread_mutex_lock(&spot->mutex);
-    /* As ordered as in a kernel: callers rely on it between a flag of theirs and the word. */
-    if (mtm_load_seq(addr) == expected) in_time = spot_sleep(spot, addr, deadline);
-    pthread_mutex_unlock(&spot->mutex);
+    int rc = spot_park(spot_of(addr), addr, expected, deadline);
+    bool in_time = rc != ETIMEDOUT || mtm_plat_now() < deadline;
+    if (rc != 0 && rc != ETIMEDOUT) { /* it will not let anybody sleep */
+        in_time = mtm_plat_park_by_looking(addr, expected, deadline);
+    }
     pthread_setcancelstate(cancel, &cancel);
     return in_time;
 }
 
-void mtm_plat_unpark_one(mtm_a32 *addr)
+static void spot_wake(const mtm_a32 *addr, size_t count)
 {
     struct spot *spot = spot_of(addr);
     pthread_mutex_lock(&spot->mutex);
-    if (spot->sleepers > 0) {
-        if (spot->addr == addr) {
-            pthread_cond_signal(&spot->wake);
-        } else if (!spot->addr) { /* one signal might reach a stranger */
-            pthread_cond_broadcast(&spot->wake);
-        }
-    }
+    line_wake(spot, addr, count);
     pthread_mutex_unlock(&spot->mutex);
+}
+
+void mtm_plat_unpark_one(mtm_a32 *addr)
+{
+    spot_wake(addr, 1);
 }
 
 void mtm_plat_unpark_all(mtm_a32 *addr)
 {
-    struct spot *spot = spot_of(addr);
-    pthread_mutex_lock(&spot->mutex);
-    if (spot->sleepers > 0) pthread_cond_broadcast(&spot->wake);
-    pthread_mutex_unlock(&spot->mutex);
+    spot_wake(addr, SIZE_MAX);
 }
 
 /* Where a system has no affinity, or does not tell, it is the number of CPUs online. */

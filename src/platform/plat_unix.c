@@ -10,12 +10,18 @@
 #define _NETBSD_SOURCE
 #define __EXTENSIONS__
 
-#include "platform/plat.h"
+#include "platform/plat_unix.h"
 
 #include <dlfcn.h>
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <time.h>
 #include <unistd.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#endif
 
 #include "platform/hidden.h"
 
@@ -23,18 +29,53 @@
 #define RTLD_NOLOAD 0
 #endif
 
+/* A filter of system calls that is older than the call for times of 64 bits refuses that one,
+ * and the C library does not always try the old one then. */
+static struct timespec read_clock(clockid_t clock)
+{
+    struct timespec now = {0, 0};
+    if (clock_gettime(clock, &now) == 0) return now;
+#if defined(SYS_clock_gettime) && __SIZEOF_LONG__ == 4
+    long old[2];
+    if (syscall(SYS_clock_gettime, clock, old) == 0) now = (struct timespec){old[0], old[1]};
+#endif
+    return now;
+}
+
 int64_t mtm_plat_now(void)
 {
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
+    struct timespec ts = read_clock(CLOCK_MONOTONIC);
     return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
 double mtm_plat_wall(void)
 {
-    struct timespec ts;
-    clock_gettime(CLOCK_REALTIME, &ts);
+    struct timespec ts = read_clock(CLOCK_REALTIME);
     return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
+}
+
+enum { NAP_MAX_MS = 5 };
+
+/* By poll, whose time is a mere int, and which filters of system calls permit. */
+static bool nap(int64_t longest_ms, int64_t deadline)
+{
+    const int64_t ns_per_ms = 1000000, now = mtm_plat_now();
+    if (deadline <= now) return false;
+    int64_t left = (deadline - now - 1) / ns_per_ms + 1;
+    poll(NULL, 0, (int)(left < longest_ms ? left : longest_ms));
+    return true;
+}
+
+bool mtm_plat_park_by_looking(const mtm_a32 *addr, uint32_t expected, int64_t deadline)
+{
+    bool in_time = true;
+    int cancel;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+    for (int64_t ms = 1; in_time && mtm_load_seq(addr) == expected; ms += ms < NAP_MAX_MS) {
+        in_time = nap(ms, deadline);
+    }
+    pthread_setcancelstate(cancel, &cancel);
+    return in_time;
 }
 
 void mtm_plat_relax(void)
@@ -55,8 +96,7 @@ void mtm_plat_yield(void)
 
 uint64_t mtm_plat_seed(void)
 {
-    struct timespec ts;
-    clock_gettime(CLOCK_REALTIME, &ts);
+    struct timespec ts = read_clock(CLOCK_REALTIME);
     uint64_t seed = (uint64_t)ts.tv_sec * 1000003u ^ (uint64_t)ts.tv_nsec << 20;
     seed ^= (uint64_t)getpid() << 40;
     seed ^= (uint64_t)(uintptr_t)&seed; /* addresses are randomized */

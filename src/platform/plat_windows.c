@@ -59,6 +59,7 @@ bool mtm_plat_park(mtm_a32 *addr, uint32_t expected, int64_t deadline)
 {
     DWORD ms = deadline == MTM_FOREVER ? INFINITE : ms_until(deadline);
     if (WaitOnAddress(addr, &expected, sizeof expected, ms)) return true;
+    if (GetLastError() != ERROR_TIMEOUT) Sleep(ms > 0 ? 1 : 0); /* refused: look now and then */
     /* Time ran out, but perhaps only that of a sleep shortened or ended early by the system. */
     return deadline == MTM_FOREVER || mtm_plat_now() < deadline;
 }

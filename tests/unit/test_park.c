@@ -96,28 +96,55 @@ static void a_far_deadline_sleeps(void **state)
 
 enum { CROWD = 4, SINGLE_WAKES = 100 };
 
-static void unpark_one_spares_the_rest(void **state)
+/* Wakes one of a crowd again and again: nearly as many returns from park, and switches from one
+ * thread to another, as wake-ups. */
+static void wake_single_ones(struct sleeper *sleeper, const char *when)
 {
-    (void)state;
-    struct sleeper sleeper = {.deadline = MTM_FOREVER};
-    pthread_t threads[CROWD];
-    uint32_t calls = 0;
-    unit_start(threads, CROWD, sleeper_run, &sleeper);
-    unit_await(&sleeper.started, CROWD);
+    uint32_t calls = 0, from = mtm_load_acq(&sleeper->returns);
+    int64_t switches = unit_switches();
     for (int i = 0; i < SINGLE_WAKES; ++i) {
-        uint32_t before = mtm_load_acq(&sleeper.returns);
+        uint32_t before = mtm_load_acq(&sleeper->returns);
         unit_linger(UNIT_MS);
-        for (int64_t again = 0; mtm_load_acq(&sleeper.returns) == before; mtm_plat_yield()) {
+        for (int64_t again = 0; mtm_load_acq(&sleeper->returns) == before; mtm_plat_yield()) {
             if (mtm_plat_now() < again) continue;
-            mtm_plat_unpark_one(&sleeper.word);
+            mtm_plat_unpark_one(&sleeper->word);
             ++calls; /* nobody may have been asleep at that moment */
             again = mtm_plat_now() + 20 * UNIT_MS;
         }
     }
     unit_linger(UNIT_MS);
-    uint32_t returns = mtm_load_acq(&sleeper.returns);
-    sleeper_stop(&sleeper, threads, CROWD);
+    uint32_t returns = mtm_load_acq(&sleeper->returns) - from;
+    print_message("# context switches per wake-up %s: %.1f\n", when,
+                  (double)(unit_switches() - switches) / SINGLE_WAKES);
     assert_in_range(returns, SINGLE_WAKES, calls + calls / 4); /* some may come unasked */
+}
+
+static void unpark_one_spares_the_rest(void **state)
+{
+    (void)state;
+    struct sleeper sleeper = {.deadline = MTM_FOREVER};
+    pthread_t threads[CROWD];
+    unit_start(threads, CROWD, sleeper_run, &sleeper);
+    unit_await(&sleeper.started, CROWD);
+    wake_single_ones(&sleeper, "of one of a crowd");
+    sleeper_stop(&sleeper, threads, CROWD);
+}
+
+/* Wherever addresses are spread over places, some stranger has been in each of them. */
+static void strangers_nearby_make_no_herd(void **state)
+{
+    (void)state;
+    static mtm_a32 elsewhere[4096];
+    struct sleeper sleeper = {.deadline = MTM_FOREVER};
+    pthread_t threads[CROWD];
+    unit_start(threads, CROWD, sleeper_run, &sleeper);
+    unit_await(&sleeper.started, CROWD);
+    unit_linger(10 * UNIT_MS);
+    for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; ++i) {
+        mtm_plat_park(&elsewhere[i], 0, 1);
+    }
+    wake_single_ones(&sleeper, "after strangers have slept nearby");
+    sleeper_stop(&sleeper, threads, CROWD);
 }
 
 enum { GATE_ROUNDS = 2000 };
@@ -324,6 +351,7 @@ int main(void)
         UNIT_TEST("park tells that a deadline is past", park_sees_that_a_deadline_is_past),
         UNIT_TEST("a far deadline sleeps until the wake-up", a_far_deadline_sleeps),
         UNIT_TEST("unpark_one wakes one of many", unpark_one_spares_the_rest),
+        UNIT_TEST("strangers nearby make no herd of a crowd", strangers_nearby_make_no_herd),
         UNIT_TEST("unpark_all wakes everyone", unpark_all_wakes_everyone),
         UNIT_TEST("ping-pong loses no wake-up", ping_pong_loses_no_wake_up),
         UNIT_TEST("each of many posts wakes a taker", each_post_wakes_a_taker),

@@ -22,6 +22,7 @@
 #include <string.h>
 #include <unistd.h>
 #if !defined(_WIN32)
+#include <sys/resource.h>
 #include <sys/wait.h>
 #endif
 
@@ -93,6 +94,20 @@ static inline void unit_linger(int64_t ns)
     int64_t end = mtm_plat_now() + ns;
     while (mtm_plat_now() < end) mtm_plat_yield();
 }
+
+/* How often this process has changed from one thread to another, or -1 where nobody counts. */
+#if defined(_WIN32)
+static inline int64_t unit_switches(void)
+{
+    return -1;
+}
+#else
+static inline int64_t unit_switches(void)
+{
+    struct rusage used;
+    return getrusage(RUSAGE_SELF, &used) == 0 ? used.ru_nvcsw + used.ru_nivcsw : -1;
+}
+#endif
 
 #if defined(_WIN32)
 /* At the beginning of a test that needs children to lose. */

@@ -1,0 +1,13 @@
+/* What the files of the platform layer for Unix systems need of each other; nothing outside of
+ * src/platform includes it. plat_unix.c has it, unless a line says otherwise. */
+#ifndef MTM_PLATFORM_PLAT_UNIX_H
+#define MTM_PLATFORM_PLAT_UNIX_H
+
+#include "platform/plat.h"
+
+/* As mtm_plat_park, for where the system refuses to put a thread to sleep until it is woken:
+ * sleeps some milliseconds at a time and looks at the word in between, so it needs no unpark.
+ * That each unpark follows a change of the word is all that it relies on. */
+bool mtm_plat_park_by_looking(const mtm_a32 *addr, uint32_t expected, int64_t deadline);
+
+#endif

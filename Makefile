@@ -87,7 +87,7 @@ all: $(MODULES)
 tests: all $(UNITS) $(NATIVE) $(HOSTS)
 
 build = @$(if $(V),,printf '  %-5s %s\n' $1 $@;) mkdir -p $(@D)
-compile = $(Q)$(CC) $(FLAGS) -c -o $@ $<
+compile = $(Q)$(CC) $(FLAGS) -Wswitch-enum -c -o $@ $<
 link_module = $(Q)$(CC) $(FLAGS) $(MODULE) -o $@ $< $(LDFLAGS) $(LIBS) $(LUALIB) $(SYSTEM)
 link_host = $(Q)$(CC) $(FLAGS) -o $@ $(filter %.c %.o,$^) $(LDFLAGS) $(call lua_lib,$1) $(SYSTEM) $(EXPORT) -lm
 

@@ -22,8 +22,16 @@ int mtc_put_code(enum mtm_status status)
         case MTM_FULL: return 4;
         case MTM_TOO_LARGE: return 5;
         case MTM_NOTIFIER_FAILED: return 999;
-        default: return 6;
+        case MTM_NOMEM: return 6;
+        case MTM_EMPTY:
+        case MTM_NO_BUFFERS:
+        case MTM_UNKNOWN:
+        case MTM_AMBIGUOUS:
+        case MTM_HAS_NOTIFIER:
+        case MTM_GROW: break;
     }
+    MTM_ASSERT(false); /* no result of a put */
+    return 6;
 }
 
 void mtc_report(struct mtm_failure *failure,

@@ -106,7 +106,7 @@ static void next_value(sender_reader *r, sender_capi_value *out)
             out->type = SENDER_CAPI_TYPE_ARRAY;
             to_array(&value, out);
             break;
-        default: break;
+        case MTM_TAG_END: break;
     }
 }
 
@@ -119,8 +119,17 @@ static int take_code(enum mtm_status status)
         case MTM_TOO_LARGE: return 4;
         case MTM_NOMEM: return 5;
         case MTM_NOTIFIER_FAILED: return 999;
-        default: return 3;
+        case MTM_EMPTY:
+        case MTM_BUSY:
+        case MTM_NO_BUFFERS: return 3;
+        case MTM_FULL:
+        case MTM_UNKNOWN:
+        case MTM_AMBIGUOUS:
+        case MTM_HAS_NOTIFIER:
+        case MTM_GROW: break;
     }
+    MTM_ASSERT(false); /* no result of a receive */
+    return 5;
 }
 
 /* NaN counts as no time. */

@@ -287,9 +287,18 @@ static enum mtm_status take_first(struct mtm_listener *listener, struct mtm_wait
             case MTM_OK: requeue(listener, buffer, delivery->more); return status;
             case MTM_GROW:
             case MTM_TOO_LARGE: return status;
-            default:
-                mtm_listener_take_off(listener, buffer);
-                break; /* empty, closed, aborted */
+            case MTM_EMPTY:
+            case MTM_CLOSED:
+            case MTM_ABORTED: mtm_listener_take_off(listener, buffer); break;
+            case MTM_FULL:
+            case MTM_NOMEM:
+            case MTM_NO_BUFFERS:
+            case MTM_UNKNOWN:
+            case MTM_AMBIGUOUS:
+            case MTM_HAS_NOTIFIER:
+            case MTM_NOTIFIER_FAILED:
+                MTM_ASSERT(false);
+                return status; /* no result of a take */
         }
     }
     *more = busy == NULL;

@@ -154,8 +154,17 @@ static int code_of(enum mtm_status status)
         case MTM_BUSY: return 3;
         case MTM_FULL: return 4;
         case MTM_TOO_LARGE: return 5;
-        default: return 6;
+        case MTM_NOMEM: return 6;
+        case MTM_EMPTY:
+        case MTM_NO_BUFFERS:
+        case MTM_UNKNOWN:
+        case MTM_AMBIGUOUS:
+        case MTM_HAS_NOTIFIER:
+        case MTM_NOTIFIER_FAILED:
+        case MTM_GROW: break;
     }
+    MTM_ASSERT(false); /* no result of a put */
+    return 6;
 }
 
 /* One call. *next: the notifier of the buffer that was the notifier, or NULL. */

@@ -70,8 +70,9 @@ static bool read_value(const unsigned char **at, const unsigned char *end, enum 
         case MTM_TAG_SHORT: return read_byte(at, end, &byte) && read_string(at, end, byte, out);
         case MTM_TAG_STRING: return read_word(at, end, &len) && read_string(at, end, len, out);
         case MTM_TAG_ARRAY: return read_array(at, end, out);
-        default: return false;
+        case MTM_TAG_END: break;
     }
+    return false; /* a byte that is no tag */
 }
 
 enum mtm_tag mtm_wire_read(const unsigned char **at, const unsigned char *end,

@@ -22,8 +22,14 @@ static inline bool push_plain(lua_State *L, const struct mtm_value *value)
         case MTM_TAG_BYTE:
         case MTM_TAG_INTEGER: mtc_push_integer(L, value->integer); return true;
         case MTM_TAG_NUMBER: lua_pushnumber(L, (lua_Number)value->number); return true;
-        default: return false;
+        case MTM_TAG_SHORT:
+        case MTM_TAG_STRING:
+        case MTM_TAG_POINTER:
+        case MTM_TAG_FUNCTION:
+        case MTM_TAG_ARRAY:
+        case MTM_TAG_END: break;
     }
+    return false;
 }
 
 bool mtl_decode_fast(lua_State *L, struct mtl_decoder *decoder, int *pushed)
@@ -100,7 +106,13 @@ static void push_value(lua_State *L, const struct mtm_value *value, struct mtl_g
         case MTM_TAG_POINTER: /* LuaJIT may allocate for it */
             lua_pushlightuserdata(L, (void *)(uintptr_t)value->pointer);
             break;
-        default: mtl_array_push(L, value, given); break;
+        case MTM_TAG_ARRAY: mtl_array_push(L, value, given); break;
+        case MTM_TAG_NIL:
+        case MTM_TAG_BOOLEAN:
+        case MTM_TAG_BYTE:
+        case MTM_TAG_INTEGER:
+        case MTM_TAG_NUMBER:
+        case MTM_TAG_END: MTM_ASSERT(false); lua_pushnil(L); /* have been dealt with */
     }
 }
 

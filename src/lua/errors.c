@@ -36,8 +36,15 @@ static const char *error_name(enum mtm_status status)
         case MTM_UNKNOWN: return MTL_ERROR(unknown_object);
         case MTM_AMBIGUOUS: return MTL_ERROR(ambiguous_name);
         case MTM_NOMEM: return MTL_ERROR(out_of_memory);
-        default: return mtm_status_text(status);
+        case MTM_OK:
+        case MTM_EMPTY:
+        case MTM_BUSY:
+        case MTM_FULL:
+        case MTM_NOTIFIER_FAILED:
+        case MTM_GROW: break;
     }
+    MTM_ASSERT(false); /* no error */
+    return mtm_status_text(status);
 }
 
 int mtl_raise(lua_State *L, enum mtm_status status, const struct mtl_blame *blame)

@@ -65,8 +65,17 @@ static int reader_nextmsg(lua_State *L)
             blame.what = "mtmsg.reader";
             blame.limit = r->reader.initial;
             return mtl_raise(L, status, &blame);
-        default: return mtl_raise(L, status, &blame);
+        case MTM_FULL:
+        case MTM_CLOSED:
+        case MTM_ABORTED:
+        case MTM_NOMEM:
+        case MTM_NO_BUFFERS:
+        case MTM_UNKNOWN:
+        case MTM_AMBIGUOUS:
+        case MTM_HAS_NOTIFIER:
+        case MTM_GROW: break;
     }
+    return mtl_raise(L, status, &blame);
 }
 
 /* [count][, carray]*: returns where the arrays begin. */

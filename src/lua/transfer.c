@@ -36,8 +36,18 @@ int mtl_push_put(lua_State *L, struct mtc_handle *handle, enum mtm_status status
         case MTM_FULL:
         case MTM_BUSY: lua_pushboolean(L, 0); return 1;
         case MTM_NOTIFIER_FAILED: return mtl_raise_failure(L, handle->owned.state, failure);
-        default: return raise_put(L, handle, status, size);
+        case MTM_EMPTY:
+        case MTM_TOO_LARGE:
+        case MTM_CLOSED:
+        case MTM_ABORTED:
+        case MTM_NOMEM:
+        case MTM_NO_BUFFERS:
+        case MTM_UNKNOWN:
+        case MTM_AMBIGUOUS:
+        case MTM_HAS_NOTIFIER:
+        case MTM_GROW: break;
     }
+    return raise_put(L, handle, status, size);
 }
 
 static enum mtm_status put(struct mtc_handle *handle, struct mtm_message *message, bool replace,
@@ -242,6 +252,7 @@ int mtl_take_short(lua_State *L, struct mtc_handle *handle)
         case MTM_FOUND_WORD: mtl_push_word(L, peeked.word); return 1;
         case MTM_FOUND_BYTES: return take_bytes(L, handle, &peeked);
         case MTM_FOUND_EMPTY: return wait_for_word(L, handle);
-        default: return mtl_nextmsg(L, handle);
+        case MTM_FOUND_NOTHING: break;
     }
+    return mtl_nextmsg(L, handle);
 }

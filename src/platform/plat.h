@@ -87,11 +87,13 @@ const char *mtm_plat_info(void);
 #if defined(NDEBUG)
 #define MTM_HELD_ADD(n) ((void)0)
 #define MTM_ASSERT_UNLOCKED() ((void)0)
+#define MTM_ASSERT(condition) ((void)0)
 #else
 #include <assert.h>
 int mtm_plat_held_add(int n); /* returns the new count */
 #define MTM_HELD_ADD(n) ((void)mtm_plat_held_add(n))
 #define MTM_ASSERT_UNLOCKED() assert(mtm_plat_held_add(0) == 0)
+#define MTM_ASSERT(condition) assert(condition)
 #endif
 
 /* Windows where the design knows a race could be: a stress build pauses there at random.

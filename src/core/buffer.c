@@ -11,6 +11,22 @@
 
 #include "platform/hidden.h"
 
+/* ---- layout: what docs/design.md says of cache lines, where pointers have 64 bits ---- */
+
+#define BEGIN(field) offsetof(struct mtm_buffer, field)
+#define END(field) (BEGIN(field) + sizeof(((struct mtm_buffer *)0)->field))
+#define APART(first, second) (BEGIN(second) >= END(first) + MTM_CACHE_LINE)
+#define ASSERT_64(condition, text) _Static_assert(sizeof(void *) < 8 || (condition), text)
+
+ASSERT_64(END(object.name) <= MTM_CACHE_LINE, "finding reads one line");
+ASSERT_64(APART(object.life, object.owner) && BEGIN(object.owner) < BEGIN(object.flags),
+          "holds don't disturb those who send");
+ASSERT_64(APART(queue.shared.ordered, queue.tail.lock) && BEGIN(ready) < BEGIN(queue.shared),
+          "producers don't disturb those who read what hardly changes");
+ASSERT_64(END(queue.tail.floor) - BEGIN(queue.tail) <= MTM_CACHE_LINE, "a put writes one line");
+ASSERT_64(APART(queue.tail.floor, queue.head.lock), "the two sides don't disturb each other");
+ASSERT_64(END(queue.head.taken) - BEGIN(queue.head) <= MTM_CACHE_LINE, "a take writes one");
+
 static struct mtm_buffer *to_buffer(struct mtm_object *object)
 {
     return (struct mtm_buffer *)object;
@@ -348,11 +364,20 @@ enum mtm_status mtm_buffer_clear(struct mtm_buffer *buffer, bool nonblock)
     return status;
 }
 
+/* After a change of flags; both locks held. */
+static void tell_fast_path(struct mtm_buffer *buffer)
+{
+    const bool flag = mtm_load_rlx(&buffer->object.flags) != 0;
+    mtm_set_unusual(&buffer->queue.tail.unusual, MTM_UNUSUAL_STATE, flag);
+    mtm_set_unusual(&buffer->queue.head.unusual, MTM_UNUSUAL_STATE, flag);
+}
+
 void mtm_buffer_change(struct mtm_buffer *buffer, uint32_t set, uint32_t clear, bool sync)
 {
     mtm_buffer_lock_both(buffer);
     mtm_object_change(&buffer->object, set, clear);
     if (sync) mtm_object_sync(&buffer->object);
+    tell_fast_path(buffer);
     mtm_buffer_unlock_both(buffer);
     MTM_PAUSE();
     mtm_waiters_wake_all(&buffer->waiters);
@@ -366,10 +391,10 @@ void mtm_buffer_close(struct mtm_buffer *buffer)
     if (listener) mtm_lock(&listener->object.lock);
     mtm_buffer_lock_both(buffer);
     mtm_object_change(&buffer->object, MTM_IS_CLOSED, 0);
+    tell_fast_path(buffer);
     mtm_queue_shut(&buffer->queue, &trash);
-    memcpy(notifiers, buffer->notifier, sizeof notifiers);
-    memset(buffer->notifier, 0, sizeof notifiers);
-    mtm_store_rlx(&buffer->exact_takes, 0);
+    for (int event = 0; event < MTM_EVENTS; ++event)
+        notifiers[event] = mtm_buffer_plug(buffer, (enum mtm_event)event, NULL);
     mtm_buffer_unlock_both(buffer);
     if (listener) {
         mtm_listener_take_off(listener, buffer);

@@ -107,6 +107,11 @@ void mtm_buffer_lock_both(struct mtm_buffer *buffer);
 bool mtm_buffer_trylock_both(struct mtm_buffer *buffer, bool nonblock);
 void mtm_buffer_unlock_both(struct mtm_buffer *buffer);
 
+/* Exchanges a notifier (NULL: none) for what is returned, whose reference is the caller's. Both
+ * locks held. */
+struct mtm_notifier *mtm_buffer_plug(struct mtm_buffer *buffer, enum mtm_event event,
+                                     struct mtm_notifier *notifier);
+
 struct mtm_delivery;
 
 /* One look at the queue, without waiting for a message (for the lock as `wait` says): OK,

@@ -4,27 +4,28 @@
 
 #include "platform/hidden.h"
 
+struct mtm_notifier *mtm_buffer_plug(struct mtm_buffer *buffer, enum mtm_event event,
+                                     struct mtm_notifier *notifier)
+{
+    struct mtm_notifier *old = buffer->notifier[event];
+    mtm_a32 *unusual =
+        event == MTM_ADDED ? &buffer->queue.tail.unusual : &buffer->queue.head.unusual;
+    buffer->notifier[event] = notifier;
+    mtm_set_unusual(unusual, MTM_UNUSUAL_NOTIFIER, notifier != NULL);
+    if (event == MTM_TAKEN)
+        mtm_store_rlx(&buffer->exact_takes, notifier && notifier->threshold > 0);
+    return old;
+}
+
 enum mtm_status mtm_buffer_connect(struct mtm_buffer *buffer, enum mtm_event event,
                                    struct mtm_notifier *notifier)
 {
     mtm_buffer_lock_both(buffer);
     enum mtm_status status = mtm_object_state(&buffer->object);
     if (status != MTM_CLOSED) status = buffer->notifier[event] ? MTM_HAS_NOTIFIER : MTM_OK;
-    if (status == MTM_OK) {
-        buffer->notifier[event] = notifier;
-        if (event == MTM_TAKEN) mtm_store_rlx(&buffer->exact_takes, notifier->threshold > 0);
-    }
+    if (status == MTM_OK) mtm_buffer_plug(buffer, event, notifier);
     mtm_buffer_unlock_both(buffer);
     return status;
-}
-
-/* Both locks held; returns the notifier that was connected. */
-static struct mtm_notifier *unplug(struct mtm_buffer *buffer, enum mtm_event event)
-{
-    struct mtm_notifier *notifier = buffer->notifier[event];
-    buffer->notifier[event] = NULL;
-    if (event == MTM_TAKEN) mtm_store_rlx(&buffer->exact_takes, 0);
-    return notifier;
 }
 
 void mtm_buffer_disconnect(struct mtm_buffer *buffer, enum mtm_event event,
@@ -32,7 +33,8 @@ void mtm_buffer_disconnect(struct mtm_buffer *buffer, enum mtm_event event,
 {
     struct mtm_notifier *notifier = NULL;
     if (!mtm_buffer_trylock_both(buffer, nonblock)) return;
-    if (!only || buffer->notifier[event] == only) notifier = unplug(buffer, event);
+    if (!only || buffer->notifier[event] == only)
+        notifier = mtm_buffer_plug(buffer, event, NULL);
     mtm_buffer_unlock_both(buffer);
     mtm_notifier_release(notifier);
 }
@@ -45,7 +47,7 @@ void mtm_buffer_disconnect_unreachable(struct mtm_buffer *buffer)
     mtm_buffer_lock_both(buffer);
     if (mtm_no_roots()) {
         for (int event = 0; event < MTM_EVENTS; ++event) {
-            notifier[event] = unplug(buffer, (enum mtm_event)event);
+            notifier[event] = mtm_buffer_plug(buffer, (enum mtm_event)event, NULL);
         }
     }
     mtm_buffer_unlock_both(buffer);

@@ -6,11 +6,12 @@
 
 #include "core/copy.h"
 #include "core/listener.h"
+#include "core/record.h"
 #include "core/wire.h"
 
 enum {
-    MTM_FAST_MAX = 254, /* bytes of values: the record's header is one byte then */
-    MTM_AHEAD = 160     /* bytes: a cache line there has arrived when the records do */
+    MTM_FAST_MAX = MTM_LONG_MARK - 1, /* bytes of values: the header is one byte then */
+    MTM_AHEAD = 160 /* bytes: a cache line there has arrived when the records do */
 };
 
 static inline bool mtm_fast_lock(struct mtm_lock *lock)
@@ -25,15 +26,13 @@ static inline bool mtm_fast_lock(struct mtm_lock *lock)
 static inline unsigned char *mtm_fast_begin(struct mtm_buffer *buffer, size_t record)
 {
     struct mtm_tail *tail = &buffer->queue.tail;
-    const struct mtm_queue_shared *shared = &buffer->queue.shared;
     if (!mtm_fast_lock(&tail->lock)) return NULL;
     struct mtm_segment *segment = tail->segment;
     const size_t cap = segment->cap;
     unsigned char *to = mtm_segment_data(segment) + tail->pos;
     if (tail->pos + MTM_AHEAD < cap) MTM_WILL_WRITE(to + MTM_AHEAD);
-    if (MTM_LIKELY(mtm_load_rlx(&buffer->object.flags) == 0 && !buffer->notifier[MTM_ADDED] &&
-                   !shared->fixed && tail->pos + record < cap &&
-                   tail->written - tail->floor + record <= cap)) {
+    if (MTM_LIKELY(mtm_load_rlx(&tail->unusual) == 0 && tail->pos + record < cap &&
+                   mtm_tail_knows_room(tail, record))) {
         return to;
     }
     mtm_unlock(&tail->lock);
@@ -44,8 +43,7 @@ static inline unsigned char *mtm_fast_begin(struct mtm_buffer *buffer, size_t re
 static inline void mtm_fast_end(struct mtm_buffer *buffer, size_t record)
 {
     struct mtm_tail *tail = &buffer->queue.tail;
-    tail->pos += record;
-    tail->written += record;
+    mtm_tail_move(tail, tail->pos + record, record);
     mtm_queue_publish(&buffer->queue);
     MTM_STEP(any_after_a_put);
     bool wake = mtm_waiters_any(&buffer->waiters);
@@ -89,15 +87,11 @@ struct mtm_peeked {
     unsigned char bytes[MTM_FAST_MAX];
 };
 
+/* The record lies straight ahead. */
 static inline void mtm_fast_pop(struct mtm_head *head, size_t size)
 {
-    const size_t record = 1 + size;
-    head->pos += record;
-    ++head->popped;
-    MTM_STEP(pop_bytes);
-    mtm_store_rel(&head->read, mtm_load_rlx(&head->read) + record); /* pairs with has_room */
-    MTM_STEP(pop);
-    mtm_store_rel(&head->taken, mtm_load_rlx(&head->taken) + 1); /* pairs with count */
+    const size_t record = MTM_SHORT_HEADER + size;
+    mtm_head_pop(head, head->pos + record, record);
 }
 
 enum mtm_found {
@@ -140,21 +134,13 @@ static MTM_ALWAYS_INLINE enum mtm_found mtm_fast_peek(struct mtm_buffer *buffer,
     struct mtm_head *head = &buffer->queue.head;
     enum mtm_found found = MTM_FOUND_NOTHING;
     if (!mtm_fast_lock(&head->lock)) return found;
-    if (head->popped == head->seen) {
-        MTM_STEP(is_drained);
-        head->seen = mtm_load_acq(&buffer->queue.tail.added); /* pairs with publish */
-    }
+    const bool usual = mtm_load_rlx(&head->unusual) == 0;
     struct mtm_segment *segment = head->segment;
-    MTM_STEP(see_next);
-    struct mtm_segment *next = mtm_load_acq(&segment->next); /* pairs with link_segment */
-    if (MTM_LIKELY(head->popped != head->seen && mtm_load_rlx(&buffer->object.flags) == 0 &&
-                   !head->back && !buffer->notifier[MTM_TAKEN] &&
-                   !mtm_queue_keeps_much(&buffer->queue) &&
-                   (!next || mtm_load_rlx(&head->read) != segment->end) &&
-                   MTM_WORD_VALUE + 1 < segment->cap - head->pos)) {
+    if (MTM_UNLIKELY(mtm_queue_is_drained(&buffer->queue))) {
+        if (!head->back) found = MTM_FOUND_EMPTY;
+    } else if (MTM_LIKELY(usual && !mtm_head_next(head) &&
+                          MTM_WORD_VALUE + 1 < segment->cap - head->pos)) {
         found = mtm_fast_read(head, mtm_segment_data(segment) + head->pos, out);
-    } else if (head->popped == head->seen && !head->back) {
-        found = MTM_FOUND_EMPTY;
     }
     mtm_unlock(&head->lock);
     return found;
@@ -167,8 +153,8 @@ static inline bool mtm_fast_take(struct mtm_buffer *buffer, const struct mtm_pee
     struct mtm_head *head = &buffer->queue.head;
     MTM_PAUSE();
     if (!mtm_fast_lock(&head->lock)) return false;
-    bool same = head->popped == peeked->seq && head->epoch == peeked->epoch && !head->back &&
-                !buffer->notifier[MTM_TAKEN] && mtm_load_rlx(&buffer->object.flags) == 0;
+    bool same = head->popped == peeked->seq && head->epoch == peeked->epoch &&
+                mtm_load_rlx(&head->unusual) == 0;
     MTM_STEP(still_first);
     if (MTM_LIKELY(same)) mtm_fast_pop(head, peeked->size);
     mtm_unlock(&head->lock);

@@ -1,7 +1,7 @@
 /* Records in a chain of rings: [length][bytes], or [mark and length][pointer to a block].
  * It owns the rings, the blocks that are in them, and the counters; it never allocates or frees
  * under a lock. */
-#include "core/queue.h"
+#include "core/record.h"
 
 #include <stdint.h>
 
@@ -11,11 +11,7 @@
 
 enum {
     RING_MIN = 256,
-    RING_MAX = 128 * 1024, /* rings that come later don't get larger than this */
-    SHORT_HEADER = 1,
-    LONG_HEADER = 9,
-    LONG_MARK = 255,
-    POINTER_RECORD = LONG_HEADER + (int)sizeof(void *)
+    RING_MAX = 128 * 1024 /* rings that come later don't get larger than this */
 };
 
 static const uint64_t pointer_flag = (uint64_t)1 << 63;
@@ -32,6 +28,7 @@ enum mtm_status mtm_queue_init(struct mtm_queue *queue, size_t size, bool sized,
     m->fixed = grow <= 0;
     m->sized = sized || m->fixed;
     m->ordered = ordered;
+    if (m->fixed) mtm_set_unusual(&queue->tail.unusual, MTM_UNUSUAL_BOUND, true);
     queue->tail.segment = queue->head.segment = &m->root;
     if (!m->sized || size == 0) return MTM_OK;
     struct mtm_segment *first = mtm_segment_new(size);
@@ -86,12 +83,12 @@ static size_t next_cap(const struct mtm_queue *queue, size_t need)
 static bool has_room(struct mtm_queue *queue, size_t need)
 {
     struct mtm_tail *tail = &queue->tail;
-    if (MTM_LIKELY(tail->written - tail->floor + need <= tail->segment->cap)) return true;
+    if (MTM_LIKELY(mtm_tail_knows_room(tail, need))) return true;
     MTM_STEP(has_room);
     size_t read =
         mtm_load_acq(&queue->head.read); /* pairs with the release in pop: copied out */
     if ((ptrdiff_t)(read - tail->floor) > 0) tail->floor = read;
-    return tail->written - tail->floor + need <= tail->segment->cap;
+    return mtm_tail_knows_room(tail, need);
 }
 
 /* The bytes of messages that were put back count, too. */
@@ -129,7 +126,7 @@ static bool can_link(struct mtm_queue *queue, size_t need, struct mtm_put_memory
 
 static size_t write_long_header(struct mtm_segment *segment, size_t pos, uint64_t length)
 {
-    unsigned char header[LONG_HEADER] = {LONG_MARK};
+    unsigned char header[MTM_LONG_HEADER] = {MTM_LONG_MARK};
     memcpy(header + 1, &length, sizeof length);
     return mtm_segment_write(segment, pos, header, sizeof header);
 }
@@ -138,8 +135,8 @@ static void append_block(struct mtm_tail *tail, struct mtm_block *block)
 {
     struct mtm_segment *segment = tail->segment;
     size_t pos = write_long_header(segment, tail->pos, block->size | pointer_flag);
-    tail->pos = mtm_segment_write(segment, pos, &block, sizeof(void *));
-    tail->written += POINTER_RECORD;
+    pos = mtm_segment_write(segment, pos, &block, sizeof(void *));
+    mtm_tail_move(tail, pos, MTM_POINTER_RECORD);
     block->link = tail->last_block;
     tail->last_block = block;
     ++tail->blocks_added;
@@ -149,19 +146,17 @@ static void append_bytes(struct mtm_tail *tail, const struct mtm_message *messag
 {
     struct mtm_segment *segment = tail->segment;
     size_t pos = tail->pos;
-    if (MTM_LIKELY(message->size < LONG_MARK)) {
+    if (MTM_LIKELY(message->size < MTM_LONG_MARK)) {
         mtm_segment_data(segment)[pos] = (unsigned char)message->size;
         if (++pos == segment->cap) pos = 0;
-        tail->written += SHORT_HEADER + message->size;
     } else {
         pos = write_long_header(segment, pos, message->size);
-        tail->written += LONG_HEADER + message->size;
     }
     for (size_t i = 0; i < message->nparts; ++i) {
         MTM_STEP(write);
         pos = mtm_segment_write(segment, pos, message->part[i].ptr, message->part[i].len);
     }
-    tail->pos = pos;
+    mtm_tail_move(tail, pos, mtm_record_size(message->size));
 }
 
 static void append(struct mtm_queue *queue, const struct mtm_message *message,
@@ -177,7 +172,7 @@ static void append(struct mtm_queue *queue, const struct mtm_message *message,
 
 static size_t needed(const struct mtm_message *message, const struct mtm_put_memory *memory)
 {
-    return memory->block ? POINTER_RECORD : mtm_record_size(message->size);
+    return memory->block ? MTM_POINTER_RECORD : mtm_record_size(message->size);
 }
 
 enum mtm_status mtm_queue_put(struct mtm_queue *queue, const struct mtm_message *message,
@@ -197,6 +192,14 @@ enum mtm_status mtm_queue_put(struct mtm_queue *queue, const struct mtm_message 
 
 /* ---- both sides ---- */
 
+/* What was put back, in order; head lock held. */
+static void set_back(struct mtm_queue *queue, struct mtm_block *back)
+{
+    if (!queue->head.back != !back)
+        mtm_set_unusual(&queue->head.unusual, MTM_UNUSUAL_BACK, back != NULL);
+    queue->head.back = back;
+}
+
 /* Unlinks everything but the last ring, which is empty afterwards; returns how many messages
  * there were. */
 static size_t drop_all(struct mtm_queue *queue, struct mtm_trash *trash)
@@ -212,7 +215,7 @@ static size_t drop_all(struct mtm_queue *queue, struct mtm_trash *trash)
     trash->back = head->back;
     trash->blocks = tail->last_block;
     trash->nblocks = tail->blocks_added - head->blocks_popped;
-    head->back = NULL;
+    set_back(queue, NULL);
     head->blocks_popped = tail->blocks_added;
     head->popped = head->seen = mtm_load_rlx(&queue->tail.added);
     tail->floor = tail->written;
@@ -275,11 +278,7 @@ static void advance(struct mtm_queue *queue, struct mtm_trash *trash)
 {
     struct mtm_head *head = &queue->head;
     struct mtm_segment *segment = head->segment, *next;
-    for (;;) {
-        MTM_STEP(advance);
-        next = mtm_load_acq(&segment->next); /* pairs with link_segment */
-        if (MTM_LIKELY(!next)) return;
-        if (mtm_load_rlx(&head->read) != segment->end) return;
+    while (MTM_UNLIKELY((next = mtm_head_next(head)) != NULL)) {
         MTM_PAUSE();
         head->segment = next;
         head->pos = 0;
@@ -289,17 +288,6 @@ static void advance(struct mtm_queue *queue, struct mtm_trash *trash)
         }
         segment = next;
     }
-}
-
-/* Whether the rings hold nothing; looks at the producers' cache line only when all that was
- * seen there is used up. */
-static bool is_drained(struct mtm_queue *queue)
-{
-    struct mtm_head *head = &queue->head;
-    if (head->popped != head->seen) return false;
-    MTM_STEP(is_drained);
-    head->seen = mtm_load_seq(&queue->tail.added); /* pairs with publish */
-    return head->popped == head->seen;
 }
 
 /* May the receiver have it, and where does it go? */
@@ -313,13 +301,9 @@ static enum mtm_status fits(const struct mtm_slot *slot, size_t size, bool copie
 static void pop(struct mtm_queue *queue, struct mtm_slot *slot, size_t pos, size_t record)
 {
     struct mtm_head *head = &queue->head;
-    slot->block->seq = head->popped++;
+    slot->block->seq = head->popped;
     slot->block->epoch = head->epoch;
-    head->pos = pos;
-    MTM_STEP(pop_bytes);
-    mtm_store_rel(&head->read, mtm_load_rlx(&head->read) + record); /* pairs with has_room */
-    MTM_STEP(pop);
-    mtm_store_rel(&head->taken, mtm_load_rlx(&head->taken) + 1); /* pairs with count */
+    mtm_head_pop(head, pos, record);
 }
 
 static enum mtm_status take_bytes(struct mtm_queue *queue, struct mtm_slot *slot, size_t pos,
@@ -347,7 +331,7 @@ static enum mtm_status take_long(struct mtm_queue *queue, struct mtm_slot *slot,
     if (status != MTM_OK) return status;
     pos = mtm_segment_read(segment, pos, &slot->block, sizeof(void *));
     ++queue->head.blocks_popped;
-    pop(queue, slot, pos, POINTER_RECORD);
+    pop(queue, slot, pos, MTM_POINTER_RECORD);
     return MTM_OK;
 }
 
@@ -359,7 +343,7 @@ static enum mtm_status take_back(struct mtm_queue *queue, struct mtm_slot *slot)
     enum mtm_status status = fits(slot, block->size, false);
     if (status != MTM_OK) return status;
     slot->block = block;
-    head->back = block->link;
+    set_back(queue, block->link);
     size_t bytes = mtm_load_rlx(&queue->shared.returned_bytes) - mtm_record_size(block->size);
     mtm_store_rel(&queue->shared.returned_bytes, bytes); /* pairs with has_fixed_room */
     MTM_STEP(take_back);
@@ -372,12 +356,12 @@ enum mtm_status mtm_queue_take(struct mtm_queue *queue, struct mtm_slot *slot,
 {
     struct mtm_head *head = &queue->head;
     if (MTM_UNLIKELY(head->back != NULL)) return take_back(queue, slot);
-    if (is_drained(queue)) return MTM_EMPTY;
+    if (mtm_queue_is_drained(queue)) return MTM_EMPTY;
     advance(queue, trash);
     struct mtm_segment *segment = head->segment;
     size_t pos = head->pos, size = mtm_segment_data(segment)[pos];
     if (++pos == segment->cap) pos = 0;
-    if (MTM_UNLIKELY(size == LONG_MARK)) return take_long(queue, slot, pos);
+    if (MTM_UNLIKELY(size == MTM_LONG_MARK)) return take_long(queue, slot, pos);
     return take_bytes(queue, slot, pos, size);
 }
 
@@ -387,10 +371,11 @@ bool mtm_queue_put_back(struct mtm_queue *queue, struct mtm_block *block)
     struct mtm_queue_shared *m = &queue->shared;
     MTM_STEP(outdated);
     if (block->epoch != head->epoch) return false;
-    struct mtm_block **link = &head->back;
+    struct mtm_block *first = head->back, **link = &first;
     while (*link && (ptrdiff_t)((*link)->seq - block->seq) < 0) link = &(*link)->link;
     block->link = *link;
     *link = block;
+    set_back(queue, first);
     size_t bytes = mtm_load_rlx(&m->returned_bytes) + mtm_record_size(block->size);
     mtm_store_rel(&m->returned_bytes, bytes); /* pairs with has_fixed_room */
     MTM_STEP(put_back);

@@ -18,9 +18,21 @@ struct mtm_notifier;
  */
 enum { MTM_POOL_MAX = 4 * 1024 * 1024, MTM_POOL_DRAINED = 512 * 1024 };
 
+/* Why the fast path must leave one side of a queue to the long way. What is unusual for a
+ * reason of its own sets a bit of its own, so the fast path asks for one word only, whatever is
+ * to come. */
+enum mtm_unusual {
+    MTM_UNUSUAL_STATE = 1,    /* the object has a state flag */
+    MTM_UNUSUAL_NOTIFIER = 2, /* this side has a notifier */
+    MTM_UNUSUAL_BOUND = 4,    /* tail: the size is fixed */
+    MTM_UNUSUAL_BACK = 8,     /* head: messages were put back */
+    MTM_UNUSUAL_MUCH = 16 /* head: much is kept for later; who takes the last message trims */
+};
+
 /* The producers' side. */
 struct mtm_tail {
     struct mtm_lock lock;
+    mtm_a32 unusual; /* atomic: bits of enum mtm_unusual; 0 for the fast path */
     /* guarded by tail lock, as all here that names no other guard: */
     struct mtm_segment *segment;
     size_t pos;      /* where in the segment the next record begins */
@@ -34,6 +46,7 @@ struct mtm_tail {
 /* The consumers' side. */
 struct mtm_head {
     struct mtm_lock lock;
+    mtm_a32 unusual; /* atomic: as tail.unusual */
     /* guarded by head lock, as all here that names no other guard: */
     struct mtm_segment *segment;
     size_t pos;
@@ -54,8 +67,8 @@ struct mtm_queue_shared {
     struct mtm_lock pool_lock; /* only ever tried, with no other lock held or taken inside */
     mtm_asize returned;        /* atomic, written under head lock: messages put back */
     mtm_asize returned_bytes;  /* atomic, written under head lock: what `back` accounts for */
-    mtm_asize pool_bytes;      /* atomic, written under pool lock: the room in `pool` */
-    struct mtm_block *pool;    /* guarded by pool lock: blocks for later, the latest first */
+    size_t pool_bytes;         /* guarded by pool lock, as the next: the room in `pool` */
+    struct mtm_block *pool;    /* blocks for later, the latest first */
     struct mtm_segment root;   /* an empty ring: the chain begins here */
     _Atomic(struct mtm_segment *) spare; /* atomic: a ring for later, or NULL */
     size_t size;                         /* constant, as the next: bytes of the first ring */
@@ -93,13 +106,6 @@ struct mtm_slot {
     struct mtm_block *block;   /* out: the carrier, or a block that is the receiver's now */
     size_t need;               /* out: bytes of the message if too large for carrier or limit */
 };
-
-/* What a message of so many bytes accounts for in a queue: 1 byte of header if they are less
- * than 255, else 9. */
-static inline size_t mtm_record_size(size_t size)
-{
-    return size + (size < 255 ? 1 : 9);
-}
 
 /* Not shared yet. A sized queue allocates its ring: OK or NOMEM. */
 enum mtm_status mtm_queue_init(struct mtm_queue *queue, size_t size, bool sized, double grow,
@@ -169,18 +175,13 @@ static inline size_t mtm_queue_count_once(const struct mtm_queue *queue)
     return mtm_load_seq(&queue->tail.added) + returned - taken; /* pairs with publish */
 }
 
-/* Tail lock held: makes what was appended visible to consumers. */
-static inline void mtm_queue_publish(struct mtm_queue *queue)
+/* Sets or clears a bit; any thread. Exact for those who hold the lock under which it is
+ * written: a state flag's and a notifier's under both, a bound's never changes, BACK under the
+ * head lock, MUCH under the pool lock. */
+static inline void mtm_set_unusual(mtm_a32 *unusual, enum mtm_unusual bit, bool flag)
 {
-    size_t added = mtm_load_rlx(&queue->tail.added) + 1;
-    MTM_PAUSE();
-    if (queue->shared.ordered) {
-        MTM_STEP(publish);
-        mtm_store_seq(&queue->tail.added, added); /* pairs with peek and pop */
-    } else {
-        MTM_STEP(publish);
-        mtm_store_rel(&queue->tail.added, added); /* pairs with the acquire in is_drained */
-    }
+    if (flag) mtm_or_rlx(unusual, (uint32_t)bit);
+    else mtm_and_rlx(unusual, ~(uint32_t)bit);
 }
 
 /* Head lock held: whether there is more for sure, by what is known without asking the
@@ -197,16 +198,12 @@ void mtm_queue_recycle(struct mtm_queue *queue, struct mtm_block *block);
 /* No lock held: if there are no messages, only MTM_POOL_DRAINED bytes of blocks are kept. */
 void mtm_queue_trim(struct mtm_queue *queue);
 
-/* Whether it keeps more blocks than it may without messages: who takes the last one trims. */
-static inline bool mtm_queue_keeps_much(const struct mtm_queue *queue)
-{
-    return mtm_load_rlx(&queue->shared.pool_bytes) > MTM_POOL_DRAINED;
-}
-
 /* As trim; costs next to nothing where nothing needs to be done. */
 static inline void mtm_queue_trim_if_drained(struct mtm_queue *queue)
 {
-    if (MTM_UNLIKELY(mtm_queue_keeps_much(queue))) mtm_queue_trim(queue);
+    if (MTM_UNLIKELY(mtm_load_rlx(&queue->head.unusual) & MTM_UNUSUAL_MUCH)) {
+        mtm_queue_trim(queue);
+    }
 }
 
 #endif

@@ -1,7 +1,7 @@
 /* The memory of a queue: rings and blocks that are kept for later, what a put needs beyond the
  * ring it is at, and what the queue gives up. No lock is held by its callers: the place of the
  * spare ring is atomic, and the pool of blocks has a lock of its own. */
-#include "core/queue.h"
+#include "core/record.h"
 
 #include "core/alloc.h"
 
@@ -49,15 +49,19 @@ static struct mtm_segment *take_spare(struct mtm_queue *queue, size_t need)
  * only tried: who does not get it does without the pool, so nobody ever waits for it, and the
  * hundred steps of `cut` are nobody's delay. */
 
-static void resize_pool(struct mtm_queue_shared *m, size_t bytes)
+/* Pool lock held, as for the next two. */
+static void resize_pool(struct mtm_queue *queue, size_t bytes)
 {
-    mtm_store_rlx(&m->pool_bytes, bytes); /* a hint to others; exact under the pool lock */
+    const bool much = bytes > MTM_POOL_DRAINED,
+               was = queue->shared.pool_bytes > MTM_POOL_DRAINED;
+    queue->shared.pool_bytes = bytes;
+    if (much != was) mtm_set_unusual(&queue->head.unusual, MTM_UNUSUAL_MUCH, much);
 }
 
-/* Returns the oldest blocks, so that those which stay have room for at most so many bytes. Pool
- * lock held. */
-static struct mtm_block *cut(struct mtm_queue_shared *m, size_t most)
+/* Returns the oldest blocks, so that those which stay have room for at most so many bytes. */
+static struct mtm_block *cut(struct mtm_queue *queue, size_t most)
 {
+    struct mtm_queue_shared *m = &queue->shared;
     struct mtm_block **link = &m->pool;
     size_t kept = 0;
     while (*link && (*link)->cap <= most - kept) {
@@ -66,15 +70,15 @@ static struct mtm_block *cut(struct mtm_queue_shared *m, size_t most)
     }
     struct mtm_block *rest = *link;
     *link = NULL;
-    resize_pool(m, kept);
+    resize_pool(queue, kept);
     return rest;
 }
 
-/* A queue without messages keeps less: with its rings, less than 1 MB. Pool lock held. */
+/* A queue without messages keeps less: with its rings, less than 1 MB. */
 static struct mtm_block *cut_excess(struct mtm_queue *queue)
 {
-    if (mtm_load_rlx(&queue->shared.pool_bytes) <= MTM_POOL_DRAINED) return NULL;
-    return mtm_queue_count_once(queue) ? NULL : cut(&queue->shared, MTM_POOL_DRAINED);
+    if (queue->shared.pool_bytes <= MTM_POOL_DRAINED) return NULL;
+    return mtm_queue_count_once(queue) ? NULL : cut(queue, MTM_POOL_DRAINED);
 }
 
 static void free_blocks(struct mtm_block *block)
@@ -95,7 +99,7 @@ static struct mtm_block *take_pooled(struct mtm_queue *queue, size_t size)
     for (int i = 0; i < POOL_LOOKS && (block = *link) != NULL; ++i, link = &block->link) {
         if (block->cap < size || block->cap / 2 > size) continue;
         *link = block->link;
-        resize_pool(m, mtm_load_rlx(&m->pool_bytes) - block->cap);
+        resize_pool(queue, m->pool_bytes - block->cap);
         mtm_unlock(&m->pool_lock);
         return block;
     }
@@ -109,11 +113,10 @@ void mtm_queue_recycle(struct mtm_queue *queue, struct mtm_block *block)
     struct mtm_block *rest = NULL;
     if (!block) return;
     if (!m->fixed && block->cap > LARGE && mtm_trylock(&m->pool_lock)) {
-        const size_t bytes = mtm_load_rlx(&m->pool_bytes);
-        if (block->cap <= MTM_POOL_MAX - bytes) {
+        if (block->cap <= MTM_POOL_MAX - m->pool_bytes) {
             block->link = m->pool;
             m->pool = block;
-            resize_pool(m, bytes + block->cap);
+            resize_pool(queue, m->pool_bytes + block->cap);
             block = NULL;
         }
         rest = cut_excess(queue);
@@ -153,7 +156,7 @@ void mtm_queue_drop_caches(struct mtm_queue *queue)
     MTM_STEP(drop_spare);
     mtm_free(mtm_swap_acq_rel(&m->spare, NULL)); /* pairs with retire */
     if (!mtm_trylock(&m->pool_lock)) return;
-    struct mtm_block *all = cut(m, 0);
+    struct mtm_block *all = cut(queue, 0);
     mtm_unlock(&m->pool_lock);
     free_blocks(all);
 }

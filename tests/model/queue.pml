@@ -484,7 +484,7 @@ inline PUT_BACK() {
 inline PEEK() {
     LOCK(head_lock);
     IS_DRAINED();
-    n = g[head_segment].next;             /* step: see_next */
+    n = g[head_segment].next;             /* step: advance */
     if
     :: popped != seen && !closed && back == 0 && (n == NONE || read != g[head_segment].end) ->
         n = 0;

@@ -1,0 +1,87 @@
+/* Records in the rings of a queue: their headers, room for one, and how one gets in and out.
+ * Inline, since the fast path and the long way share it; what a record needs from elsewhere
+ * (memory, blocks, other rings) is in queue.c. */
+#ifndef MTM_CORE_RECORD_H
+#define MTM_CORE_RECORD_H
+
+#include "core/queue.h"
+
+enum {
+    MTM_SHORT_HEADER = 1, /* the length; values of less than MTM_LONG_MARK bytes */
+    MTM_LONG_HEADER = 9,  /* MTM_LONG_MARK, and the length in 8 bytes */
+    MTM_LONG_MARK = 255,
+    MTM_POINTER_RECORD = MTM_LONG_HEADER + (int)sizeof(void *) /* a block that has the values */
+};
+
+/* What a message of so many bytes accounts for in a queue: 1 byte of header if they are less
+ * than 255, else 9. */
+static inline size_t mtm_record_size(size_t size)
+{
+    return size + (size < MTM_LONG_MARK ? MTM_SHORT_HEADER : MTM_LONG_HEADER);
+}
+
+/* ---- the producers' side; tail lock held ---- */
+
+/* Whether the ring has room for so many bytes, by what is known without asking the consumers'
+ * side. */
+static inline bool mtm_tail_knows_room(const struct mtm_tail *tail, size_t need)
+{
+    return tail->written - tail->floor + need <= tail->segment->cap;
+}
+
+/* A record that ends at offset pos has been written. */
+static inline void mtm_tail_move(struct mtm_tail *tail, size_t pos, size_t record)
+{
+    tail->pos = pos;
+    tail->written += record;
+}
+
+/* Makes what was written visible to consumers. */
+static inline void mtm_queue_publish(struct mtm_queue *queue)
+{
+    size_t added = mtm_load_rlx(&queue->tail.added) + 1;
+    MTM_PAUSE();
+    if (queue->shared.ordered) {
+        MTM_STEP(publish);
+        mtm_store_seq(&queue->tail.added, added); /* pairs with peek and is_drained */
+    } else {
+        MTM_STEP(publish);
+        mtm_store_rel(&queue->tail.added, added); /* pairs with is_drained */
+    }
+}
+
+/* ---- the consumers' side; head lock held ---- */
+
+/* Whether the rings hold nothing; looks at the producers' cache line only when all that was
+ * seen there is used up. */
+static inline bool mtm_queue_is_drained(struct mtm_queue *queue)
+{
+    struct mtm_head *head = &queue->head;
+    if (head->popped != head->seen) return false;
+    MTM_STEP(is_drained);
+    head->seen = mtm_load_seq(&queue->tail.added); /* pairs with publish */
+    return head->popped == head->seen;
+}
+
+/* The ring that follows if this one has been read to its end, else NULL. Only after a message
+ * has been seen: that one may be the first of the next ring. */
+static inline struct mtm_segment *mtm_head_next(const struct mtm_head *head)
+{
+    MTM_STEP(advance);
+    struct mtm_segment *next = mtm_load_acq(&head->segment->next); /* pairs with link_segment */
+    if (MTM_LIKELY(!next)) return NULL;
+    return mtm_load_rlx(&head->read) == head->segment->end ? next : NULL;
+}
+
+/* The record that ends before offset pos leaves the ring. */
+static inline void mtm_head_pop(struct mtm_head *head, size_t pos, size_t record)
+{
+    head->pos = pos;
+    ++head->popped;
+    MTM_STEP(pop_bytes);
+    mtm_store_rel(&head->read, mtm_load_rlx(&head->read) + record); /* pairs with has_room */
+    MTM_STEP(pop);
+    mtm_store_rel(&head->taken, mtm_load_rlx(&head->taken) + 1); /* pairs with count */
+}
+
+#endif

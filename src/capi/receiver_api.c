@@ -1,11 +1,11 @@
-/* Buffers as receivers of messages from native code: thin functions over core/buffer and
+/* Buffers as receivers of messages from native code: thin functions over core/send and
  * core/writer. It owns the writers that native code makes. */
 #include "capi/shim.h"
 #include "mtmsg/receiver_capi.h"
 
 #include "capi/apis.h"
 #include "core/alloc.h"
-#include "core/writer.h"
+#include "core/send.h"
 
 #include "platform/hidden.h"
 
@@ -52,15 +52,9 @@ static void free_writer(receiver_writer *w)
 static int msg_to_receiver(receiver_object *receiver, receiver_writer *w, int clear,
                            int nonblock, receiver_error_handler handler, void *data)
 {
-    struct mtm_buffer *buffer = of_receiver(receiver);
-    struct mtm_message message;
-    struct mtm_notifier *notifier;
     struct mtm_failure failure = {0};
-    mtm_writer_message(&w->writer, &message);
     enum mtm_status status =
-        mtm_buffer_put(buffer, &message, clear != 0, nonblock != 0, &notifier);
-    if (status == MTM_OK) mtm_writer_clear(&w->writer); /* the notifier may use it */
-    if (notifier) status = mtm_notify(buffer, MTM_ADDED, notifier, nonblock != 0, &failure);
+        mtm_writer_send(&w->writer, of_receiver(receiver), clear != 0, nonblock != 0, &failure);
     if (status == MTM_NOTIFIER_FAILED) mtc_report(&failure, handler, data);
     return mtc_put_code(status);
 }
@@ -77,47 +71,27 @@ static int add_code(enum mtm_status status)
 
 static int add_boolean(receiver_writer *w, int value)
 {
-    enum mtm_status status;
-    unsigned char *room = mtm_writer_room(&w->writer, 2, &status);
-    if (room) mtm_wire_boolean(room, value != 0);
-    return add_code(status);
+    return add_code(mtm_writer_add_boolean(&w->writer, value != 0));
 }
 
 static int add_integer(receiver_writer *w, lua_Integer value)
 {
-    enum mtm_status status;
-    unsigned char *room = mtm_writer_room(&w->writer, mtm_wire_integer_size(value), &status);
-    if (room) mtm_wire_integer(room, value);
-    return add_code(status);
+    return add_code(mtm_writer_add_integer(&w->writer, value));
 }
 
 static int add_number(receiver_writer *w, lua_Number value)
 {
-    enum mtm_status status;
-    unsigned char *room = mtm_writer_room(&w->writer, MTM_WORD_VALUE, &status);
-    if (room) mtm_wire_number(room, (double)value);
-    return add_code(status);
+    return add_code(mtm_writer_add_number(&w->writer, (double)value));
 }
 
 static int add_string(receiver_writer *w, const char *text, size_t len)
 {
-    enum mtm_status status;
-    unsigned char *room = mtm_writer_room(&w->writer, mtm_wire_string_size(len), &status);
-    if (room) {
-        room = mtm_wire_string_header(room, len);
-        if (len > 0) memcpy(room, text, len);
-    }
-    return add_code(status);
+    return add_code(mtm_writer_add_string(&w->writer, text, len));
 }
 
 static int add_bytes(receiver_writer *w, const unsigned char *bytes, size_t count)
 {
-    enum mtm_status status;
-    if (count == 0) return 0;
-    size_t size = count > SIZE_MAX / 2 ? SIZE_MAX : 2 * count;
-    unsigned char *room = mtm_writer_room(&w->writer, size, &status);
-    for (size_t i = 0; room && i < count; ++i) room = mtm_wire_integer(room, bytes[i]);
-    return add_code(status);
+    return add_code(mtm_writer_add_bytes(&w->writer, bytes, count));
 }
 
 static size_t element_size(enum receiver_array_type type)

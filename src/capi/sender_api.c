@@ -5,6 +5,7 @@
 
 #include "capi/apis.h"
 #include "core/alloc.h"
+#include "core/duration.h"
 #include "core/reader.h"
 
 #include "platform/hidden.h"
@@ -132,13 +133,10 @@ static int take_code(enum mtm_status status)
     return 5;
 }
 
-/* NaN counts as no time. */
+/* A negative time is none to wait for, but for ever. */
 static int64_t to_ns(double seconds)
 {
-    if (seconds < 0) return MTM_FOREVER;
-    if (!(seconds > 0)) return 0;
-    double ns = seconds * 1e9;
-    return ns >= 9.2e18 ? MTM_FOREVER : ns < 1 ? 1 : (int64_t)ns;
+    return seconds < 0 ? MTM_FOREVER : mtm_ns_of_seconds(seconds);
 }
 
 static int next_message(sender_object *sender, sender_reader *r, int nonblock, double timeout,

@@ -1,5 +1,6 @@
 /* Operations on one buffer: each takes its locks, works on the queue, gives the locks back, and
- * only then wakes, frees and notifies. It owns the buffers' memory. */
+ * only then wakes, frees and notifies. It owns the buffers' memory. How messages are put is in
+ * send.c. */
 #include "core/buffer.h"
 
 #include <string.h>
@@ -136,15 +137,9 @@ enum mtm_status mtm_buffer_new(const struct mtm_buffer_options *options,
     return MTM_OK;
 }
 
-/* ---- putting ---- */
+/* ---- taking ---- */
 
-/* What remains to be done for a put after the locks have been given back. */
-struct aftermath {
-    struct mtm_notifier *notifier; /* a reference, or NULL */
-    bool wake;                     /* somebody waits for the buffer */
-};
-
-static struct mtm_notifier *fired(struct mtm_buffer *buffer, enum mtm_event event)
+struct mtm_notifier *mtm_buffer_fired(struct mtm_buffer *buffer, enum mtm_event event)
 {
     struct mtm_notifier *notifier = buffer->notifier[event];
     if (MTM_LIKELY(!notifier)) return NULL;
@@ -156,113 +151,6 @@ static struct mtm_notifier *fired(struct mtm_buffer *buffer, enum mtm_event even
     mtm_notifier_retain(notifier);
     return notifier;
 }
-
-static bool lock_side(struct mtm_lock *lock, bool nonblock)
-{
-    if (nonblock) return mtm_trylock(lock);
-    mtm_lock(lock);
-    return true;
-}
-
-/* A put needs the head lock, too, to replace, or to count exactly for a threshold. */
-static bool put_needs_head(const struct mtm_buffer *buffer, bool replace)
-{
-    const struct mtm_notifier *notifier = buffer->notifier[MTM_ADDED];
-    return replace || (notifier && notifier->threshold > 0);
-}
-
-static enum mtm_status put_locked(struct mtm_buffer *buffer, const struct mtm_message *message,
-                                  bool replace, struct mtm_put_memory *memory,
-                                  struct mtm_trash *trash, struct aftermath *after)
-{
-    enum mtm_status status = mtm_object_state(&buffer->object);
-    if (MTM_UNLIKELY(status != MTM_OK)) return status;
-    if (MTM_UNLIKELY(replace)) {
-        status = mtm_queue_replace(&buffer->queue, message, memory, trash);
-    } else {
-        status = mtm_queue_put(&buffer->queue, message, memory);
-    }
-    if (MTM_LIKELY(status == MTM_OK)) {
-        after->notifier = fired(buffer, MTM_ADDED);
-        MTM_STEP(any_after_a_put);
-        after->wake = mtm_waiters_any(&buffer->waiters);
-    }
-    return status;
-}
-
-static enum mtm_status try_put(struct mtm_buffer *buffer, const struct mtm_message *message,
-                               bool replace, bool nonblock, struct mtm_put_memory *memory,
-                               struct mtm_trash *trash, struct aftermath *after)
-{
-    struct mtm_lock *tail = &buffer->queue.tail.lock, *head = &buffer->queue.head.lock;
-    if (!lock_side(tail, nonblock)) return MTM_BUSY;
-    bool both = put_needs_head(buffer, replace);
-    enum mtm_status status = MTM_BUSY;
-    if (!both || lock_side(head, nonblock)) {
-        status = put_locked(buffer, message, replace, memory, trash, after);
-        if (both) mtm_unlock(head);
-    }
-    mtm_unlock(tail);
-    return status;
-}
-
-enum mtm_status mtm_buffer_put(struct mtm_buffer *buffer, const struct mtm_message *message,
-                               bool replace, bool nonblock, struct mtm_notifier **notifier)
-{
-    struct mtm_put_memory memory = {0};
-    struct mtm_trash trash = {0};
-    struct aftermath after = {0};
-    enum mtm_status status = mtm_object_state(&buffer->object);
-    if (MTM_LIKELY(status == MTM_OK))
-        status = mtm_queue_prepare(&buffer->queue, message, &memory);
-    while (status == MTM_OK) {
-        status = try_put(buffer, message, replace, nonblock, &memory, &trash, &after);
-        MTM_PAUSE();
-        if (MTM_LIKELY(status != MTM_GROW)) break;
-        status = mtm_queue_get_memory(&buffer->queue, message, &memory);
-    }
-    if (status == MTM_OK && buffer->object.owner) {
-        mtm_listener_ready(listener_of(buffer), buffer);
-    }
-    MTM_PAUSE();
-    if (after.wake) mtm_waiters_wake(&buffer->waiters);
-    mtm_queue_free_memory(&buffer->queue, &memory);
-    if (MTM_UNLIKELY(replace)) mtm_queue_empty_trash(&buffer->queue, &trash);
-    *notifier = after.notifier;
-    return status;
-}
-
-static enum mtm_status put_and_notify(struct mtm_buffer *buffer,
-                                      const struct mtm_message *message, bool replace,
-                                      bool nonblock, struct mtm_failure *failure)
-{
-    struct mtm_notifier *notifier;
-    enum mtm_status status = mtm_buffer_put(buffer, message, replace, nonblock, &notifier);
-    if (MTM_LIKELY(!notifier)) return status;
-    return mtm_notify(buffer, MTM_ADDED, notifier, nonblock, failure);
-}
-
-enum mtm_status mtm_buffer_add(struct mtm_buffer *buffer, const struct mtm_message *message,
-                               bool nonblock, struct mtm_failure *failure)
-{
-    return put_and_notify(buffer, message, false, nonblock, failure);
-}
-
-enum mtm_status mtm_buffer_set(struct mtm_buffer *buffer, const struct mtm_message *message,
-                               bool nonblock, struct mtm_failure *failure)
-{
-    return put_and_notify(buffer, message, true, nonblock, failure);
-}
-
-enum mtm_status mtm_buffer_add_empty(struct mtm_buffer *buffer, bool nonblock,
-                                     struct mtm_notifier **next)
-{
-    struct mtm_message empty;
-    empty.size = empty.nparts = 0;
-    return mtm_buffer_put(buffer, &empty, false, nonblock, next);
-}
-
-/* ---- taking ---- */
 
 bool mtm_lock_as(struct mtm_lock *lock, struct mtm_wait *wait)
 {
@@ -302,14 +190,14 @@ enum mtm_status mtm_buffer_take(struct mtm_buffer *buffer, struct mtm_wait *wait
 {
     bool both;
     if (!lock_take(buffer, wait, &both)) return MTM_BUSY;
-    enum mtm_status status = mtm_object_state(&buffer->object);
+    enum mtm_status status = mtm_object_may_take(&buffer->object);
     if (MTM_LIKELY(status == MTM_OK)) {
         status = mtm_queue_take(&buffer->queue, &delivery->slot, trash);
     }
     if (status == MTM_OK) {
         delivery->from = buffer;
         delivery->more = mtm_queue_knows_more(&buffer->queue);
-        delivery->notifier = fired(buffer, MTM_TAKEN);
+        delivery->notifier = mtm_buffer_fired(buffer, MTM_TAKEN);
     }
     unlock_take(buffer, both);
     return status;
@@ -338,8 +226,8 @@ void mtm_buffer_lock_both(struct mtm_buffer *buffer)
 
 bool mtm_buffer_trylock_both(struct mtm_buffer *buffer, bool nonblock)
 {
-    if (!lock_side(&buffer->queue.tail.lock, nonblock)) return false;
-    if (lock_side(&buffer->queue.head.lock, nonblock)) return true;
+    if (!mtm_lock_side(&buffer->queue.tail.lock, nonblock)) return false;
+    if (mtm_lock_side(&buffer->queue.head.lock, nonblock)) return true;
     mtm_unlock(&buffer->queue.tail.lock);
     return false;
 }
@@ -354,22 +242,19 @@ enum mtm_status mtm_buffer_clear(struct mtm_buffer *buffer, bool nonblock)
 {
     struct mtm_trash trash = {0};
     if (!mtm_buffer_trylock_both(buffer, nonblock)) return MTM_BUSY;
-    enum mtm_status status = mtm_object_state(&buffer->object);
-    if (status != MTM_CLOSED) {
-        mtm_queue_clear(&buffer->queue, &trash);
-        status = MTM_OK;
-    }
+    const bool closed = mtm_object_is_closed(&buffer->object);
+    if (!closed) mtm_queue_clear(&buffer->queue, &trash);
     mtm_buffer_unlock_both(buffer);
     mtm_queue_empty_trash(&buffer->queue, &trash);
-    return status;
+    return closed ? MTM_CLOSED : MTM_OK;
 }
 
 /* After a change of flags; both locks held. */
 static void tell_fast_path(struct mtm_buffer *buffer)
 {
-    const bool flag = mtm_load_rlx(&buffer->object.flags) != 0;
-    mtm_set_unusual(&buffer->queue.tail.unusual, MTM_UNUSUAL_STATE, flag);
-    mtm_set_unusual(&buffer->queue.head.unusual, MTM_UNUSUAL_STATE, flag);
+    const uint32_t flags = mtm_load_rlx(&buffer->object.flags);
+    mtm_set_unusual(&buffer->queue.tail.unusual, MTM_UNUSUAL_STATE, flags & MTM_STOPS_PUTS);
+    mtm_set_unusual(&buffer->queue.head.unusual, MTM_UNUSUAL_STATE, flags & MTM_STOPS_TAKES);
 }
 
 void mtm_buffer_change(struct mtm_buffer *buffer, uint32_t set, uint32_t clear, bool sync)

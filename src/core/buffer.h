@@ -1,6 +1,6 @@
 /* A buffer: an object with a queue, those who wait for it, and up to two notifiers; perhaps
- * connected to a listener. Waiting for a message is in receive.h, serving many buffers in
- * listener.h. */
+ * connected to a listener. Putting a message is in send.h, waiting for one in receive.h,
+ * serving many buffers in listener.h. */
 #ifndef MTM_CORE_BUFFER_H
 #define MTM_CORE_BUFFER_H
 
@@ -53,25 +53,6 @@ enum { MTM_DEFAULT_SIZE = 1024 };
 enum mtm_status mtm_buffer_new(const struct mtm_buffer_options *options,
                                struct mtm_buffer **out);
 
-/* OK, CLOSED, ABORTED, FULL, TOO_LARGE, NOMEM, BUSY, or NOTIFIER_FAILED: the message is in all
- * the same. Wakes a receiver, calls the notifier. Waits for locks only. */
-enum mtm_status mtm_buffer_add(struct mtm_buffer *buffer, const struct mtm_message *message,
-                               bool nonblock, struct mtm_failure *failure);
-
-/* As add, in place of all messages that are there, in one step; never FULL. */
-enum mtm_status mtm_buffer_set(struct mtm_buffer *buffer, const struct mtm_message *message,
-                               bool nonblock, struct mtm_failure *failure);
-
-/* Add or set without calling the notifier: it is returned with a reference (or NULL), for
- * mtm_notify. */
-enum mtm_status mtm_buffer_put(struct mtm_buffer *buffer, const struct mtm_message *message,
-                               bool replace, bool nonblock, struct mtm_notifier **notifier);
-
-/* One empty message, as a notifier adds it: the buffer's own notifier is not called, but
- * returned with a reference (or NULL). */
-enum mtm_status mtm_buffer_add_empty(struct mtm_buffer *buffer, bool nonblock,
-                                     struct mtm_notifier **next);
-
 /* OK, CLOSED or BUSY. Calls no notifier. */
 enum mtm_status mtm_buffer_clear(struct mtm_buffer *buffer, bool nonblock);
 
@@ -106,6 +87,18 @@ void mtm_buffer_disconnect_unreachable(struct mtm_buffer *buffer);
 void mtm_buffer_lock_both(struct mtm_buffer *buffer);
 bool mtm_buffer_trylock_both(struct mtm_buffer *buffer, bool nonblock);
 void mtm_buffer_unlock_both(struct mtm_buffer *buffer);
+
+/* Takes the lock; with nonblock it does not wait, but returns false. */
+static inline bool mtm_lock_side(struct mtm_lock *lock, bool nonblock)
+{
+    if (nonblock) return mtm_trylock(lock);
+    mtm_lock(lock);
+    return true;
+}
+
+/* The notifier to be called for an event that has just taken effect, with a reference, or NULL.
+ * The lock of its side is held; both if there is a threshold. */
+struct mtm_notifier *mtm_buffer_fired(struct mtm_buffer *buffer, enum mtm_event event);
 
 /* Exchanges a notifier (NULL: none) for what is returned, whose reference is the caller's. Both
  * locks held. */

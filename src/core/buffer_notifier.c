@@ -21,8 +21,9 @@ enum mtm_status mtm_buffer_connect(struct mtm_buffer *buffer, enum mtm_event eve
                                    struct mtm_notifier *notifier)
 {
     mtm_buffer_lock_both(buffer);
-    enum mtm_status status = mtm_object_state(&buffer->object);
-    if (status != MTM_CLOSED) status = buffer->notifier[event] ? MTM_HAS_NOTIFIER : MTM_OK;
+    enum mtm_status status = MTM_CLOSED;
+    if (!mtm_object_is_closed(&buffer->object))
+        status = buffer->notifier[event] ? MTM_HAS_NOTIFIER : MTM_OK;
     if (status == MTM_OK) mtm_buffer_plug(buffer, event, notifier);
     mtm_buffer_unlock_both(buffer);
     return status;

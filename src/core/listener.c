@@ -12,6 +12,11 @@ static bool has_messages(const struct mtm_buffer *buffer)
     return mtm_queue_count_once(&buffer->queue) != 0;
 }
 
+static bool may_serve(const struct mtm_buffer *buffer)
+{
+    return mtm_object_may_take(&buffer->object) == MTM_OK;
+}
+
 /* ---- the ready queue; lock held ---- */
 
 static void insert_between(struct mtm_listener *listener, struct mtm_buffer *buffer,
@@ -58,7 +63,7 @@ static void unready(struct mtm_listener *listener, struct mtm_buffer *buffer)
     MTM_STEP(unready);
     mtm_store_seq(&buffer->ready, 0); /* pairs with the load in claim */
     MTM_PAUSE();
-    if (has_messages(buffer) && mtm_object_state(&buffer->object) == MTM_OK && claim(buffer)) {
+    if (has_messages(buffer) && may_serve(buffer) && claim(buffer)) {
         append(listener, buffer);
     }
 }
@@ -95,7 +100,7 @@ void mtm_listener_enter(struct mtm_listener *listener, struct mtm_buffer *buffer
         insert_between(listener, buffer, NULL, listener->ready_first);
         return;
     }
-    if (!has_messages(buffer) || mtm_object_state(&buffer->object) != MTM_OK) return;
+    if (!has_messages(buffer) || !may_serve(buffer)) return;
     if (!claim(buffer)) return;
     if (place == MTM_LAST) append(listener, buffer);
     else insert_between(listener, buffer, NULL, listener->ready_first);
@@ -142,7 +147,7 @@ static void hold(struct mtm_buffer *buffer)
 enum mtm_status mtm_listener_join(struct mtm_listener *listener, struct mtm_buffer *buffer)
 {
     mtm_lock(&listener->object.lock);
-    enum mtm_status status = mtm_object_state(&listener->object);
+    enum mtm_status status = mtm_object_may_put(&listener->object);
     if (status == MTM_OK) {
         buffer->object.owner = &listener->object;
         buffer->member_prev = listener->member_last;
@@ -309,7 +314,7 @@ static enum mtm_status take_locked(struct mtm_listener *listener, struct mtm_wai
                                    struct mtm_delivery *delivery, struct mtm_trash *trash,
                                    bool *more)
 {
-    enum mtm_status status = mtm_object_state(&listener->object);
+    enum mtm_status status = mtm_object_may_take(&listener->object);
     if (status != MTM_OK) return status;
     if (mtm_load_rlx(&listener->connected) == 0) return MTM_NO_BUFFERS;
     collect_newly_ready(listener);

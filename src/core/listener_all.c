@@ -86,9 +86,8 @@ enum mtm_status mtm_listener_new(const char *name, size_t name_len, struct mtm_l
 
 enum mtm_status mtm_listener_clear(struct mtm_listener *listener, bool nonblock)
 {
-    enum mtm_status status = mtm_object_state(&listener->object);
-    if (status == MTM_CLOSED) return status;
-    status = MTM_OK;
+    enum mtm_status status = MTM_OK;
+    if (mtm_object_is_closed(&listener->object)) return MTM_CLOSED;
     struct mtm_buffer *buffer = NULL;
     /* Not more than there are: others may join all the time. */
     for (size_t left = mtm_load_rlx(&listener->connected); left > 0; --left) {

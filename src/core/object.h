@@ -16,8 +16,12 @@ enum mtm_kind { MTM_BUFFER, MTM_LISTENER };
  * to read. */
 enum {
     MTM_IS_CLOSED = 1,
-    MTM_IS_ABORTED = 2,    /* by its own abort, or its listener's */
-    MTM_IS_ABORTED_ALL = 4 /* by mtm_abort_all */
+    MTM_IS_ABORTED = 2,     /* by its own abort, or its listener's */
+    MTM_IS_ABORTED_ALL = 4, /* by mtm_abort_all */
+
+    /* What the flags mean for each direction: any of these stops it. */
+    MTM_STOPS_PUTS = MTM_IS_CLOSED | MTM_IS_ABORTED | MTM_IS_ABORTED_ALL,
+    MTM_STOPS_TAKES = MTM_IS_CLOSED | MTM_IS_ABORTED | MTM_IS_ABORTED_ALL
 };
 
 /* `life` counts outside references (Lua, native, notifiers, a listener's referenced buffers) in
@@ -59,13 +63,32 @@ struct mtm_object {
     mtm_a32 aborts; /* atomic; how often it was aborted: for those who wait meanwhile */
 };
 
-/* CLOSED, ABORTED or OK, in this order of importance. Exact if the caller holds one of the
- * object's locks. */
-static inline enum mtm_status mtm_object_state(const struct mtm_object *object)
+/* CLOSED, ABORTED or OK, in this order of importance, as far as these flags say it. Exact if
+ * the caller holds one of the object's locks. */
+static inline enum mtm_status mtm_object_stopped(const struct mtm_object *object,
+                                                 uint32_t stops)
 {
-    uint32_t flags = mtm_load_acq(&object->flags); /* pairs with mtm_object_change */
+    uint32_t flags = mtm_load_acq(&object->flags) & stops; /* pairs with mtm_object_change */
     if (MTM_LIKELY(flags == 0)) return MTM_OK;
-    return flags & MTM_IS_CLOSED ? MTM_CLOSED : MTM_ABORTED;
+    if (flags & MTM_IS_CLOSED) return MTM_CLOSED;
+    return flags & (MTM_IS_ABORTED | MTM_IS_ABORTED_ALL) ? MTM_ABORTED : MTM_CLOSED;
+}
+
+/* Whether messages may be put into it, and taken from it. */
+static inline enum mtm_status mtm_object_may_put(const struct mtm_object *object)
+{
+    return mtm_object_stopped(object, MTM_STOPS_PUTS);
+}
+
+static inline enum mtm_status mtm_object_may_take(const struct mtm_object *object)
+{
+    return mtm_object_stopped(object, MTM_STOPS_TAKES);
+}
+
+/* Whether it is closed: that ends everything but looking at it. */
+static inline bool mtm_object_is_closed(const struct mtm_object *object)
+{
+    return (mtm_load_acq(&object->flags) & MTM_IS_CLOSED) != 0;
 }
 
 /* Sets and clears flags. All locks of the object are held. */

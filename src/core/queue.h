@@ -22,7 +22,7 @@ enum { MTM_POOL_MAX = 4 * 1024 * 1024, MTM_POOL_DRAINED = 512 * 1024 };
  * reason of its own sets a bit of its own, so the fast path asks for one word only, whatever is
  * to come. */
 enum mtm_unusual {
-    MTM_UNUSUAL_STATE = 1,    /* the object has a state flag */
+    MTM_UNUSUAL_STATE = 1,    /* a state flag of the object stops this side */
     MTM_UNUSUAL_NOTIFIER = 2, /* this side has a notifier */
     MTM_UNUSUAL_BOUND = 4,    /* tail: the size is fixed */
     MTM_UNUSUAL_BACK = 8,     /* head: messages were put back */

@@ -4,6 +4,7 @@
 
 #include "core/alloc.h"
 #include "core/growth.h"
+#include "core/size.h"
 
 #include "platform/hidden.h"
 
@@ -85,6 +86,80 @@ void *mtm_writer_array(struct mtm_writer *writer, unsigned char type, unsigned c
         writer->array = place + shift;
     }
     return place + shift;
+}
+
+/* ---- values ---- */
+
+enum mtm_status mtm_writer_add_nil(struct mtm_writer *writer)
+{
+    enum mtm_status status;
+    unsigned char *room = mtm_writer_room(writer, 1, &status);
+    if (room) mtm_wire_nil(room);
+    return status;
+}
+
+enum mtm_status mtm_writer_add_boolean(struct mtm_writer *writer, bool value)
+{
+    enum mtm_status status;
+    unsigned char *room = mtm_writer_room(writer, 2, &status);
+    if (room) mtm_wire_boolean(room, value);
+    return status;
+}
+
+enum mtm_status mtm_writer_add_integer(struct mtm_writer *writer, int64_t value)
+{
+    enum mtm_status status;
+    unsigned char *room = mtm_writer_room(writer, mtm_wire_integer_size(value), &status);
+    if (room) mtm_wire_integer(room, value);
+    return status;
+}
+
+enum mtm_status mtm_writer_add_number(struct mtm_writer *writer, double value)
+{
+    enum mtm_status status;
+    unsigned char *room = mtm_writer_room(writer, MTM_WORD_VALUE, &status);
+    if (room) mtm_wire_number(room, value);
+    return status;
+}
+
+enum mtm_status mtm_writer_add_string(struct mtm_writer *writer, const void *bytes, size_t len)
+{
+    enum mtm_status status;
+    unsigned char *room = mtm_writer_room(writer, mtm_wire_string_size(len), &status);
+    if (room) {
+        room = mtm_wire_string_header(room, len);
+        if (len > 0) memcpy(room, bytes, len);
+    }
+    return status;
+}
+
+enum mtm_status mtm_writer_add_pointer(struct mtm_writer *writer, enum mtm_tag tag,
+                                       uint64_t value)
+{
+    enum mtm_status status;
+    unsigned char *room = mtm_writer_room(writer, MTM_WORD_VALUE, &status);
+    if (room) mtm_wire_pointer(room, tag, value);
+    return status;
+}
+
+enum mtm_status mtm_writer_add_bytes(struct mtm_writer *writer, const unsigned char *bytes,
+                                     size_t count)
+{
+    enum mtm_status status = MTM_OK;
+    if (count == 0) return status;
+    unsigned char *room = mtm_writer_room(writer, mtm_size_mul(2, count), &status);
+    for (size_t i = 0; room && i < count; ++i) room = mtm_wire_integer(room, bytes[i]);
+    return status;
+}
+
+enum mtm_status mtm_writer_add_values(struct mtm_writer *writer,
+                                      const struct mtm_message *values)
+{
+    enum mtm_status status = MTM_OK;
+    if (values->size == 0) return status;
+    unsigned char *room = mtm_writer_room(writer, values->size, &status);
+    if (room) mtm_message_copy(values, room);
+    return status;
 }
 
 void mtm_writer_clear(struct mtm_writer *writer)

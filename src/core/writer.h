@@ -37,6 +37,25 @@ unsigned char *mtm_writer_room(struct mtm_writer *writer, size_t bytes,
 void *mtm_writer_array(struct mtm_writer *writer, unsigned char type, unsigned char elsize,
                        size_t count, enum mtm_status *status);
 
+/* One more value. OK, or TOO_LARGE or NOMEM: then nothing has changed. */
+enum mtm_status mtm_writer_add_nil(struct mtm_writer *writer);
+enum mtm_status mtm_writer_add_boolean(struct mtm_writer *writer, bool value);
+enum mtm_status mtm_writer_add_integer(struct mtm_writer *writer, int64_t value);
+enum mtm_status mtm_writer_add_number(struct mtm_writer *writer, double value);
+enum mtm_status mtm_writer_add_string(struct mtm_writer *writer, const void *bytes, size_t len);
+
+/* tag: POINTER or FUNCTION */
+enum mtm_status mtm_writer_add_pointer(struct mtm_writer *writer, enum mtm_tag tag,
+                                       uint64_t value);
+
+/* As many integers as there are bytes: all of them or none. */
+enum mtm_status mtm_writer_add_bytes(struct mtm_writer *writer, const unsigned char *bytes,
+                                     size_t count);
+
+/* The values of a message, in the form that they have there: all of them or none. */
+enum mtm_status mtm_writer_add_values(struct mtm_writer *writer,
+                                      const struct mtm_message *values);
+
 /* Throws the values away, and keeps the memory. */
 void mtm_writer_clear(struct mtm_writer *writer);
 

@@ -1,6 +1,7 @@
 /* Arguments to C values. It owns nothing. */
 #include "lua/args.h"
 
+#include "core/duration.h"
 #include "lua/errors.h"
 
 #include "platform/hidden.h"
@@ -45,9 +46,7 @@ int64_t mtl_check_timeout(lua_State *L, int index, const char *expected)
     if (!lua_isnumber(L, index)) mtl_raise_fixed(L, index, expected);
     double seconds = (double)lua_tonumber(L, index);
     if (seconds != seconds) luaL_argerror(L, index, "timeout must not be NaN");
-    if (seconds <= 0) return 0;
-    double ns = seconds * 1e9;
-    return ns >= 9.2e18 ? MTM_FOREVER : ns < 1 ? 1 : (int64_t)ns;
+    return mtm_ns_of_seconds(seconds);
 }
 
 struct mtm_wait mtl_check_wait(lua_State *L, int index, bool nonblock, const char *expected)

@@ -147,8 +147,8 @@ static int buffer_notifier(lua_State *L)
     luaL_checkany(L, 2);
     enum mtm_event event = check_event(L, 3);
     int64_t threshold = check_threshold(L, 4, event);
-    enum mtm_status status = mtm_object_state(handle->object);
-    if (status == MTM_CLOSED) return mtl_raise_for(L, status, handle->object);
+    enum mtm_status status = MTM_CLOSED;
+    if (mtm_object_is_closed(handle->object)) return mtl_raise_for(L, status, handle->object);
     if (lua_isnil(L, 2)) {
         mtm_buffer_disconnect(buffer, event, NULL, false);
         return 0;

@@ -96,7 +96,7 @@ int mtl_push_name(lua_State *L, const struct mtc_handle *handle)
 int mtl_set_nonblock(lua_State *L, struct mtc_handle *handle)
 {
     bool flag = mtl_check_flag(L, 2);
-    enum mtm_status status = mtm_object_state(handle->object);
+    enum mtm_status status = mtm_object_may_take(handle->object);
     if (status != MTM_OK) return mtl_raise_for(L, status, handle->object);
     handle->nonblock = flag;
     return 0;

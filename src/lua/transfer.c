@@ -4,6 +4,7 @@
 
 #include "core/receive.h"
 #include "core/fast_path.h"
+#include "core/send.h"
 #include "lua/args.h"
 #include "lua/arrays.h"
 #include "lua/decode.h"

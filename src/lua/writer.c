@@ -2,6 +2,7 @@
  * meanwhile may use the same writer. */
 #include "lua/writer.h"
 
+#include "core/send.h"
 #include "lua/classes.h"
 #include "lua/encode.h"
 #include "lua/errors.h"
@@ -67,13 +68,8 @@ static struct mtc_owned *check_writer(lua_State *L)
 /* All of the values or none. */
 static void append(lua_State *L, struct mtm_writer *writer, const struct mtm_message *values)
 {
-    enum mtm_status status;
-    if (values->size == 0) return;
-    unsigned char *room = mtm_writer_room(writer, values->size, &status);
-    if (MTM_LIKELY(room != NULL)) {
-        mtm_message_copy(values, room);
-        return;
-    }
+    enum mtm_status status = mtm_writer_add_values(writer, values);
+    if (MTM_LIKELY(status == MTM_OK)) return;
     struct mtl_blame blame = {
         .what = "mtmsg.writer", .size = writer->wanted, .limit = writer->initial};
     mtl_raise(L, status, &blame);
@@ -101,21 +97,15 @@ static int writer_add(lua_State *L)
     return 0;
 }
 
-/* The writer is empty before the notifier runs, which may use it. */
 static int put(lua_State *L, bool replace)
 {
     struct mtm_writer *writer = writer_of(check_writer(L));
     struct mtc_handle *handle = mtl_check_buffer(L, 2);
-    struct mtm_buffer *buffer = mtl_buffer_of(handle);
     struct mtm_failure failure = {0};
-    struct mtm_message message;
-    struct mtm_notifier *notifier;
-    mtm_writer_message(writer, &message);
+    const size_t size = mtm_writer_size(writer);
     enum mtm_status status =
-        mtm_buffer_put(buffer, &message, replace, handle->nonblock, &notifier);
-    if (status == MTM_OK) mtm_writer_clear(writer);
-    if (notifier) status = mtm_notify(buffer, MTM_ADDED, notifier, handle->nonblock, &failure);
-    return mtl_push_put(L, handle, status, message.size, &failure);
+        mtm_writer_send(writer, mtl_buffer_of(handle), replace, handle->nonblock, &failure);
+    return mtl_push_put(L, handle, status, size, &failure);
 }
 
 static int writer_addmsg(lua_State *L)

@@ -8,6 +8,7 @@
 #include "core/buffer.h"
 #include "core/reader.h"
 #include "core/id_set.h"
+#include "core/send.h"
 #include "core/wire.h"
 #include "core/writer.h"
 #include "fuzz.h"

@@ -12,6 +12,7 @@
 #include "core/listener.h"
 #include "core/receive.h"
 #include "core/registry.h"
+#include "core/send.h"
 
 /* ---- memory ---- */
 

@@ -2,6 +2,7 @@
  * that are aligned while they are filled. They own the writers. */
 #include "core.h"
 
+#include "core/duration.h"
 #include "core/writer.h"
 
 /* A string value of so many bytes in all; false, and the status, if there is no room. */
@@ -238,9 +239,83 @@ static void no_bytes_have_room_everywhere(void **state)
     mtm_writer_fini(&writer);
 }
 
+static void every_value_has_its_adder(void **state)
+{
+    (void)state;
+    struct mtm_writer writer;
+    struct mtm_message message;
+    struct mtm_value v;
+    static const unsigned char bytes[] = {0, 255};
+    assert_int_equal(mtm_writer_init(&writer, 0, false, 1), MTM_OK);
+    assert_int_equal(mtm_writer_add_nil(&writer), MTM_OK);
+    assert_int_equal(mtm_writer_add_boolean(&writer, true), MTM_OK);
+    assert_int_equal(mtm_writer_add_integer(&writer, -5), MTM_OK);
+    assert_int_equal(mtm_writer_add_number(&writer, 0.5), MTM_OK);
+    assert_int_equal(mtm_writer_add_string(&writer, "ab", 2), MTM_OK);
+    assert_int_equal(mtm_writer_add_string(&writer, NULL, 0), MTM_OK);
+    assert_int_equal(mtm_writer_add_pointer(&writer, MTM_TAG_POINTER, 77), MTM_OK);
+    assert_int_equal(mtm_writer_add_bytes(&writer, bytes, 2), MTM_OK);
+    assert_int_equal(mtm_writer_add_bytes(&writer, NULL, 0), MTM_OK);
+    assert_int_equal(mtm_writer_size(&writer), 1 + 2 + 9 + 9 + 4 + 2 + 9 + 2 * 2);
+
+    mtm_writer_message(&writer, &message);
+    const unsigned char *at = message.part[0].ptr, *end = at + message.size;
+    assert_int_equal(mtm_wire_read(&at, end, &v), MTM_TAG_NIL);
+    assert_true(mtm_wire_read(&at, end, &v) == MTM_TAG_BOOLEAN && v.boolean);
+    assert_true(mtm_wire_read(&at, end, &v) == MTM_TAG_INTEGER && v.integer == -5);
+    assert_true(mtm_wire_read(&at, end, &v) == MTM_TAG_NUMBER && v.number == 0.5);
+    assert_true(mtm_wire_read(&at, end, &v) == MTM_TAG_SHORT && v.string.len == 2);
+    assert_memory_equal(v.string.ptr, "ab", 2);
+    assert_true(mtm_wire_read(&at, end, &v) == MTM_TAG_SHORT && v.string.len == 0);
+    assert_true(mtm_wire_read(&at, end, &v) == MTM_TAG_POINTER && v.pointer == 77);
+    for (int i = 0; i < 2; ++i)
+        assert_true(mtm_wire_read(&at, end, &v) == MTM_TAG_BYTE && v.integer == bytes[i]);
+    assert_ptr_equal(at, end);
+    assert_int_equal(mtm_writer_add_bytes(&writer, bytes, SIZE_MAX / 2 + 2), MTM_NOMEM);
+    assert_int_equal(mtm_writer_add_string(&writer, "", SIZE_MAX - 4), MTM_NOMEM);
+    assert_int_equal(mtm_writer_size(&writer), message.size);
+    mtm_writer_fini(&writer);
+}
+
+/* It is empty before the notifier runs; a failure leaves it as it was. */
+static void a_writer_is_empty_once_its_message_is_in(void **state)
+{
+    (void)state;
+    struct mtm_buffer *buffer = core_buffer(NULL);
+    struct mtm_writer writer;
+    assert_int_equal(mtm_writer_init(&writer, 0, false, 1), MTM_OK);
+    assert_int_equal(mtm_writer_add_integer(&writer, 1000), MTM_OK);
+    mtm_buffer_abort(buffer, true);
+    assert_int_equal(mtm_writer_send(&writer, buffer, false, false, NULL), MTM_ABORTED);
+    assert_int_equal(mtm_writer_size(&writer), 9);
+    mtm_buffer_abort(buffer, false);
+    for (int replace = 0; replace < 2; ++replace) {
+        assert_int_equal(mtm_writer_send(&writer, buffer, replace, false, NULL), MTM_OK);
+        assert_int_equal(mtm_writer_size(&writer), 0);
+        assert_int_equal(mtm_buffer_count(buffer), 1);
+    }
+    mtm_writer_fini(&writer);
+    core_drop_buffer(buffer);
+}
+
+static void seconds_become_nanoseconds(void **state)
+{
+    (void)state;
+    assert_true(mtm_ns_of_seconds(1.5) == 1500000000);
+    assert_true(mtm_ns_of_seconds(1e-30) == 1);
+    assert_true(mtm_ns_of_seconds(0) == 0 && mtm_ns_of_seconds(-1) == 0);
+    assert_true(mtm_ns_of_seconds(strtod("nan", NULL)) == 0);
+    assert_true(mtm_ns_of_seconds(1e300) == MTM_FOREVER);
+    assert_true(mtm_ns_of_seconds(9.3e9) == MTM_FOREVER);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        CORE_TEST("every value has its adder", every_value_has_its_adder),
+        CORE_TEST("a writer is empty once its message is in",
+                  a_writer_is_empty_once_its_message_is_in),
+        CORE_TEST("seconds become nanoseconds", seconds_become_nanoseconds),
         CORE_TEST("values become one message", values_become_one_message),
         CORE_TEST("an empty message has no parts", an_empty_message_has_no_parts),
         CORE_TEST("memory comes with the size or the first value",

@@ -11,7 +11,7 @@ local workloads = {
     { 0, "limits" }, { 1, "one_thread" }, { 2, "stream" }, { 3, "ping_pong" }, { 4, "many_threads" }, { 5, "listener" },
     { 6, "backlog" }, { 7, "finding" }, { 8, "writer_reader" }, { 9, "sleeper" }, { 10, "large_strings" },
 }
-local LIMIT = 180 -- seconds for one workload on one Lua
+local LIMIT = 180 -- seconds of processor time for one workload on one Lua
 local OTHER_RUNS = 5
 local other_titles = { gasyncqueue = "GAsyncQueue", zeromq = "ZeroMQ inproc", channel = "Go channel" }
 local other_names = {
@@ -88,8 +88,8 @@ end
 local function run(job)
     local failed = true
     local command = ("LUA_PATH='bench/lib/?.lua;;' LUA_CPATH='%s/%s/?.so;%s/%s/bench/?.so;;' " ..
-        "%s/%s/tests/host -t %d bench/w%02d_%s.lua && echo done"):format(B, job.lua, B, job.lua, B, job.lua, LIMIT,
-                                                                       job.w, job.name)
+        "tests/limit %d %s/%s/tests/host bench/w%02d_%s.lua && echo done"):format(B, job.lua, B, job.lua, LIMIT, B,
+                                                                               job.lua, job.w, job.name)
     local pipe = assert(io.popen(command))
     for line in pipe:lines() do
         if line == "done" then

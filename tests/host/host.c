@@ -1,11 +1,10 @@
 /* Owns a program that runs a Lua script with as many Lua states on as many threads as it wants,
- * under one time limit. It does not know what the scripts test: they load that by require.
+ * in one process. It does not know what the scripts test: they load that by require.
  *
- *     host [-j N] [-m N] [-t seconds] script.lua args...
+ *     host [-j N] [-m N] script.lua args...
  *
  * -j N  host.cpus() gives N, not what the machine has: a script starts threads in proportion
  * -m N  the script runs N times at once, on N threads, each in a state of its own
- * -t s  after s seconds the threads that still run are listed and the process aborts
  *
  * Scripts, and the threads that they start, find in require "host":
  *   host.thread(source, args...)  a new thread with a new Lua state; source is Lua code (or its
@@ -15,6 +14,7 @@
  *   host.cpus(), host.now()       processors; seconds on a monotonic clock
  *   host.exit([code])             is also os.exit here: closes the state, then ends the script;
  *                                 called in a thread it ends the process
+ * A process that is told to end, by SIGTERM, lists the threads that still run.
  * The exit code is 0, or that of the first script that failed. A script that failed does not
  * wait for the threads that it has left. */
 #ifndef _GNU_SOURCE
@@ -47,9 +47,7 @@ struct script {
 static struct {
     struct script *scripts;
     int script_count;
-    int over; /* guarded by pool.mutex */
     int cpus;
-    double limit; /* seconds, 0 for none */
 } host;
 
 #if defined(__has_feature)
@@ -236,12 +234,13 @@ static int run_scripts(void)
     return code;
 }
 
-/* ------------------------------------------------------------------------- the time limit */
+/* ------------------------------------------------------------------------ told to end */
 
-/* The caller holds the mutex. */
 static void report_running(void)
 {
+    os_mutex_lock(&pool.mutex);
     fflush(stdout);
+    fprintf(stderr, "host: told to end\n");
     for (int i = 0; i < host.script_count; i++) {
         if (!host.scripts[i].done) {
             fprintf(stderr, "host: still running: %s (%d)\n",
@@ -253,30 +252,13 @@ static void report_running(void)
             fprintf(stderr, "host: still running: %s\n", worker->name);
         }
     }
-}
-
-static void watch(void *unused)
-{
-    double deadline = os_now() + host.limit;
-    (void)unused;
-    os_mutex_lock(&pool.mutex);
-    while (!host.over && os_now() < deadline) {
-        os_cond_wait_until(&pool.changed, &pool.mutex, deadline);
-    }
-    if (!host.over) {
-        fprintf(stderr, "host: the time of %g seconds is over\n", host.limit);
-        report_running();
-        abort();
-    }
     os_mutex_unlock(&pool.mutex);
 }
 
 static int run_watched(void)
 {
-    struct os_thread watchdog;
-    int watched = host.limit > 0;
     int code;
-    if (watched && !os_thread_start(&watchdog, watch, NULL)) {
+    if (!os_watch_begin(report_running)) {
         fprintf(stderr, "host: cannot start the watchdog\n");
         return EXIT_FAILURE;
     }
@@ -284,13 +266,7 @@ static int run_watched(void)
     if (code == EXIT_SUCCESS) {
         workers_finish();
     }
-    os_mutex_lock(&pool.mutex);
-    host.over = 1;
-    os_cond_signal_all(&pool.changed);
-    os_mutex_unlock(&pool.mutex);
-    if (watched) {
-        os_thread_join(&watchdog);
-    }
+    os_watch_end();
     return code;
 }
 
@@ -311,8 +287,6 @@ static int parse_options(int argc, char **argv)
             host.cpus = (int)value;
         } else if (strcmp(argv[at], "-m") == 0 && value >= 1) {
             host.script_count = (int)value;
-        } else if (strcmp(argv[at], "-t") == 0) {
-            host.limit = value;
         } else {
             return 0;
         }
@@ -326,7 +300,7 @@ int main(int argc, char **argv)
     int code;
     int at = parse_options(argc, argv);
     if (at == 0) {
-        fprintf(stderr, "usage: host [-j N] [-m N] [-t seconds] script.lua args...\n");
+        fprintf(stderr, "usage: host [-j N] [-m N] script.lua args...\n");
         return EXIT_FAILURE;
     }
     host.scripts = calloc((size_t)host.script_count, sizeof(struct script));

@@ -8,6 +8,7 @@
 #else
 
 #include <pthread.h>
+#include <signal.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -116,6 +117,59 @@ static inline void os_cond_wait_until(os_cond *cond, os_mutex *mutex, double dea
 #else
     pthread_cond_timedwait(cond, mutex, &at);
 #endif
+}
+
+/* ---- SIGTERM ---- */
+
+static struct {
+    int pipe[2]; /* a byte for the thread: a signal has come, or there is nothing more to watch
+                  */
+    void (*report)(void);
+    struct os_thread thread;
+} os_watch;
+
+enum { OS_WATCH_OVER, OS_WATCH_TERM };
+
+static inline void os_watch_tell(char what)
+{
+    ssize_t written = write(os_watch.pipe[1], &what, 1);
+    (void)written;
+}
+
+static inline void os_watch_signal(int number)
+{
+    (void)number;
+    os_watch_tell(OS_WATCH_TERM);
+}
+
+/* What a handler may not do a thread does. */
+static inline void os_watch_run(void *unused)
+{
+    char what = OS_WATCH_OVER;
+    (void)unused;
+    if (read(os_watch.pipe[0], &what, 1) == 1 && what == OS_WATCH_TERM) {
+        os_watch.report();
+        signal(SIGTERM, SIG_DFL);
+        raise(SIGTERM);
+    }
+}
+
+/* From now on a process that is told to end calls report, in a thread, before it does; returns
+ * 0 if that cannot be had. */
+static inline int os_watch_begin(void (*report)(void))
+{
+    os_watch.report = report;
+    return pipe(os_watch.pipe) == 0 && os_thread_start(&os_watch.thread, os_watch_run, NULL) &&
+           signal(SIGTERM, os_watch_signal) != SIG_ERR;
+}
+
+static inline void os_watch_end(void)
+{
+    signal(SIGTERM, SIG_DFL);
+    os_watch_tell(OS_WATCH_OVER);
+    os_thread_join(&os_watch.thread);
+    close(os_watch.pipe[0]);
+    close(os_watch.pipe[1]);
 }
 
 static inline int os_cpus(void)

@@ -100,6 +100,15 @@ static inline void os_cond_fini(os_cond *cond)
     (void)cond;
 }
 
+/* No process is told there. */
+static inline int os_watch_begin(void (*report)(void))
+{
+    (void)report;
+    return 1;
+}
+
+static inline void os_watch_end(void) {}
+
 static inline int os_cpus(void)
 {
     SYSTEM_INFO info;

@@ -8,7 +8,7 @@ local arguments = arg -- which is no global in a Lua 5.1 function of variable ar
 -- Why there can be none, where this is so.
 child.lacking = package.config:sub(1, 1) == "\\" and "a process of its own needs a shell of Unix" or nil
 
--- Seconds that the process has.
+-- Seconds of processor time that the process has.
 child.limit = 20
 
 -- A program, with its arguments, that starts the process: that which runs those of another platform, where this is one.
@@ -29,7 +29,7 @@ end
 -- Runs this script with these arguments. Gives the exit code, as a shell has it (0: it ended well), and what it
 -- printed.
 function child.run(...)
-    local words = { "timeout", child.limit, (table.unpack or unpack)(child.before) }
+    local words = { "tests/limit", child.limit, (table.unpack or unpack)(child.before) }
     for _, word in ipairs { interpreter(), arguments[0], ... } do words[#words + 1] = word end
     for i = 1, #words do words[i] = quoted(tostring(words[i])) end
     local pipe = assert(io.popen(table.concat(words, " ") .. " 2>&1; echo exit code $?"))

@@ -9,11 +9,6 @@
 #include "old_client.h"
 
 #include <limits.h>
-#include <unistd.h>
-
-#if defined(_WIN32) /* who runs the tests has a limit, too */
-#define alarm(seconds) ((void)(seconds))
-#endif
 
 #define WRITER "old_client.writer"
 #define READER "old_client.reader"
@@ -419,13 +414,6 @@ static int reader_all(lua_State *L)
 
 /* -------------------------------------------------------------------- module */
 
-/* old.watchdog(seconds): the process is killed if it takes longer than that from now on. */
-static int old_watchdog(lua_State *L)
-{
-    alarm((unsigned)luaL_checkinteger(L, 1));
-    return 0;
-}
-
 /* old.pointer(), old.cfunction(): values of these kinds that can be compared */
 static int old_pointer(lua_State *L)
 {
@@ -454,12 +442,15 @@ int luaopen_old_client(lua_State *L)
                                       {"receive", reader_receive}, {NULL, NULL}};
     static const luaL_Reg hold[] = {
         {"release", hold_release}, {"notify", hold_notify}, {NULL, NULL}};
-    static const luaL_Reg module[] = {
-        {"versions", old_versions},       {"accepts", old_accepts},
-        {"notify", old_notify},           {"hold", old_hold},
-        {"writer", old_writer},           {"reader", old_reader},
-        {"array_sizes", old_array_sizes}, {"watchdog", old_watchdog},
-        {"pointer", old_pointer},         {NULL, NULL}};
+    static const luaL_Reg module[] = {{"versions", old_versions},
+                                      {"accepts", old_accepts},
+                                      {"notify", old_notify},
+                                      {"hold", old_hold},
+                                      {"writer", old_writer},
+                                      {"reader", old_reader},
+                                      {"array_sizes", old_array_sizes},
+                                      {"pointer", old_pointer},
+                                      {NULL, NULL}};
     support_class(L, WRITER, writer, writer_free);
     support_class(L, READER, reader, reader_free);
     support_class(L, HOLD, hold, hold_release);

@@ -209,10 +209,8 @@ end)
 
 test("nonblock ignores the timeout", function()
     local b = mtmsg.newbuffer()
-    local start = mtmsg.time()
     eq(old.reader(b):receive(b, true, 3600), 3)
     eq(old.reader(b):receive(b, true, -1), 3)
-    assert(mtmsg.time() - start < native.limit)
 end)
 
 test("the timeout is in seconds", function()
@@ -220,7 +218,7 @@ test("the timeout is in seconds", function()
     local start = mtmsg.time()
     eq(old.reader(b):receive(b, false, 0.05), 3)
     local waited = mtmsg.time() - start
-    assert(waited > 0.04 and waited < native.limit, waited)
+    assert(waited > 0.04, waited)
 end)
 
 test("code 4: the message is larger than the reader's fixed size, and stays", function()

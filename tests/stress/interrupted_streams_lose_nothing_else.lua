@@ -7,7 +7,6 @@ local tap     = require("tap")
 local threads = require("threads")
 
 local messages = tonumber(os.getenv("MTMSG_STRESS_N") or "") or 3000
-threads.limit = 1e6
 
 -- Runs in a thread: adds everything, however often that is aborted; with "replace" and "clear" it throws away now and
 -- then. Ends early when the buffer is closed. Returns the number of the last message that was added.

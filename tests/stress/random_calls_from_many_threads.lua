@@ -6,7 +6,6 @@ local tap     = require("tap")
 local threads = require("threads")
 
 local calls = (tonumber(os.getenv("MTMSG_STRESS_N") or "") or 3000) * 2
-threads.limit = 1e6
 
 -- Runs in a thread.
 local function play(seed, calls, with_notifiers)

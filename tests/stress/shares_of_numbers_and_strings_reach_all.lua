@@ -8,9 +8,6 @@ local tap     = require("tap")
 local threads = require("threads")
 
 local bursts = math.ceil((tonumber(os.getenv("MTMSG_STRESS_N") or "") or 3000) / 6)
-threads.limit = 1e6
-
-local patience = 20 -- seconds for one message
 
 -- Runs in a thread: takes as many messages as it is told, and tells the number of each.
 local function receive(go_id, got_id)
@@ -58,11 +55,7 @@ local function await_all(buffer, got, total)
     local missing = {}
     for number = 1, total do missing[number] = true end
     for _ = 1, total do
-        local number = got:nextmsg(patience)
-        if not number then
-            buffer:close()
-            error("somebody sleeps beside a message")
-        end
+        local number = got:nextmsg() -- for ever, where somebody sleeps beside a message
         tap.ok(missing[number], "received twice, or never sent")
         missing[number] = nil
     end

@@ -6,7 +6,6 @@ local tap     = require("tap")
 local threads = require("threads")
 
 local generations = math.ceil((tonumber(os.getenv("MTMSG_STRESS_N") or "") or 3000) / 50)
-threads.limit = 1e6
 
 -- Runs in a thread, and leaves everything open.
 local function live(me, hub_id, listener_id)

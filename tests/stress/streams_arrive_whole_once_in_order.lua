@@ -7,7 +7,6 @@ local tap     = require("tap")
 local threads = require("threads")
 
 local messages = tonumber(os.getenv("MTMSG_STRESS_N") or "") or 3000
-threads.limit = 1e6
 
 -- Runs in a thread. A message: producer, buffer, number, and a text or number that follows from these.
 local function produce(me, messages, what, ...)

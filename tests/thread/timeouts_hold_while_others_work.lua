@@ -5,15 +5,14 @@ local tap     = require("tap")
 local threads = require("threads")
 
 local early = 0.002 -- seconds by which the wall clock may differ from the clock of the timeouts
-local late = 20     -- seconds: a busy machine may wake a thread late, but not that late
 
--- Runs in a thread: receives with a timeout so many times. Returns how often a message came, how often none did, the
--- shortest and the longest time of those calls that brought none.
+-- Runs in a thread: receives with a timeout so many times. Returns how often a message came, how often none did, and
+-- the shortest time of those calls that brought none. A call that is lengthened again and again never returns.
 local function receive(kind, buffer_id, listener_id, timeout, calls, stop_id)
     local mtmsg = require("mtmsg")
     local buffer, listener = mtmsg.buffer(buffer_id), mtmsg.listener(listener_id)
     local reader = mtmsg.newreader()
-    local got, missed, shortest, longest = 0, 0, math.huge, 0
+    local got, missed, shortest = 0, 0, math.huge
     for _ = 1, calls do
         local started, message = mtmsg.time(), nil
         if kind == "buffer" then
@@ -26,13 +25,12 @@ local function receive(kind, buffer_id, listener_id, timeout, calls, stop_id)
         if message then
             got = got + 1
         else
-            local time = mtmsg.time() - started
             missed = missed + 1
-            shortest, longest = math.min(shortest, time), math.max(longest, time)
+            shortest = math.min(shortest, mtmsg.time() - started)
         end
     end
     if stop_id then mtmsg.buffer(stop_id):addmsg("stop") end
-    return got, missed, shortest, longest
+    return got, missed, shortest
 end
 
 -- Runs in a thread: adds and takes again until it is stopped.
@@ -55,26 +53,24 @@ for _, kind in ipairs { "buffer", "listener", "reader of a buffer", "reader of a
         local listener = mtmsg.newlistener()
         local quiet, busy, stop = listener:newbuffer(), mtmsg.newbuffer(), mtmsg.newbuffer()
         local worker = threads.start(work, busy:id(), stop:id())
-        local got, missed, shortest, longest =
+        local got, missed, shortest =
             threads.start(receive, kind, quiet:id(), listener:id(), 0.1, 3, stop:id()):join()
         worker:join()
         tap.is(got, 0)
         tap.is(missed, 3)
         tap.ok(shortest >= 0.1 - early, "returned after " .. shortest .. " seconds")
-        tap.ok(longest < late, "returned after " .. longest .. " seconds")
     end)
 
     tap.test(kind .. ": a timeout holds while another thread takes the messages away", function()
         local listener = mtmsg.newlistener()
         local buffer, stop = listener:newbuffer(), mtmsg.newbuffer()
         local worker = threads.start(work, buffer:id(), stop:id())
-        local got, missed, shortest, longest =
+        local got, missed, shortest =
             threads.start(receive, kind, buffer:id(), listener:id(), 0.05, 200, stop:id()):join()
         worker:join()
         tap.is(got + missed, 200)
         if missed > 0 then
             tap.ok(shortest >= 0.05 - early, "returned after " .. shortest .. " seconds")
-            tap.ok(longest < late, "returned after " .. longest .. " seconds")
         end
     end)
 end

@@ -43,15 +43,17 @@ static const struct mtm_allocator counting = {counting_alloc, counting_resize, c
 
 static int counting_begin(void **state)
 {
+    (void)state;
     until_failure = blocks = frees = 0;
     mtm_alloc_use(&counting);
-    return unit_begin(state);
+    return 0;
 }
 
 static int counting_end(void **state)
 {
+    (void)state;
     mtm_alloc_use(NULL);
-    return unit_end(state) || blocks != 0;
+    return blocks != 0;
 }
 
 #define COUNTING_TEST(text, run)                                                               \

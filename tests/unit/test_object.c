@@ -229,11 +229,11 @@ static void abortion_ends_every_sleep(void **state)
         unit_start(threads, 3, sleep_for_ever, &sleeper);
         unit_await(&sleeper.ready, 3);
         unit_linger(5 * UNIT_MS);
-        while (mtm_load_seq(&sleeper.aborted) < 3) {
+        for (int patience = 2000; mtm_load_seq(&sleeper.aborted) < 3; patience *= 2) {
             mtm_abort_all(true);
             mtm_abort_all(false);
             ++abortions;
-            for (int i = 0; i < 100 && mtm_load_seq(&sleeper.aborted) < 3; ++i) {
+            for (int i = 0; i < patience && mtm_load_seq(&sleeper.aborted) < 3; ++i) {
                 unit_linger(UNIT_MS / 2);
             }
         }

@@ -9,8 +9,6 @@
 
 enum { ROUNDS = 60 };
 
-static const int64_t LONG = 10000 * UNIT_MS; /* who waits that long has been forgotten */
-
 /* A buffer that has room for numbers straight ahead. */
 static struct mtm_buffer *used_buffer(struct mtm_listener *listener)
 {
@@ -26,7 +24,8 @@ static bool add_number(struct mtm_buffer *buffer, unsigned char number)
     return mtm_fast_add_word(buffer, (struct mtm_word){.tag = MTM_TAG_BYTE, .bits = number});
 }
 
-/* As nextmsg without arguments does it when there is nothing at first. */
+/* As nextmsg without arguments does it when there is nothing at first. Who has been forgotten
+ * waits for ever. */
 struct poller {
     struct mtm_buffer *buffer;
     struct mtm_wait wait;
@@ -48,7 +47,6 @@ static void *poll_and_take(void *opaque)
     struct mtm_peeked peeked;
     struct mtm_delivery in;
     if (!core_incoming(&in)) return NULL;
-    const int64_t end = mtm_plat_now() + LONG;
     if (mtm_poll(object, &poller->wait) &&
         mtm_fast_peek(poller->buffer, &peeked) == MTM_FOUND_WORD) {
         mtm_pass_baton(object);
@@ -59,14 +57,14 @@ static void *poll_and_take(void *opaque)
         if (poller->status == MTM_OK) poller->number = number_in(in.slot.block);
         else in.slot.block = NULL;
     }
-    if (mtm_plat_now() >= end) poller->status = MTM_EMPTY; /* even if it found something then */
     core_incoming_free(&in);
     return NULL;
 }
 
 static struct poller poller_at(struct mtm_buffer *buffer)
 {
-    return (struct poller){.buffer = buffer, .wait = {.timeout = LONG}, .status = MTM_UNKNOWN};
+    return (struct poller){
+        .buffer = buffer, .wait = {.timeout = MTM_FOREVER}, .status = MTM_UNKNOWN};
 }
 
 static bool has_begun(struct mtm_buffer *buffer)
@@ -150,7 +148,7 @@ static void an_abort_between_polling_and_sleeping_ends_the_wait(void **state)
     struct mtm_listener *listener = core_listener();
     struct mtm_buffer *buffer = used_buffer(listener);
     for (int round = 0; round < 12; ++round) {
-        struct mtm_wait wait = {.timeout = LONG};
+        struct mtm_wait wait = {.timeout = MTM_FOREVER};
         struct mtm_delivery in;
         assert_true(core_incoming(&in));
         assert_false(mtm_poll(&buffer->object, &wait));
@@ -248,7 +246,7 @@ static void who_needs_a_larger_carrier_wakes_another(void **state)
 {
     (void)state;
     struct mtm_buffer *buffer = used_buffer(NULL);
-    struct mtm_wait wait = {.timeout = LONG};
+    struct mtm_wait wait = {.timeout = MTM_FOREVER};
     struct mtm_delivery in;
     struct poller sleeper;
     bool marked;
@@ -292,7 +290,7 @@ static void who_comes_back_with_a_larger_carrier_waits_on(void **state)
 {
     (void)state;
     struct mtm_buffer *buffer = used_buffer(NULL);
-    struct mtm_wait wait = {.timeout = LONG};
+    struct mtm_wait wait = {.timeout = MTM_FOREVER};
     struct mtm_delivery in;
     pthread_t thread;
     miss_a_large_one(buffer, &wait, &in);

@@ -1,6 +1,6 @@
-/* What the unit tests of the C modules share: cmocka, a time limit for each test, helper
- * threads and children. It owns nothing of the library. Only the thread that runs a test may
- * assert: helper threads count, and the test looks at the counters afterwards. */
+/* What the unit tests of the C modules share: cmocka, helper threads and children. It owns
+ * nothing of the library; a test that hangs is ended by who runs it. Only the thread that runs
+ * a test may assert: helper threads count, and the test looks at the counters afterwards. */
 #ifndef MTM_TESTS_UNIT_H
 #define MTM_TESTS_UNIT_H
 
@@ -28,8 +28,6 @@
 
 #include "platform/plat.h"
 
-enum { UNIT_LIMIT_S = 120 }; /* a test takes seconds at most, even under a sanitizer */
-
 #define UNIT_MS ((int64_t)1000000)
 
 #if defined(NDEBUG)
@@ -38,32 +36,10 @@ enum { UNIT_DEBUG = false };
 enum { UNIT_DEBUG = true };
 #endif
 
-#if defined(_WIN32) /* who runs the program has a limit, too */
-static inline void alarm(unsigned seconds)
-{
-    (void)seconds;
-}
-#endif
-
-/* The default action of SIGALRM ends the process whatever its threads are doing. */
-static inline int unit_begin(void **state)
-{
-    (void)state;
-    alarm(UNIT_LIMIT_S);
-    return 0;
-}
-
-static inline int unit_end(void **state)
-{
-    (void)state;
-    alarm(0);
-    return 0;
-}
-
 /* One entry of a table of tests; the text says what holds if it passes. */
 #define UNIT_TEST(text, run)                                                                   \
     {                                                                                          \
-        text, run, unit_begin, unit_end, NULL                                                  \
+        text, run, NULL, NULL, NULL                                                            \
     }
 
 #define UNIT_RUN(tests)                                                                        \

@@ -6,6 +6,7 @@
 #   make docs        build/site, the documentation as HTML (by pandoc); make figures draws its figures anew
 #   make check-all   the same, and for every other platform that can be built for and run here (ci/platforms)
 #   make install     into PREFIX (below DESTDIR): modules, static libraries, C headers, files for pkg-config and editors
+#   make uninstall   removes from there what make install has put there, for every Lua
 #   make dist        build/mtmsg-<version>.tar.gz
 #   WERROR=1 makes warnings errors; V=1 shows commands; CC, CFLAGS, LDFLAGS as usual;
 #   inc_lua5.4=-I… lib_lua5.4=… name a Lua that is not found by itself
@@ -264,6 +265,13 @@ install: all static
 	install -m 644 editor/config.json editor/mtmsg.d.tl $(DESTDIR)$(PREFIX)/share/mtmsg/editor/
 	install -m 644 editor/library/mtmsg.lua $(DESTDIR)$(PREFIX)/share/mtmsg/editor/library/
 
+# ci/test-install sees whether anything is left
+OF_LUA = lua/$(1:lua%=%)/mtmsg.$(SO) lib$1-mtmsg.a pkgconfig/$1-mtmsg.pc
+uninstall:
+	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,pkgconfig/mtmsg.pc $(foreach l,$(filter-out luajit,$(KNOWN)),\
+	  $(call OF_LUA,$l)))
+	rm -rf $(DESTDIR)$(PREFIX)/include/mtmsg $(DESTDIR)$(PREFIX)/share/mtmsg
+
 dist:
 	ci/dist $(VERSION)
 
@@ -282,7 +290,7 @@ clean:
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all tests check check-all run-every-suite soak demo bench bench-report static install dist \
+.PHONY: all tests check check-all run-every-suite soak demo bench bench-report static install uninstall dist \
   format clean $(SUITES) $(TREES:%=build/%)
 -include $(patsubst %.o,%.d,$(CORE_O) $(DEBUG_O) $(foreach l,$(LUAS),$(call lua_o,$l))) \
   $(UNITS:%$(EXE)=%.d) $(NATIVE:.$(SO)=.d) $(HOSTS:%$(EXE)=%.d) $(PROBES:.so=.d) $(wildcard $(B)/targets/*.d)

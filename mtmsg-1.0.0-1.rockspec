@@ -3,7 +3,7 @@ rockspec_format = "3.0"
 package = "mtmsg"
 version = "1.0.0-1"
 source = {
-    url = "git+file://.",
+    url = "git+https://example.org/mtmsg.git",
     tag = "v1.0.0",
 }
 description = {
@@ -13,6 +13,9 @@ description = {
         many buffers in turn. Independent of the threading library; with C APIs for native modules.
     ]],
     license = "MIT",
+    homepage = "https://example.org/mtmsg",
+    issues_url = "https://example.org/mtmsg/issues",
+    maintainer = "mtmsg authors <mtmsg@example.org>",
     labels = { "multithreading" },
 }
 dependencies = {

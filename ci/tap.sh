@@ -58,3 +58,8 @@ shows_one() {
     nm -D --defined-only "$1" | awk '{print $3}' >"$work/names"
     [ "$(cat "$work/names")" = luaopen_mtmsg ] || { wc -l <"$work/names"; cat "$work/names"; return 1; }
 }
+
+# has_editors LUA DIRECTORY: what editors want to know about the calls is there
+has_editors() {
+    [ -f "$2/editor/config.json" ] && [ -f "$2/editor/mtmsg.d.tl" ] && "$1" "$2/editor/library/mtmsg.lua"
+}

@@ -5,6 +5,7 @@
 #include "mtmsg/notify_capi.h"
 
 #include "capi/apis.h"
+#include "core/life.h"
 
 #include "platform/hidden.h"
 

@@ -4,6 +4,7 @@
 #include "mtmsg/notify_capi.h"
 
 #include "capi/apis.h"
+#include "core/reference.h"
 #include "core/send.h"
 
 #include "platform/hidden.h"

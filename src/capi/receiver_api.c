@@ -5,6 +5,7 @@
 
 #include "capi/apis.h"
 #include "core/alloc.h"
+#include "core/reference.h"
 #include "core/send.h"
 
 #include "platform/hidden.h"

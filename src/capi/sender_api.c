@@ -6,6 +6,7 @@
 #include "capi/apis.h"
 #include "core/alloc.h"
 #include "core/duration.h"
+#include "core/reference.h"
 #include "core/reader.h"
 
 #include "platform/hidden.h"

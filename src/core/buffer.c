@@ -5,7 +5,9 @@
 
 #include <string.h>
 
+#include "core/abort_all.h"
 #include "core/alloc.h"
+#include "core/life.h"
 #include "core/listener.h"
 #include "core/receive.h"
 #include "core/registry.h"
@@ -77,7 +79,13 @@ static void sync_buffer(struct mtm_object *object)
     }
 }
 
-static const struct mtm_object_ops buffer_ops = {orphan_buffer, free_buffer, sync_buffer};
+static void let_loose_buffer(struct mtm_object *object)
+{
+    mtm_buffer_disconnect_unreachable(to_buffer(object));
+}
+
+static const struct mtm_object_ops buffer_ops = {orphan_buffer, free_buffer, sync_buffer,
+                                                 let_loose_buffer};
 
 static enum mtm_status make_buffer(const struct mtm_buffer_options *options,
                                    struct mtm_buffer **out)

@@ -1,6 +1,7 @@
 /* Connecting notifiers to a buffer, and disconnecting them. When they are called is in
  * buffer.c, how in notify.c. */
 #include "core/buffer.h"
+#include "core/life.h"
 
 #include "platform/hidden.h"
 

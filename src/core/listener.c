@@ -3,6 +3,8 @@
  */
 #include "core/listener.h"
 
+#include "core/life.h"
+
 #include "platform/hidden.h"
 
 enum { LOOKS_AT_ONCE = 64 }; /* at ready buffers, under the lock */

@@ -36,9 +36,6 @@ void mtm_listener_close(struct mtm_listener *listener);
 /* Aborts (or re-enables) the listener and its buffers. */
 void mtm_listener_abort(struct mtm_listener *listener, bool flag);
 
-/* mtm_buffer_disconnect_unreachable for its buffers. */
-void mtm_listener_disconnect_unreachable(struct mtm_listener *listener);
-
 /* ---- for buffer.c, object.c and receive.c ---- */
 
 /* The new buffer becomes a member. OK, CLOSED, ABORTED. */

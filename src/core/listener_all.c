@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "core/abort_all.h"
 #include "core/alloc.h"
 #include "core/registry.h"
 
@@ -61,8 +62,17 @@ static void sync_listener(struct mtm_object *object)
     }
 }
 
+static void let_loose_listener(struct mtm_object *object)
+{
+    struct mtm_listener *listener = to_listener(object);
+    struct mtm_buffer *buffer = NULL;
+    while ((buffer = next_member(listener, buffer)) != NULL) {
+        buffer->object.class->let_loose(&buffer->object);
+    }
+}
+
 static const struct mtm_object_ops listener_ops = {orphan_listener, free_listener,
-                                                   sync_listener};
+                                                   sync_listener, let_loose_listener};
 
 enum mtm_status mtm_listener_new(const char *name, size_t name_len, struct mtm_listener **out)
 {
@@ -97,14 +107,6 @@ enum mtm_status mtm_listener_clear(struct mtm_listener *listener, bool nonblock)
     }
     if (buffer) mtm_listener_let_go(listener, buffer, nonblock);
     return status;
-}
-
-void mtm_listener_disconnect_unreachable(struct mtm_listener *listener)
-{
-    struct mtm_buffer *buffer = NULL;
-    while ((buffer = next_member(listener, buffer)) != NULL) {
-        mtm_buffer_disconnect_unreachable(buffer);
-    }
 }
 
 void mtm_listener_close(struct mtm_listener *listener)

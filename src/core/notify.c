@@ -9,6 +9,7 @@
 #include "core/alloc.h"
 #include "core/buffer.h"
 #include "core/id_set.h"
+#include "core/reference.h"
 #include "core/send.h"
 
 #include "platform/hidden.h"

@@ -1,5 +1,6 @@
-/* What buffers and listeners have in common: identity, life and state.
- * Finding objects is the registry's job; what an object does, its own module's. */
+/* What buffers and listeners have in common: identity and state.
+ * How long it lives is in life.h and reference.h; finding it is the registry's job; what it
+ * does, its own module's. */
 #ifndef MTM_CORE_OBJECT_H
 #define MTM_CORE_OBJECT_H
 
@@ -24,13 +25,6 @@ enum {
     MTM_STOPS_TAKES = MTM_IS_CLOSED | MTM_IS_ABORTED | MTM_IS_ABORTED_ALL
 };
 
-/* `life` counts outside references (Lua, native, notifiers, a listener's referenced buffers) in
- * its lower part, and in its upper part how many are at work on a buffer on behalf of its
- * listener. */
-#define MTM_LIFE_HOLD                                                                          \
-    ((size_t)1 << (sizeof(size_t) * 11 / 2)) /* 44 bits; 22 where size_t has 32 */
-#define MTM_LIFE_REFS (MTM_LIFE_HOLD - 1)
-
 struct mtm_object;
 
 /* What the two kinds do in their own ways. */
@@ -42,6 +36,9 @@ struct mtm_object_ops {
     void (*free)(struct mtm_object *object);
     /* Take over the state of mtm_abort_all. No lock held. */
     void (*sync_abort)(struct mtm_object *object);
+    /* Give up all references to other objects that notifiers make, if no root is left in the
+     * process. No lock held. */
+    void (*let_loose)(struct mtm_object *object);
 };
 
 struct mtm_object {
@@ -94,38 +91,7 @@ static inline bool mtm_object_is_closed(const struct mtm_object *object)
 /* Sets and clears flags. All locks of the object are held. */
 void mtm_object_change(struct mtm_object *object, uint32_t set, uint32_t clear);
 
-/* The flags to set and to clear so that the object follows mtm_abort_all. */
-void mtm_object_sync(struct mtm_object *object);
-
 /* Whether the object was aborted and not re-enabled since. Any thread, never blocks. */
 bool mtm_object_is_aborted(const struct mtm_object *object);
-
-/* References. A root is one that a program holds: Lua's, or native code's; it counts as a
- * plain reference, too. The others (connected notifiers, a listener's buffers) are plain: what
- * only those keep alive, in a ring, is freed when no root is left in the process. retain: any
- * thread that has a reference; never blocks. release: any thread that holds no lock. With the
- * last reference the object is gone for the registry, and is freed unless a listener has
- * messages of it left to drain. Frees memory and may release notifiers. */
-void mtm_object_retain(struct mtm_object *object);
-void mtm_object_release(struct mtm_object *object);
-void mtm_root_retain(struct mtm_object *object);
-void mtm_root_release(struct mtm_object *object);
-
-/* The registry made a root reference to an object under its lock: counts it. */
-void mtm_root_count(void);
-
-/* Whether no root is left in the process. */
-bool mtm_no_roots(void);
-
-/* Abort (or re-enable) every object, creating, finding and sleeping. Any thread that holds no
- * lock. */
-void mtm_abort_all(bool flag);
-
-/* Whether mtm_abort_all(true) is in force. Any thread, never blocks. */
-bool mtm_is_aborted_all(void);
-
-/* Sleep until the deadline; OK, or ABORTED at once when mtm_abort_all is, or comes, in force.
- */
-enum mtm_status mtm_sleep_until(int64_t deadline);
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "core/life.h"
 #include "core/lock.h"
 
 #include "platform/hidden.h"
@@ -242,7 +243,5 @@ struct mtm_object *mtm_registry_next(struct mtm_object *object)
     struct mtm_object *next = object ? object->all_next : all;
     if (next) mtm_object_retain(next);
     mtm_unlock(&registry_lock);
-    MTM_PAUSE();
-    if (object) mtm_object_release(object);
     return next;
 }

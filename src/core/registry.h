@@ -20,8 +20,8 @@ enum mtm_status mtm_registry_find_id(enum mtm_kind kind, uint64_t id, struct mtm
 enum mtm_status mtm_registry_find_name(enum mtm_kind kind, const char *name, size_t len,
                                        struct mtm_object **out);
 
-/* The object after `object` (NULL: the first) with a new reference, or NULL; the reference to
- * `object` is given back. Visits every object that is there during the whole walk. */
+/* The object after `object` (NULL: the first), to which the caller has a reference, with a new
+ * plain reference; or NULL. */
 struct mtm_object *mtm_registry_next(struct mtm_object *object);
 
 /* For mtm_object_release alone. The lock comes before every other lock. remove: the lock is
@@ -32,5 +32,8 @@ void *mtm_registry_remove(struct mtm_object *object);
 
 /* The flag of mtm_abort_all; written under the registry lock. */
 void mtm_registry_set_abort(bool flag);
+
+/* Whether mtm_abort_all(true) is in force. Any thread, never blocks. */
+bool mtm_is_aborted_all(void);
 
 #endif

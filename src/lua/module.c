@@ -1,5 +1,8 @@
 /* The module table: what `require "mtmsg"` returns. Everything that the process shares is in
  * core. */
+#include "core/abort_all.h"
+#include "core/registry.h"
+#include "core/sleep.h"
 #include "lua/classes.h"
 #include "lua/errors.h"
 #include "lua/export.h"

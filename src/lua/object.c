@@ -2,6 +2,7 @@
  * simple methods. A handle owns one root reference to its object. */
 #include "core/object.h"
 
+#include "core/reference.h"
 #include "core/registry.h"
 #include "lua/classes.h"
 #include "lua/errors.h"

@@ -12,7 +12,10 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "core/abort_all.h"
+#include "core/reference.h"
 #include "core/registry.h"
+#include "core/sleep.h"
 #include "platform/plat.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -8,11 +8,14 @@
 
 #include <stdlib.h>
 
+#include "core/abort_all.h"
 #include "core/alloc.h"
 #include "core/listener.h"
 #include "core/receive.h"
+#include "core/reference.h"
 #include "core/registry.h"
 #include "core/send.h"
+#include "core/sleep.h"
 
 /* ---- memory ---- */
 

@@ -250,7 +250,7 @@ static void a_walk_meets_all_that_stay(void **state)
         stay[i] = named(MTM_BUFFER, NULL, 0);
         go[i] = named(MTM_LISTENER, NULL, 0);
     }
-    while ((object = mtm_registry_next(object)) != NULL) {
+    while ((object = mtm_object_next(object)) != NULL) {
         for (int i = 0; i < STAY; ++i) met[i] += object == stay[i];
         int at = steps++ % STAY;
         if (go[at] && go[at] != object) {
@@ -265,7 +265,7 @@ static void a_walk_meets_all_that_stay(void **state)
         mtm_root_release(stay[i]);
         if (go[i]) mtm_root_release(go[i]);
     }
-    assert_null(mtm_registry_next(NULL));
+    assert_null(mtm_object_next(NULL));
 }
 
 /* ---- with other threads ---- */
@@ -326,7 +326,7 @@ static void finding_races_with_the_last_release(void **state)
     mtm_store_seq(&race.over, 1);
     unit_join(finders, 2);
     assert_int_equal(race.wrong, 0);
-    assert_null(mtm_registry_next(NULL));
+    assert_null(mtm_object_next(NULL));
 }
 
 enum { FIRST_TABLE = 64 }; /* objects for which the first table has room */

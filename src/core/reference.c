@@ -1,0 +1,70 @@
+/* The ends of references and of objects. It owns no state. */
+#include "core/reference.h"
+
+#include "core/alloc.h"
+#include "core/registry.h"
+
+#include "platform/hidden.h"
+
+/* NOLINTBEGIN(misc-no-recursion): it goes one step up, to the listener of a buffer */
+/* Under the registry lock nobody can find the object between our giving up the last reference
+ * and its removal; under the owner's lock nobody can finish draining it and free it. */
+static void release_last(struct mtm_object *object)
+{
+    struct mtm_object *owner = object->owner;
+    bool dead = false;
+    void *unused = NULL;
+    MTM_PAUSE();
+    mtm_registry_lock();
+    if (owner) mtm_lock(&owner->lock);
+    MTM_STEP(release_the_last);
+    size_t life = mtm_sub_acq_rel(&object->life, 1); /* pairs with the other releases */
+    bool last = (life & MTM_LIFE_REFS) == 1;         /* it may have been found meanwhile */
+    if (last) {
+        unused = mtm_registry_remove(object);
+        dead = object->class->orphan(object);
+    }
+    if (owner) mtm_unlock(&owner->lock);
+    mtm_registry_unlock();
+    mtm_free(unused);
+    if (dead) object->class->free(object);
+    if (last && owner) mtm_object_release(owner);
+}
+
+void mtm_object_release(struct mtm_object *object)
+{
+    MTM_ASSERT_UNLOCKED();
+    size_t life = mtm_load_rlx(&object->life);
+    while ((life & MTM_LIFE_REFS) != 1) {
+        MTM_STEP(release);
+        if (mtm_cas_acq_rel(&object->life, &life, life - 1)) return; /* pairs: release_last */
+    }
+    release_last(object);
+}
+/* NOLINTEND(misc-no-recursion) */
+
+struct mtm_object *mtm_object_next(struct mtm_object *object)
+{
+    struct mtm_object *next = mtm_registry_next(object);
+    MTM_PAUSE();
+    if (object) mtm_object_release(object);
+    return next;
+}
+
+/* Rings of buffers that are each other's notifiers keep each other alive. When no root is
+ * left nobody can reach them any more. */
+static void break_rings(void)
+{
+    struct mtm_object *object = NULL;
+    while (mtm_no_roots() && (object = mtm_object_next(object)) != NULL) {
+        object->class->let_loose(object);
+    }
+    if (object) mtm_object_release(object);
+}
+
+void mtm_root_release(struct mtm_object *object)
+{
+    mtm_object_release(object);
+    MTM_PAUSE();
+    if (mtm_root_uncount()) break_rings();
+}

@@ -68,7 +68,7 @@ lua_lib = $(or $(lib_$1),$(call find_lib,$1))
 
 # --- sources and products
 CORE_SRC := $(wildcard src/platform/*.c src/core/*.c)
-LUA_SRC  := $(wildcard src/capi/*.c src/lua/*.c)
+LUA_SRC  := $(wildcard src/capi/*.c src/ffi/*.c src/lua/*.c)
 CORE_O   := $(CORE_SRC:src/%.c=$(B)/%.o)
 DEBUG_O  := $(if $(SAN),$(CORE_O),$(CORE_SRC:src/%.c=$(B)/debug/%.o))
 DEBUG_A   = $(B)/debug/core.a
@@ -109,6 +109,12 @@ $(B)/tests/unit/%: private ASSERTS =
 $(B)/tests/unit/%$(EXE): tests/unit/%.c $(DEBUG_A)
 	$(call build,LINK)
 	$(Q)$(CC) $(FLAGS) -o $@ $< $(DEBUG_A) $(LDFLAGS) -lcmocka $(SYSTEM) -lm
+
+# Lua text as string literals of C, line by line, without what is comment alone
+embed = awk '{ sub(/^ *--.*/, ""); gsub(/\\/, "\\\\"); gsub(/"/, "\\\""); print "\"" $$0 "\\n\"" }'
+src/ffi/methods.inc: src/ffi/methods.lua
+	$(call build,EMBED)
+	$(Q)$(embed) $< >$@
 
 define lua_rules
 $(B)/$1/%: private INC = $(inc_$1)

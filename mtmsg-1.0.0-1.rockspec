@@ -60,6 +60,7 @@ build = {
                 "src/capi/notify_api.c",
                 "src/capi/receiver_api.c",
                 "src/capi/sender_api.c",
+                "src/ffi/ffi.c",
                 "src/lua/args.c",
                 "src/lua/arrays.c",
                 "src/lua/buffer.c",

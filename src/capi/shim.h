@@ -32,6 +32,18 @@ static inline int mtc_absindex(lua_State *L, int index)
 #define mtc_absindex lua_absindex
 #endif
 
+/* LuaJIT has the C API of Lua 5.1: a module that was built for one may run in the other. */
+#define MTC_MAY_BE_LUAJIT (LUA_VERSION_NUM == 501)
+
+/* Whether a number that this Lua has no integers for is one all the same. */
+static inline bool mtc_double_is_integer(double value, int64_t *integer)
+{
+    const double limit = sizeof(lua_Integer) >= 8 ? 9223372036854775808.0 : 2147483648.0;
+    if (!(value >= -limit && value < limit)) return false;
+    *integer = (int64_t)value;
+    return (double)*integer == value && (value != 0 || 1 / value > 0);
+}
+
 /* What a number is: true, and the integer; or false, and the float. Where the language has no
  * integers, a number with an integral value is one if lua_Integer can hold it, except -0, which
  * would lose its sign. */
@@ -48,11 +60,8 @@ static inline bool mtc_number(lua_State *L, int index, int64_t *integer, double 
 #else
 static inline bool mtc_number(lua_State *L, int index, int64_t *integer, double *number)
 {
-    const double limit = sizeof(lua_Integer) >= 8 ? 9223372036854775808.0 : 2147483648.0;
-    const double value = *number = (double)lua_tonumber(L, index);
-    if (!(value >= -limit && value < limit)) return false;
-    *integer = (int64_t)value;
-    return (double)*integer == value && (value != 0 || 1 / value > 0);
+    *number = (double)lua_tonumber(L, index);
+    return mtc_double_is_integer(*number, integer);
 }
 #endif
 

@@ -6,6 +6,7 @@
 
 #include "capi/apis.h"
 #include "core/listener.h"
+#include "ffi/ffi.h"
 #include "lua/classes.h"
 #include "lua/decode.h"
 #include "lua/errors.h"
@@ -177,13 +178,15 @@ static const luaL_Reg methods[] = {
     {NULL, NULL},
 };
 
-void mtl_open_buffer(lua_State *L)
+bool mtl_open_buffer(lua_State *L)
 {
     mtl_class_new(L, "mtmsg.buffer", methods, mtl_handle_tostring, mtl_handle_gc);
     lua_pushcfunction(L, mtl_decode);
     lua_pushcclosure(L, buffer_nextmsg, 1);
     lua_setfield(L, -2, "nextmsg");
+    bool replaced = mtf_replace(L);
     lua_pop(L, 1);
     mtc_install(L);
     lua_pop(L, 1);
+    return replaced;
 }

@@ -5,8 +5,9 @@
 
 #include "lua/args.h"
 
-/* Create the metatables. */
-void mtl_open_buffer(lua_State *L);
+/* Create the metatables. That of buffers: returns whether LuaJIT's compiler sees its hot path.
+ */
+bool mtl_open_buffer(lua_State *L);
 void mtl_open_listener(lua_State *L);
 void mtl_open_writer(lua_State *L);
 void mtl_open_reader(lua_State *L);

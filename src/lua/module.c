@@ -90,7 +90,7 @@ MTM_EXPORT int luaopen_mtmsg(lua_State *L);
 MTM_EXPORT int luaopen_mtmsg(lua_State *L)
 {
     mtm_plat_pin();
-    mtl_open_buffer(L);
+    bool compiled = mtl_open_buffer(L);
     mtl_open_listener(L);
     mtl_open_writer(L);
     mtl_open_reader(L);
@@ -102,7 +102,7 @@ MTM_EXPORT int luaopen_mtmsg(lua_State *L)
     lua_setfield(L, -2, "error");
     lua_pushliteral(L, VERSION);
     lua_setfield(L, -2, "_VERSION");
-    lua_pushstring(L, mtm_plat_info());
+    lua_pushfstring(L, "%s calls:%s", mtm_plat_info(), compiled ? "FFI" : "C");
     lua_setfield(L, -2, "_INFO");
     return 1;
 }

@@ -1,0 +1,246 @@
+/* The functions that compiled code calls, and the choice whether it does. Each of them takes
+ * one lock, copies, and gives the lock back; it neither sleeps nor notifies, calls no Lua, and
+ * frees nothing. Whatever is unusual it leaves undone, for the C function of the same name to
+ * do. */
+#include "ffi/ffi.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "capi/handle.h"
+#include "core/fast_path.h"
+
+#include "platform/hidden.h"
+
+enum { VALUES = 4, KIND_BITS = 3 };
+
+/* What a value is, in the numbers that the Lua text uses, too. */
+enum kind { KIND_END, KIND_NUMBER, KIND_STRING, KIND_TRUE, KIND_FALSE, KIND_NIL };
+
+static const uint32_t PEEKED = (uint32_t)1 << (VALUES * KIND_BITS);
+
+/* Where a message that is being taken lies: one per state, laid out as the Lua text says, which
+ * keeps it. */
+struct scratch {
+    double number[VALUES];
+    const unsigned char *text[VALUES];
+    uint32_t length[VALUES];
+    uint32_t serial; /* counts the messages that were copied to here */
+    struct mtm_peeked peeked;
+};
+
+/* The compiled code has compared the metatable, which the debug library can give to anything.
+ */
+static inline bool may_be_used(const struct mtc_handle *handle)
+{
+    return MTM_LIKELY(handle->owned.tag == ((uintptr_t)handle ^ MTC_BUFFER_MAGIC) &&
+                      mtc_handle_is_live(handle));
+}
+
+static inline struct mtm_buffer *buffer_of(const struct mtc_handle *handle)
+{
+    return (struct mtm_buffer *)handle->object;
+}
+
+/* As mtc_number, for a number that Lua has in hand. */
+static struct mtm_word to_word(double number)
+{
+    struct mtm_word word = {.tag = MTM_TAG_NUMBER};
+    int64_t integer;
+    if (mtc_double_is_integer(number, &integer)) {
+        word.bits = (uint64_t)integer;
+        word.tag = word.bits <= UINT8_MAX ? MTM_TAG_BYTE : MTM_TAG_INTEGER;
+    } else {
+        memcpy(&word.bits, &number, sizeof number);
+    }
+    return word;
+}
+
+static int add_number(struct mtc_handle *handle, double number)
+{
+    if (!may_be_used(handle)) return 0;
+    return mtm_fast_add_word(buffer_of(handle), to_word(number));
+}
+
+/* What add_values was given: of each value, what a number and what a string of its place would
+ * be. */
+struct values {
+    uint32_t kinds;
+    struct mtm_word word[VALUES];
+    const char *text[VALUES];
+    uint32_t length[VALUES];
+};
+
+static inline uint32_t kind_at(uint32_t kinds, int i)
+{
+    return kinds >> (i * KIND_BITS) & ((1u << KIND_BITS) - 1);
+}
+
+/* Bytes that the values take in a message; more than MTM_FAST_MAX if a string is too long. */
+static size_t measure(struct values *values, const double *number)
+{
+    size_t size = 0;
+    for (int i = 0; i < VALUES; ++i) {
+        switch ((enum kind)kind_at(values->kinds, i)) {
+            case KIND_END: return size;
+            case KIND_NIL: size += 1; break;
+            case KIND_TRUE:
+            case KIND_FALSE: size += 2; break;
+            case KIND_STRING: size += mtm_wire_string_size(values->length[i]); break;
+            case KIND_NUMBER:
+                values->word[i] = to_word(number[i]);
+                size += mtm_wire_word_size(values->word[i].tag);
+                break;
+        }
+    }
+    return size;
+}
+
+static void put(unsigned char *to, const struct values *values)
+{
+    for (int i = 0; i < VALUES; ++i) {
+        const uint32_t kind = kind_at(values->kinds, i), length = values->length[i];
+        switch ((enum kind)kind) {
+            case KIND_END: return;
+            case KIND_NIL: to = mtm_wire_nil(to); break;
+            case KIND_TRUE:
+            case KIND_FALSE: to = mtm_wire_boolean(to, kind == KIND_TRUE); break;
+            case KIND_STRING:
+                to = mtm_wire_string_header(to, length);
+                mtm_copy_short(to, values->text[i], length);
+                to += length;
+                break;
+            case KIND_NUMBER:
+                mtm_wire_put_word(to, values->word[i]);
+                to += mtm_wire_word_size(values->word[i].tag);
+                break;
+        }
+    }
+}
+
+/* Up to four values: of what kind they are, from the low bits of `kinds` on, and of each what a
+ * number and what a string of that place would be. They are written straight into the ring. */
+static int add_values(struct mtc_handle *handle, uint32_t kinds, double n1, double n2,
+                      double n3, double n4, const char *t1, uint32_t len1, const char *t2,
+                      uint32_t len2, const char *t3, uint32_t len3, const char *t4,
+                      uint32_t len4)
+{
+    const double number[VALUES] = {n1, n2, n3, n4};
+    struct values values = {kinds, {{0}}, {t1, t2, t3, t4}, {len1, len2, len3, len4}};
+    if (!may_be_used(handle)) return 0;
+    struct mtm_buffer *buffer = buffer_of(handle);
+    const size_t size = measure(&values, number);
+    if (size > MTM_FAST_MAX) return 0;
+    unsigned char *to = mtm_fast_begin(buffer, 1 + size);
+    if (MTM_UNLIKELY(!to)) return 0;
+    *to = (unsigned char)size;
+    put(to + 1, &values);
+    mtm_fast_end(buffer, 1 + size);
+    return 1;
+}
+
+static uint32_t word_to_kind(struct mtm_word word, double *number)
+{
+    switch (word.tag) {
+        case MTM_TAG_BOOLEAN: return word.bits ? KIND_TRUE : KIND_FALSE;
+        case MTM_TAG_NUMBER: memcpy(number, &word.bits, sizeof *number); return KIND_NUMBER;
+        default: *number = (double)(int64_t)word.bits; return KIND_NUMBER;
+    }
+}
+
+/* Spreads the values of the message in the scratch memory; 0 if they are other ones, or too
+ * many. */
+static uint32_t spread(struct scratch *s)
+{
+    const unsigned char *at = s->peeked.bytes, *end = at + s->peeked.size;
+    uint32_t kinds = 0;
+    struct mtm_value value;
+    for (unsigned i = 0; at < end; ++i) {
+        uint32_t kind;
+        if (i == VALUES) return 0;
+        switch (mtm_wire_read(&at, end, &value)) {
+            case MTM_TAG_NIL: kind = KIND_NIL; break;
+            case MTM_TAG_BOOLEAN: kind = value.boolean ? KIND_TRUE : KIND_FALSE; break;
+            case MTM_TAG_BYTE:
+            case MTM_TAG_INTEGER:
+                s->number[i] = (double)value.integer;
+                kind = KIND_NUMBER;
+                break;
+            case MTM_TAG_NUMBER:
+                s->number[i] = value.number;
+                kind = KIND_NUMBER;
+                break;
+            case MTM_TAG_SHORT:
+                s->text[i] = value.string.ptr;
+                s->length[i] = (uint32_t)value.string.len;
+                kind = KIND_STRING;
+                break;
+            default: return 0;
+        }
+        kinds |= kind << (i * KIND_BITS);
+    }
+    return kinds;
+}
+
+/* The kinds of the values of the first message, which is in the scratch memory then. One number
+ * or boolean has been taken. Others, marked by PEEKED, are still there, since the strings that
+ * are made of them can raise an error: then take. 0: do it otherwise. */
+static uint32_t look(struct mtc_handle *handle, struct scratch *s)
+{
+    if (!may_be_used(handle) || handle->owned.state->contended > 0) return 0;
+    ++s->serial;
+    switch (mtm_fast_peek(buffer_of(handle), &s->peeked)) {
+        case MTM_FOUND_WORD: return word_to_kind(s->peeked.word, &s->number[0]);
+        case MTM_FOUND_BYTES: return spread(s) | PEEKED;
+        default: return 0;
+    }
+}
+
+/* Takes the message of the latest look, if that was the one with this serial number. */
+static int take(struct mtc_handle *handle, struct scratch *s, uint32_t serial)
+{
+    if (!may_be_used(handle) || s->serial != serial) return 0;
+    return mtm_fast_take(buffer_of(handle), &s->peeked);
+}
+
+/* In the order of the parameters of the Lua text. */
+typedef void (*any_function)(void);
+static any_function const functions[] = {(any_function)add_number, (any_function)add_values,
+                                         (any_function)look, (any_function)take};
+
+static const char methods[] =
+#include "ffi/methods.inc"
+    ;
+
+/* Protected. The table of methods; returns whether they were replaced. Addresses are passed as
+ * numbers, since not every LuaJIT can make a light userdata of every address. */
+static int replace_methods(lua_State *L)
+{
+    const int count = (int)(sizeof functions / sizeof *functions);
+    if (luaL_loadbuffer(L, methods, sizeof methods - 1, "=mtmsg") != 0) lua_error(L);
+    lua_pushvalue(L, 1);
+    luaL_getmetatable(L, "mtmsg.buffer");
+    memset(lua_newuserdata(L, sizeof(struct scratch)), 0, sizeof(struct scratch));
+    for (int i = 0; i < count; ++i) lua_pushnumber(L, (lua_Number)(uintptr_t)functions[i]);
+    lua_call(L, 3 + count, 1);
+    return 1;
+}
+
+static bool is_wished(void)
+{
+    const char *wish = getenv("MTMSG_FFI");
+    return !wish || strcmp(wish, "0") != 0;
+}
+
+bool mtf_replace(lua_State *L)
+{
+    bool done = false;
+    if (!MTC_MAY_BE_LUAJIT || !is_wished()) return false;
+    lua_pushcfunction(L, replace_methods);
+    lua_pushvalue(L, -2);
+    int rc = lua_pcall(L, 1, 1, 0);
+    if (rc == LUA_ERRMEM) lua_error(L);
+    if (rc == 0) done = lua_toboolean(L, -1) != 0;
+    lua_pop(L, 1);
+    return done;
+}

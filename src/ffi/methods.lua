@@ -1,0 +1,108 @@
+-- The hot path of LuaJIT: methods of buffers that its compiler can see. Each passes plain values to one function of C,
+-- and leaves whatever is unusual to the method that it replaces. `make` turns this file into methods.inc.
+local methods, class, scratch, add_number, add_values, look, take = ...
+if jit.version_num < 20100 or not jit.status() then return false end
+local ffi, bit = require "ffi", require "bit"
+
+local metatable_of, type, select, text_of = debug.getmetatable, type, select, ffi.string
+local band, rshift = bit.band, bit.rshift
+local addmsg, nextmsg = methods.addmsg, methods.nextmsg
+
+-- the numbers and the layout of ffi.c
+local NUMBER, STRING, TRUE, FALSE, NIL, PEEKED = 1, 2, 3, 4, 5, 4096
+local MOST = 248 -- bytes that strings may have, beside the rest
+
+local function from_address(ctype, number)
+    return ffi.cast(ctype, ffi.cast("void *", ffi.cast("uintptr_t", number)))
+end
+
+add_number = from_address("int (*)(void *, double)", add_number)
+add_values = from_address([[int (*)(void *, uint32_t, double, double, double, double, const char *, uint32_t,
+    const char *, uint32_t, const char *, uint32_t, const char *, uint32_t)]], add_values)
+look = from_address("uint32_t (*)(void *, void *)", look)
+take = from_address("int (*)(void *, void *, uint32_t)", take)
+local message = ffi.cast("struct { double number[4]; const char *text[4]; uint32_t length[4], serial; } *", scratch)
+
+-- Of what kind a value is, and what a number and a string in its place are.
+local function parts(value)
+    local kind = type(value)
+    if kind == "number" then return NUMBER, value, "", 0 end
+    if kind == "string" then return STRING, 0, value, #value end
+    if value == true then return TRUE, 0, "", 0 end
+    if value == false then return FALSE, 0, "", 0 end
+    if value == nil then return NIL, 0, "", 0 end
+    return 0, 0, "", MOST
+end
+
+local function add(self, count, ...)
+    local a, b, c, d = ...
+    local kind1, number1, text1, length1 = parts(a)
+    if count == 1 then
+        if kind1 == NUMBER then return add_number(self, number1) ~= 0 end
+        if length1 >= MOST then return false end
+        return add_values(self, kind1, number1, 0, 0, 0, text1, length1, "", 0, "", 0, "", 0) ~= 0
+    end
+    local kind2, number2, text2, length2 = parts(b)
+    local kind3, number3, text3, length3 = parts(c)
+    local kind4, number4, text4, length4 = parts(d)
+    if length1 + length2 + length3 + length4 >= MOST then return false end
+    local kinds = kind1 + kind2 * 8
+    if count > 2 then kinds = kinds + kind3 * 64 end
+    if count > 3 then kinds = kinds + kind4 * 512 end
+    return add_values(self, kinds, number1, number2, number3, number4,
+        text1, length1, text2, length2, text3, length3, text4, length4) ~= 0
+end
+
+function methods.addmsg(self, ...)
+    local count = select("#", ...)
+    if metatable_of(self) == class and type(self) == "userdata" and count > 0 and count <= 4
+        and add(self, count, ...) then
+        return true
+    end
+    return addmsg(self, ...)
+end
+
+local function value(kinds, place)
+    local kind = band(rshift(kinds, 3 * place), 7)
+    if kind == NUMBER then return message.number[place] end
+    if kind == STRING then return text_of(message.text[place], message.length[place]) end
+    if kind == NIL then return nil end
+    return kind == TRUE
+end
+
+-- Making a string may run finalizers, which may receive, too: then the message is not the latest any more, and stays.
+local function receive(self, kinds)
+    local serial = message.serial
+    if kinds == PEEKED then return nextmsg(self) end
+    kinds = kinds - PEEKED
+    local a = value(kinds, 0)
+    if kinds < 8 then
+        if take(self, scratch, serial) ~= 0 then return a end
+        return nextmsg(self)
+    end
+    local b = value(kinds, 1)
+    if kinds < 64 then
+        if take(self, scratch, serial) ~= 0 then return a, b end
+        return nextmsg(self)
+    end
+    local c = value(kinds, 2)
+    if kinds < 512 then
+        if take(self, scratch, serial) ~= 0 then return a, b, c end
+        return nextmsg(self)
+    end
+    local d = value(kinds, 3)
+    if take(self, scratch, serial) ~= 0 then return a, b, c, d end
+    return nextmsg(self)
+end
+
+function methods.nextmsg(self, ...)
+    if metatable_of(self) == class and type(self) == "userdata" and select("#", ...) == 0 then
+        local kinds = look(self, scratch)
+        if kinds == NUMBER then return message.number[0] end
+        if kinds >= PEEKED then return receive(self, kinds) end
+        if kinds ~= 0 then return kinds == TRUE end
+    end
+    return nextmsg(self, ...)
+end
+
+return true

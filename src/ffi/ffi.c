@@ -148,36 +148,42 @@ static uint32_t word_to_kind(struct mtm_word word, double *number)
     }
 }
 
-/* Spreads the values of the message in the scratch memory; 0 if they are other ones, or too
- * many. */
+/* The kind of a value, which goes to that place of the scratch memory; END if it is none of
+ * those. */
+static uint32_t spread_value(struct scratch *s, unsigned place, const struct mtm_value *value)
+{
+    switch (value->tag) {
+        case MTM_TAG_NIL: return KIND_NIL;
+        case MTM_TAG_BOOLEAN: return value->boolean ? KIND_TRUE : KIND_FALSE;
+        case MTM_TAG_BYTE:
+        case MTM_TAG_INTEGER: s->number[place] = (double)value->integer; return KIND_NUMBER;
+        case MTM_TAG_NUMBER: s->number[place] = value->number; return KIND_NUMBER;
+        case MTM_TAG_SHORT:
+            s->text[place] = value->string.ptr;
+            s->length[place] = (uint32_t)value->string.len;
+            return KIND_STRING;
+        case MTM_TAG_STRING:
+        case MTM_TAG_POINTER:
+        case MTM_TAG_FUNCTION:
+        case MTM_TAG_ARRAY:
+        case MTM_TAG_END: break;
+    }
+    return KIND_END;
+}
+
+/* Spreads the values of the message in the scratch memory; 0 if there are other ones, too many,
+ * or none. */
 static uint32_t spread(struct scratch *s)
 {
     const unsigned char *at = s->peeked.bytes, *end = at + s->peeked.size;
     uint32_t kinds = 0;
     struct mtm_value value;
-    for (unsigned i = 0; at < end; ++i) {
-        uint32_t kind;
-        if (i == VALUES) return 0;
-        switch (mtm_wire_read(&at, end, &value)) {
-            case MTM_TAG_NIL: kind = KIND_NIL; break;
-            case MTM_TAG_BOOLEAN: kind = value.boolean ? KIND_TRUE : KIND_FALSE; break;
-            case MTM_TAG_BYTE:
-            case MTM_TAG_INTEGER:
-                s->number[i] = (double)value.integer;
-                kind = KIND_NUMBER;
-                break;
-            case MTM_TAG_NUMBER:
-                s->number[i] = value.number;
-                kind = KIND_NUMBER;
-                break;
-            case MTM_TAG_SHORT:
-                s->text[i] = value.string.ptr;
-                s->length[i] = (uint32_t)value.string.len;
-                kind = KIND_STRING;
-                break;
-            default: return 0;
-        }
-        kinds |= kind << (i * KIND_BITS);
+    for (unsigned place = 0; at < end; ++place) {
+        if (place == VALUES) return 0;
+        mtm_wire_read(&at, end, &value);
+        const uint32_t kind = spread_value(s, place, &value);
+        if (kind == KIND_END) return 0;
+        kinds |= kind << (place * KIND_BITS);
     }
     return kinds;
 }
@@ -192,8 +198,10 @@ static uint32_t look(struct mtc_handle *handle, struct scratch *s)
     switch (mtm_fast_peek(buffer_of(handle), &s->peeked)) {
         case MTM_FOUND_WORD: return word_to_kind(s->peeked.word, &s->number[0]);
         case MTM_FOUND_BYTES: return spread(s) | PEEKED;
-        default: return 0;
+        case MTM_FOUND_NOTHING:
+        case MTM_FOUND_EMPTY: break;
     }
+    return 0;
 }
 
 /* Takes the message of the latest look, if that was the one with this serial number. */

@@ -47,6 +47,8 @@ build = {
                 "src/core/reader.c",
                 "src/core/receive.c",
                 "src/core/registry.c",
+                "src/core/index.c",
+                "src/core/name.c",
                 "src/core/segment.c",
                 "src/core/spin.c",
                 "src/core/status.c",

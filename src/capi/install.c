@@ -27,6 +27,7 @@ int mtc_put_code(enum mtm_status status)
         case MTM_NO_BUFFERS:
         case MTM_UNKNOWN:
         case MTM_AMBIGUOUS:
+        case MTM_TOO_MANY:
         case MTM_HAS_NOTIFIER:
         case MTM_GROW: break;
     }

@@ -127,6 +127,7 @@ static int take_code(enum mtm_status status)
         case MTM_FULL:
         case MTM_UNKNOWN:
         case MTM_AMBIGUOUS:
+        case MTM_TOO_MANY:
         case MTM_HAS_NOTIFIER:
         case MTM_GROW: break;
     }

@@ -49,7 +49,8 @@ static bool orphan_buffer(struct mtm_object *object)
     struct mtm_buffer *buffer = to_buffer(object);
     struct mtm_listener *listener = listener_of(buffer);
     if (!listener) return true;
-    if (mtm_load_rlx(&object->life) != 0 || mtm_queue_count_once(&buffer->queue) != 0) {
+    if ((mtm_load_rlx(&object->life) & MTM_LIFE_COUNTS) != 0 ||
+        mtm_queue_count_once(&buffer->queue) != 0) {
         mtm_listener_adopt(listener, buffer);
         return false;
     }
@@ -60,6 +61,8 @@ static bool orphan_buffer(struct mtm_object *object)
 static void free_buffer(struct mtm_object *object)
 {
     struct mtm_buffer *buffer = to_buffer(object);
+    struct mtm_listener *listener = listener_of(buffer);
+    if (listener) mtm_listener_announce(listener);
     for (int event = 0; event < MTM_EVENTS; ++event)
         mtm_notifier_release(buffer->notifier[event]);
     mtm_queue_fini(&buffer->queue);
@@ -90,15 +93,12 @@ static const struct mtm_object_ops buffer_ops = {orphan_buffer, free_buffer, syn
 static enum mtm_status make_buffer(const struct mtm_buffer_options *options,
                                    struct mtm_buffer **out)
 {
-    if (options->name_len > SIZE_MAX - sizeof(struct mtm_buffer)) return MTM_NOMEM;
-    struct mtm_buffer *buffer = mtm_alloc(sizeof *buffer + options->name_len);
+    size_t room = mtm_name_room(sizeof(struct mtm_buffer), options->name, options->name_len);
+    struct mtm_buffer *buffer = room < SIZE_MAX ? mtm_alloc(room) : NULL;
     if (!buffer) return MTM_NOMEM;
     *buffer =
         (struct mtm_buffer){.object = {.class = &buffer_ops, .kind = MTM_BUFFER, .life = 1}};
-    if (options->name) {
-        buffer->object.name = memcpy(buffer + 1, options->name, options->name_len);
-        buffer->object.name_len = options->name_len;
-    }
+    mtm_name_init(&buffer->object, buffer + 1, options->name, options->name_len);
     enum mtm_status status = mtm_queue_init(&buffer->queue, options->size, options->sized,
                                             options->grow, options->listener != NULL);
     if (status != MTM_OK) {

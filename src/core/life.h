@@ -5,18 +5,36 @@
 
 #include "core/object.h"
 
-/* `life` counts outside references (Lua, native, notifiers, a listener's referenced buffers) in
- * its lower part, and in its upper part how many are at work on a buffer on behalf of its
- * listener. */
-#define MTM_LIFE_HOLD                                                                          \
-    ((size_t)1 << (sizeof(size_t) * 11 / 2)) /* 44 bits; 22 where size_t has 32 */
-#define MTM_LIFE_REFS (MTM_LIFE_HOLD - 1)
+/* `life` is one word of two counts: in its lower part outside references (Lua, native,
+ * notifiers, a listener's referenced buffers), in its upper part holds: how many threads are at
+ * work on a buffer on behalf of its listener. Where size_t has 64 bits, 40 and 21 bits; where
+ * it has 32, 18 and 11. */
+#define MTM_LIFE_BITS ((int)(sizeof(size_t) >= 8 ? 40 : 18))
+#define MTM_LIFE_ONE_REF ((size_t)1)
+#define MTM_LIFE_REFS (((size_t)1 << MTM_LIFE_BITS) - 1)
+#define MTM_LIFE_HOLD ((size_t)1 << (MTM_LIFE_BITS + 3))
+#define MTM_LIFE_COUNTS (MTM_LIFE_REFS | ~(MTM_LIFE_HOLD - 1))
+#define MTM_LIFE_HOLDS (~(MTM_LIFE_HOLD - 1))
 
-/* One more plain reference. Any thread that has a reference; never blocks. */
-static inline void mtm_object_retain(struct mtm_object *object)
+/* References from here on are refused to those who can be told so; the rest is for those who
+ * can't. An object that has had MTM_LIFE_REFS at once is never freed any more. */
+#define MTM_LIFE_MANY (MTM_LIFE_REFS - MTM_LIFE_REFS / 16)
+
+/* One more plain reference. Any thread that has a reference; never blocks. false: there are too
+ * many. */
+bool mtm_object_try_retain(struct mtm_object *object);
+void mtm_object_retain(struct mtm_object *object);
+
+/* Gives back a reference that is not the last one, if it is not: true. Any thread. */
+bool mtm_object_release_early(struct mtm_object *object);
+
+/* Holds are made under the owner's lock. can: whether one more can be counted, under that lock.
+ * hold: if it can, makes one. */
+static inline bool mtm_object_can_hold(const struct mtm_object *object)
 {
-    mtm_add_rlx(&object->life, 1);
+    return (mtm_load_rlx(&object->life) & MTM_LIFE_HOLDS) != MTM_LIFE_HOLDS;
 }
+bool mtm_object_hold(struct mtm_object *object);
 
 /* A root is a reference that a program holds: Lua's, or native code's; it counts as a plain
  * reference, too. retain: as mtm_object_retain. count: the reference is there already. uncount:

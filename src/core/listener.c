@@ -140,12 +140,6 @@ void mtm_listener_ready(struct mtm_listener *listener, struct mtm_buffer *buffer
 
 /* ---- members ---- */
 
-static void hold(struct mtm_buffer *buffer)
-{
-    MTM_STEP(hold);
-    mtm_add_rlx(&buffer->object.life, MTM_LIFE_HOLD);
-}
-
 enum mtm_status mtm_listener_join(struct mtm_listener *listener, struct mtm_buffer *buffer)
 {
     mtm_lock(&listener->object.lock);
@@ -172,7 +166,13 @@ void mtm_listener_leave(struct mtm_listener *listener, struct mtm_buffer *buffer
     size_t connected = mtm_load_rlx(&listener->connected) - 1;
     MTM_STEP(leave_the_listener);
     mtm_store_rel(&listener->connected, connected);
-    if (connected == 0) mtm_waiters_wake_all(&listener->waiters); /* no_buffers */
+}
+
+/* Who waits at the lock of the listener, or for what it finds, is not woken under it. */
+void mtm_listener_announce(struct mtm_listener *listener)
+{
+    MTM_STEP(see_none_connected);
+    if (mtm_load_seq(&listener->connected) == 0) mtm_waiters_wake_all(&listener->waiters);
 }
 
 /* Gives back a hold under the lock; true if the buffer has left and must be freed. */
@@ -181,7 +181,7 @@ static bool drop_hold(struct mtm_listener *listener, struct mtm_buffer *buffer)
     MTM_STEP(drop_hold);
     size_t life =
         mtm_sub_acq_rel(&buffer->object.life, MTM_LIFE_HOLD); /* pairs: all releases */
-    if (life != MTM_LIFE_HOLD || has_messages(buffer)) return false;
+    if ((life & MTM_LIFE_COUNTS) != MTM_LIFE_HOLD || has_messages(buffer)) return false;
     mtm_listener_leave(listener, buffer);
     return true;
 }
@@ -202,7 +202,7 @@ void mtm_listener_let_go(struct mtm_listener *listener, struct mtm_buffer *buffe
 {
     size_t life = mtm_load_acq(
         &buffer->object.life); /* pairs with drop_hold: it is done with deferred_next */
-    while (life != MTM_LIFE_HOLD) {
+    while ((life & MTM_LIFE_COUNTS) != MTM_LIFE_HOLD) {
         MTM_STEP(let_go);
         if (mtm_cas_acq_rel(&buffer->object.life, &life, life - MTM_LIFE_HOLD)) return;
     }
@@ -249,15 +249,19 @@ bool mtm_listener_step(struct mtm_listener *listener, struct mtm_buffer **buffer
 {
     struct mtm_buffer *from = *buffer, *next = NULL;
     struct mtm_wait wait = {.timeout = nonblock ? 0 : MTM_FOREVER};
-    bool locked = mtm_lock_as(&listener->object.lock, &wait);
-    if (locked) {
+    bool locked = mtm_lock_as(&listener->object.lock, &wait), held = false;
+    while (locked) {
         next = from ? from->member_next : listener->member_first;
-        if (next) hold(next);
+        held = !next || mtm_object_hold(&next->object);
         mtm_unlock(&listener->object.lock);
+        if (held || nonblock) break;
+        mtm_plat_yield(); /* more threads are at work on it than can be counted */
+        mtm_lock(&listener->object.lock);
     }
+    if (!held) next = NULL;
     if (from) mtm_listener_let_go(listener, from, nonblock);
     *buffer = next;
-    return locked;
+    return held;
 }
 
 /* ---- taking ---- */
@@ -287,6 +291,10 @@ static enum mtm_status take_first(struct mtm_listener *listener, struct mtm_wait
     for (int looks = 0; looks < LOOKS_AT_ONCE; ++looks) {
         struct mtm_buffer *buffer = busy ? busy->ready_next : listener->ready_first;
         if (!buffer) return busy ? MTM_BUSY : MTM_EMPTY;
+        if (!mtm_object_can_hold(&buffer->object)) {
+            busy = buffer;
+            continue;
+        }
         enum mtm_status status = mtm_buffer_take(buffer, &for_lock, delivery, trash);
         delivery->from = buffer;
         switch (status) {
@@ -302,6 +310,7 @@ static enum mtm_status take_first(struct mtm_listener *listener, struct mtm_wait
             case MTM_NO_BUFFERS:
             case MTM_UNKNOWN:
             case MTM_AMBIGUOUS:
+            case MTM_TOO_MANY:
             case MTM_HAS_NOTIFIER:
             case MTM_NOTIFIER_FAILED:
                 MTM_ASSERT(false);
@@ -331,7 +340,7 @@ static enum mtm_status take_some(struct mtm_listener *listener, struct mtm_wait 
     struct mtm_buffer *dead = collect_deferred(listener);
     enum mtm_status status = take_locked(listener, wait, delivery, &trash, more);
     bool held = status == MTM_OK || trash.segments;
-    if (held) hold(delivery->from);
+    if (held) mtm_object_hold(&delivery->from->object);
     mtm_unlock(&listener->object.lock);
     MTM_PAUSE();
     delivery->through = listener;

@@ -44,6 +44,9 @@ enum mtm_status mtm_listener_join(struct mtm_listener *listener, struct mtm_buff
 /* A member that nobody can use any more leaves. Lock held. */
 void mtm_listener_leave(struct mtm_listener *listener, struct mtm_buffer *buffer);
 
+/* After a member has left: if it was the last one, those who wait learn that. No lock held. */
+void mtm_listener_announce(struct mtm_listener *listener);
+
 /* The buffer takes over the listener's own abortion, or that it is not aborted. Lock held. */
 void mtm_listener_adopt(struct mtm_listener *listener, struct mtm_buffer *buffer);
 

@@ -76,15 +76,12 @@ static const struct mtm_object_ops listener_ops = {orphan_listener, free_listene
 
 enum mtm_status mtm_listener_new(const char *name, size_t name_len, struct mtm_listener **out)
 {
-    if (name_len > SIZE_MAX - sizeof(struct mtm_listener)) return MTM_NOMEM;
-    struct mtm_listener *listener = mtm_alloc(sizeof *listener + name_len);
+    size_t room = mtm_name_room(sizeof(struct mtm_listener), name, name_len);
+    struct mtm_listener *listener = room < SIZE_MAX ? mtm_alloc(room) : NULL;
     if (!listener) return MTM_NOMEM;
     *listener = (struct mtm_listener){
         .object = {.class = &listener_ops, .kind = MTM_LISTENER, .life = 1}};
-    if (name) {
-        listener->object.name = memcpy(listener + 1, name, name_len);
-        listener->object.name_len = name_len;
-    }
+    mtm_name_init(&listener->object, listener + 1, name, name_len);
     enum mtm_status status = mtm_registry_add(&listener->object);
     if (status != MTM_OK) {
         mtm_free(listener);

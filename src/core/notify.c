@@ -161,6 +161,7 @@ static int code_of(enum mtm_status status)
         case MTM_NO_BUFFERS:
         case MTM_UNKNOWN:
         case MTM_AMBIGUOUS:
+        case MTM_TOO_MANY:
         case MTM_HAS_NOTIFIER:
         case MTM_NOTIFIER_FAILED:
         case MTM_GROW: break;

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "core/lock.h"
+#include "core/name.h"
 #include "core/status.h"
 
 enum mtm_kind { MTM_BUFFER, MTM_LISTENER };
@@ -29,8 +30,7 @@ struct mtm_object;
 
 /* What the two kinds do in their own ways. */
 struct mtm_object_ops {
-    /* The last outside reference is gone; registry lock and owner's lock are held. True: free
-     * it. */
+    /* The last outside reference is gone; the owner's lock is held. True: free it. */
     bool (*orphan)(struct mtm_object *object);
     /* No lock held, nobody else has the object. */
     void (*free)(struct mtm_object *object);
@@ -47,13 +47,11 @@ struct mtm_object {
     mtm_asize life;             /* atomic; the last reference goes under the registry lock */
     uint64_t id;                /* 0 < id < 2^53; constant, as all that names no guard */
     struct mtm_object *id_next; /* guarded by the registry lock */
-    uint64_t name_hash;
-    struct mtm_object *name_next; /* guarded by the registry lock */
-    size_t name_len;
-    const char *name; /* NULL if it has none; any bytes */
+    struct mtm_name *name;      /* NULL if it has none */
     enum mtm_kind kind;
     struct mtm_lock lock; /* a listener's; a buffer has those of its queue instead */
-    struct mtm_object **name_link, *all_next, **all_link; /* guarded by the registry lock */
+    struct mtm_object *all_next, **all_link; /* guarded by the registry lock */
+    void *unused;
     const struct mtm_object_ops *class;
     struct mtm_object *owner; /* a buffer's listener, or NULL */
     mtm_a32 flags;            /* atomic; see above */

@@ -1,32 +1,30 @@
 /* The ends of references and of objects. It owns no state. */
 #include "core/reference.h"
 
-#include "core/alloc.h"
+#include "core/index.h"
 #include "core/registry.h"
 
 #include "platform/hidden.h"
 
 /* NOLINTBEGIN(misc-no-recursion): it goes one step up, to the listener of a buffer */
 /* Under the registry lock nobody can find the object between our giving up the last reference
- * and its removal; under the owner's lock nobody can finish draining it and free it. */
+ * and its removal; under the owner's lock nobody can finish draining it and free it. The
+ * registry's is given back first, so that nobody who finds waits for the listener. */
 static void release_last(struct mtm_object *object)
 {
     struct mtm_object *owner = object->owner;
     bool dead = false;
-    void *unused = NULL;
     MTM_PAUSE();
-    mtm_registry_lock();
     if (owner) mtm_lock(&owner->lock);
+    mtm_registry_lock();
     MTM_STEP(release_the_last);
     size_t life = mtm_sub_acq_rel(&object->life, 1); /* pairs with the other releases */
     bool last = (life & MTM_LIFE_REFS) == 1;         /* it may have been found meanwhile */
-    if (last) {
-        unused = mtm_registry_remove(object);
-        dead = object->class->orphan(object);
-    }
+    if (last) mtm_registry_remove(object);
+    struct mtm_table *unused = mtm_registry_unlock();
+    if (last) dead = object->class->orphan(object);
     if (owner) mtm_unlock(&owner->lock);
-    mtm_registry_unlock();
-    mtm_free(unused);
+    mtm_table_free(unused);
     if (dead) object->class->free(object);
     if (last && owner) mtm_object_release(owner);
 }
@@ -34,12 +32,7 @@ static void release_last(struct mtm_object *object)
 void mtm_object_release(struct mtm_object *object)
 {
     MTM_ASSERT_UNLOCKED();
-    size_t life = mtm_load_rlx(&object->life);
-    while ((life & MTM_LIFE_REFS) != 1) {
-        MTM_STEP(release);
-        if (mtm_cas_acq_rel(&object->life, &life, life - 1)) return; /* pairs: release_last */
-    }
-    release_last(object);
+    if (!mtm_object_release_early(object)) release_last(object);
 }
 /* NOLINTEND(misc-no-recursion) */
 

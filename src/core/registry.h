@@ -6,16 +6,16 @@
 
 #include "core/object.h"
 
-/* All functions: any thread that holds no lock. They may block for as long as others find,
- * create or release. */
+/* All functions: any thread that holds no lock. They may block while others find, create or
+ * release, which takes few steps. */
 
 /* Give a new object (life 1, not shared yet) its id and make it known; its reference becomes a
  * root. `name` must stay valid as long as the object. OK, ABORTED (everything is aborted) or
  * NOMEM; if not OK nothing has changed. */
 enum mtm_status mtm_registry_add(struct mtm_object *object);
 
-/* A new root reference to the object of that kind. OK, UNKNOWN, ABORTED, or AMBIGUOUS (by
- * name). */
+/* A new root reference to the object of that kind. OK, UNKNOWN, ABORTED, TOO_MANY (references
+ * to it), or AMBIGUOUS (by name). */
 enum mtm_status mtm_registry_find_id(enum mtm_kind kind, uint64_t id, struct mtm_object **out);
 enum mtm_status mtm_registry_find_name(enum mtm_kind kind, const char *name, size_t len,
                                        struct mtm_object **out);
@@ -24,11 +24,11 @@ enum mtm_status mtm_registry_find_name(enum mtm_kind kind, const char *name, siz
  * plain reference; or NULL. */
 struct mtm_object *mtm_registry_next(struct mtm_object *object);
 
-/* For mtm_object_release alone. The lock comes before every other lock. remove: the lock is
- * held; frees nothing, but hands over tables that are not needed any more. */
+/* For mtm_object_release alone. No other lock is taken while this one is held. unlock returns
+ * tables to be freed when no lock is held any more. remove: the lock is held. */
 void mtm_registry_lock(void);
-void mtm_registry_unlock(void);
-void *mtm_registry_remove(struct mtm_object *object);
+struct mtm_table *mtm_registry_unlock(void);
+void mtm_registry_remove(struct mtm_object *object);
 
 /* The flag of mtm_abort_all; written under the registry lock. */
 void mtm_registry_set_abort(bool flag);

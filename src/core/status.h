@@ -16,6 +16,7 @@
     X(NO_BUFFERS, "no buffer connected to the listener")                                       \
     X(UNKNOWN, "no such object")                                                               \
     X(AMBIGUOUS, "more than one object of that name")                                          \
+    X(TOO_MANY, "too many references to one object")                                           \
     X(HAS_NOTIFIER, "a notifier is connected already")                                         \
     X(NOTIFIER_FAILED, "the notifier failed")                                                  \
     X(GROW, "the memory given is too small; how much is needed was told")

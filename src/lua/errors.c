@@ -35,6 +35,7 @@ static const char *error_name(enum mtm_status status)
         case MTM_HAS_NOTIFIER: return MTL_ERROR(has_notifier);
         case MTM_UNKNOWN: return MTL_ERROR(unknown_object);
         case MTM_AMBIGUOUS: return MTL_ERROR(ambiguous_name);
+        case MTM_TOO_MANY:
         case MTM_NOMEM: return MTL_ERROR(out_of_memory);
         case MTM_OK:
         case MTM_EMPTY:
@@ -59,6 +60,8 @@ int mtl_raise(lua_State *L, enum mtm_status status, const struct mtl_blame *blam
         luaL_addstring(&text, ": failed to allocate ");
         mtl_add_number(&text, mtm_alloc_failed_size());
         luaL_addstring(&text, " bytes");
+    } else if (status == MTM_TOO_MANY) {
+        luaL_addstring(&text, ": too many references to one object");
     } else if (status == MTM_CLOSED || status == MTM_NO_BUFFERS) {
         luaL_addstring(&text, ": ");
         add_blamed(&text, blame);

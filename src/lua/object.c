@@ -89,7 +89,7 @@ int mtl_push_id(lua_State *L, const struct mtc_handle *handle)
 int mtl_push_name(lua_State *L, const struct mtc_handle *handle)
 {
     const struct mtm_object *object = handle->object;
-    if (object->name) lua_pushlstring(L, object->name, object->name_len);
+    if (object->name) lua_pushlstring(L, object->name->bytes, object->name->len);
     else lua_pushnil(L);
     return 1;
 }

@@ -72,6 +72,7 @@ static int reader_nextmsg(lua_State *L)
         case MTM_NO_BUFFERS:
         case MTM_UNKNOWN:
         case MTM_AMBIGUOUS:
+        case MTM_TOO_MANY:
         case MTM_HAS_NOTIFIER:
         case MTM_GROW: break;
     }

@@ -37,7 +37,7 @@ void mtl_add_description(luaL_Buffer *text, const struct mtm_object *object)
     luaL_addchar(text, '(');
     if (object->name) {
         luaL_addstring(text, "name=");
-        mtl_add_quoted(text, object->name, object->name_len);
+        mtl_add_quoted(text, object->name->bytes, object->name->len);
         luaL_addchar(text, ',');
     }
     luaL_addstring(text, "id=");

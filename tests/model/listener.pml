@@ -198,11 +198,17 @@ inline ENTER(x, first, move) {
 inline MEMBER_LEAVES(x) {
     TAKE_OFF(x);
     d_step { assert(!QUEUED(x)); b[x].member = 0; connected-- } /* step: leave_the_listener */
+}
+
+/* Without the lock, as is what follows it: freeing. */
+inline ANNOUNCE() {
 #if BROKEN != 3
     if
-    :: connected == 0 -> WAKE_ALL(lw)
+    :: connected == 0 -> WAKE_ALL(lw)     /* step: see_none_connected */
     :: else
     fi
+#else
+    skip
 #endif
 }
 
@@ -245,7 +251,7 @@ inline LET_GO(x) {
         fi;
         listener_lock = 0;
         if
-        :: dead -> dead = false; FREE(x)
+        :: dead -> dead = false; ANNOUNCE(); FREE(x)
         :: else
         fi
     :: else
@@ -261,7 +267,7 @@ inline LET_GO(x) {
             DROP_HOLD(x);
             listener_lock = 0;
             if
-            :: dead -> dead = false; FREE(x)
+            :: dead -> dead = false; ANNOUNCE(); FREE(x)
             :: else
             fi
         :: nonblock && listener_lock ->
@@ -302,14 +308,17 @@ inline RELEASE(x) {
 #if BROKEN == 7
         d_step { b[x].refs--; last = b[x].refs == 0 }
 #endif
-        d_step { !registry_lock -> registry_lock = 1 }
         d_step { !listener_lock -> listener_lock = 1 }
+        d_step { !registry_lock -> registry_lock = 1 }
 #if BROKEN != 7
         d_step { b[x].refs--; last = b[x].refs == 0 } /* step: release_the_last */
 #endif
         if
+        :: last -> d_step { b[x].known = 0; registry_lock = 0 }
+        :: else -> registry_lock = 0
+        fi;
+        if
         :: last ->
-            b[x].known = 0;
             yes = b[x].holds != 0;
             if
             :: yes
@@ -326,9 +335,8 @@ inline RELEASE(x) {
         :: else
         fi;
         listener_lock = 0;
-        registry_lock = 0;
         if
-        :: dead -> dead = false; FREE(x)
+        :: dead -> dead = false; ANNOUNCE(); FREE(x)
         :: else
         fi;
         if
@@ -351,7 +359,7 @@ inline TAKE_LATE() {
             d_step { x = l; l = b[x].deferred_next; b[x].deferred_next = NONE }
             DROP_HOLD(x);
             if
-            :: dead -> dead = false; FREE(x) /* in the code after the lock has been given back */
+            :: dead -> dead = false; gone = true; FREE(x) /* in the code after the lock has been given back */
             :: else
             fi
         od;
@@ -419,6 +427,10 @@ inline LOOK() {
         if
         :: status == OK -> d_step { b[x].holds++; listener_lock = 0 } /* step: hold */
         :: else -> d_step { x = NONE; listener_lock = 0 }
+        fi;
+        if
+        :: gone -> gone = false; ANNOUNCE()
+        :: else
         fi
     fi
 }
@@ -496,7 +508,7 @@ inline WAIT_FOR_ONE() {
 proctype receiver(byte me; byte receives; bool nonblock) {
     byte t, r, s, l = NONE, i, at, x = NONE;
     bit old;
-    bool yes, dead, in_time, more;
+    bool yes, dead, gone, in_time, more;
     mtype status;
     RECEIVER_WAITS_FOR;
     do

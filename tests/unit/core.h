@@ -167,6 +167,12 @@ static inline void core_drop_listener(struct mtm_listener *listener)
     mtm_root_release(&listener->object);
 }
 
+static inline void *core_drop_it(void *object)
+{
+    mtm_root_release(object);
+    return NULL;
+}
+
 /* Any thread. A message of four bytes, the number. */
 static inline enum mtm_status core_add_as(struct mtm_buffer *buffer, uint32_t number,
                                           bool nonblock)

@@ -12,8 +12,8 @@ static void it_is_made_as_told(void **state)
     assert_int_equal(mtm_buffer_new(&options, &buffer), MTM_OK);
     assert_true(core_bytes >= 5000); /* an explicitly given size is allocated at once */
     name[0] = 'x';
-    assert_int_equal(buffer->object.name_len, 3);
-    assert_memory_equal(buffer->object.name, "a\0b", 3);
+    assert_int_equal(buffer->object.name->len, 3);
+    assert_memory_equal(buffer->object.name->bytes, "a\0b", 3);
     assert_int_equal(buffer->object.kind, MTM_BUFFER);
     assert_null(buffer->object.owner);
     core_drop_buffer(buffer);

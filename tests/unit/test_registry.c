@@ -26,8 +26,8 @@ static void found_by_id(enum mtm_kind kind, struct mtm_object *object)
 static void found_by_name(enum mtm_kind kind, struct mtm_object *object)
 {
     struct mtm_object *found = NULL;
-    assert_int_equal(mtm_registry_find_name(kind, object->name, object->name_len, &found),
-                     MTM_OK);
+    assert_int_equal(
+        mtm_registry_find_name(kind, object->name->bytes, object->name->len, &found), MTM_OK);
     assert_ptr_equal(found, object);
     mtm_root_release(found);
 }
@@ -166,6 +166,30 @@ static void many_come_and_go(bool table_grows)
             found_by_name(kind, objects[i]);
         }
     }
+}
+
+/* So many that tables are doubled while they come, each with one of two names. */
+static void many_share_a_name(void **state)
+{
+    (void)state;
+    static struct mtm_object *objects[MANY];
+    for (int i = 0; i < MANY; ++i) objects[i] = named(MTM_BUFFER, i % 2 ? "odd" : "even", 4);
+    for (int i = 0; i < MANY - 2; ++i) {
+        int at = i % 2 ? i : MANY - 3 - i % 2 - (i / 2) * 2; /* from both ends */
+        if (at < 0 || !objects[at]) continue;
+        mtm_root_release(objects[at]);
+        objects[at] = NULL;
+        if (i >= MANY / 3) continue;
+        assert_int_equal(find_name(MTM_BUFFER, "odd", 4), MTM_AMBIGUOUS);
+        assert_int_equal(find_name(MTM_BUFFER, "even", 4), MTM_AMBIGUOUS);
+    }
+    for (int i = 0; i < MANY - 2; ++i) {
+        if (objects[i]) mtm_root_release(objects[i]);
+    }
+    found_by_name(MTM_BUFFER, objects[MANY - 2]);
+    found_by_name(MTM_BUFFER, objects[MANY - 1]);
+    for (int i = MANY - 2; i < MANY; ++i) mtm_root_release(objects[i]);
+    assert_int_equal(find_name(MTM_BUFFER, "odd", 4), MTM_UNKNOWN);
 }
 
 static void many_are_found(void **state)
@@ -372,6 +396,7 @@ int main(void)
         CORE_TEST("a name finds exactly its object", a_name_finds_exactly_its_object),
         CORE_TEST("a name used twice is ambiguous", a_name_used_twice_is_ambiguous),
         CORE_TEST("many are found", many_are_found),
+        CORE_TEST("many share a name", many_share_a_name),
         CORE_TEST("a table that cannot grow becomes slower",
                   a_table_that_cannot_grow_becomes_slower),
         CORE_TEST("a refused object leaves nothing", a_refused_object_leaves_nothing),

@@ -221,7 +221,8 @@ demo:
 	@$(MAKE) $(PARALLEL) LUA=$(DEMO_LUA) all
 	LUA_CPATH="build/$(DEMO_LUA)/?.so;;" $(DEMO_LUA) demo/wordcount.lua $(FILES)
 
-# --- measuring: `make bench W=3 LUA=luajit` is one workload on one Lua; BENCH_QUICK=1 only tries out the programs
+# --- measuring: `make bench W=3 LUA=luajit` is one workload on one Lua; LOAD=1 keeps one CPU busy meanwhile;
+# BENCH_QUICK=1 only tries out the programs
 ifneq ($(filter bench,$(MAKECMDGOALS)),) # other ways of passing messages, as far as they are installed
 has_package = $(shell pkg-config --exists $1 && echo yes)
 OTHERS := $(if $(call has_package,glib-2.0),gasyncqueue) $(if $(call has_package,libzmq),zeromq) \
@@ -240,9 +241,9 @@ run_bench = LUA_PATH="bench/lib/?.lua;;" $(B)/$(ONE)/tests/host
 bench: all $(HOSTS) $(PROBES) $(OTHERS:%=$(B)/bench/%)
 	@mkdir -p $(B)/bench
 	@ci/setup bench
-	@B="$(B)" LUAS="$(LUAS)" LUA="$(LUA)" W="$(W)" CC="$(CC)" $(run_bench) bench/main.lua
+	@B="$(B)" LUAS="$(LUAS)" LUA="$(LUA)" W="$(W)" LOAD="$(LOAD)" CC="$(CC)" $(run_bench) bench/main.lua
 bench-report: $(B)/$(ONE)/tests/host
-	@$(run_bench) bench/report.lua $(B)/bench/results.json $(or $(OUT),docs)
+	@$(run_bench) bench/report.lua $(B) $(or $(OUT),docs) $(MODE)
 
 # --- installation: LuaJIT looks where Lua 5.1 does, and what is built for one serves both
 LIBDIR  = $(PREFIX)/lib

@@ -1,173 +1,242 @@
--- Makes docs/performance.md from bench/performance.md, which has the text, and from results.json, which has the
--- figures; and draws the plots with gnuplot. It measures nothing.
+-- Makes docs/performance.md from bench/performance.md, the workloads' own texts, and what was measured last, and draws
+-- its charts. It measures nothing.
 --
--- usage: report.lua RESULTS DIRECTORY
+-- usage: report.lua TREE DIRECTORY [MODE]    TREE is that of the build; MODE is "quick" to try it out
 
-local json = require "json"
+local chart = require "chart"
+local files = require "files"
+local machine = require "machine"
+local scale = require "scale"
 local show = require "show"
+local verdict = require "verdict"
 
-local source, directory = ...
+local build, directory, mode = ...
+mode = mode or "quiet"
 
-local function read(path)
-    local file = io.open(path)
-    if not file then
-        io.stderr:write("There is no ", path, ": run `make bench` first.\n")
-        os.exit(1)
-    end
-    local text = file:read("*a")
-    file:close()
-    return text
+-- The Luas in the order of the tables, and what they are called; what is no Lua is another way.
+local order = { "lua5.1", "lua5.2", "lua5.3", "lua5.4", "lua5.5", "luajit" }
+local place = {}
+for i, lua in ipairs(order) do place[lua] = i end
+
+local function title_of(lua)
+    return (lua:gsub("^luajit$", "LuaJIT"):gsub("^lua", "Lua "))
 end
 
-local results = json.decode(read(source))
+-- Curves of all of them would be too many.
+local drawn = { ["lua5.4"] = 1, luajit = 2 }
 
-local function rows_where(test)
-    local list = {}
-    for _, row in ipairs(results.rows) do
-        if test(row) then list[#list + 1] = row end
+-- ---- what was measured
+
+-- By workload: { rows, plots, machine }, the Luas in their order and then other ways. Workloads that are gone are
+-- left out.
+local function collect(from)
+    local names, measured = {}, {}
+    local all = files.load(build, from)
+    for name in pairs(all) do names[#names + 1] = name end
+    local function key(name) return ("%02d %s"):format(place[name:match("%-(.*)")] or 99, name) end
+    table.sort(names, function(a, b) return key(a) < key(b) end)
+    for _, name in ipairs(names) do
+        local w, results = tonumber(name:match("^w(%d+)")), all[name]
+        measured[w] = measured[w] or { rows = {}, plots = {}, machine = results.machine }
+        for _, row in ipairs(results.rows) do table.insert(measured[w].rows, row) end
+        for _, plot in ipairs(results.plots) do measured[w].plots[plot.name] = plot end
     end
-    return list
+    return measured
 end
 
--- ---- plots
+local workloads, quiet, loaded = files.workloads(), collect(mode), collect("loaded")
 
--- Each curve is a list of points and has a title; y is computed from the row.
-local function curves(series, y)
-    local list = {}
-    for _, row in ipairs(rows_where(function(row) return row.series == series end)) do
-        local curve = list[#list]
-        if not curve or curve.title ~= row.lua then
-            curve = { title = row.lua }
-            list[#list + 1] = curve
+local function all_rows(measured)
+    local rows = {}
+    for _, workload in ipairs(workloads) do
+        for _, row in ipairs(measured[workload.w] and measured[workload.w].rows or {}) do rows[#rows + 1] = row end
+    end
+    return rows
+end
+
+local function first_machine(measured)
+    for _, workload in ipairs(workloads) do
+        if measured[workload.w] then return measured[workload.w].machine end
+    end
+end
+
+-- ---- charts
+
+local function save(name, text)
+    files.write(("%s/performance-%s.svg"):format(directory, name), text)
+end
+
+local function belongs(row, series)
+    if type(series) == "string" then return row.series == series end
+    for _, one in ipairs(series) do
+        if row.series == one then return true end
+    end
+    return false
+end
+
+-- Where a row's point lies for the library and for the naive queue. What is no time grows as time shrinks.
+local function points_of(row)
+    local y = row.y or row.figure
+    local naive = row.naive and (row.y and row.y * row.figure / row.naive or row.naive)
+    return { row.x, y }, naive and { row.x, naive }
+end
+
+local function curve_of(curves, title, colour, dashed)
+    for _, curve in ipairs(curves) do
+        if curve.title == title then return curve end
+    end
+    local curve = { title = title, colour = colour, dashed = dashed }
+    curves[#curves + 1] = curve
+    return curve
+end
+
+-- A curve of its own: in the first series of the plot that of the library, in the others what it is compared with.
+local function add_points(curves, plot, row, colour)
+    local first = type(plot.series) == "string" or row.series == plot.series[1]
+    local title = title_of(row.lua)
+    if not first then title = row.series:gsub("^%w+ of ", "") .. ", beside " .. title end
+    local curve = curve_of(curves, title, colour, not first)
+    for i, point in ipairs(row.points) do curve[i] = point end
+end
+
+local function curves_of(plot, rows)
+    local curves, is_log = {}, (plot.scale or ""):find("x") ~= nil
+    for _, row in ipairs(rows) do
+        local colour = drawn[row.lua]
+        if colour and belongs(row, plot.series) then
+            if row.points then
+                add_points(curves, plot, row, colour)
+            elseif row.x > 0 or not is_log then
+                local own, naive = points_of(row)
+                table.insert(curve_of(curves, title_of(row.lua), colour), own)
+                if naive then
+                    table.insert(curve_of(curves, "naive, " .. title_of(row.lua), colour, true), naive)
+                end
+            end
         end
-        curve[#curve + 1] = { row.x, y(row) }
     end
-    return list
+    return curves
 end
 
-local function latency_curves()
+-- What a row with a chart was measured on, the naive queue, and other ways from the fastest on; or nothing.
+local function group_of(rows)
+    local title, unit, own, naive, other = nil, nil, {}, {}, {}
+    for _, row in ipairs(rows) do
+        if row.chart then
+            title, unit = row.chart, row.unit
+            table.insert(own, { label = "mtmsg, " .. title_of(row.lua), value = row.figure, kind = "own" })
+            local label = "naive queue, " .. title_of(row.lua)
+            if row.naive then table.insert(naive, { label = label, value = row.naive, kind = "naive" }) end
+        elseif not place[row.lua] then
+            table.insert(other, { label = row.lua, value = row.figure, kind = "other" })
+        end
+    end
+    table.sort(other, function(a, b) return a.value < b.value end)
+    for _, list in ipairs { naive, other } do
+        for _, bar in ipairs(list) do own[#own + 1] = bar end
+    end
+    return title and { title = title, unit = unit, bars = own }
+end
+
+local function groups()
     local list = {}
-    for _, row in ipairs(rows_where(function(row) return row.points ~= nil end)) do
-        row.points.title = row.series == "latency" and row.lua or "futex (run of " .. row.lua .. ")"
-        list[#list + 1] = row.points
+    for _, workload in ipairs(workloads) do
+        list[#list + 1] = quiet[workload.w] and group_of(quiet[workload.w].rows) or nil
     end
     return list
 end
 
-local function figure(row) return row.figure end
-
-local plots = {
-    { name = "threads", title = "Throughput of one buffer", x = "threads, half of them producers",
-      y = "million messages per second", list = curves("threads", function(row) return 1000 / row.figure end),
-      setting = "set logscale x 2" },
-    { name = "backlog", title = "Add and next with messages waiting in between", x = "bytes waiting",
-      y = "ns per message", list = curves("backlog", figure), setting = "set logscale x; set xrange [512:*]" },
-    { name = "buffers", title = "A listener with many buffers, two threads", x = "buffers", y = "ns per message",
-      list = curves("buffers", figure), setting = "set logscale x" },
-    { name = "finding-by-id", title = "Finding a buffer by its id", x = "buffers", y = "ns",
-      list = curves("find by id", figure), setting = "set logscale x" },
-    { name = "finding-by-name", title = "Finding a buffer by its name", x = "buffers", y = "ns",
-      list = curves("find by name", figure), setting = "set logscale x" },
-    { name = "size", title = "Add and next of a string, one thread", x = "bytes of the string", y = "ns per message",
-      list = curves("size", figure), setting = "set logscale xy" },
-    { name = "bandwidth", title = "Stream of strings between two threads", x = "bytes of the string", y = "GB/s",
-      list = curves("bandwidth", figure), setting = "set logscale x" },
-    { name = "latency", title = "Waking a consumer that sleeps", x = "microseconds", y = "percent that are not later",
-      list = latency_curves(), setting = "set logscale x; set key bottom" },
-}
-
-local function draw(plot)
-    local path = ("%s/performance-%s.svg"):format(directory, plot.name)
-    local script = {
-        "set terminal svg size 640,400 font 'sans,12' background 'white'", ("set output '%s'"):format(path),
-        ("set title '%s'; set xlabel '%s'; set ylabel '%s'"):format(plot.title, plot.x, plot.y),
-        "set grid; set yrange [0:*]; set style data linespoints", plot.setting,
-        plot.setting:find("xy", 1, true) and "set yrange [*:*]" or "",
-    }
-    local names = {}
-    for i, curve in ipairs(plot.list) do
-        script[#script + 1] = ("$data%d << end"):format(i)
-        for _, point in ipairs(curve) do script[#script + 1] = ("%.9g %.9g"):format(point[1], point[2]) end
-        script[#script + 1] = "end"
-        names[i] = ("$data%d title '%s' linewidth 2"):format(i, curve.title)
+local function draw_all()
+    save("overview", chart.bars("What a small message costs", "Shorter is better; " ..
+        machine.caption(first_machine(quiet)) .. ".", groups()))
+    for _, measured in pairs(quiet) do
+        for name, plot in pairs(measured.plots) do
+            local curves = curves_of(plot, measured.rows)
+            if #curves > 0 then save(name, chart.curves(plot, curves)) end
+        end
     end
-    script[#script + 1] = "plot " .. table.concat(names, ", ")
-    local gnuplot = assert(io.popen("gnuplot", "w"))
-    gnuplot:write(table.concat(script, "\n"), "\n")
-    gnuplot:close()
 end
 
 -- ---- the page
 
 local fields = {}
 
-for w = 0, 10 do
-    local rows = rows_where(function(row) return row.w == w end)
-    fields["W" .. w] = #rows > 0 and show.markdown(rows) or "(not measured)"
-end
-
 function fields.machine()
-    local m = results.machine
-    return ("%s, %d CPUs; %s, %s; %s; measured on %s."):format(m.cpu, m.cpus, m.distribution, m.system, m.compiler,
-                                                              m.date)
+    local m = first_machine(quiet)
+    return machine.caption(m) .. "; " .. machine.details(m) .. "."
 end
 
--- A name that begins with dots goes on from the row before: the title that a row belongs to, and what rows of that
--- title tell that no target judges.
-local function limits_of(short)
-    local title, at = "", 1
-    for i, row in ipairs(results.rows) do
-        if row.w == short.w and not row.name:find("^%.%.%.") then title, at = row.name, i end
-        if row == short then break end
-    end
-    local told = {}
-    for i = at + 1, #results.rows do
-        local row = results.rows[i]
-        if row.w ~= short.w or row.lua ~= short.lua or not row.name:find("^%.%.%.") then break end
-        if not row.most and row.ratio then told[#told + 1] = ("%.2f x %s"):format(row.ratio, row.per)
-        elseif not row.most and row.unit == "" then
-            told[#told + 1] = row.name:gsub("^%.%.%. ?", "") .. ": " .. show.number(row.figure)
+local function figure_of(w, lua, field)
+    for _, row in ipairs(quiet[w] and quiet[w].rows or {}) do
+        if row.lua == lua and (row.chart or not place[lua]) and row.unit == "ns" and
+            (place[lua] or not row.name:find("^add and take")) then
+            return row[field or "figure"]
         end
     end
-    return title, told
 end
 
-function fields.verdict()
-    local judged = rows_where(function(row) return row.most ~= nil end)
-    local short = rows_where(function(row) return row.met == false end)
-    local lines = { ("%d of %d targets are met."):format(#judged - #short, #judged) }
-    if #short > 0 then
-        lines[1] = lines[1] .. " Short are those that follow; behind the semicolon, what else was measured of them:\n"
-    end
-    for _, row in ipairs(short) do
-        local title, parts = limits_of(row)
-        local name = row.name:gsub("^%.%.%.", title .. ":")
-        table.insert(parts, 1, ("- W%d on %s, %s: %s where %s is the target"):format(row.w, row.lua, name,
-            row.ratio and ("%.2f x"):format(row.ratio) or show.number(row.figure) .. " " .. row.unit,
-            show.number(row.most) .. (row.ratio and " x" or "")))
-        lines[#lines + 1] = table.concat(parts, "; ")
-    end
-    return table.concat(lines, "\n")
+local function written(ns)
+    return ns and scale.written(ns, "ns") or "(not measured)"
 end
 
-if io.popen("command -v gnuplot"):read("*a") == "" then
-    io.stderr:write("gnuplot is missing: the plots stay as they are.\n")
-else
-    for _, plot in ipairs(plots) do
-        if #plot.list > 0 then draw(plot) end
-    end
+-- Three sentences.
+function fields.summary()
+    return ("Between two threads a stream of small messages costs %s each in LuaJIT and %s in Lua 5.4, where a\n" ..
+        "plain queue with a mutex costs %s and %s. A question and its answer take %s and %s, against\n%s and %s: " ..
+        "threads that are at it do not sleep in between (Go, at %s, stays on one processor\nfor that). %s"):format(
+        written(figure_of(2, "luajit")), written(figure_of(2, "lua5.4")), written(figure_of(2, "luajit", "naive")),
+        written(figure_of(2, "lua5.4", "naive")), written(figure_of(3, "luajit")), written(figure_of(3, "lua5.4")),
+        written(figure_of(3, "luajit", "naive")), written(figure_of(3, "lua5.4", "naive")),
+        written(figure_of(3, "Go channel")), verdict.summary(all_rows(quiet)))
 end
 
-local page = read("bench/performance.md"):gsub("{{(%w+)}}", function(name)
-    local field = fields[name] or error("bench/performance.md asks for " .. name)
-    return type(field) == "function" and field() or field
-end)
-local file = assert(io.open(directory .. "/performance.md", "w"))
-file:write(page)
-file:close()
+function fields.short()
+    local text = verdict.markdown(all_rows(quiet))
+    return text ~= "" and text or "Nothing is."
+end
 
-if results.quick then io.stderr:write("These results are of a trial run (BENCH_QUICK): do not keep the page.\n") end
-if results.machine.load > 0.5 then
-    local text = "The machine was busy (load %.1f) when these figures were measured.\n"
-    io.stderr:write(text:format(results.machine.load))
+-- A table with what it was measured on above it.
+local function table_of(measured)
+    return ("*%s*\n\n%s"):format(machine.caption(measured.machine), show.markdown(measured.rows))
+end
+
+function fields.workloads()
+    local parts = {}
+    for i, workload in ipairs(workloads) do
+        local measured = quiet[workload.w]
+        parts[i] = ("## %s\n\n%s\n%s"):format(workload.title, workload.text,
+            measured and table_of(measured) or "(not measured)")
+    end
+    return table.concat(parts, "\n\n")
+end
+
+-- Only what is compared with the naive queue counts there.
+function fields.loaded()
+    local rows = {}
+    for _, row in ipairs(all_rows(loaded)) do
+        if row.naive_met ~= nil then rows[#rows + 1] = row end
+    end
+    if #rows == 0 then return "(not measured)" end
+    local lines = { "| | on | what | figure | unit | naive | to naive | |", "|---|---|---|--:|---|--:|--:|---|" }
+    for _, row in ipairs(rows) do
+        lines[#lines + 1] = ("| W%d | %s | %s | %s | %s | %s | %.2f | %s |"):format(row.w, row.lua, row.name,
+            show.number(row.figure), row.unit, show.number(row.naive), row.versus, show.verdict(row.naive_met))
+    end
+    return ("%s\n\n*%s*\n\n%s"):format(verdict.summary(rows), machine.caption(first_machine(loaded)),
+        table.concat(lines, "\n"))
+end
+
+if not first_machine(quiet) then
+    io.stderr:write("Nothing has been measured: run `make bench` first.\n")
+    os.exit(1)
+end
+draw_all()
+files.write(directory .. "/performance.md", (files.read("bench/performance.md"):gsub("{{(%w+)}}", function(name)
+    return (fields[name] or error("bench/performance.md asks for " .. name))()
+end)))
+for _, workload in ipairs(workloads) do
+    local m = quiet[workload.w] and quiet[workload.w].machine
+    if m and m.load > 0.5 then
+        io.stderr:write(("The machine was busy (load %.1f) when W%d was measured.\n"):format(m.load, workload.w))
+    end
 end

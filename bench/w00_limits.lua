@@ -1,6 +1,13 @@
--- W0, the limits: what the single steps cost of which everything else is made. Nothing of the library runs here.
+--[[ W0: the limits
+
+What the single steps cost of which everything is made. Three of them decide the rest. A call from Lua into C
+costs as much as all else in adding a small message. A system call costs several messages, and one that puts a
+thread to sleep and wakes another costs hundreds. And where two processors write to one cache line, it has to
+travel.
+]]
 
 local measure = require "measure"
+local rows = require "rows"
 local box = require "box" ()
 local duo, limits = require "duo", require "limits"
 
@@ -31,5 +38,5 @@ local steps = {
 
 local samples = measure.take(steps)
 for _, step in ipairs(steps) do
-    measure.row { name = step[1], unit = "ns", figure = samples[step[1]] }
+    rows.row { name = step[1], unit = "ns", figure = samples[step[1]] }
 end

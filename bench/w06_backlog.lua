@@ -1,9 +1,16 @@
--- W6: add and next in one thread, with messages waiting in between, from none to 64 MB of them. Then every single call
--- of filling and draining 64 MB is timed, and what is left of 256 MB after draining.
+--[[ W6: backlog
+
+Messages that wait should cost nothing: they are added and received in one thread, with up to 64 MB of them waiting in
+between. Nothing is ever moved; what remains is that a long queue does not fit into a cache. The longest call
+allocates a ring of 128 KB; the scheduler's part is left out, as it is processor time.
+
+![Cost by backlog](performance-backlog.svg)
+]]
 
 local measure = require "measure"
 local limits = require "limits"
 local mtmsg = require "mtmsg"
+local rows = require "rows"
 
 local KB, MB = 1024, 1024 * 1024
 local MESSAGE = 3 -- bytes that a small integer accounts for, with its message
@@ -14,39 +21,52 @@ local steps = {
 }
 if measure.quick then steps[#steps] = nil end
 
-local meters = {}
-for i, step in ipairs(steps) do
-    local buffer = mtmsg.newbuffer()
-    for _ = 1, step[2] / MESSAGE do buffer:addmsg(42) end
-    meters[i] = { step[1], measure.loop(function(n) for _ = 1, n do buffer:addmsg(42) buffer:nextmsg() end end) }
+local function behind(lib, m, count)
+    local buffer = lib.newbuffer()
+    for _ = 1, count do buffer:addmsg(42) end
+    return m.loop(function(n) for _ = 1, n do buffer:addmsg(42) buffer:nextmsg() end end)
 end
-local s = measure.take(meters)
+
+local entries = {}
+for i, step in ipairs(steps) do entries[i] = measure.here(step[1], behind, step[2] / MESSAGE) end
+local s = measure.take(entries)
+rows.plot {
+    name = "backlog", title = "Add and next with messages waiting in between", series = "backlog", scale = "x",
+    x = "waiting", x_unit = "bytes", y = "time per message", y_unit = "ns",
+}
 for i, step in ipairs(steps) do
-    measure.row {
+    rows.row {
         name = "add+next with a backlog of " .. step[1], unit = "ns", figure = s[step[1]],
         probe = i > 1 and s["none"] or nil, per = i > 1 and "no backlog" or nil, most = i > 1 and 1.15 or nil,
         series = "backlog", x = step[2],
     }
 end
-meters, s = nil, nil
+entries, s = nil, nil
+collectgarbage()
 collectgarbage()
 
--- Processor time, so that what the scheduler takes away does not count. Sixteen numbers make no garbage in Lua.
-local buffer, cpu = mtmsg.newbuffer(), measure.clock
-local bytes = 16 * 9 + 1
-local longest = 0
-local function timed(call)
-    local begin = cpu()
-    call()
-    longest = math.max(longest, cpu() - begin)
+-- The longest of all calls, in processor time, so that what the scheduler takes away does not count. Sixteen numbers
+-- make no garbage in Lua.
+local function longest_call(buffer, cpu)
+    local longest = 0
+    local function timed(call)
+        local begin = cpu()
+        call()
+        longest = math.max(longest, cpu() - begin)
+    end
+    local function add() buffer:addmsg(.1, .2, .3, .4, .5, .6, .7, .8, .9, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7) end
+    local function take() buffer:nextmsg() end
+    local bytes = 16 * 9 + 1
+    local count = math.floor((measure.quick and 4 or 64) * MB / bytes)
+    for _ = 1, count do timed(add) end
+    for _ = 1, count do timed(take) end
+    return longest
 end
-local function add() buffer:addmsg(.1, .2, .3, .4, .5, .6, .7, .8, .9, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7) end
-local function take() buffer:nextmsg() end
-local count = math.floor((measure.quick and 4 or 64) * MB / bytes)
-for _ = 1, count do timed(add) end
-for _ = 1, count do timed(take) end
-measure.row {
-    name = "longest call while 64 MB come and go, processor time", unit = "us", figure = longest * 1e6, most = 1000,
+
+rows.row {
+    name = "longest call while 64 MB come and go, processor time", unit = "us", most = 1000,
+    figure = longest_call(mtmsg.newbuffer(), measure.clock) * 1e6,
+    naive = longest_call(require "naive".newbuffer(), measure.clock) * 1e6,
 }
 
 local text = ("x"):rep(1000)
@@ -59,7 +79,7 @@ do
     while burst:msgcnt() > 0 do burst:nextmsg() end
     collectgarbage()
     collectgarbage()
-    measure.row { name = "heap of a buffer with 256 MB of messages", unit = "MB", figure = held / MB }
+    rows.row { name = "heap of a buffer with 256 MB of messages", unit = "MB", figure = held / MB }
     local left = math.max(0, limits.heap() - before)
-    measure.row { name = "... and after it was drained", unit = "KB", figure = left / KB, most = 1024 }
+    rows.row { name = "... and after it was drained", unit = "KB", figure = left / KB, most = 1024 }
 end

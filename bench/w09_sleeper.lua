@@ -1,20 +1,33 @@
--- W9: a message per millisecond to a consumer that sleeps in between: how late it is, and what that costs. The probe is
--- a thread that sleeps on a futex. At last: what an idle waiter costs.
+--[[ W9: a sleeping consumer
+
+A message every millisecond: each one finds its receiver asleep. It is limited by the system's wake-up, which
+the probe, a thread that sleeps on a futex, measures alone. A waiter gives up looking before it sleeps when that was in
+vain; one that sleeps uses no processor time.
+
+![Distribution of delays](performance-latency.svg)
+
+What waiting costs in processor time depends on how often messages come. Looking for one is cheaper than
+sleeping if it comes soon, and dearer if it doesn't. The rows of processor time count what the receiving thread uses,
+and what adding takes; messages come exactly in time, from a thread that spins in between, which is not counted.
+]]
 
 local host = require "host"
+local alarm = require "alarm"
 local measure = require "measure"
 local limits = require "limits"
-local duo = require "duo"
 local mtmsg = require "mtmsg"
+local rows = require "rows"
 
 local INTERVAL, SPIN = 1e-3, 50e-6
 local count = measure.quick and 50 or 500
 local rounds = measure.quick and 2 or 5
 
+-- ---- how late
+
 -- Answers with how late each message was, in seconds.
 local sleeper = [[
-    local id, n = ...
-    local buffer, now = require "mtmsg".buffer(id), require "host".now
+    local lib, id, n = ...
+    local buffer, now = require(lib).buffer(id), require "host".now
     local late = {}
     for i = 1, n do
         local sent = buffer:nextmsg()
@@ -23,47 +36,55 @@ local sleeper = [[
     return table.concat(late, " ")
 ]]
 
-local function by_message()
-    local buffer = mtmsg.newbuffer()
-    local thread = host.thread(sleeper, buffer:id(), count)
-    local cpu = limits.usage()
-    local at = host.now()
-    for _ = 1, count do
-        at = at + INTERVAL
-        limits.sleep_until(at)
-        buffer:addmsg(host.now())
+local function join(thread)
+    local ok, result = thread:join()
+    if not ok then error(result, 0) end
+    return result
+end
+
+local function by_message(lib)
+    return function()
+        local buffer = require(lib).newbuffer()
+        local thread = host.thread(sleeper, lib, buffer:id(), count)
+        local cpu = limits.usage()
+        local at = host.now()
+        for _ = 1, count do
+            at = at + INTERVAL
+            limits.sleep_until(at)
+            buffer:addmsg(host.now())
+        end
+        local text = join(thread)
+        cpu = limits.usage() - cpu
+        local late = {}
+        for word in text:gmatch("%S+") do late[#late + 1] = tonumber(word) end
+        return late, cpu
     end
-    local ok, text = thread:join()
-    if not ok then error(text, 0) end
-    cpu = limits.usage() - cpu
-    local late = {}
-    for word in text:gmatch("%S+") do late[#late + 1] = tonumber(word) end
-    return late, cpu
 end
 
 local function by_futex()
     local cpu = limits.usage()
-    local late = duo.wakeups(count, INTERVAL)
+    local late = alarm.wakeups(count, INTERVAL)
     return late, limits.usage() - cpu
 end
 
 -- Figures in microseconds.
 local function sample(run)
     local out = { p50 = {}, p99 = {}, cpu = {}, all = {} }
-    return out, function()
+    function out.run()
         local late, cpu = run()
         for _, seconds in ipairs(late) do out.all[#out.all + 1] = seconds * 1e6 end
         table.insert(out.p50, measure.median(late) * 1e6)
         table.insert(out.p99, measure.quantile(late, 0.99) * 1e6)
         table.insert(out.cpu, cpu / count * 1e6)
     end
+    return out
 end
 
-local message, run_message = sample(by_message)
-local futex, run_futex = sample(by_futex)
+local message, naive, futex = sample(by_message("mtmsg")), sample(by_message("naive")), sample(by_futex)
 for _ = 1, rounds do
-    run_message()
-    run_futex()
+    message.run()
+    naive.run()
+    futex.run()
 end
 
 local function points(all)
@@ -74,18 +95,67 @@ local function points(all)
     return list
 end
 
-measure.row {
+rows.plot {
+    name = "latency", title = "Waking a consumer that sleeps", series = { "latency", "latency of a futex" },
+    scale = "x", x = "late by", x_unit = "us", y = "percent that are not later",
+}
+rows.row {
     name = "message to a sleeping consumer, median", unit = "us", figure = message.p50, probe = futex.p50,
-    per = "futex wake", most = 1.3, series = "latency", points = points(message.all),
+    per = "futex wake", most = 1.3, naive = naive.p50, series = "latency", points = points(message.all),
 }
-measure.row {
+rows.row {
     name = "... 99 of 100", unit = "us", figure = message.p99, probe = futex.p99, per = "futex wake",
-    series = "latency of a futex", points = points(futex.all),
+    naive = naive.p99, series = "latency of a futex", points = points(futex.all),
 }
-measure.row {
-    name = "... processor time per message, at 1000 a second", unit = "us", figure = message.cpu,
+rows.row {
+    name = "... processor time per message, both threads", unit = "us", figure = message.cpu, naive = naive.cpu,
     probe = measure.each(function(us) return us + SPIN * 1e6 end, futex.cpu), per = "futex loop + 50 us", most = 1,
+    costs = true,
 }
+
+-- ---- how dear
+
+local receiver = [[
+    local lib, id, n = ...
+    local buffer, cpu = require(lib).buffer(id), require "limits".cpu
+    local begin = cpu()
+    for i = 1, n do buffer:nextmsg() end
+    return cpu() - begin
+]]
+
+-- Processor seconds of the thread that receives n messages, one per interval, and seconds that adding them takes.
+local function cost(lib, n, interval)
+    local buffer, now, spin_until = require(lib).newbuffer(), host.now, alarm.spin_until
+    local thread = host.thread(receiver, lib, buffer:id(), n)
+    local at, spent = now(), 0
+    for i = 1, n do
+        at = at + interval
+        spin_until(at)
+        local begin = now()
+        buffer:addmsg(i)
+        spent = spent + now() - begin
+    end
+    return join(thread), spent
+end
+
+for _, us in ipairs { 10, 30, 60, 100, 1000 } do
+    local seconds = measure.quick and 0.01 or 0.2
+    local n, costs = math.ceil(seconds * 1e6 / us), { mtmsg = {}, naive = {}, futex = {} }
+    for round = 1, measure.rounds do
+        for name, list in pairs(costs) do
+            local receiving, adding
+            if name == "futex" then receiving, adding = alarm.cost(n, us * 1e-6)
+            else receiving, adding = cost(name, n, us * 1e-6) end
+            list[round] = (receiving + adding) / n * 1e6
+        end
+    end
+    rows.row {
+        name = ("processor time per message, one in %d us"):format(us), unit = "us", figure = costs.mtmsg,
+        probe = costs.futex, per = "a futex, never looking", most = 2, naive = costs.naive, costs = true,
+    }
+end
+
+-- ---- an idle waiter
 
 local resting = mtmsg.newbuffer()
 local idle = host.thread([[
@@ -97,6 +167,6 @@ local seconds = measure.quick and 0.2 or 2
 local cpu = limits.usage()
 limits.sleep_until(host.now() + seconds)
 local used = limits.usage() - cpu
-measure.row { name = "an idle waiter, processor time", unit = "us/s", figure = used / seconds * 1e6, most = 100 }
+rows.row { name = "an idle waiter, processor time", unit = "us/s", figure = used / seconds * 1e6, most = 100 }
 resting:addmsg(true)
 idle:join()

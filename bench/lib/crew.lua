@@ -22,9 +22,9 @@ local member = [[
     return begin, finish, result
 ]]
 
--- Buffers and listeners travel by their ids.
+-- Buffers and listeners travel by their ids, those of the naive queue, too.
 local function by_id(value)
-    return mtmsg.type(value):find("^mtmsg%.") and value:id() or value
+    return type(value) == "userdata" and value:id() or value
 end
 
 local function arguments(member)

@@ -29,14 +29,24 @@ local function target(row)
 end
 
 show.headings = { "W", "on", "what", "figure", "unit", "± %", "probe", "which is", "ratio", "target", "verdict",
-                  "CPU ns", "switches" }
-show.align = "lllrlrrlrrlrr"
+                  "naive", "to naive", "CPU ns", "switches" }
+show.align = "lllrlrrlrrlrrrr"
+
+function show.verdict(met)
+    if met == nil then return "" end
+    return met and "met" or "SHORT"
+end
+
+local function to_naive(row)
+    if not row.versus then return "" end
+    return (("%.2f %s"):format(row.versus, show.verdict(row.naive_met)):gsub(" $", ""))
+end
 
 function show.columns(row)
     return {
         "W" .. row.w, row.lua, row.name, show.number(row.figure), row.unit, spread(row),
         row.probe and show.number(row.probe) or "", row.per or "", row.ratio and ("%.2f"):format(row.ratio) or "",
-        target(row), row.most and (row.met and "met" or "SHORT") or "",
+        target(row), show.verdict(row.met), row.naive and show.number(row.naive) or "", to_naive(row),
         row.cpu and show.number(row.cpu) or "", row.switches and show.number(row.switches * 1000) or "",
     }
 end

@@ -12,10 +12,10 @@ type message struct{ a, b uint64 }
 
 const capacity = 1024
 
-func measure(workload, n int, run func(n int)) {
+func measure(workload, n int, name string, run func(n int)) {
 	begin := time.Now()
 	run(n)
-	fmt.Printf("%d %.1f\n", workload, float64(time.Since(begin).Nanoseconds())/float64(n))
+	fmt.Printf("%d %.1f %s\n", workload, float64(time.Since(begin).Nanoseconds())/float64(n), name)
 }
 
 func oneThread(n int) {
@@ -56,7 +56,7 @@ func main() {
 	if len(os.Args) > 1 {
 		n, _ = strconv.Atoi(os.Args[1])
 	}
-	measure(1, n, oneThread)
-	measure(2, n, stream)
-	measure(3, n/5+1, roundTrip)
+	measure(1, n, "add and take in one thread", oneThread)
+	measure(2, n, "stream between two threads", stream)
+	measure(3, n/5+1, "ping-pong, round trip", roundTrip)
 }

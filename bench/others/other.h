@@ -1,6 +1,5 @@
 /* What the programs share that measure other ways of passing messages: a thread, a clock, and
- * the output. Each prints lines "workload nanoseconds": 1 is add and take in one thread, 2 a
- * stream between two, 3 a round trip. */
+ * the output. Each prints lines "workload nanoseconds name". */
 #ifndef BENCH_OTHER_H
 #define BENCH_OTHER_H
 
@@ -28,6 +27,12 @@ static inline int64_t now_ns(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+static const char *const other_names[] = {
+    [ONE_THREAD] = "add and take in one thread",
+    [STREAM] = "stream between two threads",
+    [ROUND_TRIP] = "ping-pong, round trip",
+};
+
 /* Prints what n messages took: run(n) does the work, with the other thread if there is one. */
 static inline void other_measure(int workload, long n, void (*run)(long n),
                                  void *(*other)(void *))
@@ -37,7 +42,8 @@ static inline void other_measure(int workload, long n, void (*run)(long n),
     if (other && pthread_create(&thread, NULL, other, &n) != 0) exit(EXIT_FAILURE);
     run(n);
     if (other) pthread_join(thread, NULL);
-    printf("%d %.1f\n", workload, (double)(now_ns() - begin) / (double)n);
+    printf("%d %.1f %s\n", workload, (double)(now_ns() - begin) / (double)n,
+           other_names[workload]);
 }
 
 /* The number of messages: the program's argument, by default enough for a good fraction of a

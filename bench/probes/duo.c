@@ -318,60 +318,9 @@ static int duo_crowd(lua_State *L)
     return 1;
 }
 
-/* ---- waking a thread that sleeps ---- */
-
-struct alarm {
-    _Alignas(LINE) _Atomic uint32_t seq;
-    _Atomic int64_t sent;
-    uint32_t count;
-    int64_t interval;
-    int64_t *late; /* of each wake-up, ns */
-};
-
-static void *alarm_sleep(void *shared)
-{
-    struct alarm *alarm = shared;
-    for (uint32_t i = 0; i < alarm->count; ++i) {
-        while (atomic_load(&alarm->seq) == i) futex_wait(&alarm->seq, i);
-        alarm->late[i] = probe_ns() - atomic_load(&alarm->sent);
-    }
-    return NULL;
-}
-
-static void *alarm_ring(void *shared)
-{
-    struct alarm *alarm = shared;
-    int64_t at = probe_ns();
-    for (uint32_t i = 0; i < alarm->count; ++i) {
-        at += alarm->interval;
-        struct timespec time = {.tv_sec = at / 1000000000, .tv_nsec = at % 1000000000};
-        clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL);
-        atomic_store(&alarm->sent, probe_ns());
-        atomic_store(&alarm->seq, i + 1);
-        futex_wake(&alarm->seq);
-    }
-    return NULL;
-}
-
-/* wakeups(n, interval): wakes a thread every `interval` seconds; a table of how many seconds
- * each wake-up took. */
-static int duo_wakeups(lua_State *L)
-{
-    struct alarm alarm = {.count = (uint32_t)luaL_checknumber(L, 1),
-                          .interval = (int64_t)(luaL_checknumber(L, 2) * 1e9)};
-    alarm.late = lua_newuserdata(L, alarm.count * sizeof *alarm.late);
-    run_two(L, alarm_sleep, alarm_ring, &alarm);
-    lua_createtable(L, (int)alarm.count, 0);
-    for (uint32_t i = 0; i < alarm.count; ++i) {
-        lua_pushnumber(L, (lua_Number)alarm.late[i] * 1e-9);
-        lua_rawseti(L, -2, (int)i + 1);
-    }
-    return 1;
-}
-
 static const luaL_Reg functions[] = {
-    {"pingpong", duo_pingpong}, {"ring", duo_ring},       {"copies", duo_copies},
-    {"crowd", duo_crowd},       {"wakeups", duo_wakeups}, {NULL, NULL},
+    {"pingpong", duo_pingpong}, {"ring", duo_ring}, {"copies", duo_copies},
+    {"crowd", duo_crowd},       {NULL, NULL},
 };
 
 PROBE_EXPORT int luaopen_duo(lua_State *L);

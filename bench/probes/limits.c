@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <malloc.h>
+#include <poll.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -70,6 +72,32 @@ static int step_memcpy(lua_State *L)
     probe_since(L, begin);
     free(from);
     free(to);
+    return 1;
+}
+
+/* shelf(n, size, places): in one thread, copies into so many places in turn, then out of all of
+ * them, and so on; the places stay. */
+static int step_shelf(lua_State *L)
+{
+    const long n = check_count(L);
+    const size_t size = (size_t)luaL_checknumber(L, 2);
+    const long places = (long)luaL_checknumber(L, 3);
+    char *bytes = malloc((size_t)(places + 2) * size);
+    if (!bytes) return luaL_error(L, "not enough memory");
+    memset(bytes, 1, (size_t)(places + 2) * size);
+    char *from = bytes + (size_t)places * size, *to = from + size;
+    long done = 0;
+    const int64_t begin = probe_ns();
+    for (; done < n; done += places) {
+        for (long i = 0; i < places; ++i) memcpy(bytes + (size_t)i * size, from, size);
+        for (long i = 0; i < places; ++i) {
+            memcpy(to, bytes + (size_t)i * size, size);
+            keep(to);
+        }
+    }
+    const double seconds = (double)(probe_ns() - begin) * 1e-9;
+    free(bytes);
+    lua_pushnumber(L, (lua_Number)(seconds * (double)n / (double)done));
     return 1;
 }
 
@@ -197,11 +225,39 @@ static int sleep_until(lua_State *L)
     return 0;
 }
 
+/* The first processor that this process may use, for the calling thread alone. */
+static void pin_to_first(void)
+{
+    cpu_set_t allowed, one;
+    int cpu = 0;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+    while (cpu < CPU_SETSIZE - 1 && !CPU_ISSET(cpu, &allowed)) ++cpu;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    sched_setaffinity(0, sizeof one, &one);
+}
+
+/* burn(): keeps one processor busy until the standard input is at its end, as it is when the
+ * process that holds the other end is gone. */
+static int process_burn(lua_State *L)
+{
+    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+    char byte;
+    (void)L;
+    pin_to_first();
+    do {
+        for (int64_t end = probe_ns() + 10000000; probe_ns() < end;) {
+        }
+    } while (poll(&input, 1, 0) == 0 || read(STDIN_FILENO, &byte, 1) > 0);
+    return 0;
+}
+
 static const luaL_Reg functions[] = {
-    {"lock", step_lock},     {"clock", step_clock},        {"memcpy", step_memcpy},
-    {"malloc", step_malloc}, {"push", step_push},          {"wake", step_wake},
-    {"access", step_access}, {"usage", process_usage},     {"cpu", thread_cpu},
-    {"heap", process_heap},  {"sleep_until", sleep_until}, {NULL, NULL},
+    {"lock", step_lock},     {"clock", step_clock},  {"memcpy", step_memcpy},
+    {"malloc", step_malloc}, {"push", step_push},    {"wake", step_wake},
+    {"access", step_access}, {"shelf", step_shelf},  {"usage", process_usage},
+    {"cpu", thread_cpu},     {"heap", process_heap}, {"sleep_until", sleep_until},
+    {"burn", process_burn},  {NULL, NULL},
 };
 
 PROBE_EXPORT int luaopen_limits(lua_State *L);

@@ -51,6 +51,7 @@ build = {
                 "src/core/index.c",
                 "src/core/name.c",
                 "src/core/segment.c",
+                "src/core/send.c",
                 "src/core/spin.c",
                 "src/core/status.c",
                 "src/core/id_set.c",

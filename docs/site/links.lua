@@ -1,7 +1,7 @@
--- A filter for pandoc: links between pages lead to the HTML files, links to other files of the project to copies.
--- PAGE is the path of the page, OUT the directory of the site.
+-- A filter for pandoc: links between pages lead to the HTML files, links to other files of the project to copies, and
+-- the sections of the page become a list for its side. PAGE is the path of the page, OUT the directory of the site.
 local page, out = os.getenv("PAGE"), os.getenv("OUT")
-local special = { ["docs/README.md"] = "index.html", ["README.md"] = "project.html" }
+local special = { ["docs/README.md"] = "pages.html", ["README.md"] = "index.html" }
 
 local function joined(directory, target)
     local path = directory .. target
@@ -59,4 +59,46 @@ local function rewrite(link)
     return link
 end
 
-return { { Link = rewrite } }
+-- A figure of docs lies beside the HTML files.
+local function relocate(image)
+    image.src = image.src:gsub("^docs/", "")
+    return image
+end
+
+local function escaped(text)
+    return (text:gsub("[&<>]", { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;" }))
+end
+
+-- The sections and, within them, the parts of each: of a call its name alone. Nothing for a short page.
+local function list_sections(doc)
+    local lines, inner, count = { "<ul>" }, false, 0
+    for _, block in ipairs(doc.blocks) do
+        if block.t == "Header" and (block.level == 2 or block.level == 3) then
+            local code = block.content[1] and block.content[1].t == "Code"
+            local text = pandoc.utils.stringify(block.content)
+            if code then text = text:gsub("%(.*", "") end
+            if (block.level == 3) ~= inner then
+                lines[#lines + 1] = inner and "</li></ul></li>" or "<ul>"
+                inner = not inner
+            elseif count > 0 then
+                lines[#lines + 1] = "</li>"
+            end
+            lines[#lines + 1] = ('<li%s><a href="#%s">%s</a>'):format(code and ' class="call"' or "",
+                block.identifier, escaped(text))
+            count = count + 1
+        end
+    end
+    lines[#lines + 1] = inner and "</li></ul></li></ul>" or "</li></ul>"
+    if count > 2 then doc.meta.contents = pandoc.MetaBlocks { pandoc.RawBlock("html", table.concat(lines, "\n")) } end
+    if page ~= "README.md" then doc.meta.suffix = pandoc.MetaString("mtmsg") end
+    return doc
+end
+
+-- On the cheat sheet each call leads to its heading in the reference.
+local function lead_to_reference(code)
+    if page ~= "docs/cheatsheet.md" or not code.text:find("^%a+[.:][%w_.]+") or code.text:find(" then$") then return end
+    local anchor = code.text:lower():gsub("[^%w%s_-]", ""):gsub("%s", "-")
+    return pandoc.Link({ code }, "reference.html#" .. anchor)
+end
+
+return { { Link = rewrite, Image = relocate }, { Code = lead_to_reference }, { Pandoc = list_sections } }

@@ -42,7 +42,7 @@ function TestSite:test_it_is_built_and_its_links_lead_somewhere()
         for attribute, target in text:gmatch('(%a+)="([^"]*)"') do
             local path, anchor = target:match("^([^#]*)#?(.*)$")
             if path == "" then path = name end
-            if (attribute == "href" or attribute == "src") and not target:find("^https?:") then
+            if (attribute == "href" or attribute == "src") and not target:find("^%a+:") then
                 lu.assertFalse(target:find("^/") ~= nil, name .. ": " .. target .. " does not work from a disk")
                 lu.assertTrue(is_there(site .. "/" .. path), name .. " links to " .. target)
                 lu.assertTrue(anchor == "" or html[path]:find('id="' .. anchor .. '"', 1, true) ~= nil,
@@ -52,6 +52,29 @@ function TestSite:test_it_is_built_and_its_links_lead_somewhere()
         end
     end
     lu.assertTrue(checked > 100, "links were not found")
+end
+
+-- What a search engine shows, and what stands at the side.
+function TestSite:test_each_page_has_a_title_a_description_and_its_sections()
+    local site = self.directory .. "/site"
+    lines_of("docs/site/build " .. site)
+    local titles, count = {}, 0
+    for _, path in ipairs(lines_of("ls " .. site .. "/*.html")) do
+        local text = pages.read(path)
+        local title, about = text:match("<title>([^<]+)</title>"), text:match('name="description" content="([^"]+)"')
+        lu.assertNotNil(title, path)
+        lu.assertNil(titles[title], path .. " has the title of " .. tostring(titles[title]))
+        titles[title], count = path, count + 1
+        lu.assertTrue(about and #about > 25, path .. " has no description")
+        local side = text:match("<aside>.-</aside>") or ""
+        local _, sections = text:gsub("<h2", "<h2")
+        for id in text:gmatch('<h2[^>]-id="([^"]+)"') do
+            lu.assertTrue(sections < 3 or side:find('href="#' .. id .. '"', 1, true) ~= nil, path .. " " .. id)
+        end
+    end
+    lu.assertTrue(count > 15)
+    local reference = pages.read(site .. "/reference.html"):match("<aside>.-</aside>")
+    lu.assertStrContains(reference, 'class="call"><a href="#bufferaddmsg">buffer:addmsg</a>')
 end
 
 os.exit(lu.LuaUnit.run())

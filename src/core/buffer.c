@@ -50,7 +50,7 @@ static bool orphan_buffer(struct mtm_object *object)
     struct mtm_listener *listener = listener_of(buffer);
     if (!listener) return true;
     if ((mtm_load_rlx(&object->life) & MTM_LIFE_COUNTS) != 0 ||
-        mtm_queue_count_once(&buffer->queue) != 0) {
+        mtm_buffer_has_messages(buffer)) {
         mtm_listener_adopt(listener, buffer);
         return false;
     }
@@ -78,7 +78,7 @@ static void sync_buffer(struct mtm_object *object)
     if (listener) {
         mtm_listener_enter(listener, buffer, MTM_LAST);
         mtm_unlock(&listener->object.lock);
-        mtm_waiters_wake_one(&listener->waiters);
+        mtm_waiters_wake_one(&listener->source.waiters);
     }
 }
 
@@ -87,8 +87,15 @@ static void let_loose_buffer(struct mtm_object *object)
     mtm_buffer_disconnect_unreachable(to_buffer(object));
 }
 
-static const struct mtm_object_ops buffer_ops = {orphan_buffer, free_buffer, sync_buffer,
-                                                 let_loose_buffer};
+static const struct mtm_source_ops buffer_ops = {
+    {orphan_buffer, free_buffer, sync_buffer, let_loose_buffer},
+    mtm_buffer_look,
+    mtm_buffer_ready,
+    mtm_buffer_join,
+    mtm_buffer_taken,
+    mtm_buffer_spin,
+    false,
+};
 
 static enum mtm_status make_buffer(const struct mtm_buffer_options *options,
                                    struct mtm_buffer **out)
@@ -96,8 +103,8 @@ static enum mtm_status make_buffer(const struct mtm_buffer_options *options,
     size_t room = mtm_name_room(sizeof(struct mtm_buffer), options->name, options->name_len);
     struct mtm_buffer *buffer = room < SIZE_MAX ? mtm_alloc(room) : NULL;
     if (!buffer) return MTM_NOMEM;
-    *buffer =
-        (struct mtm_buffer){.object = {.class = &buffer_ops, .kind = MTM_BUFFER, .life = 1}};
+    *buffer = (struct mtm_buffer){
+        .object = {.class = &buffer_ops.object, .kind = MTM_BUFFER, .life = 1}};
     mtm_name_init(&buffer->object, buffer + 1, options->name, options->name_len);
     enum mtm_status status = mtm_queue_init(&buffer->queue, options->size, options->sized,
                                             options->grow, options->listener != NULL);
@@ -145,7 +152,7 @@ enum mtm_status mtm_buffer_new(const struct mtm_buffer_options *options,
     return MTM_OK;
 }
 
-/* ---- taking ---- */
+/* ---- events ---- */
 
 struct mtm_notifier *mtm_buffer_fired(struct mtm_buffer *buffer, enum mtm_event event)
 {
@@ -160,71 +167,12 @@ struct mtm_notifier *mtm_buffer_fired(struct mtm_buffer *buffer, enum mtm_event 
     return notifier;
 }
 
-bool mtm_lock_as(struct mtm_lock *lock, struct mtm_wait *wait)
-{
-    if (!mtm_wait_never(wait)) {
-        mtm_lock(lock);
-        return true;
-    }
-    if (mtm_trylock(lock)) return true;
-    return wait->timeout > 0 && mtm_lock_until(lock, mtm_wait_deadline(wait));
-}
-
-static void unlock_take(struct mtm_buffer *buffer, bool both)
-{
-    mtm_unlock(&buffer->queue.head.lock);
-    if (MTM_UNLIKELY(both)) mtm_unlock(&buffer->queue.tail.lock);
-}
-
-/* The head lock, and before it the tail lock if the take must count exactly, which can change
- * until we have them. */
-static bool lock_take(struct mtm_buffer *buffer, struct mtm_wait *wait, bool *both)
-{
-    for (;;) {
-        *both = mtm_load_rlx(&buffer->exact_takes) != 0;
-        MTM_PAUSE();
-        if (MTM_UNLIKELY(*both) && !mtm_lock_as(&buffer->queue.tail.lock, wait)) return false;
-        if (!mtm_lock_as(&buffer->queue.head.lock, wait)) {
-            if (*both) mtm_unlock(&buffer->queue.tail.lock);
-            return false;
-        }
-        if (MTM_LIKELY((mtm_load_rlx(&buffer->exact_takes) != 0) == *both)) return true;
-        unlock_take(buffer, *both);
-    }
-}
-
-enum mtm_status mtm_buffer_take(struct mtm_buffer *buffer, struct mtm_wait *wait,
-                                struct mtm_delivery *delivery, struct mtm_trash *trash)
-{
-    bool both;
-    if (!lock_take(buffer, wait, &both)) return MTM_BUSY;
-    enum mtm_status status = mtm_object_may_take(&buffer->object);
-    if (MTM_LIKELY(status == MTM_OK)) {
-        status = mtm_queue_take(&buffer->queue, &delivery->slot, trash);
-    }
-    if (status == MTM_OK) {
-        delivery->from = buffer;
-        delivery->more = mtm_queue_knows_more(&buffer->queue);
-        delivery->notifier = mtm_buffer_fired(buffer, MTM_TAKEN);
-    }
-    unlock_take(buffer, both);
-    return status;
-}
-
-bool mtm_buffer_put_back(struct mtm_buffer *buffer, struct mtm_block *block)
-{
-    mtm_lock(&buffer->queue.head.lock);
-    bool back = mtm_queue_put_back(&buffer->queue, block);
-    mtm_unlock(&buffer->queue.head.lock);
-    return back;
-}
+/* ---- both sides ---- */
 
 size_t mtm_buffer_count(const struct mtm_buffer *buffer)
 {
     return mtm_queue_count(&buffer->queue);
 }
-
-/* ---- both sides ---- */
 
 void mtm_buffer_lock_both(struct mtm_buffer *buffer)
 {
@@ -273,7 +221,7 @@ void mtm_buffer_change(struct mtm_buffer *buffer, uint32_t set, uint32_t clear, 
     tell_fast_path(buffer);
     mtm_buffer_unlock_both(buffer);
     MTM_PAUSE();
-    mtm_waiters_wake_all(&buffer->waiters);
+    mtm_waiters_wake_all(&buffer->source.waiters);
 }
 
 void mtm_buffer_close(struct mtm_buffer *buffer)
@@ -294,7 +242,7 @@ void mtm_buffer_close(struct mtm_buffer *buffer)
         mtm_unlock(&listener->object.lock);
     }
     MTM_PAUSE();
-    mtm_waiters_wake_all(&buffer->waiters);
+    mtm_waiters_wake_all(&buffer->source.waiters);
     mtm_queue_empty_trash(&buffer->queue, &trash);
     mtm_queue_drop_caches(&buffer->queue);
     for (int event = 0; event < MTM_EVENTS; ++event) mtm_notifier_release(notifiers[event]);
@@ -311,6 +259,6 @@ void mtm_buffer_abort(struct mtm_buffer *buffer, bool flag)
         if (flag || was_aborted) mtm_listener_take_off(listener, buffer);
         if (!flag) mtm_listener_enter(listener, buffer, MTM_LAST);
         mtm_unlock(&listener->object.lock);
-        mtm_waiters_wake_one(&listener->waiters);
+        mtm_waiters_wake_one(&listener->source.waiters);
     }
 }

@@ -5,21 +5,22 @@
 #define MTM_CORE_BUFFER_H
 
 #include "core/notify.h"
-#include "core/object.h"
 #include "core/queue.h"
-#include "core/spin.h"
+#include "core/source.h"
 
 struct mtm_listener;
 
 /* First what both sides read and hardly anybody writes, then what producers write, then what
  * consumers write, so that they don't wait for each other's cache lines. */
 struct mtm_buffer {
-    struct mtm_object object;
+    union { /* a buffer is a source, and a source is an object */
+        struct mtm_object object;
+        struct mtm_source source;
+    };
     /* Written under both locks; [MTM_ADDED] is read under the tail, [MTM_TAKEN] under the head
      * lock. */
     struct mtm_notifier *notifier[MTM_EVENTS];
     mtm_a32 exact_takes; /* atomic, written under both locks: takes need both, to count */
-    struct mtm_waiters waiters;
     /* Atomic: 1 from the moment that somebody undertakes to enter it in the ready queue, until
      * it has left that. */
     mtm_a32 ready;
@@ -122,7 +123,18 @@ bool mtm_buffer_put_back(struct mtm_buffer *buffer, struct mtm_block *block);
  * listener's lock. */
 void mtm_buffer_change(struct mtm_buffer *buffer, uint32_t set, uint32_t clear, bool sync);
 
-/* Takes the lock as `wait` says; false if it could not be had. */
-bool mtm_lock_as(struct mtm_lock *lock, struct mtm_wait *wait);
+/* Whether there are messages, as far as can be told without a lock. */
+static inline bool mtm_buffer_has_messages(const struct mtm_buffer *buffer)
+{
+    return mtm_queue_count_once(&buffer->queue) != 0;
+}
+
+/* The buffer as a source: see source.h. */
+enum mtm_status mtm_buffer_look(struct mtm_source *source, struct mtm_wait *wait,
+                                struct mtm_delivery *delivery);
+bool mtm_buffer_ready(const struct mtm_source *source);
+bool mtm_buffer_join(struct mtm_source *source, struct mtm_wait *wait);
+uint32_t mtm_buffer_taken(const struct mtm_source *source);
+struct mtm_spin *mtm_buffer_spin(struct mtm_source *source);
 
 #endif

@@ -46,12 +46,12 @@ static inline void mtm_fast_end(struct mtm_buffer *buffer, size_t record)
     mtm_tail_move(tail, tail->pos + record, record);
     mtm_queue_publish(&buffer->queue);
     MTM_STEP(any_after_a_put);
-    bool wake = mtm_waiters_any(&buffer->waiters);
+    bool wake = mtm_waiters_any(&buffer->source.waiters);
     mtm_unlock(&tail->lock);
     MTM_PAUSE();
     if (buffer->object.owner)
         mtm_listener_ready((struct mtm_listener *)buffer->object.owner, buffer);
-    if (MTM_UNLIKELY(wake)) mtm_waiters_wake(&buffer->waiters);
+    if (MTM_UNLIKELY(wake)) mtm_waiters_wake(&buffer->source.waiters);
 }
 
 /* As mtm_buffer_add of `size` <= MTM_FAST_MAX bytes; true: done. The caller has a

@@ -1,365 +1,145 @@
-/* The ready queue of a listener, its members, and what is done to all of them.
- * Producers reach it by a lock-free stack only; everything else is under the listener's lock.
- */
+/* Making, closing, aborting and clearing a listener: what is done to all of its buffers, one
+ * after the other. It owns the listeners' memory; members.c, ready.c and listener_take.c know
+ * its buffers, those that have messages, and how to take these. */
 #include "core/listener.h"
 
-#include "core/life.h"
+#include <string.h>
+
+#include "core/abort_all.h"
+#include "core/alloc.h"
+#include "core/registry.h"
 
 #include "platform/hidden.h"
 
-enum { LOOKS_AT_ONCE = 64 }; /* at ready buffers, under the lock */
-
-static bool has_messages(const struct mtm_buffer *buffer)
+static struct mtm_listener *to_listener(struct mtm_object *object)
 {
-    return mtm_queue_count_once(&buffer->queue) != 0;
+    return (struct mtm_listener *)object;
 }
 
-static bool may_serve(const struct mtm_buffer *buffer)
+static struct mtm_buffer *next_member(struct mtm_listener *listener, struct mtm_buffer *buffer)
 {
-    return mtm_object_may_take(&buffer->object) == MTM_OK;
+    mtm_listener_step(listener, &buffer, false);
+    return buffer;
 }
 
-/* ---- the ready queue; lock held ---- */
-
-static void insert_between(struct mtm_listener *listener, struct mtm_buffer *buffer,
-                           struct mtm_buffer *prev, struct mtm_buffer *next)
+/* A listener whose last reference is gone has only members without references: they go with it.
+ */
+static bool orphan_listener(struct mtm_object *object)
 {
-    buffer->ready_prev = prev;
-    buffer->ready_next = next;
-    *(prev ? &prev->ready_next : &listener->ready_first) = buffer;
-    *(next ? &next->ready_prev : &listener->ready_last) = buffer;
-    buffer->queued = true;
-    mtm_store_rel(&listener->nready, mtm_load_rlx(&listener->nready) + 1); /* has_ready */
-}
-
-static void append(struct mtm_listener *listener, struct mtm_buffer *buffer)
-{
-    MTM_STEP(append);
-    insert_between(listener, buffer, listener->ready_last, NULL);
-}
-
-/* `ready` is still 1: whoever unlinks must append again, or call unready. */
-static void unlink_ready(struct mtm_listener *listener, struct mtm_buffer *buffer)
-{
-    struct mtm_buffer *prev = buffer->ready_prev, *next = buffer->ready_next;
-    *(prev ? &prev->ready_next : &listener->ready_first) = next;
-    *(next ? &next->ready_prev : &listener->ready_last) = prev;
-    buffer->queued = false;
-    MTM_STEP(unlink);
-    mtm_store_rel(&listener->nready, mtm_load_rlx(&listener->nready) - 1);
-}
-
-/* Undertake to enter the buffer; false if somebody else has done so. */
-static bool claim(struct mtm_buffer *buffer)
-{
-    uint32_t idle = 0;
-    MTM_STEP(claim);
-    return mtm_load_seq(&buffer->ready) == 0 && mtm_cas_seq(&buffer->ready, &idle, 1);
-}
-
-/* The unlinked buffer is not on the queue any more. A producer that published before and saw it
- * there relies on us, so look again: either it sees 0, or we see its message (all four accesses
- * are seq_cst). */
-static void unready(struct mtm_listener *listener, struct mtm_buffer *buffer)
-{
-    MTM_STEP(unready);
-    mtm_store_seq(&buffer->ready, 0); /* pairs with the load in claim */
-    MTM_PAUSE();
-    if (has_messages(buffer) && may_serve(buffer) && claim(buffer)) {
-        append(listener, buffer);
-    }
-}
-
-/* Takes over what producers have pushed, oldest first. */
-static void collect_newly_ready(struct mtm_listener *listener)
-{
-    if (!mtm_load_seq(&listener->newly_ready)) return; /* pairs with the push in ready */
-    MTM_STEP(collect_newly_ready);
-    struct mtm_buffer *stack = mtm_swap_seq(&listener->newly_ready, NULL), *list = NULL;
-    while (stack) {
-        struct mtm_buffer *next = stack->newly_ready_next;
-        stack->newly_ready_next = list;
-        list = stack;
-        stack = next;
-    }
-    for (; list; list = list->newly_ready_next) append(listener, list);
-}
-
-void mtm_listener_take_off(struct mtm_listener *listener, struct mtm_buffer *buffer)
-{
-    collect_newly_ready(listener);
-    if (!buffer->queued) return;
-    unlink_ready(listener, buffer);
-    unready(listener, buffer);
-}
-
-void mtm_listener_enter(struct mtm_listener *listener, struct mtm_buffer *buffer,
-                        enum mtm_place place)
-{
-    collect_newly_ready(listener);
-    if (buffer->queued && place == MTM_MOVE_FIRST) {
-        unlink_ready(listener, buffer);
-        insert_between(listener, buffer, NULL, listener->ready_first);
-        return;
-    }
-    if (!has_messages(buffer) || !may_serve(buffer)) return;
-    if (!claim(buffer)) return;
-    if (place == MTM_LAST) append(listener, buffer);
-    else insert_between(listener, buffer, NULL, listener->ready_first);
-}
-
-bool mtm_listener_has_ready(const struct mtm_listener *listener)
-{
-    MTM_STEP(see_newly_ready);
-    if (mtm_load_seq(&listener->newly_ready)) return true;
-    MTM_STEP(see_nready);
-    if (mtm_load_seq(&listener->nready)) return true;
-    MTM_STEP(see_connected);
-    return mtm_load_seq(&listener->connected) == 0;
-}
-
-static void push_newly_ready(struct mtm_listener *listener, struct mtm_buffer *buffer)
-{
-    struct mtm_buffer *top = mtm_load_seq(&listener->newly_ready);
-    do {
-        buffer->newly_ready_next = top;
-        MTM_STEP(push_newly_ready);
-    } while (!mtm_cas_seq(&listener->newly_ready, &top,
-                          buffer)); /* pairs with collect_newly_ready */
-}
-
-/* The producer has a reference, so the buffer can't leave meanwhile. */
-void mtm_listener_ready(struct mtm_listener *listener, struct mtm_buffer *buffer)
-{
-    if (!claim(buffer)) return;
-    MTM_PAUSE();
-    push_newly_ready(listener, buffer);
-    MTM_PAUSE();
-    mtm_waiters_wake_one(&listener->waiters);
-}
-
-/* ---- members ---- */
-
-enum mtm_status mtm_listener_join(struct mtm_listener *listener, struct mtm_buffer *buffer)
-{
-    mtm_lock(&listener->object.lock);
-    enum mtm_status status = mtm_object_may_put(&listener->object);
-    if (status == MTM_OK) {
-        buffer->object.owner = &listener->object;
-        buffer->member_prev = listener->member_last;
-        buffer->member_next = NULL;
-        *(listener->member_last ? &listener->member_last->member_next
-                                : &listener->member_first) = buffer;
-        listener->member_last = buffer;
-        mtm_store_rel(&listener->connected, mtm_load_rlx(&listener->connected) + 1);
-    }
-    mtm_unlock(&listener->object.lock);
-    return status;
-}
-
-void mtm_listener_leave(struct mtm_listener *listener, struct mtm_buffer *buffer)
-{
-    mtm_listener_take_off(listener, buffer);
-    struct mtm_buffer *prev = buffer->member_prev, *next = buffer->member_next;
-    *(prev ? &prev->member_next : &listener->member_first) = next;
-    *(next ? &next->member_prev : &listener->member_last) = prev;
-    size_t connected = mtm_load_rlx(&listener->connected) - 1;
-    MTM_STEP(leave_the_listener);
-    mtm_store_rel(&listener->connected, connected);
-}
-
-/* Who waits at the lock of the listener, or for what it finds, is not woken under it. */
-void mtm_listener_announce(struct mtm_listener *listener)
-{
-    MTM_STEP(see_none_connected);
-    if (mtm_load_seq(&listener->connected) == 0) mtm_waiters_wake_all(&listener->waiters);
-}
-
-/* Gives back a hold under the lock; true if the buffer has left and must be freed. */
-static bool drop_hold(struct mtm_listener *listener, struct mtm_buffer *buffer)
-{
-    MTM_STEP(drop_hold);
-    size_t life =
-        mtm_sub_acq_rel(&buffer->object.life, MTM_LIFE_HOLD); /* pairs: all releases */
-    if ((life & MTM_LIFE_COUNTS) != MTM_LIFE_HOLD || has_messages(buffer)) return false;
-    mtm_listener_leave(listener, buffer);
+    (void)object;
     return true;
 }
 
-static void push_deferred(struct mtm_listener *listener, struct mtm_buffer *buffer)
+static void free_listener(struct mtm_object *object)
 {
-    struct mtm_buffer *top = mtm_load_seq(&listener->deferred);
-    do {
-        buffer->deferred_next = top;
-        MTM_STEP(push_deferred);
-    } while (!mtm_cas_seq(&listener->deferred, &top, buffer)); /* pairs with collect_deferred */
+    struct mtm_listener *listener = to_listener(object);
+    struct mtm_buffer *buffer = listener->member_first;
+    while (buffer) {
+        struct mtm_buffer *next = buffer->member_next;
+        buffer->object.class->free(&buffer->object);
+        buffer = next;
+    }
+    mtm_free(listener);
 }
 
-/* The last hold goes under the lock alone: so nobody else can free the buffer while we still
- * look at it. */
-void mtm_listener_let_go(struct mtm_listener *listener, struct mtm_buffer *buffer,
-                         bool nonblock)
+static void change(struct mtm_listener *listener, uint32_t set, uint32_t clear, bool sync)
 {
-    size_t life = mtm_load_acq(
-        &buffer->object.life); /* pairs with drop_hold: it is done with deferred_next */
-    while ((life & MTM_LIFE_COUNTS) != MTM_LIFE_HOLD) {
-        MTM_STEP(let_go);
-        if (mtm_cas_acq_rel(&buffer->object.life, &life, life - MTM_LIFE_HOLD)) return;
-    }
-    MTM_PAUSE();
-    if (!nonblock) {
-        mtm_lock(&listener->object.lock);
-    } else if (!mtm_trylock(&listener->object.lock)) {
-        push_deferred(listener, buffer); /* whoever looks next does it for us */
-        mtm_waiters_wake_one(&listener->waiters);
-        return;
-    }
-    bool dead = drop_hold(listener, buffer);
+    mtm_lock(&listener->object.lock);
+    mtm_object_change(&listener->object, set, clear);
+    if (sync) mtm_object_sync(&listener->object);
     mtm_unlock(&listener->object.lock);
-    if (dead) buffer->object.class->free(&buffer->object);
+    mtm_waiters_wake_all(&listener->source.waiters);
 }
 
-/* Gives back the holds that others could not; returns what must be freed, linked by
- * deferred_next. Lock held. */
-static struct mtm_buffer *collect_deferred(struct mtm_listener *listener)
+/* Members without references are not in the registry, so they are reached from here. */
+static void sync_listener(struct mtm_object *object)
 {
-    if (MTM_LIKELY(!mtm_load_seq(&listener->deferred))) return NULL; /* pairs with push */
-    MTM_STEP(collect_deferred);
-    struct mtm_buffer *stack = mtm_swap_seq(&listener->deferred, NULL), *dead = NULL;
-    while (stack) {
-        struct mtm_buffer *buffer = stack;
-        stack = buffer->deferred_next;
-        if (!drop_hold(listener, buffer)) continue;
-        buffer->deferred_next = dead;
-        dead = buffer;
-    }
-    return dead;
-}
-
-static void free_dead(struct mtm_buffer *dead)
-{
-    while (dead) {
-        struct mtm_buffer *next = dead->deferred_next;
-        dead->object.class->free(&dead->object);
-        dead = next;
+    struct mtm_listener *listener = to_listener(object);
+    struct mtm_buffer *buffer = NULL;
+    change(listener, 0, 0, true);
+    while ((buffer = next_member(listener, buffer)) != NULL) {
+        buffer->object.class->sync_abort(&buffer->object);
     }
 }
 
-bool mtm_listener_step(struct mtm_listener *listener, struct mtm_buffer **buffer, bool nonblock)
+static void let_loose_listener(struct mtm_object *object)
 {
-    struct mtm_buffer *from = *buffer, *next = NULL;
-    struct mtm_wait wait = {.timeout = nonblock ? 0 : MTM_FOREVER};
-    bool locked = mtm_lock_as(&listener->object.lock, &wait), held = false;
-    while (locked) {
-        next = from ? from->member_next : listener->member_first;
-        held = !next || mtm_object_hold(&next->object);
-        mtm_unlock(&listener->object.lock);
-        if (held || nonblock) break;
-        mtm_plat_yield(); /* more threads are at work on it than can be counted */
-        mtm_lock(&listener->object.lock);
+    struct mtm_listener *listener = to_listener(object);
+    struct mtm_buffer *buffer = NULL;
+    while ((buffer = next_member(listener, buffer)) != NULL) {
+        buffer->object.class->let_loose(&buffer->object);
     }
-    if (!held) next = NULL;
-    if (from) mtm_listener_let_go(listener, from, nonblock);
-    *buffer = next;
-    return held;
 }
 
-/* ---- taking ---- */
+static const struct mtm_source_ops listener_ops = {
+    {orphan_listener, free_listener, sync_listener, let_loose_listener},
+    mtm_listener_look,
+    mtm_listener_is_ready,
+    mtm_listener_join_waiters,
+    mtm_listener_taken,
+    mtm_listener_spin,
+    true,
+};
 
-/* After a take: to the end of the queue, or off it. One that is left empty by somebody else in
- * this moment may stay. */
-static void requeue(struct mtm_listener *listener, struct mtm_buffer *buffer, bool more)
+enum mtm_status mtm_listener_new(const char *name, size_t name_len, struct mtm_listener **out)
 {
-    mtm_store_rlx(&listener->taken, mtm_load_rlx(&listener->taken) + 1);
-    MTM_STEP(stay_in_the_ready_queue);
-    if (more && listener->ready_last == buffer) return;
-    unlink_ready(listener, buffer);
-    if (more || has_messages(buffer)) append(listener, buffer);
-    else unready(listener, buffer);
+    size_t room = mtm_name_room(sizeof(struct mtm_listener), name, name_len);
+    struct mtm_listener *listener = room < SIZE_MAX ? mtm_alloc(room) : NULL;
+    if (!listener) return MTM_NOMEM;
+    *listener = (struct mtm_listener){
+        .object = {.class = &listener_ops.object, .kind = MTM_LISTENER, .life = 1}};
+    mtm_name_init(&listener->object, listener + 1, name, name_len);
+    enum mtm_status status = mtm_registry_add(&listener->object);
+    if (status != MTM_OK) {
+        mtm_free(listener);
+        return status;
+    }
+    *out = listener;
+    return MTM_OK;
 }
 
-/* Looks at the ready buffers in their order, until one has a message. Those that another thread
- * is at work on are passed over if we must not wait. After some that were left there empty,
- * *more: the lock has been held long enough. Lock held. */
-static enum mtm_status take_first(struct mtm_listener *listener, struct mtm_wait *wait,
-                                  struct mtm_delivery *delivery, struct mtm_trash *trash,
-                                  bool *more)
+enum mtm_status mtm_listener_clear(struct mtm_listener *listener, bool nonblock)
 {
-    struct mtm_wait for_lock = {.nonblock = mtm_wait_never(wait), .timeout = 0};
-    if (!for_lock.nonblock) for_lock.timeout = MTM_FOREVER;
-    struct mtm_buffer *busy = NULL;
-    for (int looks = 0; looks < LOOKS_AT_ONCE; ++looks) {
-        struct mtm_buffer *buffer = busy ? busy->ready_next : listener->ready_first;
-        if (!buffer) return busy ? MTM_BUSY : MTM_EMPTY;
-        if (!mtm_object_can_hold(&buffer->object)) {
-            busy = buffer;
-            continue;
-        }
-        enum mtm_status status = mtm_buffer_take(buffer, &for_lock, delivery, trash);
-        delivery->from = buffer;
-        switch (status) {
-            case MTM_BUSY: busy = buffer; break;
-            case MTM_OK: requeue(listener, buffer, delivery->more); return status;
-            case MTM_GROW:
-            case MTM_TOO_LARGE: return status;
-            case MTM_EMPTY:
-            case MTM_CLOSED:
-            case MTM_ABORTED: mtm_listener_take_off(listener, buffer); break;
-            case MTM_FULL:
-            case MTM_NOMEM:
-            case MTM_NO_BUFFERS:
-            case MTM_UNKNOWN:
-            case MTM_AMBIGUOUS:
-            case MTM_TOO_MANY:
-            case MTM_HAS_NOTIFIER:
-            case MTM_NOTIFIER_FAILED:
-                MTM_ASSERT(false);
-                return status; /* no result of a take */
-        }
+    enum mtm_status status = MTM_OK;
+    if (mtm_object_is_closed(&listener->object)) return MTM_CLOSED;
+    struct mtm_buffer *buffer = NULL;
+    /* Not more than there are: others may join all the time. */
+    for (size_t left = mtm_load_rlx(&listener->connected); left > 0; --left) {
+        if (!mtm_listener_step(listener, &buffer, nonblock)) return MTM_BUSY;
+        if (!buffer) return status;
+        if (mtm_buffer_clear(buffer, nonblock) == MTM_BUSY) status = MTM_BUSY;
     }
-    *more = busy == NULL;
-    return MTM_BUSY;
-}
-
-static enum mtm_status take_locked(struct mtm_listener *listener, struct mtm_wait *wait,
-                                   struct mtm_delivery *delivery, struct mtm_trash *trash,
-                                   bool *more)
-{
-    enum mtm_status status = mtm_object_may_take(&listener->object);
-    if (status != MTM_OK) return status;
-    if (mtm_load_rlx(&listener->connected) == 0) return MTM_NO_BUFFERS;
-    collect_newly_ready(listener);
-    return take_first(listener, wait, delivery, trash, more);
-}
-
-static enum mtm_status take_some(struct mtm_listener *listener, struct mtm_wait *wait,
-                                 struct mtm_delivery *delivery, bool *more)
-{
-    struct mtm_trash trash = {0};
-    if (!mtm_lock_as(&listener->object.lock, wait)) return MTM_BUSY;
-    struct mtm_buffer *dead = collect_deferred(listener);
-    enum mtm_status status = take_locked(listener, wait, delivery, &trash, more);
-    bool held = status == MTM_OK || trash.segments;
-    if (held) mtm_object_hold(&delivery->from->object);
-    mtm_unlock(&listener->object.lock);
-    MTM_PAUSE();
-    delivery->through = listener;
-    if (MTM_UNLIKELY(dead != NULL)) free_dead(dead);
-    if (MTM_UNLIKELY(trash.segments != NULL)) {
-        mtm_queue_empty_trash(&delivery->from->queue, &trash);
-    }
-    if (held && status != MTM_OK) {
-        mtm_listener_let_go(listener, delivery->from, mtm_wait_never(wait));
-    }
+    if (buffer) mtm_listener_let_go(listener, buffer, nonblock);
     return status;
 }
 
-enum mtm_status mtm_listener_take(struct mtm_listener *listener, struct mtm_wait *wait,
-                                  struct mtm_delivery *delivery)
+void mtm_listener_close(struct mtm_listener *listener)
 {
-    for (;;) {
-        bool more = false;
-        enum mtm_status status = take_some(listener, wait, delivery, &more);
-        if (!more) return status;
-    }
+    change(listener, MTM_IS_CLOSED, 0, false);
+    struct mtm_buffer *buffer = NULL;
+    while ((buffer = next_member(listener, buffer)) != NULL) mtm_buffer_close(buffer);
+}
+
+/* It keeps its place in the ready queue. */
+void mtm_listener_adopt(struct mtm_listener *listener, struct mtm_buffer *buffer)
+{
+    const uint32_t own = MTM_IS_ABORTED;
+    uint32_t set = mtm_load_rlx(&listener->object.flags) & own;
+    mtm_buffer_change(buffer, set, own & ~set, false);
+    mtm_listener_enter(listener, buffer, MTM_LAST);
+    mtm_waiters_wake_one(&listener->source.waiters);
+}
+
+static void follow(struct mtm_listener *listener, struct mtm_buffer *buffer)
+{
+    mtm_lock(&listener->object.lock);
+    mtm_listener_adopt(listener, buffer);
+    mtm_unlock(&listener->object.lock);
+}
+
+void mtm_listener_abort(struct mtm_listener *listener, bool flag)
+{
+    change(listener, flag ? MTM_IS_ABORTED : 0, flag ? 0 : MTM_IS_ABORTED, false);
+    struct mtm_buffer *buffer = NULL;
+    while ((buffer = next_member(listener, buffer)) != NULL) follow(listener, buffer);
 }

@@ -8,8 +8,10 @@
 #include "core/receive.h"
 
 struct mtm_listener {
-    struct mtm_object object; /* its lock guards what is not atomic here */
-    struct mtm_waiters waiters;
+    union {                       /* a listener is a source, and a source is an object */
+        struct mtm_object object; /* its lock guards what is not atomic here */
+        struct mtm_source source;
+    };
     struct mtm_spin spin; /* of those who wait */
     mtm_a32 taken;        /* atomic, written under lock: messages, for spin */
     _Atomic(struct mtm_buffer *) newly_ready; /* atomic: stack of buffers that became ready */
@@ -64,11 +66,6 @@ void mtm_listener_take_off(struct mtm_listener *listener, struct mtm_buffer *buf
 void mtm_listener_enter(struct mtm_listener *listener, struct mtm_buffer *buffer,
                         enum mtm_place place);
 
-/* One look at the buffers: as mtm_buffer_take, or NO_BUFFERS. OK: delivery->from is held. No
- * lock held. */
-enum mtm_status mtm_listener_take(struct mtm_listener *listener, struct mtm_wait *wait,
-                                  struct mtm_delivery *delivery);
-
 /* Gives back the hold on a buffer; frees it if it was left to drain and is empty now. */
 void mtm_listener_let_go(struct mtm_listener *listener, struct mtm_buffer *buffer,
                          bool nonblock);
@@ -81,5 +78,27 @@ bool mtm_listener_step(struct mtm_listener *listener, struct mtm_buffer **buffer
 
 /* Whether a look at the buffers might find something. Lock-free. */
 bool mtm_listener_has_ready(const struct mtm_listener *listener);
+
+/* ---- between members.c, ready.c, listener_take.c and listener.c ---- */
+
+/* Takes over what producers have pushed, oldest first. Lock held. */
+void mtm_listener_collect(struct mtm_listener *listener);
+
+/* After a take: to the end of the ready queue, or off it. `more`: it has messages for sure.
+ * Lock held. */
+void mtm_listener_requeue(struct mtm_listener *listener, struct mtm_buffer *buffer, bool more);
+
+/* Gives back the holds that others could not; returns what must be freed. Lock held. free_dead:
+ * frees it. No lock held. */
+struct mtm_buffer *mtm_listener_collect_deferred(struct mtm_listener *listener);
+void mtm_listener_free_dead(struct mtm_buffer *dead);
+
+/* The listener as a source: see source.h. */
+enum mtm_status mtm_listener_look(struct mtm_source *source, struct mtm_wait *wait,
+                                  struct mtm_delivery *delivery);
+bool mtm_listener_is_ready(const struct mtm_source *source);
+bool mtm_listener_join_waiters(struct mtm_source *source, struct mtm_wait *wait);
+uint32_t mtm_listener_taken(const struct mtm_source *source);
+struct mtm_spin *mtm_listener_spin(struct mtm_source *source);
 
 #endif

@@ -5,165 +5,92 @@
 
 #include "platform/hidden.h"
 
-static bool is_buffer(const struct mtm_object *object)
+/* Who has looked may for a moment have hidden from others what is ready, while these looked for
+ * it, without the lock, to pass the baton themselves. */
+static void pass_baton(struct mtm_source *source, enum mtm_status status)
 {
-    return object->kind == MTM_BUFFER;
-}
-
-static struct mtm_waiters *waiters_of(struct mtm_object *object)
-{
-    return is_buffer(object) ? &((struct mtm_buffer *)object)->waiters
-                             : &((struct mtm_listener *)object)->waiters;
-}
-
-static inline enum mtm_status look_at_buffer(struct mtm_buffer *buffer, struct mtm_wait *wait,
-                                             struct mtm_delivery *delivery)
-{
-    struct mtm_trash trash = {0};
-    delivery->through = NULL;
-    enum mtm_status status = mtm_buffer_take(buffer, wait, delivery, &trash);
-    if (MTM_UNLIKELY(trash.segments != NULL)) mtm_queue_empty_trash(&buffer->queue, &trash);
-    if (status == MTM_EMPTY || (status == MTM_OK && !delivery->more)) {
-        mtm_queue_trim_if_drained(&buffer->queue);
-    }
-    return status;
-}
-
-/* The last message may be a small one, which gives back no block: then it is here that the
- * queue learns that it needs less memory. */
-static inline enum mtm_status look(struct mtm_object *object, struct mtm_wait *wait,
-                                   struct mtm_delivery *delivery)
-{
-    if (is_buffer(object)) return look_at_buffer((struct mtm_buffer *)object, wait, delivery);
-    enum mtm_status status = mtm_listener_take((struct mtm_listener *)object, wait, delivery);
-    if (status == MTM_OK && !delivery->more) mtm_queue_trim_if_drained(&delivery->from->queue);
-    return status;
-}
-
-static struct mtm_spin *spin_of(struct mtm_object *object)
-{
-    return is_buffer(object) ? &((struct mtm_buffer *)object)->spin
-                             : &((struct mtm_listener *)object)->spin;
-}
-
-static uint32_t taken_from(const struct mtm_object *object)
-{
-    if (!is_buffer(object)) return mtm_load_rlx(&((const struct mtm_listener *)object)->taken);
-    return (uint32_t)mtm_load_rlx(&((const struct mtm_buffer *)object)->queue.head.taken);
-}
-
-/* Whether another look might find something: polled without a lock by spinners. */
-static bool worth_a_look(const void *what)
-{
-    const struct mtm_object *object = what;
-    MTM_STEP(see_flags);
-    if (mtm_load_acq(&object->flags) != 0) return true;
-    if (is_buffer(object)) {
-        return mtm_queue_count_once(&((const struct mtm_buffer *)object)->queue) != 0;
-    }
-    return mtm_listener_has_ready((const struct mtm_listener *)object);
-}
-
-/* Producers to a buffer look for sleepers under the tail lock, so we join under it: either they
- * see us, or we see what they put. Producers to a listener take no lock of it; there the order
- * of seq_cst operations does the same. */
-static bool join(struct mtm_object *object, struct mtm_wait *wait)
-{
-    MTM_PAUSE();
-    if (!is_buffer(object)) {
-        mtm_waiters_join(waiters_of(object));
-        MTM_PAUSE();
-        return true;
-    }
-    struct mtm_lock *lock = &((struct mtm_buffer *)object)->queue.tail.lock;
-    if (!mtm_lock_as(lock, wait)) return false;
-    mtm_waiters_join(waiters_of(object));
-    mtm_unlock(lock);
-    return true;
-}
-
-/* Who has looked at a listener may for a moment have hidden ready buffers from others, which
- * looked for them at that moment, without the lock, to pass the baton themselves. */
-static void pass_baton(struct mtm_object *object, enum mtm_status status)
-{
-    struct mtm_waiters *waiters = waiters_of(object);
+    struct mtm_waiters *waiters = &source->waiters;
     MTM_STEP(any_for_the_baton);
     if (MTM_LIKELY(!mtm_waiters_any(waiters))) return;
-    if (status == MTM_BUSY || worth_a_look(object)) mtm_waiters_wake(waiters);
+    if (status == MTM_BUSY || mtm_source_ops(source)->ready(source)) mtm_waiters_wake(waiters);
 }
 
 void mtm_pass_baton(struct mtm_object *object)
 {
-    pass_baton(object, MTM_OK);
-}
-
-static bool found_nothing(enum mtm_status status)
-{
-    return status == MTM_EMPTY || status == MTM_BUSY;
+    pass_baton(mtm_to_source(object), MTM_OK);
 }
 
 /* Aborted and re-enabled since: too late for a look to show it. */
-static bool was_aborted(const struct mtm_object *object, uint32_t aborts)
+static bool was_aborted(const struct mtm_source *source, uint32_t aborts)
 {
-    return mtm_load_rlx(&object->aborts) != aborts;
+    return mtm_load_rlx(&source->object.aborts) != aborts;
 }
 
-/* The caller has joined the waiters. */
-static enum mtm_status look_until_found(struct mtm_object *object, struct mtm_wait *wait,
-                                        struct mtm_delivery *delivery)
+/* What one who has joined tries for. */
+struct awaited {
+    struct mtm_source *source;
+    struct mtm_delivery *delivery;
+};
+
+static enum mtm_status look_again(void *what, struct mtm_wait *wait)
 {
-    struct mtm_waiters *waiters = waiters_of(object);
-    const int64_t deadline = mtm_wait_deadline(wait);
-    bool in_time = true;
-    for (;;) {
-        uint32_t ticket = mtm_waiters_prepare(waiters);
-        enum mtm_status status = look(object, wait, delivery);
-        if (!found_nothing(status)) return status;
-        MTM_STEP(aborts_since);
-        if (was_aborted(object, wait->aborts)) return MTM_ABORTED;
-        if (!in_time) return status;
-        if (status == MTM_BUSY) {
-            mtm_plat_yield();
-            in_time = mtm_plat_now() < deadline;
-        } else {
-            in_time = mtm_waiters_sleep(waiters, ticket, deadline);
-        }
-    }
+    const struct awaited *awaited = what;
+    struct mtm_source *source = awaited->source;
+    enum mtm_status status = mtm_source_ops(source)->look(source, wait, awaited->delivery);
+    if (!mtm_in_vain(status)) return status;
+    MTM_STEP(aborts_since);
+    return was_aborted(source, wait->aborts) ? MTM_ABORTED : status;
 }
 
-bool mtm_poll(struct mtm_object *object, struct mtm_wait *wait)
+static bool worth_a_look(const void *what)
 {
-    const struct mtm_spin_target target = {worth_a_look, object, taken_from(object)};
+    return mtm_source_ops(what)->ready(what);
+}
+
+static bool poll(struct mtm_source *source, struct mtm_wait *wait)
+{
+    const struct mtm_source_ops *ops = mtm_source_ops(source);
+    const struct mtm_spin_target target = {worth_a_look, source, ops->taken(source)};
     const int64_t deadline =
         wait->timeout == MTM_FOREVER ? MTM_FOREVER : mtm_wait_deadline(wait);
     wait->polled = true;
     MTM_STEP(aborts_before);
-    wait->aborts = mtm_load_rlx(&object->aborts);
-    return mtm_spin(spin_of(object), waiters_of(object), deadline, &target);
+    wait->aborts = mtm_load_rlx(&source->object.aborts);
+    return mtm_spin(ops->spin(source), &source->waiters, deadline, &target);
 }
 
-static enum mtm_status wait_for_one(struct mtm_object *object, struct mtm_wait *wait,
+bool mtm_poll(struct mtm_object *object, struct mtm_wait *wait)
+{
+    return poll(mtm_to_source(object), wait);
+}
+
+static enum mtm_status wait_for_one(struct mtm_source *source, struct mtm_wait *wait,
                                     struct mtm_delivery *delivery)
 {
+    const struct mtm_source_ops *ops = mtm_source_ops(source);
+    struct awaited awaited = {source, delivery};
     enum mtm_status status;
-    if (!wait->polled && mtm_poll(object, wait)) {
-        status = look(object, wait, delivery);
-        if (!found_nothing(status)) return status;
+    if (!wait->polled && poll(source, wait)) {
+        status = ops->look(source, wait, delivery);
+        if (!mtm_in_vain(status)) return status;
     }
-    if (!join(object, wait)) return look(object, wait, delivery); /* the time is up */
-    status = look_until_found(object, wait, delivery);
-    mtm_waiters_leave(waiters_of(object));
+    MTM_PAUSE();
+    if (!ops->join(source, wait)) return ops->look(source, wait, delivery); /* time is up */
+    status = mtm_wait_until(&source->waiters, wait, look_again, &awaited);
+    mtm_waiters_leave(&source->waiters);
     return status;
 }
 
 enum mtm_status mtm_receive(struct mtm_object *object, struct mtm_wait *wait,
                             struct mtm_delivery *delivery)
 {
-    enum mtm_status status = look(object, wait, delivery);
-    if (MTM_UNLIKELY(found_nothing(status)) && wait->timeout != 0) {
-        status = wait_for_one(object, wait, delivery);
+    struct mtm_source *source = mtm_to_source(object);
+    const struct mtm_source_ops *ops = mtm_source_ops(source);
+    enum mtm_status status = ops->look(source, wait, delivery);
+    if (MTM_UNLIKELY(mtm_in_vain(status)) && wait->timeout != 0) {
+        status = wait_for_one(source, wait, delivery);
     }
-    if (MTM_UNLIKELY(wait->polled) || !is_buffer(object)) pass_baton(object, status);
+    if (MTM_UNLIKELY(wait->polled) || ops->passes_always) pass_baton(source, status);
     return status;
 }
 
@@ -207,10 +134,10 @@ static void announce_back(struct mtm_delivery *delivery)
         mtm_lock(&listener->object.lock);
         mtm_listener_enter(listener, buffer, delivery->through ? MTM_MOVE_FIRST : MTM_FIRST);
         mtm_unlock(&listener->object.lock);
-        mtm_waiters_wake_one(&listener->waiters);
+        mtm_waiters_wake_one(&listener->source.waiters);
     }
     MTM_STEP(any_after_putting_back);
-    mtm_waiters_wake_one(&buffer->waiters);
+    mtm_waiters_wake_one(&buffer->source.waiters);
 }
 
 void mtm_delivery_put_back(struct mtm_delivery *delivery)

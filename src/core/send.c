@@ -33,7 +33,7 @@ static enum mtm_status put_locked(struct mtm_buffer *buffer, const struct mtm_me
     if (MTM_LIKELY(status == MTM_OK)) {
         after->notifier = mtm_buffer_fired(buffer, MTM_ADDED);
         MTM_STEP(any_after_a_put);
-        after->wake = mtm_waiters_any(&buffer->waiters);
+        after->wake = mtm_waiters_any(&buffer->source.waiters);
     }
     return status;
 }
@@ -73,7 +73,7 @@ enum mtm_status mtm_buffer_put(struct mtm_buffer *buffer, const struct mtm_messa
         mtm_listener_ready((struct mtm_listener *)buffer->object.owner, buffer);
     }
     MTM_PAUSE();
-    if (after.wake) mtm_waiters_wake(&buffer->waiters);
+    if (after.wake) mtm_waiters_wake(&buffer->source.waiters);
     mtm_queue_free_memory(&buffer->queue, &memory);
     if (MTM_UNLIKELY(replace)) mtm_queue_empty_trash(&buffer->queue, &trash);
     *notifier = after.notifier;

@@ -4,15 +4,6 @@
 
 #include "platform/hidden.h"
 
-int64_t mtm_wait_deadline(struct mtm_wait *wait)
-{
-    if (wait->deadline == 0) {
-        int64_t now = mtm_plat_now();
-        wait->deadline = wait->timeout > MTM_FOREVER - now ? MTM_FOREVER : now + wait->timeout;
-    }
-    return wait->deadline;
-}
-
 void mtm_waiters_join(struct mtm_waiters *waiters)
 {
     MTM_STEP(join);

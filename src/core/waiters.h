@@ -12,24 +12,6 @@ struct mtm_waiters {
     mtm_a32 pending;  /* atomic; 1: a wake-up is on its way, or a spinner is looking */
 };
 
-/* How long a call may wait. */
-struct mtm_wait {
-    int64_t timeout;  /* ns; 0: never wait; MTM_FOREVER: no limit */
-    int64_t deadline; /* computed from timeout when first needed; start with 0 */
-    bool nonblock;    /* never wait for a lock, even if timeout > 0 */
-    bool polled;      /* set when the receiver has begun to wait by polling; start with false */
-    uint32_t aborts;  /* of the object at that moment */
-};
-
-/* Whether the call must not wait for another thread's critical section. */
-static inline bool mtm_wait_never(const struct mtm_wait *wait)
-{
-    return wait->nonblock || wait->timeout == 0;
-}
-
-/* The absolute deadline. */
-int64_t mtm_wait_deadline(struct mtm_wait *wait);
-
 /* The waiting side, in this order: join; then again and again prepare, look, and if nothing is
  * there sleep; at last leave, and if something is left there, wake_one for it (the baton).
  *

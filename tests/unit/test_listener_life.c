@@ -272,7 +272,7 @@ static void the_last_buffer_wakes_who_waits(void **state)
     struct mtm_buffer *buffer = core_buffer(waiter.listener);
     pthread_t threads[3];
     unit_start(threads, 3, wait_for_ever, &waiter);
-    unit_await(&waiter.listener->waiters.sleepers, 3);
+    unit_await(&waiter.listener->source.waiters.sleepers, 3);
     unit_linger(2 * UNIT_MS);
     core_drop_buffer(buffer);
     unit_join(threads, 3);

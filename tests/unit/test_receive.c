@@ -35,8 +35,9 @@ static void *wait_as_told(void *opaque)
 
 static mtm_a32 *sleepers_of(struct mtm_object *object)
 {
-    if (object->kind == MTM_BUFFER) return &((struct mtm_buffer *)object)->waiters.sleepers;
-    return &((struct mtm_listener *)object)->waiters.sleepers;
+    if (object->kind == MTM_BUFFER)
+        return &((struct mtm_buffer *)object)->source.waiters.sleepers;
+    return &((struct mtm_listener *)object)->source.waiters.sleepers;
 }
 
 /* Returns when the thread waits; whether it sleeps already cannot be seen. */
@@ -94,8 +95,8 @@ static void a_wait_lasts_as_long_as_told(void **state)
         assert_int_equal(core_next_as(object, wait, &number), MTM_EMPTY);
         assert_true(mtm_plat_now() >= begin + times[i / 4]);
     }
-    assert_int_equal(buffer->waiters.sleepers, 0);
-    assert_int_equal(listener->waiters.sleepers, 0);
+    assert_int_equal(buffer->source.waiters.sleepers, 0);
+    assert_int_equal(listener->source.waiters.sleepers, 0);
     core_drop_buffer(buffer);
     core_drop_listener(listener);
 }

@@ -209,7 +209,8 @@ static void a_lock_given_back_in_time_is_taken(void **state)
 
 static void await_sleeper(struct mtm_buffer *buffer, struct patient *p)
 {
-    while (!mtm_waiters_any(&buffer->waiters) && !mtm_load_seq(&p->over)) mtm_plat_yield();
+    while (!mtm_waiters_any(&buffer->source.waiters) && !mtm_load_seq(&p->over))
+        mtm_plat_yield();
 }
 
 /* Drops the buffer. Where this thread was too late, as others kept its processor busy, the

@@ -69,7 +69,7 @@ static struct poller poller_at(struct mtm_buffer *buffer)
 
 static bool has_begun(struct mtm_buffer *buffer)
 {
-    return mtm_load_seq(&buffer->spin.busy) || mtm_waiters_any(&buffer->waiters);
+    return mtm_load_seq(&buffer->spin.busy) || mtm_waiters_any(&buffer->source.waiters);
 }
 
 /* Returns when it polls, or has done so. */
@@ -84,7 +84,7 @@ static void start(struct poller *poller, struct mtm_buffer *buffer)
 static void start_sleeper(struct poller *sleeper, struct mtm_buffer *buffer)
 {
     start(sleeper, buffer);
-    unit_await(&buffer->waiters.sleepers, 1);
+    unit_await(&buffer->source.waiters.sleepers, 1);
     unit_linger(UNIT_MS / 2);
 }
 
@@ -197,8 +197,8 @@ static void who_polls_wakes_a_sleeper_for_the_rest(void **state)
         buffer->spin.skip = 0; /* the sleeper has polled in vain */
         poller = poller_at(buffer);
         unit_start(&poller.thread, 1, poll_and_take, &poller);
-        while (!mtm_load_seq(&buffer->waiters.pending) &&
-               mtm_load_seq(&buffer->waiters.sleepers) < 2) {
+        while (!mtm_load_seq(&buffer->source.waiters.pending) &&
+               mtm_load_seq(&buffer->source.waiters.sleepers) < 2) {
             mtm_plat_relax();
         }
         assert_true(add_number(buffer, 1));
@@ -219,10 +219,10 @@ static void who_stood_in_wakes_a_sleeper_for_the_rest(void **state)
         struct mtm_peeked peeked;
         bool marked = false;
         start_sleeper(&sleeper, buffer);
-        assert_true(mtm_waiters_stand_in(&buffer->waiters, &marked) && marked);
+        assert_true(mtm_waiters_stand_in(&buffer->source.waiters, &marked) && marked);
         assert_true(add_number(buffer, 1));
         assert_true(add_number(buffer, 2));
-        mtm_waiters_stand_down(&buffer->waiters);
+        mtm_waiters_stand_down(&buffer->source.waiters);
         assert_int_equal(mtm_fast_peek(buffer, &peeked), MTM_FOUND_WORD);
         mtm_pass_baton(&buffer->object);
         stand_in.number = peeked.word.bits, stand_in.status = MTM_OK;
@@ -253,13 +253,13 @@ static void who_needs_a_larger_carrier_wakes_another(void **state)
     assert_true(core_incoming(&in));
     assert_false(mtm_poll(&buffer->object, &wait));
     start_sleeper(&sleeper, buffer);
-    assert_true(mtm_waiters_stand_in(&buffer->waiters, &marked) && marked);
+    assert_true(mtm_waiters_stand_in(&buffer->source.waiters, &marked) && marked);
     add_large(buffer);
     assert_true(add_number(buffer, 2));
-    mtm_waiters_stand_down(&buffer->waiters);
-    uint32_t before = mtm_load_seq(&buffer->waiters.seq);
+    mtm_waiters_stand_down(&buffer->source.waiters);
+    uint32_t before = mtm_load_seq(&buffer->source.waiters.seq);
     assert_int_equal(mtm_receive(&buffer->object, &wait, &in), MTM_GROW);
-    assert_int_equal(mtm_load_seq(&buffer->waiters.seq), before + 1);
+    assert_int_equal(mtm_load_seq(&buffer->source.waiters.seq), before + 1);
     unit_join(&sleeper.thread, 1);
     assert_int_equal(sleeper.status, MTM_GROW);
     mtm_block_free(in.slot.carrier);
@@ -269,7 +269,7 @@ static void who_needs_a_larger_carrier_wakes_another(void **state)
 static void *add_when_somebody_sleeps(void *opaque)
 {
     struct mtm_buffer *buffer = opaque;
-    unit_await(&buffer->waiters.sleepers, 1);
+    unit_await(&buffer->source.waiters.sleepers, 1);
     add_number(buffer, 7);
     return NULL;
 }

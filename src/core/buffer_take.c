@@ -1,0 +1,99 @@
+/* Taking from one buffer, and the buffer as a source that one can wait for. Putting, closing
+ * and aborting are in buffer.c, waiting in receive.c; it owns no data. */
+#include "core/buffer.h"
+#include "core/receive.h"
+
+#include "platform/hidden.h"
+
+static void unlock_take(struct mtm_buffer *buffer, bool both)
+{
+    mtm_unlock(&buffer->queue.head.lock);
+    if (MTM_UNLIKELY(both)) mtm_unlock(&buffer->queue.tail.lock);
+}
+
+/* The head lock, and before it the tail lock if the take must count exactly, which can change
+ * until we have them. */
+static bool lock_take(struct mtm_buffer *buffer, struct mtm_wait *wait, bool *both)
+{
+    for (;;) {
+        *both = mtm_load_rlx(&buffer->exact_takes) != 0;
+        MTM_PAUSE();
+        if (MTM_UNLIKELY(*both) && !mtm_wait_lock(wait, &buffer->queue.tail.lock)) return false;
+        if (!mtm_wait_lock(wait, &buffer->queue.head.lock)) {
+            if (*both) mtm_unlock(&buffer->queue.tail.lock);
+            return false;
+        }
+        if (MTM_LIKELY((mtm_load_rlx(&buffer->exact_takes) != 0) == *both)) return true;
+        unlock_take(buffer, *both);
+    }
+}
+
+enum mtm_status mtm_buffer_take(struct mtm_buffer *buffer, struct mtm_wait *wait,
+                                struct mtm_delivery *delivery, struct mtm_trash *trash)
+{
+    bool both;
+    if (!lock_take(buffer, wait, &both)) return MTM_BUSY;
+    enum mtm_status status = mtm_object_may_take(&buffer->object);
+    if (MTM_LIKELY(status == MTM_OK)) {
+        status = mtm_queue_take(&buffer->queue, &delivery->slot, trash);
+    }
+    if (status == MTM_OK) {
+        delivery->from = buffer;
+        delivery->more = mtm_queue_knows_more(&buffer->queue);
+        delivery->notifier = mtm_buffer_fired(buffer, MTM_TAKEN);
+    }
+    unlock_take(buffer, both);
+    return status;
+}
+
+bool mtm_buffer_put_back(struct mtm_buffer *buffer, struct mtm_block *block)
+{
+    mtm_lock(&buffer->queue.head.lock);
+    bool back = mtm_queue_put_back(&buffer->queue, block);
+    mtm_unlock(&buffer->queue.head.lock);
+    return back;
+}
+
+/* The last message may be a small one, which gives back no block: then it is here that the
+ * queue learns that it needs less memory. */
+enum mtm_status mtm_buffer_look(struct mtm_source *source, struct mtm_wait *wait,
+                                struct mtm_delivery *delivery)
+{
+    struct mtm_buffer *buffer = (struct mtm_buffer *)source;
+    struct mtm_trash trash = {0};
+    delivery->through = NULL;
+    enum mtm_status status = mtm_buffer_take(buffer, wait, delivery, &trash);
+    if (MTM_UNLIKELY(trash.segments != NULL)) mtm_queue_empty_trash(&buffer->queue, &trash);
+    if (status == MTM_EMPTY || (status == MTM_OK && !delivery->more)) {
+        mtm_queue_trim_if_drained(&buffer->queue);
+    }
+    return status;
+}
+
+bool mtm_buffer_ready(const struct mtm_source *source)
+{
+    MTM_STEP(see_flags);
+    if (mtm_load_acq(&source->object.flags) != 0) return true;
+    return mtm_queue_count_once(&((const struct mtm_buffer *)source)->queue) != 0;
+}
+
+/* Producers look for sleepers under the tail lock, so one joins under it: either they see us,
+ * or we see what they put. */
+bool mtm_buffer_join(struct mtm_source *source, struct mtm_wait *wait)
+{
+    struct mtm_lock *lock = &((struct mtm_buffer *)source)->queue.tail.lock;
+    if (!mtm_wait_lock(wait, lock)) return false;
+    mtm_waiters_join(&source->waiters);
+    mtm_unlock(lock);
+    return true;
+}
+
+uint32_t mtm_buffer_taken(const struct mtm_source *source)
+{
+    return (uint32_t)mtm_load_rlx(&((const struct mtm_buffer *)source)->queue.head.taken);
+}
+
+struct mtm_spin *mtm_buffer_spin(struct mtm_source *source)
+{
+    return &((struct mtm_buffer *)source)->spin;
+}

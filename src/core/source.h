@@ -1,0 +1,50 @@
+/* What messages come from: an object that one can wait for. A buffer is one, and so is a
+ * listener; receive.c knows no more of them than what stands here. */
+#ifndef MTM_CORE_SOURCE_H
+#define MTM_CORE_SOURCE_H
+
+#include "core/object.h"
+#include "core/spin.h"
+#include "core/wait.h"
+
+/* The first member of a struct mtm_buffer and of a struct mtm_listener. */
+struct mtm_source {
+    struct mtm_object object;
+    struct mtm_waiters waiters;
+};
+
+struct mtm_delivery;
+
+/* How a kind of source is looked at. object.class of a source points to the first member. */
+struct mtm_source_ops {
+    struct mtm_object_ops object;
+    /* One attempt to take a message, without waiting for one (for locks as `wait` says), as
+     * mtm_receive. No lock held. */
+    enum mtm_status (*look)(struct mtm_source *source, struct mtm_wait *wait,
+                            struct mtm_delivery *delivery);
+    /* Whether a look might find something. Lock-free. */
+    bool (*ready)(const struct mtm_source *source);
+    /* The caller joins the waiters, in such a way that whoever makes something ready either
+     * sees it, or comes before its next look. False: a lock could not be had. */
+    bool (*join)(struct mtm_source *source, struct mtm_wait *wait);
+    /* Messages that all receivers have taken so far; may wrap, and lag behind. Lock-free. */
+    uint32_t (*taken)(const struct mtm_source *source);
+    /* What its receivers have learnt about polling: apart from what others read all the time */
+    struct mtm_spin *(*spin)(struct mtm_source *source);
+    /* Whether somebody who has found something at once must look for others who wait: one who
+     * looks may hide from them for a moment what there is. */
+    bool passes_always;
+};
+
+static inline const struct mtm_source_ops *mtm_source_ops(const struct mtm_source *source)
+{
+    return (const struct mtm_source_ops *)source->object.class;
+}
+
+/* Every object that can be received from is one. */
+static inline struct mtm_source *mtm_to_source(struct mtm_object *object)
+{
+    return (struct mtm_source *)object;
+}
+
+#endif

@@ -1,0 +1,43 @@
+/* Deadlines, locks with a deadline, and the loop of everybody who waits. It owns no data. */
+#include "core/wait.h"
+
+#include "core/waiters.h"
+
+#include "platform/hidden.h"
+
+int64_t mtm_wait_deadline(struct mtm_wait *wait)
+{
+    if (wait->deadline == 0) {
+        int64_t now = mtm_plat_now();
+        wait->deadline = wait->timeout > MTM_FOREVER - now ? MTM_FOREVER : now + wait->timeout;
+    }
+    return wait->deadline;
+}
+
+bool mtm_wait_lock(struct mtm_wait *wait, struct mtm_lock *lock)
+{
+    if (!mtm_wait_never(wait)) {
+        mtm_lock(lock);
+        return true;
+    }
+    if (mtm_trylock(lock)) return true;
+    return wait->timeout > 0 && mtm_lock_until(lock, mtm_wait_deadline(wait));
+}
+
+enum mtm_status mtm_wait_until(struct mtm_waiters *waiters, struct mtm_wait *wait,
+                               mtm_attempt attempt, void *what)
+{
+    const int64_t deadline = mtm_wait_deadline(wait);
+    bool in_time = true;
+    for (;;) {
+        uint32_t ticket = mtm_waiters_prepare(waiters);
+        enum mtm_status status = attempt(what, wait);
+        if (!mtm_in_vain(status) || !in_time) return status;
+        if (status == MTM_BUSY) {
+            mtm_plat_yield();
+            in_time = mtm_plat_now() < deadline;
+        } else {
+            in_time = mtm_waiters_sleep(waiters, ticket, deadline);
+        }
+    }
+}

@@ -54,7 +54,7 @@ static void release(notify_notifier *n)
 /* Any thread. uv_async_send may be called from any thread too, and never waits; several calls
  * before the loop gets round to it make one callback, which therefore has to take every message
  * that it finds. The mutex is held for the moment of the call, so that close() can be sure. */
-static int notify(notify_notifier *n, notify_error_handler eh, void *ehdata)
+static int notify(notify_notifier *n, notifier_error_handler eh, void *ehdata)
 {
     int code = 1; /* closed: the buffer drops us */
     pthread_mutex_lock(&n->mutex);

@@ -13,6 +13,15 @@
 #include <stddef.h>
 #include <string.h>
 
+/* C of before 1999 has no inline; most of its compilers know it by another name. */
+#if defined(__cplusplus) || (defined(__STDC_VERSION__) && __STDC_VERSION__ >= 199901L)
+#define MTMSG_CAPI_INLINE static inline
+#elif defined(__GNUC__) || defined(_MSC_VER)
+#define MTMSG_CAPI_INLINE static __inline
+#else
+#define MTMSG_CAPI_INLINE static
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -26,7 +35,7 @@ struct mtmsg_capi_head {
 };
 
 /* The length of the block of a full userdata; Lua 5.1 and LuaJIT have another name for it. */
-static inline size_t mtmsg_capi_block_size(lua_State *L, int index)
+MTMSG_CAPI_INLINE size_t mtmsg_capi_block_size(lua_State *L, int index)
 {
 #if LUA_VERSION_NUM < 502
     return lua_objlen(L, index);
@@ -36,7 +45,7 @@ static inline size_t mtmsg_capi_block_size(lua_State *L, int index)
 }
 
 /* The first API of the chain that a client made for version major.minor can use, or NULL. */
-static inline const void *mtmsg_capi_choose(const void *capi, int major, int minor)
+MTMSG_CAPI_INLINE const void *mtmsg_capi_choose(const void *capi, int major, int minor)
 {
     while (capi) {
         struct mtmsg_capi_head head;
@@ -56,8 +65,8 @@ static inline const void *mtmsg_capi_choose(const void *capi, int major, int min
  * none. On success *errorReason becomes 0. errorReason may be NULL. Only in the thread that
  * runs L. Uses two stack slots and leaves the stack as it was.
  */
-static inline const void *mtmsg_capi_find(lua_State *L, int index, const char *key, int major,
-                                          int minor, int *errorReason)
+MTMSG_CAPI_INLINE const void *mtmsg_capi_find(lua_State *L, int index, const char *key,
+                                              int major, int minor, int *errorReason)
 {
     const void *capi = NULL;
     int reason = 2;
@@ -84,7 +93,8 @@ static inline const void *mtmsg_capi_find(lua_State *L, int index, const char *k
  * the metatable, so it is static as a rule.
  * Only in the thread that runs L. May raise a Lua memory error. Uses two stack slots.
  */
-static inline void mtmsg_capi_store(lua_State *L, int index, const char *key, const void *capi)
+MTMSG_CAPI_INLINE void mtmsg_capi_store(lua_State *L, int index, const char *key,
+                                        const void *capi)
 {
     size_t keySize = strlen(key) + 1;
     char *block;

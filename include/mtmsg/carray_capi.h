@@ -3,14 +3,15 @@
  * arrays get into messages and out of them. It does not contain arrays: mtmsg is a client of
  * this API, another module provides it.
  *
- * Include lua.h and lauxlib.h first (any Lua from 5.1 on, or LuaJIT). Works as C11, C++11, C99.
+ * Include lua.h and lauxlib.h first (any Lua from 5.1 on, or LuaJIT). Works as any C and C++.
  * The layout is a binary contract between modules that are compiled apart: members are never
  * reordered, removed or changed in type.
  *
- * Clients define CARRAY_CAPI_IMPLEMENT_GET_CAPI before including this header, providers
- * CARRAY_CAPI_IMPLEMENT_SET_CAPI, to get the static functions at its end. A provider sets the
- * API for its arrays and for its module table, so that clients can make arrays without having
- * one.
+ * Clients define CARRAY_CAPI_IMPLEMENT_GET_CAPI as 1 before including this header, providers
+ * CARRAY_CAPI_IMPLEMENT_SET_CAPI, to get the static functions at its end;
+ * CARRAY_CAPI_IMPLEMENT_REQUIRE_CAPI adds a function that requires the module. A provider sets
+ * the API for its arrays and for its module table, so that clients can make arrays without
+ * having one.
  *
  * Arrays have no locks: two threads may read one array at the same time, but whoever writes,
  * resizes, inserts or removes must be the only user of it. Only retain and release are free.
@@ -22,7 +23,17 @@
 #error "include lua.h and lauxlib.h before this header"
 #endif
 
+#include <limits.h>
 #include <stddef.h>
+
+/* Whether the compiler has the type long long; clients may define it themselves. */
+#ifndef CARRAY_CAPI_HAVE_LONG_LONG
+#if defined(LLONG_MAX) || defined(__LONG_LONG_MAX__)
+#define CARRAY_CAPI_HAVE_LONG_LONG 1
+#else
+#define CARRAY_CAPI_HAVE_LONG_LONG 0
+#endif
+#endif
 
 #ifdef __cplusplus
 extern "C" {
@@ -138,7 +149,18 @@ struct carray_capi {
 
 #endif /* CARRAY_CAPI_H */
 
+#if defined(CARRAY_CAPI_IMPLEMENT_REQUIRE_CAPI) && !defined(CARRAY_CAPI_WANTS_REQUIRE_CAPI)
+#if (CARRAY_CAPI_IMPLEMENT_REQUIRE_CAPI + 0) ||                                                \
+    (0 - CARRAY_CAPI_IMPLEMENT_REQUIRE_CAPI - 1) == 1
+#define CARRAY_CAPI_WANTS_REQUIRE_CAPI /* and with it carray_get_capi */
+#undef CARRAY_CAPI_IMPLEMENT_GET_CAPI
+#define CARRAY_CAPI_IMPLEMENT_GET_CAPI 1
+#endif
+#endif
+
 #if defined(CARRAY_CAPI_IMPLEMENT_GET_CAPI) && !defined(CARRAY_CAPI_HAS_GET_CAPI)
+#if (CARRAY_CAPI_IMPLEMENT_GET_CAPI + 0) ||                                                    \
+    (0 - CARRAY_CAPI_IMPLEMENT_GET_CAPI - 1) == 1 /* defined as nothing: yes; as 0: no */
 #define CARRAY_CAPI_HAS_GET_CAPI
 
 #include "capi_lookup.h"
@@ -149,7 +171,7 @@ struct carray_capi {
  * in the thread that runs L; the stack stays as it was. The API stays valid as long as the
  * metatable.
  */
-static inline const carray_capi *carray_get_capi(lua_State *L, int index, int *errorReason)
+MTMSG_CAPI_INLINE const carray_capi *carray_get_capi(lua_State *L, int index, int *errorReason)
 {
     return (const carray_capi *)mtmsg_capi_find(L, index, CARRAY_CAPI_ID_STRING,
                                                 CARRAY_CAPI_VERSION_MAJOR,
@@ -157,8 +179,38 @@ static inline const carray_capi *carray_get_capi(lua_State *L, int index, int *e
 }
 
 #endif
+#endif
+
+#if defined(CARRAY_CAPI_WANTS_REQUIRE_CAPI) && !defined(CARRAY_CAPI_HAS_REQUIRE_CAPI)
+#define CARRAY_CAPI_HAS_REQUIRE_CAPI
+
+/*
+ * Requires the module carray and returns its API, which stays valid as long as the state.
+ * Raises a Lua error if there is no such module, or none with a version of the API that does.
+ * Only in the thread that runs L; the stack stays as it was.
+ */
+MTMSG_CAPI_INLINE const carray_capi *carray_require_capi(lua_State *L)
+{
+    int reason = 0;
+    const carray_capi *capi;
+    luaL_checkstack(L, 4, "carray");
+    lua_getglobal(L, "require");
+    lua_pushstring(L, "carray");
+    lua_call(L, 1, 1);
+    capi = carray_get_capi(L, -1, &reason);
+    if (!capi) {
+        luaL_error(L, "the module 'carray' has %s",
+                   reason == 1 ? "no compatible version of its C API" : "no C API");
+    }
+    lua_pop(L, 1); /* package.loaded keeps it */
+    return capi;
+}
+
+#endif
 
 #if defined(CARRAY_CAPI_IMPLEMENT_SET_CAPI) && !defined(CARRAY_CAPI_HAS_SET_CAPI)
+#if (CARRAY_CAPI_IMPLEMENT_SET_CAPI + 0) ||                                                    \
+    (0 - CARRAY_CAPI_IMPLEMENT_SET_CAPI - 1) == 1 /* defined as nothing: yes; as 0: no */
 #define CARRAY_CAPI_HAS_SET_CAPI
 
 #include "capi_lookup.h"
@@ -168,10 +220,11 @@ static inline const carray_capi *carray_get_capi(lua_State *L, int index, int *e
  * not copied and must outlive them. Returns 0; may raise a Lua memory error. Only in the thread
  * that runs L.
  */
-static inline int carray_set_capi(lua_State *L, int index, const carray_capi *capi)
+MTMSG_CAPI_INLINE int carray_set_capi(lua_State *L, int index, const carray_capi *capi)
 {
     mtmsg_capi_store(L, index, CARRAY_CAPI_ID_STRING, capi);
     return 0;
 }
 
+#endif
 #endif

@@ -3,11 +3,11 @@
  * thread. It does not say what a poked object does; a buffer, for one, adds an empty message to
  * itself.
  *
- * Include lua.h and lauxlib.h first (any Lua from 5.1 on, or LuaJIT). Works as C11, C++11, C99.
+ * Include lua.h and lauxlib.h first (any Lua from 5.1 on, or LuaJIT). Works as any C and C++.
  * The layout is a binary contract between modules that are compiled apart: members are never
  * reordered, removed or changed in type.
  *
- * Clients define NOTIFY_CAPI_IMPLEMENT_GET_CAPI before including this header, providers
+ * Clients define NOTIFY_CAPI_IMPLEMENT_GET_CAPI as 1 before including this header, providers
  * NOTIFY_CAPI_IMPLEMENT_SET_CAPI, to get the static functions at its end.
  */
 #ifndef NOTIFY_CAPI_H
@@ -39,7 +39,7 @@ typedef struct notify_capi notify_capi;
  * returns, at most once per call. msg has msglen bytes, which may contain NULs, and is valid
  * only during the call. Must return normally: no longjmp, no Lua error, no C++ exception.
  */
-typedef void (*notify_error_handler)(void *ehdata, const char *msg, size_t msglen);
+typedef void (*notifier_error_handler)(void *ehdata, const char *msg, size_t msglen);
 
 struct notify_capi {
     int version_major;
@@ -75,7 +75,7 @@ struct notify_capi {
      * For a buffer of mtmsg this is an empty message added with msgToReceiver, blocking mode;
      * the numbers are those of msgToReceiver in receiver_capi.h.
      */
-    int (*notify)(notify_notifier *n, notify_error_handler eh, void *ehdata);
+    int (*notify)(notify_notifier *n, notifier_error_handler eh, void *ehdata);
 };
 
 #ifdef __cplusplus
@@ -85,6 +85,8 @@ struct notify_capi {
 #endif /* NOTIFY_CAPI_H */
 
 #if defined(NOTIFY_CAPI_IMPLEMENT_GET_CAPI) && !defined(NOTIFY_CAPI_HAS_GET_CAPI)
+#if (NOTIFY_CAPI_IMPLEMENT_GET_CAPI + 0) ||                                                    \
+    (0 - NOTIFY_CAPI_IMPLEMENT_GET_CAPI - 1) == 1 /* defined as nothing: yes; as 0: no */
 #define NOTIFY_CAPI_HAS_GET_CAPI
 
 #include "capi_lookup.h"
@@ -94,7 +96,7 @@ struct notify_capi {
  * given, becomes 0, or 1: no compatible version, or 2: no such API. Only in the thread that
  * runs L; the stack stays as it was. The API stays valid as long as the object's metatable.
  */
-static inline const notify_capi *notify_get_capi(lua_State *L, int index, int *errorReason)
+MTMSG_CAPI_INLINE const notify_capi *notify_get_capi(lua_State *L, int index, int *errorReason)
 {
     return (const notify_capi *)mtmsg_capi_find(L, index, NOTIFY_CAPI_ID_STRING,
                                                 NOTIFY_CAPI_VERSION_MAJOR,
@@ -102,8 +104,11 @@ static inline const notify_capi *notify_get_capi(lua_State *L, int index, int *e
 }
 
 #endif
+#endif
 
 #if defined(NOTIFY_CAPI_IMPLEMENT_SET_CAPI) && !defined(NOTIFY_CAPI_HAS_SET_CAPI)
+#if (NOTIFY_CAPI_IMPLEMENT_SET_CAPI + 0) ||                                                    \
+    (0 - NOTIFY_CAPI_IMPLEMENT_SET_CAPI - 1) == 1 /* defined as nothing: yes; as 0: no */
 #define NOTIFY_CAPI_HAS_SET_CAPI
 
 #include "capi_lookup.h"
@@ -113,10 +118,11 @@ static inline const notify_capi *notify_get_capi(lua_State *L, int index, int *e
  * not copied and must outlive them. Returns 0; may raise a Lua memory error. Only in the thread
  * that runs L.
  */
-static inline int notify_set_capi(lua_State *L, int index, const notify_capi *capi)
+MTMSG_CAPI_INLINE int notify_set_capi(lua_State *L, int index, const notify_capi *capi)
 {
     mtmsg_capi_store(L, index, NOTIFY_CAPI_ID_STRING, capi);
     return 0;
 }
 
+#endif
 #endif

@@ -2,11 +2,11 @@
  * Owns the declaration of the Receiver C API: an object that takes messages from native code,
  * built value by value in a writer. It does not cover taking messages out: see sender_capi.h.
  *
- * Include lua.h and lauxlib.h first (any Lua from 5.1 on, or LuaJIT). Works as C11, C++11, C99.
+ * Include lua.h and lauxlib.h first (any Lua from 5.1 on, or LuaJIT). Works as any C and C++.
  * The layout is a binary contract between modules that are compiled apart: members are never
  * reordered, removed or changed in type.
  *
- * Clients define RECEIVER_CAPI_IMPLEMENT_GET_CAPI before including this header, providers
+ * Clients define RECEIVER_CAPI_IMPLEMENT_GET_CAPI as 1 before including this header, providers
  * RECEIVER_CAPI_IMPLEMENT_SET_CAPI, to get the static functions at its end.
  *
  * "Any thread" below includes threads that have no Lua state.
@@ -18,7 +18,17 @@
 #error "include lua.h and lauxlib.h before this header"
 #endif
 
+#include <limits.h>
 #include <stddef.h>
+
+/* Whether the compiler has the type long long; clients may define it themselves. */
+#ifndef RECEIVER_CAPI_HAVE_LONG_LONG
+#if defined(LLONG_MAX) || defined(__LONG_LONG_MAX__)
+#define RECEIVER_CAPI_HAVE_LONG_LONG 1
+#else
+#define RECEIVER_CAPI_HAVE_LONG_LONG 0
+#endif
+#endif
 
 #ifdef __cplusplus
 extern "C" {
@@ -155,6 +165,8 @@ struct receiver_capi {
 #endif /* RECEIVER_CAPI_H */
 
 #if defined(RECEIVER_CAPI_IMPLEMENT_GET_CAPI) && !defined(RECEIVER_CAPI_HAS_GET_CAPI)
+#if (RECEIVER_CAPI_IMPLEMENT_GET_CAPI + 0) ||                                                  \
+    (0 - RECEIVER_CAPI_IMPLEMENT_GET_CAPI - 1) == 1 /* defined as nothing: yes; as 0: no */
 #define RECEIVER_CAPI_HAS_GET_CAPI
 
 #include "capi_lookup.h"
@@ -164,7 +176,8 @@ struct receiver_capi {
  * given, becomes 0, or 1: no compatible version, or 2: no such API. Only in the thread that
  * runs L; the stack stays as it was. The API stays valid as long as the object's metatable.
  */
-static inline const receiver_capi *receiver_get_capi(lua_State *L, int index, int *errorReason)
+MTMSG_CAPI_INLINE const receiver_capi *receiver_get_capi(lua_State *L, int index,
+                                                         int *errorReason)
 {
     return (const receiver_capi *)mtmsg_capi_find(L, index, RECEIVER_CAPI_ID_STRING,
                                                   RECEIVER_CAPI_VERSION_MAJOR,
@@ -172,8 +185,11 @@ static inline const receiver_capi *receiver_get_capi(lua_State *L, int index, in
 }
 
 #endif
+#endif
 
 #if defined(RECEIVER_CAPI_IMPLEMENT_SET_CAPI) && !defined(RECEIVER_CAPI_HAS_SET_CAPI)
+#if (RECEIVER_CAPI_IMPLEMENT_SET_CAPI + 0) ||                                                  \
+    (0 - RECEIVER_CAPI_IMPLEMENT_SET_CAPI - 1) == 1 /* defined as nothing: yes; as 0: no */
 #define RECEIVER_CAPI_HAS_SET_CAPI
 
 #include "capi_lookup.h"
@@ -183,10 +199,11 @@ static inline const receiver_capi *receiver_get_capi(lua_State *L, int index, in
  * not copied and must outlive them. Returns 0; may raise a Lua memory error. Only in the thread
  * that runs L.
  */
-static inline int receiver_set_capi(lua_State *L, int index, const receiver_capi *capi)
+MTMSG_CAPI_INLINE int receiver_set_capi(lua_State *L, int index, const receiver_capi *capi)
 {
     mtmsg_capi_store(L, index, RECEIVER_CAPI_ID_STRING, capi);
     return 0;
 }
 
+#endif
 #endif

@@ -3,11 +3,11 @@
  * and the reader that hands out their values. It does not cover putting messages in: see
  * receiver_capi.h.
  *
- * Include lua.h and lauxlib.h first (any Lua from 5.1 on, or LuaJIT). Works as C11 and C++11,
- * and as C99 where the compiler knows anonymous unions. The layout is a binary contract between
+ * Include lua.h and lauxlib.h first (any Lua from 5.1 on, or LuaJIT). Works as any C
+ * and C++ whose compiler knows anonymous unions. The layout is a binary contract between
  * modules that are compiled apart: members are never reordered, removed or changed in type.
  *
- * Clients define SENDER_CAPI_IMPLEMENT_GET_CAPI before including this header, providers
+ * Clients define SENDER_CAPI_IMPLEMENT_GET_CAPI as 1 before including this header, providers
  * SENDER_CAPI_IMPLEMENT_SET_CAPI, to get the static functions at its end.
  *
  * "Any thread" below includes threads that have no Lua state.
@@ -19,7 +19,17 @@
 #error "include lua.h and lauxlib.h before this header"
 #endif
 
+#include <limits.h>
 #include <stddef.h>
+
+/* Whether the compiler has the type long long; clients may define it themselves. */
+#ifndef SENDER_CAPI_HAVE_LONG_LONG
+#if defined(LLONG_MAX) || defined(__LONG_LONG_MAX__)
+#define SENDER_CAPI_HAVE_LONG_LONG 1
+#else
+#define SENDER_CAPI_HAVE_LONG_LONG 0
+#endif
+#endif
 
 #ifdef __cplusplus
 extern "C" {
@@ -87,7 +97,10 @@ struct sender_capi_array {
 /* One value of a message. Its pointers belong to the reader that it came from. */
 struct sender_capi_value {
     enum sender_capi_value_type type;
-    union {
+#if defined(__GNUC__)
+    __extension__ /* no part of the language before C11 */
+#endif
+        union {
         int boolVal;
         lua_Integer intVal;
         lua_Number numVal;
@@ -183,6 +196,8 @@ struct sender_capi {
 #endif /* SENDER_CAPI_H */
 
 #if defined(SENDER_CAPI_IMPLEMENT_GET_CAPI) && !defined(SENDER_CAPI_HAS_GET_CAPI)
+#if (SENDER_CAPI_IMPLEMENT_GET_CAPI + 0) ||                                                    \
+    (0 - SENDER_CAPI_IMPLEMENT_GET_CAPI - 1) == 1 /* defined as nothing: yes; as 0: no */
 #define SENDER_CAPI_HAS_GET_CAPI
 
 #include "capi_lookup.h"
@@ -192,7 +207,7 @@ struct sender_capi {
  * given, becomes 0, or 1: no compatible version, or 2: no such API. Only in the thread that
  * runs L; the stack stays as it was. The API stays valid as long as the object's metatable.
  */
-static inline const sender_capi *sender_get_capi(lua_State *L, int index, int *errorReason)
+MTMSG_CAPI_INLINE const sender_capi *sender_get_capi(lua_State *L, int index, int *errorReason)
 {
     return (const sender_capi *)mtmsg_capi_find(L, index, SENDER_CAPI_ID_STRING,
                                                 SENDER_CAPI_VERSION_MAJOR,
@@ -200,8 +215,11 @@ static inline const sender_capi *sender_get_capi(lua_State *L, int index, int *e
 }
 
 #endif
+#endif
 
 #if defined(SENDER_CAPI_IMPLEMENT_SET_CAPI) && !defined(SENDER_CAPI_HAS_SET_CAPI)
+#if (SENDER_CAPI_IMPLEMENT_SET_CAPI + 0) ||                                                    \
+    (0 - SENDER_CAPI_IMPLEMENT_SET_CAPI - 1) == 1 /* defined as nothing: yes; as 0: no */
 #define SENDER_CAPI_HAS_SET_CAPI
 
 #include "capi_lookup.h"
@@ -211,10 +229,11 @@ static inline const sender_capi *sender_get_capi(lua_State *L, int index, int *e
  * not copied and must outlive them. Returns 0; may raise a Lua memory error. Only in the thread
  * that runs L.
  */
-static inline int sender_set_capi(lua_State *L, int index, const sender_capi *capi)
+MTMSG_CAPI_INLINE int sender_set_capi(lua_State *L, int index, const sender_capi *capi)
 {
     mtmsg_capi_store(L, index, SENDER_CAPI_ID_STRING, capi);
     return 0;
 }
 
+#endif
 #endif

@@ -29,7 +29,7 @@ static void release_notifier(notify_notifier *notifier)
     mtm_root_release(&of_notifier(notifier)->object);
 }
 
-static int notify(notify_notifier *notifier, notify_error_handler handler, void *data)
+static int notify(notify_notifier *notifier, notifier_error_handler handler, void *data)
 {
     struct mtm_message empty = {0};
     struct mtm_failure failure = {0};

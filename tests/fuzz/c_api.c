@@ -119,7 +119,7 @@ static void release_notifier(notify_notifier *n)
     FUZZ_CHECK(--n->references >= 0, "released too often");
 }
 
-static int call_notifier(notify_notifier *n, notify_error_handler handler, void *data)
+static int call_notifier(notify_notifier *n, notifier_error_handler handler, void *data)
 {
     FUZZ_CHECK(n->references > 0, "called without a reference");
     ++n->calls;

@@ -217,7 +217,7 @@ static void release(notify_notifier *n)
     FUZZ_CHECK(--notifiers >= 0, "a notifier is released too often");
 }
 
-static int notified(notify_notifier *n, notify_error_handler handler, void *data)
+static int notified(notify_notifier *n, notifier_error_handler handler, void *data)
 {
     static const int codes[] = {0, 0, 0, 1, 5, -1, 999};
     (void)n;

@@ -51,6 +51,21 @@ languages() {
     done
 }
 
+# old COMPILER COMPILER++ LUA-INCLUDE-DIR: sources of before, in all the languages that they may be in
+old() {
+    for std in c89 c99 c11; do
+        case $std,$3 in c89,*5.[3-9]*) continue ;; esac # whose own headers are of a later C
+        # shellcheck disable=SC2086
+        compile "client of the old headers, $std, $1, ${3##*/}" "$1" -std=$std $warn -isystem "$3" \
+            $here/old_names.c
+    done
+    for std in c++98 c++11; do
+        # shellcheck disable=SC2046,SC2086
+        [ -z "$2" ] || compile "client of the old headers, $std, $2, ${3##*/}" "$2" -x c++ -std=$std \
+            $(echo "$warn" | sed 's/-Wstrict-prototypes//') -isystem "$3" $here/old_names.c
+    done
+}
+
 if [ $# -eq 0 ]; then
     for dir in /usr/include/lua5.[1-5] /usr/include/luajit-2.[01] build/deps/lua5.5/include; do
         [ -f "$dir/lua.h" ] && set -- "$@" "$dir"
@@ -62,6 +77,7 @@ for dir; do
         command -v "$cc" >/dev/null || continue
         command -v "$cxx" >/dev/null || cxx=
         languages "$cc" "$cxx" "$dir"
+        old "$cc" "$cxx" "$dir"
     done
 done
 for page in docs/c-api.md docs/install.md; do

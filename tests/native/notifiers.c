@@ -72,7 +72,7 @@ static void take_message(struct notify_notifier *n)
 
 /* An error of the function becomes the text of the notifier's failure with code 77. The
  * coroutine may be at work already, where a notifier's function leads to another notifier. */
-static int call_lua(struct notify_notifier *n, notify_error_handler eh, void *ehdata)
+static int call_lua(struct notify_notifier *n, notifier_error_handler eh, void *ehdata)
 {
     lua_State *L = callback_state;
     int code = atomic_load(&n->code);
@@ -90,7 +90,7 @@ static int call_lua(struct notify_notifier *n, notify_error_handler eh, void *eh
     return code;
 }
 
-static int notify(notify_notifier *n, notify_error_handler eh, void *ehdata)
+static int notify(notify_notifier *n, notifier_error_handler eh, void *ehdata)
 {
     int here = pthread_equal(pthread_self(), callback_thread);
     if (n->here_only && !here) return 0;

@@ -232,7 +232,7 @@ static void release(notify_notifier *n)
     if (atomic_fetch_sub(&n->refs, 1) == 1) free(n);
 }
 
-static int notify(notify_notifier *n, notify_error_handler eh, void *ehdata)
+static int notify(notify_notifier *n, notifier_error_handler eh, void *ehdata)
 {
     size_t call = atomic_fetch_add(&n->calls, 1) + 1;
     unsigned every = atomic_load(&n->fail_every);

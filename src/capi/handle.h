@@ -13,27 +13,46 @@ struct mtc_asset {
     void (*fini)(struct mtc_asset *asset);
 };
 
+enum mtc_class { MTC_BUFFER, MTC_LISTENER, MTC_WRITER, MTC_READER, MTC_CLASSES };
+
 /* A userdata that every function of the module can reach: what is kept for a Lua state. */
 struct mtc_state {
+    uintptr_t tag;              /* as in struct mtc_owned */
+    int metatable[MTC_CLASSES]; /* of the classes: references in Lua's registry, 0: not made yet
+                                 */
     bool closed;   /* finalized: nothing that was made in the state may be used any more */
     int contended; /* receives left to be done without the fast path: others are quicker */
-    struct mtm_block *carrier; /* for receiving; NULL while a receive has it */
-    struct mtc_asset *first;   /* everything that the state's userdata own */
+    struct mtm_block *carrier;    /* for receiving; NULL while a receive has it */
+    struct mtc_asset *first;      /* everything that the state's userdata own */
+    struct mtl_decoder *decoding; /* for the protected call that is about to begin, or NULL */
+    struct mtl_pending *pending;  /* the same for a receive that a hook watches */
 };
 
 /* How all our userdata begin. */
 struct mtc_owned {
-    /* Its own address mixed with its class's number: it is complete and of that class. */
+    /* mtc_tag of its class: it is complete, of that class, and of this copy of the module. */
     uintptr_t tag;
     struct mtc_state *state;
     struct mtc_asset *asset; /* NULL: finalized, or not made yet */
 };
 
-/* Numbers that no userdata contains by chance, mixed with its own address. */
+/* Its address is that of no other copy of the module in the process. */
+extern const char mtc_copy;
+
+/* Numbers that no userdata contains by chance. */
 #define MTC_BUFFER_MAGIC ((uintptr_t)0x6D746D2D62756666u)
 #define MTC_LISTENER_MAGIC ((uintptr_t)0x6D746D2D6C697374u)
 #define MTC_WRITER_MAGIC ((uintptr_t)0x6D746D2D77726974u)
 #define MTC_READER_MAGIC ((uintptr_t)0x6D746D2D72656164u)
+#define MTC_STATE_MAGIC ((uintptr_t)0x6D746D2D73746174u)
+
+/* What a userdata of ours begins with: its own address and the copy's, mixed with its class's
+ * number. Copies of the module share neither layouts nor metatables, so none takes another's
+ * objects for its own. */
+static inline uintptr_t mtc_tag(const void *block, uintptr_t magic)
+{
+    return (uintptr_t)block ^ (uintptr_t)&mtc_copy ^ magic;
+}
 
 struct mtc_handle {
     struct mtc_owned owned;
@@ -48,7 +67,7 @@ static inline void *mtc_to_owned(lua_State *L, int index, size_t size, uintptr_t
 {
     struct mtc_owned *owned = lua_touserdata(L, index);
     if (!owned || mtc_rawlen(L, index) != size) return NULL;
-    return owned->tag == ((uintptr_t)owned ^ magic) ? owned : NULL;
+    return owned->tag == mtc_tag(owned, magic) ? owned : NULL;
 }
 
 static inline struct mtc_handle *mtc_to_handle(lua_State *L, int index, uintptr_t magic)

@@ -12,6 +12,8 @@
 
 #include "platform/hidden.h"
 
+const char mtc_copy = 0;
+
 int mtc_put_code(enum mtm_status status)
 {
     switch (status) {

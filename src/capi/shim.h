@@ -88,6 +88,24 @@ static inline bool mtc_has_context(lua_State *L, int index)
 }
 #endif
 
+/* What tells one running call from another. LuaJIT has the frame's length in the upper half. */
+static inline uintptr_t mtc_frame(const lua_Debug *call)
+{
+#if LUA_VERSION_NUM < 502
+    return (uintptr_t)call->i_ci & 0xFFFF;
+#else
+    return (uintptr_t)call->i_ci;
+#endif
+}
+
+/* The bits of the largest ids that survive a trip through this Lua. */
+#define MTC_DIGITS(number) (sizeof(number) == sizeof(float) ? 24u : 53u)
+#if LUA_VERSION_NUM < 503
+#define MTC_ID_BITS MTC_DIGITS(lua_Number)
+#else
+#define MTC_ID_BITS (sizeof(lua_Integer) < 8 ? 31u : 53u)
+#endif
+
 /* Pushes an integer, as a number where lua_Integer is too small for it. */
 static inline void mtc_push_integer(lua_State *L, int64_t value)
 {

@@ -12,7 +12,9 @@
 static struct mtm_lock registry_lock = MTM_LOCK_INIT;
 static struct mtm_index objects; /* guarded by registry_lock */
 static struct mtm_object *all;   /* guarded by registry_lock */
-static uint64_t last_id;         /* guarded by registry_lock */
+static uint64_t first_id;        /* guarded by registry_lock; 0: not chosen yet */
+static uint64_t next_id;         /* guarded by registry_lock */
+static unsigned id_bits = 53;    /* guarded by registry_lock; ids are below 1 << id_bits */
 static mtm_a32 aborted;          /* atomic; written under registry_lock */
 
 void mtm_registry_lock(void)
@@ -56,10 +58,23 @@ static enum mtm_status make_room(void)
     return MTM_OK;
 }
 
-/* Starts where stray small integers don't reach, and below 2^45, which leaves 2^52 ids. */
+void mtm_registry_narrow_ids(unsigned bits)
+{
+    mtm_lock(&registry_lock);
+    if (first_id == 0 && bits < id_bits) id_bits = bits;
+    mtm_unlock(&registry_lock);
+}
+
+/* Below 2^45 with 53 bits, which leaves 2^52 ids. */
+static uint64_t least_id(void)
+{
+    return (uint64_t)1 << (id_bits >= 46 ? 44 : id_bits - 2);
+}
+
+/* Starts where stray small integers don't reach, in the lower half of what there is. */
 static void start_ids(void)
 {
-    last_id = (mtm_plat_seed() & 0xFFFFFFFFFFFu) | 0x100000000000u;
+    first_id = next_id = least_id() | (mtm_plat_seed() & (least_id() - 1));
 }
 
 static void link_into_all(struct mtm_object *object)
@@ -70,14 +85,28 @@ static void link_into_all(struct mtm_object *object)
     all = object;
 }
 
+/* Others start below twice the least id, too, and hardly ever near ours: what is a little above
+ * our ids is more likely somebody's mistake. */
+enum mtm_origin mtm_registry_origin(uint64_t id)
+{
+    enum mtm_origin origin = MTM_NO_ID;
+    mtm_lock(&registry_lock);
+    if (first_id != 0 && id >= first_id && id < next_id + least_id() / 8) origin = MTM_OUR_ID;
+    else if (id >= least_id() && id < 4 * least_id()) origin = MTM_ALIEN_ID;
+    mtm_unlock(&registry_lock);
+    return origin;
+}
+
 enum mtm_status mtm_registry_add(struct mtm_object *object)
 {
     mtm_lock(&registry_lock);
     enum mtm_status status = mtm_is_aborted_all() ? MTM_ABORTED : make_room();
     if (status == MTM_OK && mtm_is_aborted_all()) status = MTM_ABORTED; /* while we made room */
+    if (first_id == 0) start_ids();
+    if (status == MTM_OK && next_id >> id_bits != 0)
+        status = MTM_NOMEM; /* none is used twice */
     if (status == MTM_OK) {
-        if (last_id == 0) start_ids();
-        object->id = ++last_id;
+        object->id = next_id++;
         mtm_index_add(&objects, object);
         link_into_all(object);
         mtm_root_count();

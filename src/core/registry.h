@@ -20,6 +20,16 @@ enum mtm_status mtm_registry_find_id(enum mtm_kind kind, uint64_t id, struct mtm
 enum mtm_status mtm_registry_find_name(enum mtm_kind kind, const char *name, size_t len,
                                        struct mtm_object **out);
 
+/* Ids must fit into so many bits (at least 20), since a Lua of this process can hold no more:
+ * counts before the first object is made. Otherwise they fit into 53. */
+void mtm_registry_narrow_ids(unsigned bits);
+
+/* Where a number may come from: it is no id of any process; an id of ours or a little above
+ * them, whether its object is there or not; or one that another process has given, or another
+ * copy of the library. A guess, for texts. */
+enum mtm_origin { MTM_NO_ID, MTM_OUR_ID, MTM_ALIEN_ID };
+enum mtm_origin mtm_registry_origin(uint64_t id);
+
 /* The object after `object` (NULL: the first), to which the caller has a reference, with a new
  * plain reference; or NULL. */
 struct mtm_object *mtm_registry_next(struct mtm_object *object);

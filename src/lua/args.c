@@ -36,14 +36,14 @@ struct mtc_handle *mtl_check_source(lua_State *L, int index)
 
 bool mtl_check_flag(lua_State *L, int index)
 {
-    if (lua_isnoneornil(L, index)) return true;
+    if (lua_isnone(L, index)) return true; /* a nil is a variable that was not set */
     luaL_checktype(L, index, LUA_TBOOLEAN);
     return lua_toboolean(L, index) != 0;
 }
 
 int64_t mtl_check_timeout(lua_State *L, int index, const char *expected)
 {
-    if (!lua_isnumber(L, index)) mtl_raise_fixed(L, index, expected);
+    if (lua_type(L, index) != LUA_TNUMBER) mtl_raise_fixed(L, index, expected);
     double seconds = (double)lua_tonumber(L, index);
     if (seconds != seconds) luaL_argerror(L, index, "timeout must not be NaN");
     return mtm_ns_of_seconds(seconds);

@@ -25,7 +25,7 @@ static inline struct mtm_buffer *mtl_buffer_of(const struct mtc_handle *handle)
     return (struct mtm_buffer *)handle->object;
 }
 
-/* An optional boolean that defaults to true. */
+/* A boolean, true if it is absent. */
 bool mtl_check_flag(lua_State *L, int index);
 
 /* Seconds, >= 0 after clipping, as ns; `expected` is the text for a wrong type. */

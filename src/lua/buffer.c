@@ -180,8 +180,9 @@ static const luaL_Reg methods[] = {
 
 bool mtl_open_buffer(lua_State *L)
 {
-    mtl_class_new(L, "mtmsg.buffer", methods, mtl_handle_tostring, mtl_handle_gc);
-    lua_pushcfunction(L, mtl_decode);
+    mtl_class_new(L, MTC_BUFFER, methods, mtl_handle_tostring, mtl_handle_gc);
+    mtl_state_push(L);
+    lua_pushcclosure(L, mtl_decode, 1);
     lua_pushcclosure(L, buffer_nextmsg, 1);
     lua_setfield(L, -2, "nextmsg");
     bool replaced = mtf_replace(L);

@@ -116,10 +116,16 @@ static void push_value(lua_State *L, const struct mtm_value *value, struct mtl_g
     }
 }
 
+/* The decoder is not an argument: a pointer to the C stack is no light userdata for LuaJIT
+ * where addresses have more than 47 bits. Whoever calls the function without one gets nothing.
+ */
 int mtl_decode(lua_State *L)
 {
-    struct mtl_decoder *decoder = lua_touserdata(L, 1);
-    struct mtl_given given = {.next = 2, .last = lua_gettop(L)};
+    struct mtc_state *state = lua_touserdata(L, lua_upvalueindex(1));
+    struct mtl_decoder *decoder = state->decoding;
+    struct mtl_given given = {.next = 1, .last = lua_gettop(L)};
+    if (!decoder) return 0;
+    state->decoding = NULL;
     const unsigned char *at = decoder->at;
     struct mtm_value value;
     size_t count = 0;
@@ -134,4 +140,14 @@ int mtl_decode(lua_State *L)
     mtl_array_reset_rest(L, &given);
     decoder->at = at;
     return (int)count;
+}
+
+int mtl_decode_protected(lua_State *L, struct mtc_state *state, struct mtl_decoder *decoder,
+                         int arguments)
+{
+    struct mtl_decoder *outer = state->decoding; /* a hook may come in between */
+    state->decoding = decoder;
+    int rc = lua_pcall(L, arguments, LUA_MULTRET, 0);
+    state->decoding = outer;
+    return rc;
 }

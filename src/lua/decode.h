@@ -3,7 +3,7 @@
 #ifndef MTL_DECODE_H
 #define MTL_DECODE_H
 
-#include "capi/shim.h"
+#include "capi/handle.h"
 #include "core/wire.h"
 #include "platform/plat.h"
 
@@ -38,8 +38,13 @@ struct mtl_decoder {
  * decoder has not moved. */
 bool mtl_decode_fast(lua_State *L, struct mtl_decoder *decoder, int *pushed);
 
-/* A Lua C function, for a protected call: arguments are the decoder (light userdata) and the
- * given carrays; returns the values. The decoder moves if it does not raise. */
+/* The function mtl_decode, on the stack and then the given carrays: calls it in protected mode,
+ * with the result of lua_pcall. It returns the values, and moves the decoder, unless it raises.
+ */
+int mtl_decode_protected(lua_State *L, struct mtc_state *state, struct mtl_decoder *decoder,
+                         int arguments);
+
+/* A Lua C function whose upvalue 1 is the state. */
 int mtl_decode(lua_State *L);
 
 #endif

@@ -102,6 +102,14 @@ int mtl_raise_failure(lua_State *L, struct mtc_state *state, struct mtm_failure 
     return lua_error(L);
 }
 
+/* Says so where the number cannot have been an id of this copy of the module. */
+static void add_id(luaL_Buffer *text, uint64_t id)
+{
+    mtl_add_number(text, id);
+    if (mtm_registry_origin(id) != MTM_ALIEN_ID) return;
+    luaL_addstring(text, " (of another copy of the module, or of another process)");
+}
+
 int mtl_raise_not_found(lua_State *L, enum mtm_status status, const char *kind, int index)
 {
     luaL_Buffer text;
@@ -120,7 +128,7 @@ int mtl_raise_not_found(lua_State *L, enum mtm_status status, const char *kind, 
         lua_pushvalue(L, index);
         lua_Number id = lua_tonumber(L, -1);
         lua_pop(L, 1);
-        if (id >= 0 && id < 18446744073709551616.0) mtl_add_number(&text, (uint64_t)id);
+        if (id >= 0 && id < 18446744073709551616.0) add_id(&text, (uint64_t)id);
         else luaL_addstring(&text, id < 0 ? "below 0" : "out of range");
     }
     luaL_pushresult(&text);
@@ -132,7 +140,9 @@ static const char *type_of(lua_State *L, int index)
 {
     if (lua_type(L, index) == LUA_TLIGHTUSERDATA) return "light userdata";
     if (luaL_getmetafield(L, index, "__name") && lua_type(L, -1) == LUA_TSTRING) {
-        return lua_tostring(L, -1);
+        const char *name = lua_tostring(L, -1);
+        if (!mtl_is_of_another_copy(L, index)) return name;
+        return lua_pushfstring(L, "%s of another copy of the module", name);
     }
     return luaL_typename(L, index);
 }

@@ -106,8 +106,9 @@ static const luaL_Reg methods[] = {
 
 void mtl_open_listener(lua_State *L)
 {
-    mtl_class_new(L, "mtmsg.listener", methods, mtl_handle_tostring, mtl_handle_gc);
-    lua_pushcfunction(L, mtl_decode);
+    mtl_class_new(L, MTC_LISTENER, methods, mtl_handle_tostring, mtl_handle_gc);
+    mtl_state_push(L);
+    lua_pushcclosure(L, mtl_decode, 1);
     lua_pushcclosure(L, listener_nextmsg, 1);
     lua_setfield(L, -2, "nextmsg");
     lua_pop(L, 2);

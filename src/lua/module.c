@@ -36,7 +36,8 @@ static int module_sleep(lua_State *L)
     return status == MTM_OK ? 0 : mtl_raise_for(L, status, NULL);
 }
 
-/* The name that a metatable gives counts only if it is registered under that name. */
+/* The name that a metatable gives counts only if it is registered under that name, or ours:
+ * another copy of the module may have come first. */
 static int module_type(lua_State *L)
 {
     luaL_checkany(L, 1);
@@ -46,7 +47,7 @@ static int module_type(lua_State *L)
         if (lua_type(L, -1) == LUA_TSTRING) {
             lua_pushvalue(L, -1);
             lua_rawget(L, LUA_REGISTRYINDEX);
-            bool known = lua_rawequal(L, -1, -3) != 0;
+            bool known = lua_rawequal(L, -1, -3) != 0 || mtl_is_of_a_class(L, 1);
             lua_pop(L, 1);
             if (known) return 1;
         }
@@ -90,6 +91,7 @@ MTM_EXPORT int luaopen_mtmsg(lua_State *L);
 MTM_EXPORT int luaopen_mtmsg(lua_State *L)
 {
     mtm_plat_pin();
+    mtm_registry_narrow_ids(MTC_ID_BITS);
     bool compiled = mtl_open_buffer(L);
     mtl_open_listener(L);
     mtl_open_writer(L);

@@ -22,9 +22,12 @@ static void fini_handle(struct mtc_asset *asset)
 
 int mtl_handle_gc(lua_State *L)
 {
-    struct mtc_handle *handle = lua_touserdata(L, 1);
-    if (handle && mtc_rawlen(L, 1) == sizeof *handle) handle->object = NULL;
-    return mtl_owned_gc(L);
+    struct mtc_handle *handle = mtc_to_handle(L, 1, MTC_BUFFER_MAGIC);
+    if (!handle) handle = mtc_to_handle(L, 1, MTC_LISTENER_MAGIC);
+    if (!handle) return 0; /* the debug library can give it anything */
+    handle->object = NULL;
+    mtl_owned_fini(&handle->owned);
+    return 0;
 }
 
 void mtl_handle_set(struct mtc_handle *handle, struct mtm_object *object)
@@ -36,9 +39,9 @@ void mtl_handle_set(struct mtc_handle *handle, struct mtm_object *object)
 struct mtc_handle *mtl_handle_push(lua_State *L, struct mtc_state *state, enum mtm_kind kind)
 {
     static const struct mtl_class_info info[] = {
-        [MTM_BUFFER] = {"mtmsg.buffer", MTC_BUFFER_MAGIC, sizeof(struct mtc_handle),
+        [MTM_BUFFER] = {MTC_BUFFER, MTC_BUFFER_MAGIC, sizeof(struct mtc_handle),
                         sizeof(struct handle_asset), fini_handle},
-        [MTM_LISTENER] = {"mtmsg.listener", MTC_LISTENER_MAGIC, sizeof(struct mtc_handle),
+        [MTM_LISTENER] = {MTC_LISTENER, MTC_LISTENER_MAGIC, sizeof(struct mtc_handle),
                           sizeof(struct handle_asset), fini_handle},
     };
     return mtl_owned_new(L, state, &info[kind]);

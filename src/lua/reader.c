@@ -24,7 +24,7 @@ static void fini_reader(struct mtc_asset *asset)
 
 int mtl_newreader(lua_State *L)
 {
-    static const struct mtl_class_info info = {"mtmsg.reader", MTC_READER_MAGIC,
+    static const struct mtl_class_info info = {MTC_READER, MTC_READER_MAGIC,
                                                sizeof(struct mtc_owned),
                                                sizeof(struct reader_asset), fini_reader};
     struct mtl_memory memory = mtl_check_memory(L, 1);
@@ -86,7 +86,7 @@ static int check_next(lua_State *L, size_t *count)
     int64_t integer;
     *count = 1;
     if (lua_isnoneornil(L, 2)) return 3;
-    if (!lua_isnumber(L, 2)) {
+    if (lua_type(L, 2) != LUA_TNUMBER) {
         if (!mtl_array_is_writable(L, 2)) mtl_raise_fixed(L, 2, expected);
         return 2;
     }
@@ -100,15 +100,15 @@ static int check_next(lua_State *L, size_t *count)
 static int read_protected(lua_State *L, struct reader_asset *r, size_t count, int first_array,
                           int top)
 {
+    struct mtc_state *state = ((struct mtc_owned *)lua_touserdata(L, 1))->state;
     struct mtl_decoder decoder;
     mtl_array_check(L, first_array, top);
     luaL_checkstack(L, top + LUA_MINSTACK, "too many carrays");
     lua_pushvalue(L, lua_upvalueindex(1));
-    lua_pushlightuserdata(L, &decoder);
     for (int i = first_array; i <= top; ++i) lua_pushvalue(L, i);
     decoder = (struct mtl_decoder){r->reader.at, r->reader.end, count};
     r->busy = true;
-    int rc = lua_pcall(L, lua_gettop(L) - top - 1, LUA_MULTRET, 0);
+    int rc = mtl_decode_protected(L, state, &decoder, lua_gettop(L) - top - 1);
     r->busy = false;
     if (rc != 0) lua_error(L);
     r->reader.at = decoder.at;
@@ -155,8 +155,9 @@ static const luaL_Reg methods[] = {
 
 void mtl_open_reader(lua_State *L)
 {
-    mtl_class_new(L, "mtmsg.reader", methods, reader_tostring, mtl_owned_gc);
-    lua_pushcfunction(L, mtl_decode);
+    mtl_class_new(L, MTC_READER, methods, reader_tostring, mtl_owned_gc);
+    mtl_state_push(L);
+    lua_pushcclosure(L, mtl_decode, 1);
     lua_pushcclosure(L, reader_next, 1);
     lua_setfield(L, -2, "next");
     lua_pop(L, 2);

@@ -10,10 +10,16 @@
 
 #include "platform/hidden.h"
 
-static const char state_name[] = "mtmsg.state";
+static bool is_state(lua_State *L, int index)
+{
+    const struct mtc_state *state = lua_touserdata(L, index);
+    return state && mtc_rawlen(L, index) == sizeof *state &&
+           state->tag == mtc_tag(state, MTC_STATE_MAGIC);
+}
 
 static int state_gc(lua_State *L)
 {
+    if (!is_state(L, 1)) return 0; /* the debug library can give it anything */
     struct mtc_state *state = lua_touserdata(L, 1);
     state->closed = true;
     while (state->first) mtl_asset_free(state->first);
@@ -22,21 +28,33 @@ static int state_gc(lua_State *L)
     return 0;
 }
 
+/* Each copy of the module that a Lua state has loaded keeps a state of its own. */
+static const char *push_state_name(lua_State *L)
+{
+    return lua_pushfstring(L, "mtmsg.state %p", (const void *)&mtc_copy);
+}
+
 struct mtc_state *mtl_state_push(lua_State *L)
 {
-    lua_getfield(L, LUA_REGISTRYINDEX, state_name);
-    struct mtc_state *state = lua_touserdata(L, -1);
-    if (state) return state;
-    lua_pop(L, 1);
-    state = lua_newuserdata(L, sizeof *state);
-    memset(state, 0, sizeof *state);
-    lua_createtable(L, 0, 1);
-    lua_pushcfunction(L, state_gc);
-    lua_setfield(L, -2, "__gc");
-    lua_setmetatable(L, -2);
+    struct mtc_state *state;
+    push_state_name(L);
     lua_pushvalue(L, -1);
-    lua_setfield(L, LUA_REGISTRYINDEX, state_name);
-    return state;
+    lua_rawget(L, LUA_REGISTRYINDEX);
+    if (!is_state(L, -1)) {
+        lua_pop(L, 1);
+        state = lua_newuserdata(L, sizeof *state);
+        memset(state, 0, sizeof *state);
+        state->tag = mtc_tag(state, MTC_STATE_MAGIC);
+        lua_createtable(L, 0, 1);
+        lua_pushcfunction(L, state_gc);
+        lua_setfield(L, -2, "__gc");
+        lua_setmetatable(L, -2);
+        lua_pushvalue(L, -2);
+        lua_pushvalue(L, -2);
+        lua_rawset(L, LUA_REGISTRYINDEX);
+    }
+    lua_remove(L, -2);
+    return lua_touserdata(L, -1);
 }
 
 void *mtl_asset_new(struct mtc_state *state, size_t size, void (*fini)(struct mtc_asset *asset))
@@ -62,14 +80,14 @@ void mtl_asset_free(struct mtc_asset *asset)
 
 void *mtl_owned_new(lua_State *L, struct mtc_state *state, const struct mtl_class_info *info)
 {
-    struct mtl_blame blame = {.what = info->name};
+    struct mtl_blame blame = {.what = mtl_class_name(info->class)};
     struct mtc_owned *owned = lua_newuserdata(L, info->block_size);
     memset(owned, 0, info->block_size);
-    lua_getfield(L, LUA_REGISTRYINDEX, info->name);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, state->metatable[info->class]);
     lua_setmetatable(L, -2);
     if (state->closed) mtl_raise(L, MTM_CLOSED, &blame);
     owned->state = state;
-    owned->tag = (uintptr_t)owned ^ info->magic;
+    owned->tag = mtc_tag(owned, info->magic);
     owned->asset = mtl_asset_new(state, info->asset_size, info->fini);
     if (!owned->asset) mtl_raise(L, MTM_NOMEM, &blame);
     return owned;
@@ -82,20 +100,90 @@ void mtl_owned_fini(struct mtc_owned *owned)
     if (asset && !owned->state->closed) mtl_asset_free(asset);
 }
 
-/* A userdata that is not complete has nothing to free. */
+/* The debug library can give a metamethod of ours to anything; and a userdata that is not
+ * complete has nothing to free. */
 int mtl_owned_gc(lua_State *L)
 {
-    struct mtc_owned *owned = lua_touserdata(L, 1);
-    /* the debug library can give a metatable of ours to anything */
-    if (!owned || mtc_rawlen(L, 1) < sizeof *owned) return 0;
-    if (owned->tag != 0) mtl_owned_fini(owned);
+    struct mtc_owned *owned = mtc_to_owned(L, 1, sizeof *owned, MTC_WRITER_MAGIC);
+    if (!owned) owned = mtc_to_owned(L, 1, sizeof *owned, MTC_READER_MAGIC);
+    if (owned) mtl_owned_fini(owned);
     return 0;
 }
 
-void mtl_class_new(lua_State *L, const char *name, const luaL_Reg *methods,
+/* ---- classes ---- */
+
+const char *mtl_class_name(enum mtc_class class)
+{
+    static const char *const names[] = {
+        [MTC_BUFFER] = "mtmsg.buffer",
+        [MTC_LISTENER] = "mtmsg.listener",
+        [MTC_WRITER] = "mtmsg.writer",
+        [MTC_READER] = "mtmsg.reader",
+    };
+    return names[class];
+}
+
+/* Under its name the metatable is known to other modules, and to mtmsg.type: that of the copy
+ * which came first. */
+static void push_metatable(lua_State *L, enum mtc_class class)
+{
+    int *reference = &mtl_state_push(L)->metatable[class];
+    if (*reference == 0) {
+        lua_newtable(L);
+        *reference = luaL_ref(L, LUA_REGISTRYINDEX);
+    }
+    lua_rawgeti(L, LUA_REGISTRYINDEX, *reference);
+    lua_remove(L, -2);
+    lua_getfield(L, LUA_REGISTRYINDEX, mtl_class_name(class));
+    if (lua_isnil(L, -1)) {
+        lua_pushvalue(L, -2);
+        lua_setfield(L, LUA_REGISTRYINDEX, mtl_class_name(class));
+    }
+    lua_pop(L, 1);
+}
+
+/* Whether the value on top is the metatable of one of our classes. */
+static bool is_class(lua_State *L)
+{
+    bool found = false;
+    const struct mtc_state *state = mtl_state_push(L);
+    for (int class = 0; class < MTC_CLASSES && !found; ++class) {
+        lua_rawgeti(L, LUA_REGISTRYINDEX, state->metatable[class]);
+        found = lua_rawequal(L, -1, -3) != 0;
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+    return found;
+}
+
+bool mtl_is_of_a_class(lua_State *L, int index)
+{
+    if (lua_type(L, index) != LUA_TUSERDATA || !lua_getmetatable(L, index)) return false;
+    bool found = is_class(L);
+    lua_pop(L, 1);
+    return found;
+}
+
+bool mtl_is_of_another_copy(lua_State *L, int index)
+{
+    bool named = false;
+    if (lua_type(L, index) != LUA_TUSERDATA || !lua_getmetatable(L, index)) return false;
+    lua_getfield(L, -1, "__name");
+    const char *name = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+    for (int class = 0; class < MTC_CLASSES; ++class) {
+        named = named || strcmp(name, mtl_class_name((enum mtc_class) class)) == 0;
+    }
+    lua_pop(L, 1);
+    bool ours = is_class(L);
+    lua_pop(L, 1);
+    return named && !ours;
+}
+
+void mtl_class_new(lua_State *L, enum mtc_class class, const luaL_Reg *methods,
                    lua_CFunction tostring, lua_CFunction gc)
 {
-    luaL_newmetatable(L, name);
+    const char *name = mtl_class_name(class);
+    push_metatable(L, class);
     lua_pushstring(L, name);
     lua_setfield(L, -2, "__name");
     lua_pushstring(L, name);

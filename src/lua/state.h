@@ -21,9 +21,12 @@ void *mtl_asset_new(struct mtc_state *state, size_t size,
 /* Frees what the asset owns, and the asset. */
 void mtl_asset_free(struct mtc_asset *asset);
 
+/* "mtmsg.buffer", ... */
+const char *mtl_class_name(enum mtc_class class);
+
 /* What a class is made of. */
 struct mtl_class_info {
-    const char *name; /* "mtmsg.buffer", ... */
+    enum mtc_class class;
     uintptr_t magic;
     size_t block_size, asset_size;
     void (*fini)(struct mtc_asset *asset);
@@ -36,13 +39,20 @@ void *mtl_owned_new(lua_State *L, struct mtc_state *state, const struct mtl_clas
 /* Frees the asset, now. */
 void mtl_owned_fini(struct mtc_owned *owned);
 
-/* A metamethod: __gc of all classes. */
+/* A metamethod: __gc of writers and readers. */
 int mtl_owned_gc(lua_State *L);
 
 /* Creates the metatable of a class (or completes the one that is there), and leaves it on the
  * stack, and above it the table of methods. */
-void mtl_class_new(lua_State *L, const char *name, const luaL_Reg *methods,
+void mtl_class_new(lua_State *L, enum mtc_class class, const luaL_Reg *methods,
                    lua_CFunction tostring, lua_CFunction gc);
+
+/* Whether the value has the metatable of one of our classes. */
+bool mtl_is_of_a_class(lua_State *L, int index);
+
+/* Whether the value is an object of another copy of the module: its metatable has the name of
+ * one of ours, and is none of ours. */
+bool mtl_is_of_another_copy(lua_State *L, int index);
 
 /* The memory for one receive, which gives it back, or another one in its place. take: NULL if
  * there is none. */

@@ -115,6 +115,12 @@ MTM_NOINLINE int mtl_send(lua_State *L, struct mtc_handle *handle, bool replace)
 
 /* ---- receiving ---- */
 
+/* Whether a hook will run when the call returns, which could raise an error then. */
+static inline bool is_watched(lua_State *L)
+{
+    return MTM_UNLIKELY((lua_gethookmask(L) & LUA_MASKRET) != 0);
+}
+
 /* Gives back the memory: what is left of the carrier, and the message's own block. */
 static void finish(struct mtc_state *state, struct mtm_delivery *in, bool nonblock)
 {
@@ -132,16 +138,15 @@ static void put_back(struct mtc_state *state, struct mtm_delivery *in)
     mtl_carrier_give(state, in->slot.carrier);
 }
 
-/* Pushes what the protected call needs, since even that can raise an error: the function, the
- * decoder, and the given arrays. */
-static void prepare_decode(lua_State *L, struct mtl_decoder *decoder, int first_array, int top)
+/* Pushes what the protected call needs, since even that can raise an error: the function, and
+ * the given arrays. */
+static void prepare_decode(lua_State *L, int first_array, int top)
 {
     if (MTM_UNLIKELY(top >= first_array)) {
         mtl_array_check(L, first_array, top);
         luaL_checkstack(L, top + LUA_MINSTACK, "too many carrays");
     }
     lua_pushvalue(L, lua_upvalueindex(1));
-    lua_pushlightuserdata(L, decoder);
     for (int i = first_array; i <= top; ++i) lua_pushvalue(L, i);
 }
 
@@ -189,43 +194,114 @@ static int take_bytes(lua_State *L, struct mtc_handle *handle, const struct mtm_
     return mtl_nextmsg(L, handle);
 }
 
+/* A receive whose message has been decoded, and is final only when the values have been
+ * returned. */
+struct mtl_pending {
+    lua_State *L;
+    uintptr_t caller; /* the call that waits for them */
+    bool taken, nonblock;
+    struct mtm_delivery in;
+};
+
+static int nothing_at_all(lua_State *L)
+{
+    (void)L;
+    return 0;
+}
+
+/* A hook that was set while the call waited, by Ctrl-C for instance, would raise its error when
+ * the call returns, with the message gone: it gets its occasion now. */
+static void let_hook_raise(lua_State *L, struct mtc_state *state, struct mtm_delivery *in)
+{
+    lua_pushcfunction(L, nothing_at_all);
+    if (lua_pcall(L, 0, 0, 0) == 0) return;
+    put_back(state, in);
+    lua_error(L);
+}
+
+/* Returns how many values it has pushed. */
+static int decode(lua_State *L, struct mtc_state *state, struct mtm_delivery *in, int top)
+{
+    int arguments = lua_gettop(L) - top - 1, pushed;
+    struct mtl_decoder decoder = {.at = mtm_block_data(in->slot.block), .max = SIZE_MAX};
+    decoder.end = decoder.at + in->slot.block->size;
+    if (arguments == 0 && mtl_decode_fast(L, &decoder, &pushed)) return pushed;
+    if (mtl_decode_protected(L, state, &decoder, arguments) != 0) {
+        put_back(state, in);
+        lua_error(L);
+    }
+    return lua_gettop(L) - top;
+}
+
 /* Takes a message, decodes it, and returns how many values have been pushed. Above `top` there
  * is what prepare_decode has pushed. */
-static int receive(lua_State *L, struct mtc_handle *handle, struct mtm_wait *wait,
-                   struct mtl_decoder *decoder, int top)
+static int receive(lua_State *L, struct mtc_handle *handle, struct mtm_wait *wait, int top,
+                   struct mtl_pending *pending)
 {
     struct mtc_state *state = handle->owned.state;
     struct mtm_delivery in;
-    int arguments = lua_gettop(L) - top - 1, pushed;
     const bool nonblock = mtm_wait_never(wait);
     if (state->contended > 0) --state->contended;
     enum mtm_status status = take(state, handle->object, wait, &in);
     if (status != MTM_OK) return nothing(L, status, handle);
-
-    decoder->at = mtm_block_data(in.slot.block);
-    decoder->end = decoder->at + in.slot.block->size;
-    decoder->max = SIZE_MAX;
-    if (arguments > 1 || !mtl_decode_fast(L, decoder, &pushed)) {
-        if (lua_pcall(L, arguments, LUA_MULTRET, 0) != 0) {
-            put_back(state, &in);
-            return lua_error(L);
-        }
-        pushed = lua_gettop(L) - top;
+    if (MTM_UNLIKELY(is_watched(L)) && !pending) let_hook_raise(L, state, &in);
+    int pushed = decode(L, state, &in, top);
+    if (MTM_UNLIKELY(pending != NULL)) {
+        *pending = (struct mtl_pending){.in = in, .taken = true, .nonblock = nonblock};
+        return pushed;
     }
     notify_removal(L, state, &in, nonblock);
     finish(state, &in, nonblock);
     return pushed;
 }
 
+/* A hook that raises when the call returns must not take the message with it: the function that
+ * runs calls itself, and puts the message back if that call ends with an error. */
+static int receive_watched(lua_State *L, struct mtc_handle *handle, lua_Debug *self)
+{
+    struct mtc_state *state = handle->owned.state;
+    struct mtl_pending pending = {.L = L, .caller = mtc_frame(self)}, *outer = state->pending;
+    int top = lua_gettop(L);
+    luaL_checkstack(L, top + LUA_MINSTACK, "too many carrays");
+    lua_getinfo(L, "f", self);
+    for (int i = 1; i <= top; ++i) lua_pushvalue(L, i);
+    state->pending = &pending;
+    int rc = lua_pcall(L, top, LUA_MULTRET, 0);
+    state->pending = outer;
+    if (rc != 0) {
+        if (pending.taken) put_back(state, &pending.in);
+        return lua_error(L);
+    }
+    if (!pending.taken) return 0;
+    notify_removal(L, state, &pending.in, pending.nonblock);
+    finish(state, &pending.in, pending.nonblock);
+    return lua_gettop(L) - top;
+}
+
+/* The receive that waits for the values of this call, if it was made by receive_watched. */
+static struct mtl_pending *take_pending(lua_State *L, struct mtc_state *state)
+{
+    lua_Debug caller;
+    struct mtl_pending *pending = state->pending;
+    if (MTM_LIKELY(!pending) || pending->L != L) return NULL;
+    if (!lua_getstack(L, 1, &caller) || mtc_frame(&caller) != pending->caller) return NULL;
+    state->pending = NULL;
+    return pending;
+}
+
 MTM_NOINLINE int mtl_nextmsg(lua_State *L, struct mtc_handle *handle)
 {
     int top = lua_gettop(L);
+    lua_Debug self;
+    struct mtl_pending *pending = take_pending(L, handle->owned.state);
+    if (MTM_UNLIKELY(is_watched(L)) && !pending && lua_getstack(L, 0, &self)) {
+        return receive_watched(L, handle, &self);
+    }
     int first_array = top >= 2 && mtl_array_is_writable(L, 2) ? 2 : 3;
     struct mtm_wait wait = mtl_check_wait(L, first_array == 2 ? top + 1 : 2, handle->nonblock,
                                           "timeout seconds or carray expected");
-    struct mtl_decoder decoder;
-    prepare_decode(L, &decoder, first_array, top);
-    return receive(L, handle, &wait, &decoder, top);
+    prepare_decode(L, first_array, top);
+    return receive(L, handle, &wait, top, pending);
 }
 
 /* The buffer is empty; the call has no argument. Once it has polled nothing may be raised
@@ -233,23 +309,24 @@ MTM_NOINLINE int mtl_nextmsg(lua_State *L, struct mtc_handle *handle)
 static MTM_NOINLINE int wait_for_word(lua_State *L, struct mtc_handle *handle)
 {
     struct mtm_wait wait = {.timeout = MTM_FOREVER};
-    struct mtl_decoder decoder;
     struct mtm_peeked peeked;
     if (handle->nonblock) return mtl_nextmsg(L, handle);
-    prepare_decode(L, &decoder, 2, 1);
-    if (mtm_poll(handle->object, &wait) &&
+    prepare_decode(L, 2, 1);
+    if (mtm_poll(handle->object, &wait) && !is_watched(L) &&
         mtm_fast_peek(mtl_buffer_of(handle), &peeked) == MTM_FOUND_WORD) {
         mtm_pass_baton(handle->object);
         mtl_push_word(L, peeked.word);
         return 1;
     }
-    return receive(L, handle, &wait, &decoder, 1);
+    return receive(L, handle, &wait, 1, NULL);
 }
 
 int mtl_take_short(lua_State *L, struct mtc_handle *handle)
 {
     struct mtm_peeked peeked;
-    if (lua_gettop(L) > 1 || handle->owned.state->contended > 0) return mtl_nextmsg(L, handle);
+    if (lua_gettop(L) > 1 || handle->owned.state->contended > 0 || is_watched(L)) {
+        return mtl_nextmsg(L, handle);
+    }
     switch (mtm_fast_peek(mtl_buffer_of(handle), &peeked)) {
         case MTM_FOUND_WORD: mtl_push_word(L, peeked.word); return 1;
         case MTM_FOUND_BYTES: return take_bytes(L, handle, &peeked);

@@ -29,7 +29,7 @@ static struct mtm_writer *writer_of(const struct mtc_owned *owned)
 struct mtm_writer *mtl_writer_push(lua_State *L, struct mtc_state *state,
                                    const struct mtl_memory *memory)
 {
-    static const struct mtl_class_info info = {"mtmsg.writer", MTC_WRITER_MAGIC,
+    static const struct mtl_class_info info = {MTC_WRITER, MTC_WRITER_MAGIC,
                                                sizeof(struct mtc_owned),
                                                sizeof(struct writer_asset), fini_writer};
     struct mtm_writer *writer = writer_of(mtl_owned_new(L, state, &info));
@@ -142,6 +142,6 @@ static const luaL_Reg methods[] = {
 
 void mtl_open_writer(lua_State *L)
 {
-    mtl_class_new(L, "mtmsg.writer", methods, writer_tostring, mtl_owned_gc);
+    mtl_class_new(L, MTC_WRITER, methods, writer_tostring, mtl_owned_gc);
     lua_pop(L, 2);
 }

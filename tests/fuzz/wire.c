@@ -14,6 +14,7 @@
 #include "fuzz.h"
 #include "lua/decode.h"
 #include "lua/encode.h"
+#include "lua/state.h"
 
 int luaopen_carray(lua_State *L);
 
@@ -246,9 +247,9 @@ static void check_lua(const struct message *message)
     struct mtl_decoder decoder = {message->bytes, message->bytes + message->size, SIZE_MAX};
     int count;
     lua_settop(L, 0);
-    lua_pushcfunction(L, mtl_decode);
-    lua_pushlightuserdata(L, &decoder);
-    int rc = lua_pcall(L, 1, LUA_MULTRET, 0);
+    struct mtc_state *state = mtl_state_push(L);
+    lua_pushcclosure(L, mtl_decode, 1);
+    int rc = mtl_decode_protected(L, state, &decoder, 0);
     FUZZ_CHECK(rc == 0, "%s", lua_tostring(L, -1));
     FUZZ_CHECK(decoder.at == decoder.end, "not everything was decoded");
     check_encoding(L, 0, message);

@@ -62,7 +62,7 @@ end
 
 -- What they say of make is true; the rest of a shell block is for the reader.
 function TestSnippets:test_targets_of_make_exist()
-    local makefile, suites = "\n" .. pages.read("Makefile"), "\n" .. pages.read("tests/suites")
+    local makefile, suites = "\n" .. pages.makefile(), "\n" .. pages.read("tests/suites")
     for _, path in ipairs(pages.all()) do
         for _, block in ipairs(pages.blocks(path)) do
             for target in (block.language == "sh" and "\n" .. block.text or ""):gmatch("\nmake ([%l-]+)") do

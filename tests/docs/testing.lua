@@ -48,7 +48,7 @@ function TestTesting:test_each_story_has_its_program()
 end
 
 function TestTesting:test_the_commands_that_it_names_are_there()
-    local makefile, suites = pages.read("Makefile"), pages.read("tests/suites")
+    local makefile, suites = pages.makefile(), pages.read("tests/suites")
     for target in page:gmatch("`[%w_= ]-make (%l[%w-]*)") do
         local found = makefile:find("\n" .. target:gsub("%-", "%%-") .. ":") or suites:find("\n" .. target .. " ")
         lu.assertTrue(found ~= nil, "make " .. target)

@@ -10,6 +10,15 @@ function pages.read(path)
     return text
 end
 
+-- The text of the Makefile, with what it includes.
+function pages.makefile()
+    local text = pages.read("Makefile")
+    for path in text:match("\ninclude ([^\n]+)"):gmatch("%S+") do
+        text = text .. pages.read(path)
+    end
+    return text
+end
+
 -- The paths of all pages.
 function pages.all()
     local found = {}

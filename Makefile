@@ -72,7 +72,7 @@ EXE    = .exe
 MODULE = -shared -static-libgcc
 EXPORT =
 SYSTEM = -static -lsynchronization
-LACKS  = failmalloc pump stepping_clock uv_notifier # what uses more than C and threads
+LACKS  = failmalloc forked pump stepping_clock uv_notifier # what uses more than C and threads
 endif
 
 # --- the library and its modules

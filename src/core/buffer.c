@@ -103,8 +103,10 @@ static enum mtm_status make_buffer(const struct mtm_buffer_options *options,
     size_t room = mtm_name_room(sizeof(struct mtm_buffer), options->name, options->name_len);
     struct mtm_buffer *buffer = room < SIZE_MAX ? mtm_alloc(room) : NULL;
     if (!buffer) return MTM_NOMEM;
-    *buffer = (struct mtm_buffer){
-        .object = {.class = &buffer_ops.object, .kind = MTM_BUFFER, .life = 1}};
+    *buffer = (struct mtm_buffer){.object = {.class = &buffer_ops.object,
+                                             .kind = MTM_BUFFER,
+                                             .life = 1,
+                                             .flags = mtm_generation}};
     mtm_name_init(&buffer->object, buffer + 1, options->name, options->name_len);
     enum mtm_status status = mtm_queue_init(&buffer->queue, options->size, options->sized,
                                             options->grow, options->listener != NULL);
@@ -171,6 +173,7 @@ struct mtm_notifier *mtm_buffer_fired(struct mtm_buffer *buffer, enum mtm_event 
 
 size_t mtm_buffer_count(const struct mtm_buffer *buffer)
 {
+    if (mtm_object_is_inherited(&buffer->object)) return 0;
     return mtm_queue_count(&buffer->queue);
 }
 
@@ -197,6 +200,7 @@ void mtm_buffer_unlock_both(struct mtm_buffer *buffer)
 enum mtm_status mtm_buffer_clear(struct mtm_buffer *buffer, bool nonblock)
 {
     struct mtm_trash trash = {0};
+    if (mtm_object_is_inherited(&buffer->object)) return MTM_CLOSED;
     if (!mtm_buffer_trylock_both(buffer, nonblock)) return MTM_BUSY;
     const bool closed = mtm_object_is_closed(&buffer->object);
     if (!closed) mtm_queue_clear(&buffer->queue, &trash);
@@ -229,6 +233,7 @@ void mtm_buffer_close(struct mtm_buffer *buffer)
     struct mtm_listener *listener = listener_of(buffer);
     struct mtm_trash trash = {0};
     struct mtm_notifier *notifiers[MTM_EVENTS];
+    if (mtm_object_is_inherited(&buffer->object)) return;
     if (listener) mtm_lock(&listener->object.lock);
     mtm_buffer_lock_both(buffer);
     mtm_object_change(&buffer->object, MTM_IS_CLOSED, 0);
@@ -252,6 +257,7 @@ void mtm_buffer_close(struct mtm_buffer *buffer)
 void mtm_buffer_abort(struct mtm_buffer *buffer, bool flag)
 {
     struct mtm_listener *listener = listener_of(buffer);
+    if (mtm_object_is_inherited(&buffer->object)) return;
     if (listener) mtm_lock(&listener->object.lock);
     bool was_aborted = mtm_object_is_aborted(&buffer->object);
     mtm_buffer_change(buffer, flag ? MTM_IS_ABORTED : 0, flag ? 0 : MTM_IS_ABORTED, false);

@@ -34,6 +34,7 @@ void mtm_buffer_disconnect(struct mtm_buffer *buffer, enum mtm_event event,
                            const struct mtm_notifier *only, bool nonblock)
 {
     struct mtm_notifier *notifier = NULL;
+    if (mtm_object_is_inherited(&buffer->object)) return;
     if (!mtm_buffer_trylock_both(buffer, nonblock)) return;
     if (!only || buffer->notifier[event] == only)
         notifier = mtm_buffer_plug(buffer, event, NULL);

@@ -48,6 +48,7 @@ enum mtm_status mtm_buffer_take(struct mtm_buffer *buffer, struct mtm_wait *wait
 
 bool mtm_buffer_put_back(struct mtm_buffer *buffer, struct mtm_block *block)
 {
+    if (mtm_object_is_inherited(&buffer->object)) return false;
     mtm_lock(&buffer->queue.head.lock);
     bool back = mtm_queue_put_back(&buffer->queue, block);
     mtm_unlock(&buffer->queue.head.lock);
@@ -73,7 +74,7 @@ enum mtm_status mtm_buffer_look(struct mtm_source *source, struct mtm_wait *wait
 bool mtm_buffer_ready(const struct mtm_source *source)
 {
     MTM_STEP(see_flags);
-    if (mtm_load_acq(&source->object.flags) != 0) return true;
+    if (mtm_load_acq(&source->object.flags) != mtm_generation) return true;
     return mtm_queue_count_once(&((const struct mtm_buffer *)source)->queue) != 0;
 }
 

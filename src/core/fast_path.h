@@ -17,7 +17,8 @@ enum {
 static inline bool mtm_fast_lock(struct mtm_lock *lock)
 {
     uint32_t free_word = 0;
-    if (!mtm_cas_acq(&lock->word, &free_word, 1)) return false; /* pairs with mtm_unlock */
+    if (!mtm_cas_acq(&lock->word, &free_word, mtm_lock_held))
+        return false; /* pairs with mtm_unlock */
     MTM_HELD_ADD(1);
     return true;
 }
@@ -31,7 +32,7 @@ static inline unsigned char *mtm_fast_begin(struct mtm_buffer *buffer, size_t re
     const size_t cap = segment->cap;
     unsigned char *to = mtm_segment_data(segment) + tail->pos;
     if (tail->pos + MTM_AHEAD < cap) MTM_WILL_WRITE(to + MTM_AHEAD);
-    if (MTM_LIKELY(mtm_load_rlx(&tail->unusual) == 0 && tail->pos + record < cap &&
+    if (MTM_LIKELY(mtm_load_rlx(&tail->unusual) == mtm_generation && tail->pos + record < cap &&
                    mtm_tail_knows_room(tail, record))) {
         return to;
     }
@@ -134,7 +135,7 @@ static MTM_ALWAYS_INLINE enum mtm_found mtm_fast_peek(struct mtm_buffer *buffer,
     struct mtm_head *head = &buffer->queue.head;
     enum mtm_found found = MTM_FOUND_NOTHING;
     if (!mtm_fast_lock(&head->lock)) return found;
-    const bool usual = mtm_load_rlx(&head->unusual) == 0;
+    const bool usual = mtm_load_rlx(&head->unusual) == mtm_generation;
     struct mtm_segment *segment = head->segment;
     if (MTM_UNLIKELY(mtm_queue_is_drained(&buffer->queue))) {
         if (!head->back) found = MTM_FOUND_EMPTY;
@@ -154,7 +155,7 @@ static inline bool mtm_fast_take(struct mtm_buffer *buffer, const struct mtm_pee
     MTM_PAUSE();
     if (!mtm_fast_lock(&head->lock)) return false;
     bool same = head->popped == peeked->seq && head->epoch == peeked->epoch &&
-                mtm_load_rlx(&head->unusual) == 0;
+                mtm_load_rlx(&head->unusual) == mtm_generation;
     MTM_STEP(still_first);
     if (MTM_LIKELY(same)) mtm_fast_pop(head, peeked->size);
     mtm_unlock(&head->lock);

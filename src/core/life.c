@@ -59,8 +59,14 @@ bool mtm_no_roots(void)
     return mtm_load_acq(&roots) == 0;
 }
 
+void mtm_roots_forget(void)
+{
+    mtm_store_rlx(&roots, 0);
+}
+
 void mtm_root_retain(struct mtm_object *object)
 {
+    if (mtm_object_is_inherited(object)) return;
     mtm_root_count();
     mtm_object_retain(object);
 }

@@ -46,4 +46,7 @@ bool mtm_root_uncount(void);
 /* Whether no root is left in the process. */
 bool mtm_no_roots(void);
 
+/* For mtm_process_begin. */
+void mtm_roots_forget(void);
+
 #endif

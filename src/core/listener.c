@@ -86,8 +86,10 @@ enum mtm_status mtm_listener_new(const char *name, size_t name_len, struct mtm_l
     size_t room = mtm_name_room(sizeof(struct mtm_listener), name, name_len);
     struct mtm_listener *listener = room < SIZE_MAX ? mtm_alloc(room) : NULL;
     if (!listener) return MTM_NOMEM;
-    *listener = (struct mtm_listener){
-        .object = {.class = &listener_ops.object, .kind = MTM_LISTENER, .life = 1}};
+    *listener = (struct mtm_listener){.object = {.class = &listener_ops.object,
+                                                 .kind = MTM_LISTENER,
+                                                 .life = 1,
+                                                 .flags = mtm_generation}};
     mtm_name_init(&listener->object, listener + 1, name, name_len);
     enum mtm_status status = mtm_registry_add(&listener->object);
     if (status != MTM_OK) {

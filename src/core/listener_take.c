@@ -99,7 +99,7 @@ enum mtm_status mtm_listener_look(struct mtm_source *source, struct mtm_wait *wa
 bool mtm_listener_is_ready(const struct mtm_source *source)
 {
     MTM_STEP(see_flags);
-    if (mtm_load_acq(&source->object.flags) != 0) return true;
+    if (mtm_load_acq(&source->object.flags) != mtm_generation) return true;
     return mtm_listener_has_ready((const struct mtm_listener *)source);
 }
 

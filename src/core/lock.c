@@ -11,20 +11,26 @@ enum {
     TRIES = 40
 };
 
+static bool is_held(uint32_t word)
+{
+    return word != 0 && (word & ~(uint32_t)3) == mtm_generation;
+}
+
 void mtm_lock_slowly(struct mtm_lock *lock)
 {
+    const uint32_t and_awaited = mtm_lock_held + 1;
     for (int pause = PAUSE_MIN, i = 0; i < SPINS_BEFORE_PARK; i += pause) {
         for (int k = 0; k < pause; ++k) mtm_plat_relax();
         uint32_t word = mtm_load_rlx(&lock->word);
         MTM_STEP(take_a_free_lock);
-        if (word == 0 && mtm_cas_acq(&lock->word, &word, 1)) return;
+        if (word == 0 && mtm_cas_acq(&lock->word, &word, mtm_lock_held)) return;
         if (pause < PAUSE_MAX) pause *= 2;
     }
-    /* From here on take it with 2: others may be parked, so our unlock must wake one. */
+    /* From here on take it as awaited: others may be parked, so our unlock must wake one. */
     MTM_STEP(take_a_lock_that_others_wait_for);
-    while (mtm_swap_acq(&lock->word, 2) != 0) { /* pairs with mtm_unlock */
+    while (is_held(mtm_swap_acq(&lock->word, and_awaited))) { /* pairs with mtm_unlock */
         MTM_STEP(park_for_a_lock);
-        mtm_plat_park(&lock->word, 2, MTM_FOREVER);
+        mtm_plat_park(&lock->word, and_awaited, MTM_FOREVER);
     }
 }
 
@@ -39,7 +45,7 @@ bool mtm_lock_try_briefly(struct mtm_lock *lock)
     for (int i = 0; i < TRIES; ++i) {
         uint32_t word = mtm_load_rlx(&lock->word);
         MTM_STEP(take_a_free_lock);
-        if (word == 0 && mtm_cas_acq(&lock->word, &word, 1)) return true;
+        if (word == 0 && mtm_cas_acq(&lock->word, &word, mtm_lock_held)) return true;
         mtm_plat_relax();
     }
     return false;
@@ -47,13 +53,15 @@ bool mtm_lock_try_briefly(struct mtm_lock *lock)
 
 bool mtm_lock_until(struct mtm_lock *lock, int64_t deadline)
 {
+    const uint32_t and_awaited = mtm_lock_held + 1;
     bool in_time = true;
     if (mtm_trylock(lock)) return true;
     MTM_STEP(take_a_lock_that_others_wait_for);
-    while (mtm_swap_acq(&lock->word, 2) != 0) { /* pairs with mtm_unlock */
-        if (!in_time) return false; /* the 2 that we leave costs one wake-up in vain */
+    while (is_held(mtm_swap_acq(&lock->word, and_awaited))) { /* pairs with mtm_unlock */
+        if (!in_time) return false; /* what we leave costs one wake-up in vain */
         MTM_STEP(park_for_a_lock);
-        in_time = mtm_plat_park(&lock->word, 2, deadline) && mtm_plat_now() < deadline;
+        in_time =
+            mtm_plat_park(&lock->word, and_awaited, deadline) && mtm_plat_now() < deadline;
     }
     MTM_HELD_ADD(1);
     return true;

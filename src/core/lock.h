@@ -4,10 +4,12 @@
 #ifndef MTM_CORE_LOCK_H
 #define MTM_CORE_LOCK_H
 
-#include "platform/plat.h"
+#include "core/process.h"
 
 struct mtm_lock {
-    mtm_a32 word; /* 0 free, 1 held, 2 held and somebody may be parked */
+    /* 0 free; mtm_lock_held; or that + 1: held, and somebody may be parked. Any other was left
+     * by a thread that was not forked with this process: then who waits for it has it. */
+    mtm_a32 word;
 };
 
 #define MTM_LOCK_INIT                                                                          \
@@ -24,7 +26,8 @@ static inline void mtm_lock(struct mtm_lock *lock)
 {
     uint32_t free_word = 0;
     MTM_STEP(take_a_free_lock);
-    if (MTM_UNLIKELY(!mtm_cas_acq(&lock->word, &free_word, 1))) { /* pairs with mtm_unlock */
+    if (MTM_UNLIKELY(
+            !mtm_cas_acq(&lock->word, &free_word, mtm_lock_held))) { /* pairs with mtm_unlock */
         mtm_lock_slowly(lock);
     }
     MTM_HELD_ADD(1);
@@ -36,7 +39,8 @@ static inline bool mtm_trylock(struct mtm_lock *lock)
 {
     uint32_t free_word = 0;
     MTM_STEP(take_a_free_lock);
-    if (MTM_UNLIKELY(!mtm_cas_acq(&lock->word, &free_word, 1))) { /* pairs with mtm_unlock */
+    if (MTM_UNLIKELY(
+            !mtm_cas_acq(&lock->word, &free_word, mtm_lock_held))) { /* pairs with mtm_unlock */
         if (!mtm_lock_try_briefly(lock)) return false;
     }
     MTM_HELD_ADD(1);
@@ -51,7 +55,7 @@ static inline void mtm_unlock(struct mtm_lock *lock)
 {
     MTM_HELD_ADD(-1);
     MTM_STEP(unlock);
-    if (MTM_UNLIKELY(mtm_swap_rel(&lock->word, 0) == 2)) mtm_lock_wake(lock);
+    if (MTM_UNLIKELY(mtm_swap_rel(&lock->word, 0) & 2)) mtm_lock_wake(lock);
 }
 
 #endif

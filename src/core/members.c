@@ -68,6 +68,7 @@ static void push_deferred(struct mtm_listener *listener, struct mtm_buffer *buff
 void mtm_listener_let_go(struct mtm_listener *listener, struct mtm_buffer *buffer,
                          bool nonblock)
 {
+    if (mtm_object_is_inherited(&listener->object)) return;
     size_t life = mtm_load_acq(
         &buffer->object.life); /* pairs with drop_hold: it is done with deferred_next */
     while ((life & MTM_LIFE_COUNTS) != MTM_LIFE_HOLD) {
@@ -116,6 +117,8 @@ void mtm_listener_free_dead(struct mtm_buffer *dead)
 bool mtm_listener_step(struct mtm_listener *listener, struct mtm_buffer **buffer, bool nonblock)
 {
     struct mtm_buffer *from = *buffer, *next = NULL;
+    *buffer = NULL;
+    if (mtm_object_is_inherited(&listener->object)) return true;
     bool locked = mtm_lock_side(&listener->object.lock, nonblock), held = false;
     while (locked) {
         next = from ? from->member_next : listener->member_first;

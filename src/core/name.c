@@ -23,6 +23,7 @@ static void need_key(void)
 {
     if (MTM_LIKELY(mtm_load_acq(&key_is_set))) return; /* pairs with the store below */
     uint64_t seed = mtm_plat_seed();
+    mtm_process_begin();
     mtm_lock(&key_lock);
     if (!mtm_load_rlx(&key_is_set)) {
         key[0] = mix(seed);

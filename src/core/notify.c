@@ -219,7 +219,7 @@ enum mtm_status mtm_notify(struct mtm_buffer *buffer, enum mtm_event event,
     struct mtm_notifier *previous = NULL;
     enum mtm_status status = MTM_OK;
     mtm_id_set_init(&set);
-    while (notifier && status == MTM_OK) {
+    while (notifier && status == MTM_OK && !mtm_object_is_inherited(&buffer->object)) {
         struct mtm_notifier *next = NULL;
         bool met;
         if (look_back(&set, buffer, notifier, &met) != MTM_OK) status = MTM_NOTIFIER_FAILED;

@@ -14,8 +14,8 @@
 
 enum mtm_kind { MTM_BUFFER, MTM_LISTENER };
 
-/* State flags. Written under all of the object's locks, so that holding one of them is enough
- * to read. */
+/* State flags, all below MTM_GENERATION. Written under all of the object's locks, so that
+ * holding one of them is enough to read. */
 enum {
     MTM_IS_CLOSED = 1,
     MTM_IS_ABORTED = 2,     /* by its own abort, or its listener's */
@@ -54,7 +54,7 @@ struct mtm_object {
     void *unused;
     const struct mtm_object_ops *class;
     struct mtm_object *owner; /* a buffer's listener, or NULL */
-    mtm_a32 flags;            /* atomic; see above */
+    mtm_a32 flags;            /* atomic; see above; in a new object it is mtm_generation */
     mtm_a32 aborts; /* atomic; how often it was aborted: for those who wait meanwhile */
 };
 
@@ -63,9 +63,10 @@ struct mtm_object {
 static inline enum mtm_status mtm_object_stopped(const struct mtm_object *object,
                                                  uint32_t stops)
 {
-    uint32_t flags = mtm_load_acq(&object->flags) & stops; /* pairs with mtm_object_change */
+    /* pairs with mtm_object_change */
+    uint32_t flags = (mtm_load_acq(&object->flags) ^ mtm_generation) & (stops | MTM_INHERITED);
     if (MTM_LIKELY(flags == 0)) return MTM_OK;
-    if (flags & MTM_IS_CLOSED) return MTM_CLOSED;
+    if (flags & (MTM_IS_CLOSED | MTM_INHERITED)) return MTM_CLOSED;
     return flags & (MTM_IS_ABORTED | MTM_IS_ABORTED_ALL) ? MTM_ABORTED : MTM_CLOSED;
 }
 
@@ -83,7 +84,17 @@ static inline enum mtm_status mtm_object_may_take(const struct mtm_object *objec
 /* Whether it is closed: that ends everything but looking at it. */
 static inline bool mtm_object_is_closed(const struct mtm_object *object)
 {
-    return (mtm_load_acq(&object->flags) & MTM_IS_CLOSED) != 0;
+    const uint32_t ends = MTM_IS_CLOSED | MTM_INHERITED;
+    return ((mtm_load_acq(&object->flags) ^ mtm_generation) & ends) != 0;
+}
+
+/* Whether it was made before this process was forked. Such an object is closed, its locks and
+ * lists may be as another thread left them in mid-action, and it is never freed. What works on
+ * an object without asking for its state first asks for this. */
+static inline bool mtm_object_is_inherited(const struct mtm_object *object)
+{
+    const uint32_t flags = mtm_load_rlx(&object->flags) ^ mtm_generation;
+    return MTM_UNLIKELY((flags & MTM_INHERITED) != 0);
 }
 
 /* Sets and clears flags. All locks of the object are held. */

@@ -23,6 +23,8 @@ enum mtm_status mtm_queue_init(struct mtm_queue *queue, size_t size, bool sized,
 {
     struct mtm_queue_shared *m = &queue->shared;
     *queue = (struct mtm_queue){0};
+    mtm_store_rlx(&queue->tail.unusual, mtm_generation);
+    mtm_store_rlx(&queue->head.unusual, mtm_generation);
     m->size = size;
     m->grow = grow;
     m->fixed = grow <= 0;

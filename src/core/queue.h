@@ -32,7 +32,7 @@ enum mtm_unusual {
 /* The producers' side. */
 struct mtm_tail {
     struct mtm_lock lock;
-    mtm_a32 unusual; /* atomic: bits of enum mtm_unusual; 0 for the fast path */
+    mtm_a32 unusual; /* atomic: bits of enum mtm_unusual; mtm_generation for the fast path */
     /* guarded by tail lock, as all here that names no other guard: */
     struct mtm_segment *segment;
     size_t pos;      /* where in the segment the next record begins */

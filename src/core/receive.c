@@ -86,6 +86,7 @@ enum mtm_status mtm_receive(struct mtm_object *object, struct mtm_wait *wait,
 {
     struct mtm_source *source = mtm_to_source(object);
     const struct mtm_source_ops *ops = mtm_source_ops(source);
+    if (mtm_object_is_inherited(object)) return MTM_CLOSED;
     enum mtm_status status = ops->look(source, wait, delivery);
     if (MTM_UNLIKELY(mtm_in_vain(status)) && wait->timeout != 0) {
         status = wait_for_one(source, wait, delivery);

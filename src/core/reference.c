@@ -32,6 +32,7 @@ static void release_last(struct mtm_object *object)
 void mtm_object_release(struct mtm_object *object)
 {
     MTM_ASSERT_UNLOCKED();
+    if (mtm_object_is_inherited(object)) return;
     if (!mtm_object_release_early(object)) release_last(object);
 }
 /* NOLINTEND(misc-no-recursion) */
@@ -57,6 +58,7 @@ static void break_rings(void)
 
 void mtm_root_release(struct mtm_object *object)
 {
+    if (mtm_object_is_inherited(object)) return;
     mtm_object_release(object);
     MTM_PAUSE();
     if (mtm_root_uncount()) break_rings();

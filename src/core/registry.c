@@ -34,8 +34,19 @@ bool mtm_is_aborted_all(void)
     return mtm_load_acq(&aborted) != 0; /* pairs with the release in set_abort */
 }
 
+/* The tables and the objects in them stay where they are: they might be half changed. */
+void mtm_registry_forget(void)
+{
+    registry_lock = (struct mtm_lock)MTM_LOCK_INIT;
+    objects = (struct mtm_index){0};
+    all = NULL;
+    first_id = next_id = 0;
+    mtm_store_rlx(&aborted, 0);
+}
+
 void mtm_registry_set_abort(bool flag)
 {
+    mtm_process_begin();
     mtm_lock(&registry_lock);
     mtm_store_rel(&aborted, flag); /* pairs with the acquire in is_aborted_all */
     mtm_unlock(&registry_lock);
@@ -60,6 +71,7 @@ static enum mtm_status make_room(void)
 
 void mtm_registry_narrow_ids(unsigned bits)
 {
+    mtm_process_begin();
     mtm_lock(&registry_lock);
     if (first_id == 0 && bits < id_bits) id_bits = bits;
     mtm_unlock(&registry_lock);
@@ -99,6 +111,7 @@ enum mtm_origin mtm_registry_origin(uint64_t id)
 
 enum mtm_status mtm_registry_add(struct mtm_object *object)
 {
+    mtm_process_begin();
     mtm_lock(&registry_lock);
     enum mtm_status status = mtm_is_aborted_all() ? MTM_ABORTED : make_room();
     if (status == MTM_OK && mtm_is_aborted_all()) status = MTM_ABORTED; /* while we made room */
@@ -139,6 +152,7 @@ static enum mtm_status finish_find(struct mtm_object *found, struct mtm_object *
 
 enum mtm_status mtm_registry_find_id(enum mtm_kind kind, uint64_t id, struct mtm_object **out)
 {
+    mtm_process_begin();
     mtm_lock(&registry_lock);
     struct mtm_object *o = mtm_index_by_id(&objects, id);
     enum mtm_status status = finish_find(o && o->kind == kind ? o : NULL, out);
@@ -150,6 +164,7 @@ enum mtm_status mtm_registry_find_name(enum mtm_kind kind, const char *name, siz
                                        struct mtm_object **out)
 {
     const struct mtm_name_hash hash = mtm_name_hash((int)kind, name, len);
+    mtm_process_begin();
     mtm_lock(&registry_lock);
     const struct mtm_name *first = mtm_index_by_name(&objects, &hash);
     enum mtm_status status = MTM_AMBIGUOUS;
@@ -162,6 +177,7 @@ enum mtm_status mtm_registry_find_name(enum mtm_kind kind, const char *name, siz
 
 struct mtm_object *mtm_registry_next(struct mtm_object *object)
 {
+    if (object && mtm_object_is_inherited(object)) return NULL; /* forked during the walk */
     mtm_lock(&registry_lock);
     struct mtm_object *next = object ? object->all_next : all;
     if (next) mtm_object_retain(next);

@@ -46,4 +46,7 @@ void mtm_registry_set_abort(bool flag);
 /* Whether mtm_abort_all(true) is in force. Any thread, never blocks. */
 bool mtm_is_aborted_all(void);
 
+/* For mtm_process_begin: no object is known, nothing is aborted, ids start elsewhere. */
+void mtm_registry_forget(void);
+
 #endif

@@ -46,6 +46,11 @@ uint64_t mtm_plat_seed(void);
 /* Keep the module that contains this code in memory until the process ends. */
 void mtm_plat_pin(void);
 
+/* From now on a process that is forked calls `child` before anything else of the library runs
+ * in it. Any thread that holds no lock; may be repeated, and then is called as often. False:
+ * the system has no memory for that. */
+bool mtm_plat_on_fork(void (*child)(void));
+
 /* Which atomics and which thread primitives were compiled in, e.g. "atomics:C11 threads:futex".
  * Static. */
 const char *mtm_plat_info(void);
@@ -68,6 +73,13 @@ const char *mtm_plat_info(void);
 #define MTM_LIKELY(x) __builtin_expect(!!(x), 1)
 #endif
 #define MTM_UNLIKELY(x) (!MTM_LIKELY(!(x)))
+
+/* For variables that several sources share: reached without a detour. */
+#if defined(__GNUC__) && !defined(_WIN32) && !defined(__CYGWIN__)
+#define MTM_HIDDEN __attribute__((visibility("hidden")))
+#else
+#define MTM_HIDDEN
+#endif
 
 /* Apart far enough that two threads which write one each don't disturb each other. */
 #define MTM_CACHE_LINE 64

@@ -83,6 +83,9 @@ void mtm_plat_unpark_all(mtm_a32 *addr)
     futex_wake(addr, INT_MAX);
 }
 
+/* The kernel keeps the sleepers by process. */
+void mtm_plat_forget_sleepers(void) {}
+
 unsigned mtm_plat_cpus(void)
 {
     cpu_set_t set;

@@ -173,6 +173,12 @@ void mtm_plat_unpark_all(mtm_a32 *addr)
     spot_wake(addr, SIZE_MAX);
 }
 
+void mtm_plat_forget_sleepers(void)
+{
+    static const pthread_once_t not_yet = PTHREAD_ONCE_INIT;
+    lot_once = not_yet;
+}
+
 /* Where a system has no affinity, or does not tell, it is the number of CPUs online. */
 unsigned mtm_plat_cpus(void)
 {

@@ -104,6 +104,20 @@ uint64_t mtm_plat_seed(void)
     return seed ^ seed >> 29;
 }
 
+static _Atomic(void (*)(void)) in_child;
+
+static void begin_child(void)
+{
+    mtm_plat_forget_sleepers();
+    mtm_load_acq (&in_child)(); /* pairs with mtm_plat_on_fork */
+}
+
+bool mtm_plat_on_fork(void (*child)(void))
+{
+    mtm_store_rel(&in_child, child);
+    return pthread_atfork(NULL, NULL, begin_child) == 0;
+}
+
 /* By one more handle on the module, which is never given back. */
 void mtm_plat_pin(void)
 {

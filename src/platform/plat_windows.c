@@ -103,6 +103,13 @@ uint64_t mtm_plat_seed(void)
     return seed ^ seed >> 29;
 }
 
+/* There is no fork. */
+bool mtm_plat_on_fork(void (*child)(void))
+{
+    (void)child;
+    return true;
+}
+
 void mtm_plat_pin(void)
 {
     static const char here = 0;

@@ -1,0 +1,129 @@
+/* Tests of forks in the middle of a call, by what it calls out to: the call returns in both
+ * processes, and in the child it touches nothing that its threads left. */
+#include "fork_unit.h"
+
+#if defined(_WIN32)
+
+static void there_is_no_fork(void **state)
+{
+    (void)state;
+    skip();
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        UNIT_TEST("this system has no fork", there_is_no_fork),
+    };
+    return UNIT_RUN(tests);
+}
+
+#else
+
+static pid_t forked_inside;
+
+static int fork_inside(const void *api, void *object, mtm_error_handler handler, void *data)
+{
+    (void)api;
+    (void)object;
+    (void)handler;
+    (void)data;
+    forked_inside = gated_fork();
+    return MTM_NOTIFY_CLOSED;
+}
+
+static void release_nothing(const void *api, void *object)
+{
+    (void)api;
+    if (forked_inside == 0) child_failed("a notifier of the parent was released", __LINE__);
+    *(int *)object = 0;
+}
+
+static void a_notifier_may_fork(void **state)
+{
+    static const struct mtm_notifier_ops ops = {release_nothing, fork_inside};
+    (void)state;
+    struct mtm_buffer *buffer = core_buffer(NULL);
+    int held = 1;
+    forked_inside = -1;
+    struct mtm_notifier *notifier = mtm_notifier_new_foreign(&ops, NULL, &held, 0);
+    assert_int_equal(mtm_buffer_connect(buffer, MTM_ADDED, notifier), MTM_OK);
+    enum mtm_status status = core_add(buffer, 1);
+    if (forked_inside == 0) {
+        alarm(CHILD_LIMIT_S);
+        CHILD_NEEDS(status == MTM_OK);
+        new_objects_work(buffer->object.id);
+        old_buffer_is_closed(buffer);
+        core_drop_buffer(buffer);
+        _exit(0);
+    }
+    assert_true(forked_inside > 0 && ends_well(forked_inside));
+    assert_int_equal(status, MTM_OK);
+    assert_int_equal(held, 0);
+    core_drop_buffer(buffer);
+}
+
+/* While its values are decoded a message is on its way: `end` is what becomes of it. */
+static void fork_during_delivery(void (*end)(struct mtm_delivery *delivery))
+{
+    struct mtm_listener *listener = core_listener();
+    struct mtm_buffer *buffer = core_buffer(listener);
+    struct mtm_delivery delivery;
+    int held = 1;
+    static const struct mtm_notifier_ops ops = {release_nothing, fork_inside};
+    struct mtm_notifier *notifier = mtm_notifier_new_foreign(&ops, NULL, &held, 0);
+    assert_int_equal(mtm_buffer_connect(buffer, MTM_TAKEN, notifier), MTM_OK);
+    add_large(buffer);
+    core_drop_buffer(buffer);
+    assert_int_equal(core_take(&listener->object, &delivery), MTM_OK);
+    pid_t child = forked_inside = gated_fork();
+    if (child == 0) {
+        alarm(CHILD_LIMIT_S);
+        forked_inside = 0;
+        end(&delivery);
+        CHILD_NEEDS(forked_inside == 0);
+        new_objects_work(buffer->object.id);
+        old_listener_is_closed(listener);
+        core_drop_listener(listener);
+        _exit(0);
+    }
+    bool well = child > 0 && ends_well(child);
+    mtm_delivery_put_back(&delivery);
+    core_incoming_free(&delivery);
+    core_drop_listener(listener);
+    assert_int_equal(held, 0);
+    assert_true(well);
+}
+
+static void put_back(struct mtm_delivery *delivery)
+{
+    mtm_delivery_put_back(delivery);
+    CHILD_NEEDS(!delivery->notifier);
+}
+
+/* The notifier, which would fork once more, is not called. */
+static void complete(struct mtm_delivery *delivery)
+{
+    struct mtm_failure failure = {0};
+    CHILD_NEEDS(mtm_delivery_notify(delivery, false, &failure) == MTM_OK);
+    mtm_delivery_done(delivery, false);
+    core_incoming_free(delivery);
+}
+
+static void a_delivery_may_be_forked(void **state)
+{
+    (void)state;
+    fork_during_delivery(put_back);
+    fork_during_delivery(complete);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        CORE_TEST("a notifier may fork", a_notifier_may_fork),
+        CORE_TEST("so may what runs while a message is decoded", a_delivery_may_be_forked),
+    };
+    return UNIT_RUN(tests);
+}
+
+#endif

@@ -87,7 +87,7 @@ local function run(job)
     return results, ended
 end
 
-local all, failed = {}, {}
+local all, failed, complaints = {}, {}, {}
 local seen = machine.describe(env("CC") or "cc", mode)
 
 local function keep(name, results)
@@ -100,9 +100,13 @@ local function run_all(list, begin)
     for i, job in ipairs(list) do
         local workload = job.workload
         progress("[%d/%d, %.0f s] %s, %s\n", i, #list, host.now() - begin, workload.title, job.lua)
+        local name = ("W%d on %s"):format(workload.w, job.lua)
+        local others_took = machine.watch(seen.cpus, loaded and 1 or 0)
         local results, ended = run(job)
+        results.others = others_took()
+        complaints[#complaints + 1] = machine.complaint(name, results.others)
         keep(("w%02d-%s"):format(workload.w, job.lua), results)
-        if not ended then failed[#failed + 1] = ("W%d on %s"):format(workload.w, job.lua) end
+        if not ended then failed[#failed + 1] = name end
     end
 end
 
@@ -135,9 +139,7 @@ local function finish(begin)
     print(("\n%.0f s; the same as JSON: %s/bench/results.json"):format(seconds, B))
     print("± %: half of the range in which half of the runs lie. CPU ns, switches: of the whole process, per message")
     print("and per 1000 messages.")
-    if seen.load > 0.5 and not loaded then
-        print(("The machine was busy at the start (load %.1f): these figures say little."):format(seen.load))
-    end
+    for _, complaint in ipairs(complaints) do print(complaint) end
     if quick then print("BENCH_QUICK: these figures say nothing.") end
     for _, name in ipairs(failed) do print("FAILED: " .. name) end
 end

@@ -38,6 +38,8 @@ local function collect(from)
     for _, name in ipairs(names) do
         local w, results = tonumber(name:match("^w(%d+)")), all[name]
         measured[w] = measured[w] or { rows = {}, plots = {}, machine = results.machine }
+        local complaint = machine.complaint(name .. ", " .. from, results.others or 0)
+        if complaint then io.stderr:write(complaint, "\n") end
         for _, row in ipairs(results.rows) do table.insert(measured[w].rows, row) end
         for _, plot in ipairs(results.plots) do measured[w].plots[plot.name] = plot end
     end
@@ -234,9 +236,3 @@ draw_all()
 files.write(directory .. "/performance.md", (files.read("bench/performance.md"):gsub("{{(%w+)}}", function(name)
     return (fields[name] or error("bench/performance.md asks for " .. name))()
 end)))
-for _, workload in ipairs(workloads) do
-    local m = quiet[workload.w] and quiet[workload.w].machine
-    if m and m.load > 0.5 then
-        io.stderr:write(("The machine was busy (load %.1f) when W%d was measured.\n"):format(m.load, workload.w))
-    end
-end

@@ -17,8 +17,31 @@ local function processor()
     return ("%s (family %s, model %s)"):format(name, family, model)
 end
 
-local function load_average()
-    return tonumber(first_match(files.read("/proc/loadavg"), "[%d.]+")) or 0
+-- What all processors have done so far, and what those children of this process have taken that have ended; both in
+-- the system's ticks.
+local function ticks()
+    local busy, all, at = 0, 0, 0
+    for word in (files.read("/proc/stat") or ""):match("^cpu +([%d ]*)"):gmatch("%d+") do
+        at = at + 1
+        all = all + (at <= 8 and tonumber(word) or 0) -- the rest is counted among these
+        busy = busy + (at <= 8 and at ~= 4 and at ~= 5 and tonumber(word) or 0) -- these two are idle
+    end
+    local own, field = 0, 2
+    for word in files.read("/proc/self/stat"):match("%) (.*)"):gmatch("%S+") do
+        field = field + 1
+        if field == 16 or field == 17 then own = own + tonumber(word) end
+    end
+    return busy, all, own
+end
+
+-- Returns a function that says how many processors other processes have kept busy since, but for `expected`.
+function machine.watch(cpus, expected)
+    local busy, all, own = ticks()
+    return function()
+        local busy_now, all_now, own_now = ticks()
+        local share = ((busy_now - busy) - (own_now - own)) / math.max(all_now - all, 1)
+        return math.max(share * cpus - expected, 0)
+    end
 end
 
 -- mode is that of files.lua.
@@ -29,7 +52,6 @@ function machine.describe(compiler, mode)
         system = files.output("uname -srm"):gsub("%s+$", ""),
         distribution = first_match(files.read("/etc/os-release"), 'PRETTY_NAME="([^"]+)"'),
         compiler = first_match(files.output(compiler .. " --version"), "[^\n]+"),
-        load = load_average(),
         mode = mode,
         date = os.date("%Y-%m-%d"),
     }
@@ -45,6 +67,15 @@ end
 -- The rest of it.
 function machine.details(m)
     return ("%s, %s; %s; measured on %s"):format(m.distribution, m.system, m.compiler, m.date)
+end
+
+-- A complaint where other processes had more than that many processors.
+local DISTURBED = 0.1
+
+function machine.complaint(what, others)
+    if others <= DISTURBED then return end
+    local text = "%s: other processes kept %.2f processors busy meanwhile, so these figures say little."
+    return text:format(what, others)
 end
 
 return machine

@@ -229,7 +229,7 @@ static int sleep_until(lua_State *L)
 static void pin_to_first(void)
 {
     cpu_set_t allowed, one;
-    int cpu = 0;
+    size_t cpu = 0;
     if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
     while (cpu < CPU_SETSIZE - 1 && !CPU_ISSET(cpu, &allowed)) ++cpu;
     CPU_ZERO(&one);

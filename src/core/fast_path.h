@@ -1,6 +1,6 @@
 /* The common case of adding and taking, inline: a short message, an uncontended lock, room (or
- * the record) straight ahead, and nobody to notify. Whatever is not so is left to buffer.c:
- * these functions then have changed nothing. */
+ * the record) in the ring at hand, and nobody to notify. Whatever is not so is left to send.c
+ * and receive.c: these functions then have changed nothing. */
 #ifndef MTM_CORE_FAST_PATH_H
 #define MTM_CORE_FAST_PATH_H
 
@@ -23,7 +23,9 @@ static inline bool mtm_fast_lock(struct mtm_lock *lock)
     return true;
 }
 
-/* The place for a record in the ring with the tail lock held, or NULL without it. */
+/* The place for a record straight ahead in the ring, with the tail lock held; or NULL without
+ * it.
+ */
 static inline unsigned char *mtm_fast_begin(struct mtm_buffer *buffer, size_t record)
 {
     struct mtm_tail *tail = &buffer->queue.tail;
@@ -40,11 +42,12 @@ static inline unsigned char *mtm_fast_begin(struct mtm_buffer *buffer, size_t re
     return NULL;
 }
 
-/* The record is there: publishes it, gives back the lock and wakes. */
-static inline void mtm_fast_end(struct mtm_buffer *buffer, size_t record)
+/* The record is there, and ends before offset pos: publishes it, gives back the lock and wakes.
+ */
+static inline void mtm_fast_end_at(struct mtm_buffer *buffer, size_t pos, size_t record)
 {
     struct mtm_tail *tail = &buffer->queue.tail;
-    mtm_tail_move(tail, tail->pos + record, record);
+    mtm_tail_move(tail, pos, record);
     mtm_queue_publish(&buffer->queue);
     MTM_STEP(any_after_a_put);
     bool wake = mtm_waiters_any(&buffer->source.waiters);
@@ -55,13 +58,37 @@ static inline void mtm_fast_end(struct mtm_buffer *buffer, size_t record)
     if (MTM_UNLIKELY(wake)) mtm_waiters_wake(&buffer->source.waiters);
 }
 
+/* The same for a record straight ahead. */
+static inline void mtm_fast_end(struct mtm_buffer *buffer, size_t record)
+{
+    mtm_fast_end_at(buffer, buffer->queue.tail.pos + record, record);
+}
+
+/* A record that goes on at the beginning of its ring. */
+static MTM_NOINLINE bool mtm_fast_add_around(struct mtm_buffer *buffer,
+                                             const unsigned char *bytes, size_t size)
+{
+    struct mtm_tail *tail = &buffer->queue.tail;
+    if (mtm_load_rlx(&tail->unusual) != 0) return false; /* an early answer */
+    if (!mtm_fast_lock(&tail->lock)) return false;
+    if (mtm_load_rlx(&tail->unusual) != 0 || !mtm_tail_knows_room(tail, 1 + size)) {
+        mtm_unlock(&tail->lock);
+        return false;
+    }
+    const unsigned char header = (unsigned char)size;
+    size_t pos = mtm_segment_write(tail->segment, tail->pos, &header, 1);
+    pos = mtm_segment_write(tail->segment, pos, bytes, size);
+    mtm_fast_end_at(buffer, pos, 1 + size);
+    return true;
+}
+
 /* As mtm_buffer_add of `size` <= MTM_FAST_MAX bytes; true: done. The caller has a
  * reference. */
 static inline bool mtm_fast_add(struct mtm_buffer *buffer, const unsigned char *bytes,
                                 size_t size)
 {
     unsigned char *to = mtm_fast_begin(buffer, 1 + size);
-    if (MTM_UNLIKELY(!to)) return false;
+    if (MTM_UNLIKELY(!to)) return mtm_fast_add_around(buffer, bytes, size);
     *to = (unsigned char)size;
     mtm_copy_short(to + 1, bytes, size);
     mtm_fast_end(buffer, 1 + size);
@@ -83,17 +110,10 @@ static inline bool mtm_fast_add_word(struct mtm_buffer *buffer, struct mtm_word 
 /* A message that has been copied out, and is still in the queue. */
 struct mtm_peeked {
     struct mtm_word word;
-    size_t size, seq;
+    size_t size, seq, end; /* it ends before this offset in the ring */
     uint64_t epoch;
     unsigned char bytes[MTM_FAST_MAX];
 };
-
-/* The record lies straight ahead. */
-static inline void mtm_fast_pop(struct mtm_head *head, size_t size)
-{
-    const size_t record = MTM_SHORT_HEADER + size;
-    mtm_head_pop(head, head->pos + record, record);
-}
 
 enum mtm_found {
     MTM_FOUND_NOTHING, /* or it must be taken in another way */
@@ -102,17 +122,18 @@ enum mtm_found {
     MTM_FOUND_BYTES    /* they have been copied, and are still there */
 };
 
-/* What is at `from` in the ring, and is more than a word, with the head lock held. */
+/* What is at `from` in the ring, where the head is, and is more than a word, or may go on at
+ * the beginning of the ring; head lock held. */
 static MTM_NOINLINE enum mtm_found
 mtm_fast_copy(const struct mtm_head *head, const unsigned char *from, struct mtm_peeked *out)
 {
     const size_t size = *from;
-    if (size > MTM_FAST_MAX || size + 1 >= head->segment->cap - head->pos)
-        return MTM_FOUND_NOTHING;
+    if (size > MTM_FAST_MAX) return MTM_FOUND_NOTHING;
+    const size_t pos = head->pos + 1 == head->segment->cap ? 0 : head->pos + 1;
     out->size = size;
     out->seq = head->popped;
     out->epoch = head->epoch;
-    mtm_copy_short(out->bytes, from + 1, size);
+    out->end = mtm_segment_read(head->segment, pos, out->bytes, size);
     return MTM_FOUND_BYTES;
 }
 
@@ -123,7 +144,7 @@ static inline enum mtm_found mtm_fast_read(struct mtm_head *head, const unsigned
     const size_t size = *from;
     if (size == 0 || mtm_wire_word_size(from[1]) != size) return mtm_fast_copy(head, from, out);
     out->word = mtm_wire_get_word(from + 1);
-    mtm_fast_pop(head, size);
+    mtm_head_pop(head, head->pos + 1 + size, 1 + size);
     return MTM_FOUND_WORD;
 }
 
@@ -139,9 +160,11 @@ static MTM_ALWAYS_INLINE enum mtm_found mtm_fast_peek(struct mtm_buffer *buffer,
     struct mtm_segment *segment = head->segment;
     if (MTM_UNLIKELY(mtm_queue_is_drained(&buffer->queue))) {
         if (!head->back) found = MTM_FOUND_EMPTY;
-    } else if (MTM_LIKELY(usual && !mtm_head_next(head) &&
-                          MTM_WORD_VALUE + 1 < segment->cap - head->pos)) {
-        found = mtm_fast_read(head, mtm_segment_data(segment) + head->pos, out);
+    } else if (MTM_LIKELY(usual && !mtm_head_next(head))) {
+        const unsigned char *from = mtm_segment_data(segment) + head->pos;
+        bool straight = MTM_WORD_VALUE + 1 < segment->cap - head->pos;
+        found = MTM_LIKELY(straight) ? mtm_fast_read(head, from, out)
+                                     : mtm_fast_copy(head, from, out);
     }
     mtm_unlock(&head->lock);
     return found;
@@ -157,7 +180,7 @@ static inline bool mtm_fast_take(struct mtm_buffer *buffer, const struct mtm_pee
     bool same = head->popped == peeked->seq && head->epoch == peeked->epoch &&
                 mtm_load_rlx(&head->unusual) == mtm_generation;
     MTM_STEP(still_first);
-    if (MTM_LIKELY(same)) mtm_fast_pop(head, peeked->size);
+    if (MTM_LIKELY(same)) mtm_head_pop(head, peeked->end, 1 + peeked->size);
     mtm_unlock(&head->lock);
     return same;
 }

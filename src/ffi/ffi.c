@@ -118,6 +118,22 @@ static void put(unsigned char *to, const struct values *values)
     }
 }
 
+static int add_text(struct mtc_handle *handle, const char *text, uint32_t length)
+{
+    const size_t size = mtm_wire_string_size(length);
+    if (!may_be_used(handle) || length > MTM_SHORT_MAX || size > MTM_FAST_MAX) return 0;
+    unsigned char *to = mtm_fast_begin(buffer_of(handle), 1 + size);
+    if (MTM_UNLIKELY(!to)) {
+        unsigned char bytes[MTM_FAST_MAX];
+        memcpy(mtm_wire_string_header(bytes, length), text, length);
+        return mtm_fast_add_around(buffer_of(handle), bytes, size);
+    }
+    *to = (unsigned char)size;
+    mtm_copy_short(mtm_wire_string_header(to + 1, length), text, length);
+    mtm_fast_end(buffer_of(handle), 1 + size);
+    return 1;
+}
+
 /* Up to four values: of what kind they are, from the low bits of `kinds` on, and of each what a
  * number and what a string of that place would be. They are written straight into the ring. */
 static int add_values(struct mtc_handle *handle, uint32_t kinds, double n1, double n2,
@@ -128,14 +144,17 @@ static int add_values(struct mtc_handle *handle, uint32_t kinds, double n1, doub
     const double number[VALUES] = {n1, n2, n3, n4};
     struct values values = {kinds, {{0}}, {t1, t2, t3, t4}, {len1, len2, len3, len4}};
     if (!may_be_used(handle)) return 0;
-    struct mtm_buffer *buffer = buffer_of(handle);
     const size_t size = measure(&values, number);
     if (size > MTM_FAST_MAX) return 0;
-    unsigned char *to = mtm_fast_begin(buffer, 1 + size);
-    if (MTM_UNLIKELY(!to)) return 0;
+    unsigned char *to = mtm_fast_begin(buffer_of(handle), 1 + size);
+    if (MTM_UNLIKELY(!to)) {
+        unsigned char bytes[MTM_FAST_MAX];
+        put(bytes, &values);
+        return mtm_fast_add_around(buffer_of(handle), bytes, size);
+    }
     *to = (unsigned char)size;
     put(to + 1, &values);
-    mtm_fast_end(buffer, 1 + size);
+    mtm_fast_end(buffer_of(handle), 1 + size);
     return 1;
 }
 
@@ -188,16 +207,33 @@ static uint32_t spread(struct scratch *s)
     return kinds;
 }
 
-/* The kinds of the values of the first message, which is in the scratch memory then. One number
- * or boolean has been taken. Others, marked by PEEKED, are still there, since the strings that
- * are made of them can raise an error: then take. 0: do it otherwise. */
+static bool has_text(uint32_t kinds)
+{
+    for (; kinds != 0; kinds >>= KIND_BITS) {
+        if ((kinds & ((1u << KIND_BITS) - 1)) == KIND_STRING) return true;
+    }
+    return false;
+}
+
+/* What has been copied. Where it is taken at once, nothing that Lua makes of it can fail. */
+static uint32_t take_plain(struct mtc_handle *handle, struct scratch *s)
+{
+    const uint32_t kinds = spread(s);
+    if (kinds == 0) return 0;
+    if (has_text(kinds)) return kinds | PEEKED;
+    return mtm_fast_take(buffer_of(handle), &s->peeked) ? kinds : 0;
+}
+
+/* The kinds of the values of the first message, which is in the scratch memory then, and has
+ * been taken; or, marked by PEEKED, has been copied only, since making strings can fail: then
+ * take. 0: do it otherwise. */
 static uint32_t look(struct mtc_handle *handle, struct scratch *s)
 {
     if (!may_be_used(handle) || handle->owned.state->contended > 0) return 0;
     ++s->serial;
     switch (mtm_fast_peek(buffer_of(handle), &s->peeked)) {
         case MTM_FOUND_WORD: return word_to_kind(s->peeked.word, &s->number[0]);
-        case MTM_FOUND_BYTES: return spread(s) | PEEKED;
+        case MTM_FOUND_BYTES: return take_plain(handle, s);
         case MTM_FOUND_NOTHING:
         case MTM_FOUND_EMPTY: break;
     }
@@ -213,8 +249,9 @@ static int take(struct mtc_handle *handle, struct scratch *s, uint32_t serial)
 
 /* In the order of the parameters of the Lua text. */
 typedef void (*any_function)(void);
-static any_function const functions[] = {(any_function)add_number, (any_function)add_values,
-                                         (any_function)look, (any_function)take};
+static any_function const functions[] = {(any_function)add_number, (any_function)add_text,
+                                         (any_function)add_values, (any_function)look,
+                                         (any_function)take};
 
 static const char methods[] =
 #include "ffi/methods.inc"

@@ -1,6 +1,6 @@
 -- The hot path of LuaJIT: methods of buffers that its compiler can see. Each passes plain values to one function of C,
 -- and leaves whatever is unusual to the method that it replaces. `make` turns this file into methods.inc.
-local methods, class, scratch, add_number, add_values, look, take = ...
+local methods, class, scratch, add_number, add_text, add_values, look, take = ...
 if jit.version_num < 20100 or not jit.status() then return false end
 local ffi, bit = require "ffi", require "bit"
 
@@ -17,6 +17,7 @@ local function from_address(ctype, number)
 end
 
 add_number = from_address("int (*)(void *, double)", add_number)
+add_text = from_address("int (*)(void *, const char *, uint32_t)", add_text)
 add_values = from_address([[int (*)(void *, uint32_t, double, double, double, double, const char *, uint32_t,
     const char *, uint32_t, const char *, uint32_t, const char *, uint32_t)]], add_values)
 look = from_address("uint32_t (*)(void *, void *)", look)
@@ -40,6 +41,7 @@ local function add(self, count, ...)
     if count == 1 then
         if kind1 == NUMBER then return add_number(self, number1) ~= 0 end
         if length1 >= MOST then return false end
+        if kind1 == STRING then return add_text(self, text1, length1) ~= 0 end
         return add_values(self, kind1, number1, 0, 0, 0, text1, length1, "", 0, "", 0, "", 0) ~= 0
     end
     local kind2, number2, text2, length2 = parts(b)
@@ -70,37 +72,33 @@ local function value(kinds, place)
     return kind == TRUE
 end
 
+local function values(kinds)
+    local a = value(kinds, 0)
+    if kinds < 8 then return a end
+    local b = value(kinds, 1)
+    if kinds < 64 then return a, b end
+    local c = value(kinds, 2)
+    if kinds < 512 then return a, b, c end
+    return a, b, c, value(kinds, 3)
+end
+
 -- Making a string may run finalizers, which may receive, too: then the message is not the latest any more, and stays.
 local function receive(self, kinds)
     local serial = message.serial
-    if kinds == PEEKED then return nextmsg(self) end
-    kinds = kinds - PEEKED
-    local a = value(kinds, 0)
-    if kinds < 8 then
-        if take(self, scratch, serial) ~= 0 then return a end
-        return nextmsg(self)
-    end
-    local b = value(kinds, 1)
-    if kinds < 64 then
-        if take(self, scratch, serial) ~= 0 then return a, b end
-        return nextmsg(self)
-    end
-    local c = value(kinds, 2)
-    if kinds < 512 then
-        if take(self, scratch, serial) ~= 0 then return a, b, c end
-        return nextmsg(self)
-    end
-    local d = value(kinds, 3)
-    if take(self, scratch, serial) ~= 0 then return a, b, c, d end
-    return nextmsg(self)
+    local a, b, c, d = values(kinds)
+    if take(self, scratch, serial) == 0 then return nextmsg(self) end
+    if kinds < 8 then return a end
+    if kinds < 64 then return a, b end
+    if kinds < 512 then return a, b, c end
+    return a, b, c, d
 end
 
 function methods.nextmsg(self, ...)
     if metatable_of(self) == class and type(self) == "userdata" and select("#", ...) == 0 then
         local kinds = look(self, scratch)
         if kinds == NUMBER then return message.number[0] end
-        if kinds >= PEEKED then return receive(self, kinds) end
-        if kinds ~= 0 then return kinds == TRUE end
+        if kinds >= PEEKED then return receive(self, kinds - PEEKED) end
+        if kinds ~= 0 then return values(kinds) end
     end
     return nextmsg(self, ...)
 end

@@ -1,0 +1,57 @@
+--[[ W15: LuaJIT without the C API
+
+Where LuaJIT's FFI is there, its compiler sees `addmsg` and `nextmsg` of buffers. The same calls by the C API, in the
+same state and on the same buffer, are what the figures are compared with. One number is taken in one call; a message
+with strings takes two and one lock more, since making a string can fail, and the message must not be lost then.
+]]
+
+local measure = require "measure"
+local mtmsg = require "mtmsg"
+local rows = require "rows"
+
+if not mtmsg._INFO:find("calls:FFI", 1, true) then
+    print("# SKIP " .. _VERSION .. " has no FFI that the library uses")
+    return
+end
+
+-- What a method does for whatever is unusual: the function of the C API that it replaces.
+local function replaced(method, name)
+    for i = 1, math.huge do
+        local upvalue, value = debug.getupvalue(method, i)
+        assert(upvalue, "the method has no upvalue of that name")
+        if upvalue == name then return value end
+    end
+end
+
+local buffer = mtmsg.newbuffer()
+local ways = {
+    { "FFI", buffer.addmsg, buffer.nextmsg },
+    { "C", replaced(buffer.addmsg, "addmsg"), replaced(buffer.nextmsg, "nextmsg") },
+}
+local loop = measure.loop
+
+for _, case in ipairs {
+    { "one small integer", 0.45, function(add, take)
+        return loop(function(n) for _ = 1, n do add(buffer, 42) take(buffer) end end)
+    end },
+    { "integer, 10 characters, float", 0.5, function(add, take)
+        return loop(function(n) for _ = 1, n do add(buffer, 42, "ten chars.", 1.5) take(buffer) end end)
+    end },
+    { "three numbers", 0.5, function(add, take)
+        return loop(function(n) for _ = 1, n do add(buffer, 42, 43, 1.5) take(buffer) end end)
+    end },
+    { "string of 16 B", 0.6, function(add, take)
+        local text = ("x"):rep(16)
+        return loop(function(n) for _ = 1, n do add(buffer, text) take(buffer) end end)
+    end },
+    { "string of 200 B", 0.6, function(add, take)
+        local text = ("x"):rep(200)
+        return loop(function(n) for _ = 1, n do add(buffer, text) take(buffer) end end)
+    end },
+} do
+    local name, most, make = case[1], case[2], case[3]
+    local turns = {}
+    for _, way in ipairs(ways) do turns[#turns + 1] = { way[1], make(way[2], way[3]) } end
+    local s = measure.take(turns)
+    rows.row { name = "add+next, " .. name, unit = "ns", figure = s.FFI, probe = s.C, per = "by the C API", most = most }
+end

@@ -119,7 +119,8 @@ enum mtm_found {
     MTM_FOUND_NOTHING, /* or it must be taken in another way */
     MTM_FOUND_EMPTY,   /* there is no message, or no buffer any more */
     MTM_FOUND_WORD,    /* one value, a byte or a word: it has been taken */
-    MTM_FOUND_BYTES    /* they have been copied, and are still there */
+    MTM_FOUND_BYTES,   /* they have been copied, and are still there */
+    MTM_FOUND_TAKEN    /* as BYTES, and they have been taken: mtm_fast_peek_or_take alone */
 };
 
 /* What is at `from` in the ring, where the head is, and is more than a word, or may go on at
@@ -148,10 +149,10 @@ static inline enum mtm_found mtm_fast_read(struct mtm_head *head, const unsigned
     return MTM_FOUND_WORD;
 }
 
-/* Copies the first message without taking it, so that what can raise an error may be done
- * before it is taken. What can't has been taken already. */
-static MTM_ALWAYS_INLINE enum mtm_found mtm_fast_peek(struct mtm_buffer *buffer,
-                                                      struct mtm_peeked *out)
+/* As mtm_fast_peek, but a message for which `is_plain` says yes is taken at once. */
+static MTM_ALWAYS_INLINE enum mtm_found
+mtm_fast_peek_or_take(struct mtm_buffer *buffer, struct mtm_peeked *out,
+                      bool (*is_plain)(const unsigned char *bytes, size_t size))
 {
     struct mtm_head *head = &buffer->queue.head;
     enum mtm_found found = MTM_FOUND_NOTHING;
@@ -165,9 +166,21 @@ static MTM_ALWAYS_INLINE enum mtm_found mtm_fast_peek(struct mtm_buffer *buffer,
         bool straight = MTM_WORD_VALUE + 1 < segment->cap - head->pos;
         found = MTM_LIKELY(straight) ? mtm_fast_read(head, from, out)
                                      : mtm_fast_copy(head, from, out);
+        if (is_plain && found == MTM_FOUND_BYTES && is_plain(out->bytes, out->size)) {
+            mtm_head_pop(head, out->end, 1 + out->size);
+            found = MTM_FOUND_TAKEN;
+        }
     }
     mtm_unlock(&head->lock);
     return found;
+}
+
+/* Copies the first message without taking it, so that what can raise an error may be done
+ * before it is taken. What can't has been taken already. */
+static MTM_ALWAYS_INLINE enum mtm_found mtm_fast_peek(struct mtm_buffer *buffer,
+                                                      struct mtm_peeked *out)
+{
+    return mtm_fast_peek_or_take(buffer, out, NULL);
 }
 
 /* Takes the message that was peeked, unless the queue has changed meanwhile, or is busy; true:

@@ -207,21 +207,17 @@ static uint32_t spread(struct scratch *s)
     return kinds;
 }
 
-static bool has_text(uint32_t kinds)
+/* Whether a message has none but values of which Lua can make what they are without failing,
+ * and not more of them than the scratch memory has places for. */
+static bool is_plain(const unsigned char *bytes, size_t size)
 {
-    for (; kinds != 0; kinds >>= KIND_BITS) {
-        if ((kinds & ((1u << KIND_BITS) - 1)) == KIND_STRING) return true;
+    const unsigned char *at = bytes, *end = bytes + size;
+    for (int place = 0; at < end; ++place) {
+        const size_t length = *at == MTM_TAG_NIL ? 1 : mtm_wire_word_size(*at);
+        if (length == 0 || place == VALUES) return false;
+        at += length;
     }
-    return false;
-}
-
-/* What has been copied. Where it is taken at once, nothing that Lua makes of it can fail. */
-static uint32_t take_plain(struct mtc_handle *handle, struct scratch *s)
-{
-    const uint32_t kinds = spread(s);
-    if (kinds == 0) return 0;
-    if (has_text(kinds)) return kinds | PEEKED;
-    return mtm_fast_take(buffer_of(handle), &s->peeked) ? kinds : 0;
+    return at == end && size > 0;
 }
 
 /* The kinds of the values of the first message, which is in the scratch memory then, and has
@@ -229,11 +225,13 @@ static uint32_t take_plain(struct mtc_handle *handle, struct scratch *s)
  * take. 0: do it otherwise. */
 static uint32_t look(struct mtc_handle *handle, struct scratch *s)
 {
+    uint32_t kinds;
     if (!may_be_used(handle) || handle->owned.state->contended > 0) return 0;
     ++s->serial;
-    switch (mtm_fast_peek(buffer_of(handle), &s->peeked)) {
+    switch (mtm_fast_peek_or_take(buffer_of(handle), &s->peeked, is_plain)) {
         case MTM_FOUND_WORD: return word_to_kind(s->peeked.word, &s->number[0]);
-        case MTM_FOUND_BYTES: return take_plain(handle, s);
+        case MTM_FOUND_TAKEN: return spread(s);
+        case MTM_FOUND_BYTES: kinds = spread(s); return kinds ? kinds | PEEKED : 0;
         case MTM_FOUND_NOTHING:
         case MTM_FOUND_EMPTY: break;
     }

@@ -331,6 +331,7 @@ int mtl_take_short(lua_State *L, struct mtc_handle *handle)
         case MTM_FOUND_WORD: mtl_push_word(L, peeked.word); return 1;
         case MTM_FOUND_BYTES: return take_bytes(L, handle, &peeked);
         case MTM_FOUND_EMPTY: return wait_for_word(L, handle);
+        case MTM_FOUND_TAKEN:
         case MTM_FOUND_NOTHING: break;
     }
     return mtl_nextmsg(L, handle);

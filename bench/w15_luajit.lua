@@ -53,5 +53,7 @@ for _, case in ipairs {
     local turns = {}
     for _, way in ipairs(ways) do turns[#turns + 1] = { way[1], make(way[2], way[3]) } end
     local s = measure.take(turns)
-    rows.row { name = "add+next, " .. name, unit = "ns", figure = s.FFI, probe = s.C, per = "by the C API", most = most }
+    rows.row {
+        name = "add+next, " .. name, unit = "ns", figure = s.FFI, probe = s.C, per = "by the C API", most = most,
+    }
 end

@@ -69,9 +69,10 @@ static MTM_NOINLINE bool mtm_fast_add_around(struct mtm_buffer *buffer,
                                              const unsigned char *bytes, size_t size)
 {
     struct mtm_tail *tail = &buffer->queue.tail;
-    if (mtm_load_rlx(&tail->unusual) != 0) return false; /* an early answer */
+    if (mtm_load_rlx(&tail->unusual) != mtm_generation) return false; /* an early answer */
     if (!mtm_fast_lock(&tail->lock)) return false;
-    if (mtm_load_rlx(&tail->unusual) != 0 || !mtm_tail_knows_room(tail, 1 + size)) {
+    if (mtm_load_rlx(&tail->unusual) != mtm_generation ||
+        !mtm_tail_knows_room(tail, 1 + size)) {
         mtm_unlock(&tail->lock);
         return false;
     }

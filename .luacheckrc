@@ -5,6 +5,13 @@ std = "max"
 only = {"0", "111", "112", "113", "121", "122", "211", "221", "314", "321", "331", "5[1-7]."}
 allow_defined_top = true -- luaunit finds classes of tests among the globals
 
+for host, globals in pairs { -- what programs that have Lua give to their scripts, and what they call in them
+    apache = {"apache2", "wait", "tell"}, haproxy = {"core"}, love = {"love"}, mpv = {"mp", "mp_event_loop"},
+    neovim = {"vim"}, nginx = {"ngx"}, sysbench = {"sysbench", "init", "done", "thread_init", "thread_done", "event"},
+    wrk = {"wrk", "setup", "init", "request", "response", "done", "to_be_tried"},
+} do
+    files["examples/hosts/" .. host] = {globals = globals}
+end
 files["bench/others/love"] = {globals = {"love"}}
 files["tests/example.lua"] = {globals = {"arg", "os"}} -- it starts other programs
 files["examples/embed/main.lua"] = {globals = {"start"}} -- a function of the host program

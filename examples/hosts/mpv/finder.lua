@@ -1,0 +1,45 @@
+-- Searches directories for files to play, apart from the script that shows what was found: see menu.lua. mpv runs each
+-- script in a thread and a Lua state of its own, so this one may wait for a disk, and for its next task.
+local utils = require "mp.utils"
+local mtmsg = require "mtmsg"
+
+local queries = mtmsg.newbuffer "mpv queries" -- number, directory, text; only the newest counts
+local matches = mtmsg.newbuffer "mpv matches" -- number, path; or number, false, how many files were looked at
+
+local media = {}
+for ending in ("mkv mp4 webm avi mov mp3 flac ogg opus wav m4a"):gmatch "%S+" do media[ending] = true end
+
+-- Whether there is no point in going on: a newer query, or mpv's end.
+local ended = false
+local function is_over()
+    local event = mp.wait_event(0)
+    ended = ended or event.event == "shutdown"
+    return ended or queries:msgcnt() > 0
+end
+
+-- Returns how many files of media were looked at, or nil where it was given up.
+local function search(number, directory, text)
+    local looked_at = 0
+    for _, name in ipairs(utils.readdir(directory, "files") or {}) do
+        if media[(name:match "%.(%w+)$" or ""):lower()] then
+            looked_at = looked_at + 1
+            local path = utils.join_path(directory, name)
+            if path:lower():find(text:lower(), 1, true) then matches:addmsg(number, path) end
+        end
+    end
+    for _, name in ipairs(utils.readdir(directory, "dirs") or {}) do
+        local more = not is_over() and search(number, utils.join_path(directory, name), text)
+        if not more then return end
+        looked_at = looked_at + more
+    end
+    return looked_at
+end
+
+function mp_event_loop() -- in the place of mpv's own: it alternates between mpv's events and our messages
+    while not ended do
+        local number, directory, text = queries:nextmsg(0.1)
+        local looked_at = number and search(number, directory, text)
+        if looked_at then matches:addmsg(number, false, looked_at) end
+        is_over()
+    end
+end

@@ -26,6 +26,7 @@ build = {
     modules = {
         mtmsg = {
             sources = {
+                "src/platform/plat_image.c",
                 "src/platform/plat_linux.c",
                 "src/platform/plat_pthread.c",
                 "src/platform/plat_unix.c",
@@ -35,7 +36,6 @@ build = {
                 "src/core/buffer.c",
                 "src/core/buffer_notifier.c",
                 "src/core/buffer_take.c",
-                "src/core/id_set.c",
                 "src/core/listener.c",
                 "src/core/listener_take.c",
                 "src/core/lock.c",
@@ -59,7 +59,6 @@ build = {
                 "src/core/send.c",
                 "src/core/spin.c",
                 "src/core/status.c",
-                "src/core/id_set.c",
                 "src/core/wait.c",
                 "src/core/waiters.c",
                 "src/core/wire.c",

@@ -9,14 +9,20 @@
 
 #include "platform/hidden.h"
 
-static void foreign_release(const void *api, void *object)
+typedef void (*any_function)(void);
+typedef void (*release_function)(notify_notifier *notifier);
+typedef int (*notify_function)(notify_notifier *notifier, notifier_error_handler handler,
+                               void *data);
+
+static void foreign_release(const void *code, void *object)
 {
-    ((const notify_capi *)api)->releaseNotifier(object);
+    ((release_function)((const struct mtm_foreign_code *)code)->release)(object);
 }
 
-static int foreign_notify(const void *api, void *object, mtm_error_handler handler, void *data)
+static int foreign_notify(const void *code, void *object, mtm_error_handler handler, void *data)
 {
-    return ((const notify_capi *)api)->notify(object, handler, data);
+    return ((notify_function)((const struct mtm_foreign_code *)code)->notify)(object, handler,
+                                                                              data);
 }
 
 static const struct mtm_notifier_ops foreign_ops = {foreign_release, foreign_notify};
@@ -28,11 +34,22 @@ static struct mtm_notifier *connect_buffer(struct mtm_buffer *buffer, int64_t th
     return notifier;
 }
 
+/* A connection may outlive the state that has loaded the notifier's module, and with it what
+ * `api` points to. */
+static struct mtm_foreign_code pinned_code(const notify_capi *api)
+{
+    mtm_plat_pin_image((const void *)(uintptr_t)api->notify);
+    mtm_plat_pin_image((const void *)(uintptr_t)api->releaseNotifier);
+    return (struct mtm_foreign_code){(any_function)api->releaseNotifier,
+                                     (any_function)api->notify};
+}
+
 static struct mtm_notifier *connect_foreign(const notify_capi *api, notify_notifier *object,
                                             int64_t threshold)
 {
+    const struct mtm_foreign_code code = pinned_code(api);
     struct mtm_notifier *notifier =
-        mtm_notifier_new_foreign(&foreign_ops, api, object, threshold);
+        mtm_notifier_new_foreign(&foreign_ops, &code, object, threshold);
     if (notifier) api->retainNotifier(object);
     return notifier;
 }

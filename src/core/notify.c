@@ -92,16 +92,20 @@ struct mtm_notifier *mtm_notifier_new_buffer(struct mtm_buffer *buffer, int64_t 
 }
 
 struct mtm_notifier *mtm_notifier_new_foreign(const struct mtm_notifier_ops *ops,
-                                              const void *api, void *object, int64_t threshold)
+                                              const struct mtm_foreign_code *code, void *object,
+                                              int64_t threshold)
 {
-    return new_notifier(&(struct mtm_notifier){
-        .ops = ops, .api = api, .object = object, .threshold = threshold});
+    return new_notifier(
+        &(struct mtm_notifier){.ops = ops,
+                               .code = code ? *code : (struct mtm_foreign_code){0},
+                               .object = object,
+                               .threshold = threshold});
 }
 
 static void free_notifier(struct mtm_notifier *notifier)
 {
     if (notifier->buffer) mtm_object_release(&notifier->buffer->object);
-    else notifier->ops->release(notifier->api, notifier->object);
+    else notifier->ops->release(&notifier->code, notifier->object);
     mtm_free(notifier);
 }
 
@@ -141,7 +145,7 @@ static int call_foreign(const struct mtm_buffer *buffer, const struct mtm_notifi
     struct running self = {buffer, notifier->object, running};
     running = &self;
     MTM_ASSERT_UNLOCKED();
-    int rc = notifier->ops->notify(notifier->api, notifier->object, handle_error, report);
+    int rc = notifier->ops->notify(&notifier->code, notifier->object, handle_error, report);
     running = self.outer;
     return rc;
 }

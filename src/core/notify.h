@@ -27,8 +27,14 @@ enum { MTM_NOTIFY_CLOSED = 1 }; /* result of notify: drop me */
 
 /* How to deal with a notifier that is not one of our buffers. */
 struct mtm_notifier_ops {
-    void (*release)(const void *api, void *object);
-    int (*notify)(const void *api, void *object, mtm_error_handler handler, void *data);
+    void (*release)(const void *code, void *object);
+    int (*notify)(const void *code, void *object, mtm_error_handler handler, void *data);
+};
+
+/* Functions of other modules, for ops to call, of types that only those know. */
+struct mtm_foreign_code {
+    void (*release)(void);
+    void (*notify)(void);
 };
 
 /* One connection of a notifier to a buffer; reference counted. */
@@ -37,7 +43,7 @@ struct mtm_notifier {
     int64_t threshold;         /* constant, as the rest; <= 0: none */
     struct mtm_buffer *buffer; /* if it is one of ours (a reference), else NULL */
     const struct mtm_notifier_ops *ops;
-    const void *api;
+    struct mtm_foreign_code code; /* what ops get: nothing of a state that may be gone */
     void *object;
     struct mtm_notifier *next_doomed; /* owned by who gave back the last reference */
 };
@@ -46,7 +52,8 @@ struct mtm_notifier {
  * unless it returns NULL (no memory). No lock held. */
 struct mtm_notifier *mtm_notifier_new_buffer(struct mtm_buffer *buffer, int64_t threshold);
 struct mtm_notifier *mtm_notifier_new_foreign(const struct mtm_notifier_ops *ops,
-                                              const void *api, void *object, int64_t threshold);
+                                              const struct mtm_foreign_code *code, void *object,
+                                              int64_t threshold);
 
 /* Any thread; never blocks. */
 static inline void mtm_notifier_retain(struct mtm_notifier *notifier)

@@ -80,6 +80,7 @@ static bool encode_function(lua_State *L, int index, struct mtl_encoder *e)
 {
     lua_CFunction function = lua_tocfunction(L, index);
     if (!function || mtc_has_context(L, index)) mtl_raise_fixed(L, index, not_supported);
+    mtm_plat_pin_image((const void *)(uintptr_t)function); /* it may outlive this state */
     unsigned char *to = room(e, MTM_WORD_VALUE);
     if (to) mtm_wire_pointer(to, MTM_TAG_FUNCTION, (uintptr_t)function);
     return to != NULL;

@@ -90,7 +90,7 @@ MTM_EXPORT int luaopen_mtmsg(lua_State *L);
 
 MTM_EXPORT int luaopen_mtmsg(lua_State *L)
 {
-    mtm_plat_pin();
+    mtm_plat_pin_image(functions); /* others are at work here when this state is closed */
     mtm_registry_narrow_ids(MTC_ID_BITS);
     bool compiled = mtl_open_buffer(L);
     mtl_open_listener(L);

@@ -43,8 +43,11 @@ unsigned mtm_plat_cpus(void);
 /* A number that differs from process to process. */
 uint64_t mtm_plat_seed(void);
 
-/* Keep the module that contains this code in memory until the process ends. */
-void mtm_plat_pin(void);
+/* Keep the program or library that contains this address, if any does, in memory until the
+ * process ends: for code that may be called when whoever handed over its address is gone. Any
+ * thread that holds no lock. Cheap where the same page was asked for before; else it takes the
+ * lock of the system's loader, so a call that must not wait must not come here. */
+void mtm_plat_pin_image(const void *address);
 
 /* From now on a process that is forked calls `child` before anything else of the library runs
  * in it. Any thread that holds no lock; may be repeated, and then is called as often. False:

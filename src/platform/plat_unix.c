@@ -1,5 +1,5 @@
 /* What the platform contract is on every Unix: clocks, the steps of a busy wait, the seed,
- * pinning, and what only debug and stress builds have. How threads park is each system's own
+ * forks, and what only debug and stress builds have. How threads park is each system's own
  * matter. It owns no state but the debug counter of held locks. */
 #if !defined(_WIN32)
 
@@ -12,7 +12,6 @@
 
 #include "platform/plat_unix.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -24,10 +23,6 @@
 #endif
 
 #include "platform/hidden.h"
-
-#if !defined(RTLD_NOLOAD)
-#define RTLD_NOLOAD 0
-#endif
 
 /* A filter of system calls that is older than the call for times of 64 bits refuses that one,
  * and the C library does not always try the old one then. */
@@ -116,16 +111,6 @@ bool mtm_plat_on_fork(void (*child)(void))
 {
     mtm_store_rel(&in_child, child);
     return pthread_atfork(NULL, NULL, begin_child) == 0;
-}
-
-/* By one more handle on the module, which is never given back. */
-void mtm_plat_pin(void)
-{
-    static const char here = 0;
-    Dl_info module;
-    if (!dladdr(&here, &module) || !module.dli_fname) return;
-    void *handle = dlopen(module.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
-    (void)handle;
 }
 
 #if !defined(NDEBUG)

@@ -110,14 +110,6 @@ bool mtm_plat_on_fork(void (*child)(void))
     return true;
 }
 
-void mtm_plat_pin(void)
-{
-    static const char here = 0;
-    HMODULE module;
-    GetModuleHandleExA(GET_MODULE_HANDLE_EX_FLAG_PIN | GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS,
-                       &here, &module);
-}
-
 const char *mtm_plat_info(void)
 {
     return "atomics:C11 threads:windows";

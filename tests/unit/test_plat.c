@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include <sched.h>
+#include <stdlib.h>
 #include <time.h>
 
 enum { READERS = 4, CLOCK_READS = 50000 };
@@ -147,8 +148,27 @@ static void small_steps_return(void **state)
         mtm_plat_yield();
         MTM_PAUSE();
     }
-    mtm_plat_pin();
-    mtm_plat_pin();
+}
+
+/* What is pinned can't be seen from here; what is in no image is taken, too. */
+static void pinning_takes_any_address(void **state)
+{
+    (void)state;
+    static const char here = 0;
+    const char there = 0;
+    char *elsewhere = malloc(1);
+    const void *const addresses[] = {&here,
+                                     &there,
+                                     elsewhere,
+                                     NULL,
+                                     (const void *)(uintptr_t)info_names_the_parts,
+                                     (const void *)(uintptr_t)malloc,
+                                     (const void *)1,
+                                     (const void *)UINTPTR_MAX};
+    for (size_t i = 0; i < 2 * sizeof addresses / sizeof *addresses; ++i) {
+        mtm_plat_pin_image(addresses[i / 2]);
+    }
+    free(elsewhere);
 }
 
 int main(void)
@@ -160,7 +180,8 @@ int main(void)
         UNIT_TEST("cpus counts what may be used", cpus_counts_what_this_thread_may_use),
         UNIT_TEST("the seed differs between processes", seed_differs_between_processes),
         UNIT_TEST("info names the parts", info_names_the_parts),
-        UNIT_TEST("relax, yield, pause and pin return", small_steps_return),
+        UNIT_TEST("relax, yield and pause return", small_steps_return),
+        UNIT_TEST("pinning an image takes any address", pinning_takes_any_address),
     };
     return UNIT_RUN(tests);
 }

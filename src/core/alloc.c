@@ -2,6 +2,8 @@
  * table in use. */
 #include "core/alloc.h"
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 #include "platform/plat.h"
@@ -17,10 +19,16 @@ void mtm_alloc_use(const struct mtm_allocator *allocator)
     current = allocator ? allocator : &libc_allocator;
 }
 
+/* No object can be larger, and a size that was too much for a size_t is SIZE_MAX. */
+static bool is_possible(size_t size)
+{
+    return size <= PTRDIFF_MAX;
+}
+
 void *mtm_alloc(size_t size)
 {
     MTM_ASSERT_UNLOCKED();
-    void *ptr = current->alloc(size);
+    void *ptr = is_possible(size) ? current->alloc(size) : NULL;
     if (!ptr) failed_size = size;
     return ptr;
 }
@@ -28,7 +36,7 @@ void *mtm_alloc(size_t size)
 void *mtm_resize(void *ptr, size_t size)
 {
     MTM_ASSERT_UNLOCKED();
-    void *moved = current->resize(ptr, size);
+    void *moved = is_possible(size) ? current->resize(ptr, size) : NULL;
     if (!moved) failed_size = size;
     return moved;
 }

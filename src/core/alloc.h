@@ -16,7 +16,9 @@ struct mtm_allocator {
  * memory. */
 void mtm_alloc_use(const struct mtm_allocator *allocator);
 
-/* Any thread that holds no lock. size > 0. NULL if there is no memory. Aligned for any type. */
+/* Any thread that holds no lock. size > 0; a sum or product is made by core/size.h, so that one
+ * which is too much for a size_t fails here. NULL if there is no memory. Aligned for any type.
+ */
 void *mtm_alloc(size_t size);
 
 /* As realloc: NULL leaves ptr as it was. */

@@ -4,14 +4,13 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "core/size.h"
 
 #include "platform/hidden.h"
 
 struct mtm_block *mtm_block_new(size_t cap)
 {
-    const size_t overhead = sizeof(struct mtm_block) + MTM_BLOCK_SKEW;
-    if (cap > SIZE_MAX - overhead) return NULL;
-    struct mtm_block *block = mtm_alloc(overhead + cap);
+    struct mtm_block *block = mtm_alloc(mtm_size_add(sizeof *block + MTM_BLOCK_SKEW, cap));
     if (!block) return NULL;
     *block = (struct mtm_block){.cap = cap};
     return block;

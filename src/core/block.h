@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/size.h"
+
 /* A piece of an encoded message; a message is the concatenation of its parts. */
 struct mtm_part {
     const void *ptr;
@@ -50,6 +52,21 @@ void mtm_block_free_list(struct mtm_block *first, size_t count);
 
 /* Copies all parts, one after the other, to memory with room for message->size bytes. */
 void mtm_message_copy(const struct mtm_message *message, unsigned char *to);
+
+/* Begins a message without parts. */
+static inline void mtm_message_init(struct mtm_message *message)
+{
+    message->size = message->nparts = 0;
+}
+
+/* One more part; there are at most MTM_MAX_PARTS. Parts that come to more than a size_t can
+ * tell, as references to the same bytes may, make a message of SIZE_MAX bytes, for which no
+ * queue has room or memory. */
+static inline void mtm_message_add(struct mtm_message *message, const void *ptr, size_t len)
+{
+    message->part[message->nparts++] = (struct mtm_part){ptr, len};
+    message->size = mtm_size_add(message->size, len);
+}
 
 /* A block with the bytes of the message: `reuse` if that is large enough, else a new one; NULL
  * if there is no memory. An unused `reuse` is freed. No lock may be held. */

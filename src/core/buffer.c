@@ -101,7 +101,7 @@ static enum mtm_status make_buffer(const struct mtm_buffer_options *options,
                                    struct mtm_buffer **out)
 {
     size_t room = mtm_name_room(sizeof(struct mtm_buffer), options->name, options->name_len);
-    struct mtm_buffer *buffer = room < SIZE_MAX ? mtm_alloc(room) : NULL;
+    struct mtm_buffer *buffer = mtm_alloc(room);
     if (!buffer) return MTM_NOMEM;
     *buffer = (struct mtm_buffer){.object = {.class = &buffer_ops.object,
                                              .kind = MTM_BUFFER,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "core/size.h"
 
 #include "platform/hidden.h"
 
@@ -30,7 +31,7 @@ static size_t find(const uint64_t *slot, size_t slots, uint64_t id)
 static bool grow(struct mtm_id_set *set)
 {
     size_t slots = set->slots * 2;
-    uint64_t *slot = slots <= SIZE_MAX / sizeof *slot ? mtm_alloc(slots * sizeof *slot) : NULL;
+    uint64_t *slot = mtm_alloc(mtm_size_mul(slots, sizeof *slot));
     if (!slot) return false;
     memset(slot, 0, slots * sizeof *slot);
     for (size_t i = 0; i < set->slots; ++i) {

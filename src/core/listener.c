@@ -84,7 +84,7 @@ static const struct mtm_source_ops listener_ops = {
 enum mtm_status mtm_listener_new(const char *name, size_t name_len, struct mtm_listener **out)
 {
     size_t room = mtm_name_room(sizeof(struct mtm_listener), name, name_len);
-    struct mtm_listener *listener = room < SIZE_MAX ? mtm_alloc(room) : NULL;
+    struct mtm_listener *listener = mtm_alloc(room);
     if (!listener) return MTM_NOMEM;
     *listener = (struct mtm_listener){.object = {.class = &listener_ops.object,
                                                  .kind = MTM_LISTENER,

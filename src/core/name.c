@@ -5,6 +5,7 @@
 
 #include "core/lock.h"
 #include "core/object.h"
+#include "core/size.h"
 
 #include "platform/hidden.h"
 
@@ -90,8 +91,7 @@ struct mtm_name_hash mtm_name_hash(int kind, const char *bytes, size_t len)
 size_t mtm_name_room(size_t size, const char *name, size_t len)
 {
     if (!name) return size;
-    size += sizeof(struct mtm_name);
-    return len > SIZE_MAX - size ? SIZE_MAX : size + len;
+    return mtm_size_add(size + sizeof(struct mtm_name), len);
 }
 
 void mtm_name_init(struct mtm_object *object, void *place, const char *bytes, size_t len)

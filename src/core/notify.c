@@ -11,6 +11,7 @@
 #include "core/id_set.h"
 #include "core/reference.h"
 #include "core/send.h"
+#include "core/size.h"
 
 #include "platform/hidden.h"
 
@@ -44,8 +45,7 @@ static void set_text(struct mtm_failure *failure, const char *prefix, const char
 {
     const size_t prefix_len = strlen(prefix);
     mtm_failure_free(failure);
-    if (len > SIZE_MAX - prefix_len) return;
-    failure->text = mtm_alloc(prefix_len + len + 1);
+    failure->text = mtm_alloc(mtm_size_add(mtm_size_add(prefix_len, 1), len));
     if (!failure->text) return;
     memcpy(failure->text, prefix, prefix_len);
     if (len > 0) memcpy(failure->text + prefix_len, text, len);

@@ -5,6 +5,7 @@
 #define MTM_CORE_RECORD_H
 
 #include "core/queue.h"
+#include "core/size.h"
 
 enum {
     MTM_SHORT_HEADER = 1, /* the length; values of less than MTM_LONG_MARK bytes */
@@ -17,7 +18,7 @@ enum {
  * than 255, else 9. */
 static inline size_t mtm_record_size(size_t size)
 {
-    return size + (size < MTM_LONG_MARK ? MTM_SHORT_HEADER : MTM_LONG_HEADER);
+    return mtm_size_add(size, size < MTM_LONG_MARK ? MTM_SHORT_HEADER : MTM_LONG_HEADER);
 }
 
 /* ---- the producers' side; tail lock held ---- */
@@ -26,7 +27,7 @@ static inline size_t mtm_record_size(size_t size)
  * side. */
 static inline bool mtm_tail_knows_room(const struct mtm_tail *tail, size_t need)
 {
-    return tail->written - tail->floor + need <= tail->segment->cap;
+    return need <= tail->segment->cap - (tail->written - tail->floor);
 }
 
 /* A record that ends at offset pos has been written. */

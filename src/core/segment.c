@@ -4,13 +4,13 @@
 #include <stdint.h>
 
 #include "core/alloc.h"
+#include "core/size.h"
 
 #include "platform/hidden.h"
 
 struct mtm_segment *mtm_segment_new(size_t cap)
 {
-    if (cap > SIZE_MAX - sizeof(struct mtm_segment)) return NULL;
-    struct mtm_segment *segment = mtm_alloc(sizeof *segment + cap);
+    struct mtm_segment *segment = mtm_alloc(mtm_size_add(sizeof *segment, cap));
     if (!segment) return NULL;
     *segment = (struct mtm_segment){.cap = cap};
     return segment;

@@ -106,7 +106,7 @@ enum mtm_status mtm_buffer_add_empty(struct mtm_buffer *buffer, bool nonblock,
                                      struct mtm_notifier **next)
 {
     struct mtm_message empty;
-    empty.size = empty.nparts = 0;
+    mtm_message_init(&empty);
     return mtm_buffer_put(buffer, &empty, false, nonblock, next);
 }
 

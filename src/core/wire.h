@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "core/size.h"
+
 /* The first byte of each value, and what follows it. */
 enum mtm_tag {
     MTM_TAG_NIL = 1,
@@ -55,14 +57,12 @@ static inline size_t mtm_wire_integer_size(int64_t value)
 
 static inline size_t mtm_wire_string_size(size_t len)
 {
-    if (len <= MTM_SHORT_MAX) return 2 + len;
-    return len > SIZE_MAX - MTM_WORD_VALUE ? SIZE_MAX : MTM_WORD_VALUE + len;
+    return mtm_size_add(len <= MTM_SHORT_MAX ? 2 : MTM_WORD_VALUE, len);
 }
 
 static inline size_t mtm_wire_array_size(size_t elsize, size_t count)
 {
-    if (elsize != 0 && count > (SIZE_MAX - MTM_ARRAY_HEADER) / elsize) return SIZE_MAX;
-    return MTM_ARRAY_HEADER + elsize * count;
+    return mtm_size_add(MTM_ARRAY_HEADER, mtm_size_mul(elsize, count));
 }
 
 /* A value that is nothing but a byte or a word of 8 bytes. */

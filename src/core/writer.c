@@ -16,9 +16,7 @@ enum {
 static enum mtm_status reserve(struct mtm_writer *writer, size_t cap)
 {
     const size_t overhead = sizeof(struct mtm_block) + MTM_BLOCK_SKEW + SLACK;
-    if (cap > SIZE_MAX - overhead) return MTM_NOMEM;
-    struct mtm_block *block =
-        mtm_resize(writer->block, overhead + cap); /* realloc(NULL) allocates */
+    struct mtm_block *block = mtm_resize(writer->block, mtm_size_add(overhead, cap));
     if (!block) return MTM_NOMEM;
     if (!writer->block) *block = (struct mtm_block){0};
     block->cap = cap;
@@ -55,7 +53,7 @@ static enum mtm_status make_room(struct mtm_writer *writer, size_t bytes)
 {
     size_t size = mtm_writer_size(writer), cap = writer->block ? writer->block->cap : 0;
     if (bytes <= cap - size && writer->block) return MTM_OK;
-    size_t need = bytes > SIZE_MAX - size ? SIZE_MAX : size + bytes;
+    size_t need = mtm_size_add(size, bytes);
     writer->wanted = need;
     if (writer->fixed) return MTM_TOO_LARGE;
     if (!writer->block) return reserve(writer, writer->initial > need ? writer->initial : need);
@@ -171,9 +169,7 @@ void mtm_writer_clear(struct mtm_writer *writer)
 void mtm_writer_message(struct mtm_writer *writer, struct mtm_message *message)
 {
     place_array(writer);
-    message->size = mtm_writer_size(writer);
-    message->nparts = 0;
-    if (message->size == 0) return;
-    message->nparts = 1;
-    message->part[0] = (struct mtm_part){mtm_block_data(writer->block), message->size};
+    const size_t size = mtm_writer_size(writer);
+    mtm_message_init(message);
+    if (size > 0) mtm_message_add(message, mtm_block_data(writer->block), size);
 }

@@ -29,10 +29,8 @@ static inline unsigned char *room(struct mtl_encoder *e, size_t bytes)
 /* Ends the part that is being written. */
 static void end_part(struct mtl_encoder *e)
 {
-    struct mtm_message *m = &e->message;
     size_t len = (size_t)(e->at - e->part);
-    if (len > 0) m->part[m->nparts++] = (struct mtm_part){e->part, len};
-    m->size += len;
+    if (len > 0) mtm_message_add(&e->message, e->part, len);
     e->part = e->at;
 }
 
@@ -41,8 +39,7 @@ static void end_part(struct mtl_encoder *e)
 static bool refer(struct mtl_encoder *e, const void *ptr, size_t len)
 {
     end_part(e);
-    e->message.part[e->message.nparts++] = (struct mtm_part){ptr, len};
-    e->message.size += len;
+    mtm_message_add(&e->message, ptr, len);
     return true;
 }
 
@@ -90,7 +87,7 @@ static bool encode_array(lua_State *L, int index, struct mtl_encoder *e)
 {
     struct mtl_array array;
     if (!mtl_array_get(L, index, &array)) mtl_raise_fixed(L, index, not_supported);
-    size_t bytes = array.elsize * array.count;
+    size_t bytes = mtm_size_mul(array.elsize, array.count);
     /* Only the last one: a finalizer that runs for a later value could resize it. */
     bool by_reference = index == e->last && can_refer(e, bytes);
     size_t size = mtm_wire_array_size(array.elsize, array.count);
@@ -164,7 +161,7 @@ bool mtl_encode(lua_State *L, int first, int last, struct mtl_encoder *e)
     e->end = e->scratch + sizeof e->scratch;
     e->writer = NULL;
     e->last = last;
-    e->message.size = e->message.nparts = 0;
+    mtm_message_init(&e->message);
     for (int index = first; index <= last; ++index) {
         if (MTM_UNLIKELY(!encode_value(L, index, e))) return false;
     }
@@ -180,7 +177,7 @@ enum mtm_status mtl_encode_to_writer(lua_State *L, int first, int last,
     e.writer = writer;
     e.last = last;
     e.status = MTM_OK;
-    e.message.size = e.message.nparts = 0;
+    mtm_message_init(&e.message);
     for (int index = first; index <= last; ++index) {
         if (!encode_value(L, index, &e)) return e.status;
     }

@@ -94,6 +94,7 @@ static const struct mtm_source_ops buffer_ops = {
     mtm_buffer_join,
     mtm_buffer_taken,
     mtm_buffer_spin,
+    mtm_buffer_rest,
     false,
 };
 
@@ -206,6 +207,7 @@ enum mtm_status mtm_buffer_clear(struct mtm_buffer *buffer, bool nonblock)
     if (!closed) mtm_queue_clear(&buffer->queue, &trash);
     mtm_buffer_unlock_both(buffer);
     mtm_queue_empty_trash(&buffer->queue, &trash);
+    mtm_queue_drop_spares(&buffer->queue);
     return closed ? MTM_CLOSED : MTM_OK;
 }
 

@@ -98,3 +98,10 @@ struct mtm_spin *mtm_buffer_spin(struct mtm_source *source)
 {
     return &((struct mtm_buffer *)source)->spin;
 }
+
+void mtm_buffer_rest(struct mtm_source *source, bool nonblock)
+{
+    struct mtm_queue *queue = &((struct mtm_buffer *)source)->queue;
+    (void)nonblock; /* it never waits */
+    if (mtm_queue_is_warm(queue)) mtm_queue_rest(queue);
+}

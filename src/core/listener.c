@@ -78,6 +78,7 @@ static const struct mtm_source_ops listener_ops = {
     mtm_listener_join_waiters,
     mtm_listener_taken,
     mtm_listener_spin,
+    mtm_listener_rest,
     true,
 };
 

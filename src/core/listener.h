@@ -7,6 +7,8 @@
 #include "core/buffer.h"
 #include "core/receive.h"
 
+enum { MTM_WARM = 8 }; /* drained buffers that need not give up memory yet */
+
 struct mtm_listener {
     union {                       /* a listener is a source, and a source is an object */
         struct mtm_object object; /* its lock guards what is not atomic here */
@@ -21,6 +23,8 @@ struct mtm_listener {
     mtm_asize connected; /* atomic, written under lock: buffers */
     struct mtm_buffer *ready_first, *ready_last;
     struct mtm_buffer *member_first, *member_last;
+    struct mtm_buffer *warm[MTM_WARM]; /* drained lately, and may keep memory for later */
+    unsigned next_warm;                /* where the next one goes, modulo MTM_WARM */
 };
 
 /* Unless stated otherwise: any thread that has a reference and holds no lock. */
@@ -93,6 +97,16 @@ void mtm_listener_requeue(struct mtm_listener *listener, struct mtm_buffer *buff
 struct mtm_buffer *mtm_listener_collect_deferred(struct mtm_listener *listener);
 void mtm_listener_free_dead(struct mtm_buffer *dead);
 
+/* A buffer has been drained: may keep what it has for later, instead of the one that is
+ * returned, which is held, for mtm_listener_cool. Lock held. */
+struct mtm_buffer *mtm_listener_warm(struct mtm_listener *listener, struct mtm_buffer *buffer);
+
+/* A member leaves. Lock held. */
+void mtm_listener_forget(struct mtm_listener *listener, const struct mtm_buffer *buffer);
+
+/* It gives up what it keeps, and is let go. No lock held. */
+void mtm_listener_cool(struct mtm_listener *listener, struct mtm_buffer *buffer, bool nonblock);
+
 /* The listener as a source: see source.h. */
 enum mtm_status mtm_listener_look(struct mtm_source *source, struct mtm_wait *wait,
                                   struct mtm_delivery *delivery);
@@ -100,5 +114,6 @@ bool mtm_listener_is_ready(const struct mtm_source *source);
 bool mtm_listener_join_waiters(struct mtm_source *source, struct mtm_wait *wait);
 uint32_t mtm_listener_taken(const struct mtm_source *source);
 struct mtm_spin *mtm_listener_spin(struct mtm_source *source);
+void mtm_listener_rest(struct mtm_source *source, bool nonblock);
 
 #endif

@@ -69,11 +69,14 @@ static enum mtm_status take_some(struct mtm_listener *listener, struct mtm_wait 
     struct mtm_buffer *dead = mtm_listener_collect_deferred(listener);
     enum mtm_status status = take_locked(listener, wait, delivery, &trash, more);
     bool held = status == MTM_OK || trash.segments;
+    struct mtm_buffer *cold = NULL;
     if (held) mtm_object_hold(&delivery->from->object);
+    if (status == MTM_OK && !delivery->more) cold = mtm_listener_warm(listener, delivery->from);
     mtm_unlock(&listener->object.lock);
     MTM_PAUSE();
     delivery->through = listener;
     if (MTM_UNLIKELY(dead != NULL)) mtm_listener_free_dead(dead);
+    if (MTM_UNLIKELY(cold != NULL)) mtm_listener_cool(listener, cold, mtm_wait_never(wait));
     if (MTM_UNLIKELY(trash.segments != NULL)) {
         mtm_queue_empty_trash(&delivery->from->queue, &trash);
     }

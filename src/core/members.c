@@ -25,6 +25,7 @@ enum mtm_status mtm_listener_join(struct mtm_listener *listener, struct mtm_buff
 void mtm_listener_leave(struct mtm_listener *listener, struct mtm_buffer *buffer)
 {
     mtm_listener_take_off(listener, buffer);
+    mtm_listener_forget(listener, buffer);
     struct mtm_buffer *prev = buffer->member_prev, *next = buffer->member_next;
     *(prev ? &prev->member_next : &listener->member_first) = next;
     *(next ? &next->member_prev : &listener->member_last) = prev;

@@ -1,11 +1,9 @@
 /* Records in a chain of rings: [length][bytes], or [mark and length][pointer to a block].
- * It owns the rings, the blocks that are in them, and the counters; it never allocates or frees
- * under a lock. */
+ * It owns the rings, the blocks that are in them, and the counters; it never allocates or
+ * frees. */
 #include "core/record.h"
 
 #include <stdint.h>
-
-#include "core/alloc.h"
 
 #include "platform/hidden.h"
 
@@ -15,53 +13,6 @@ enum {
 };
 
 static const uint64_t pointer_flag = (uint64_t)1 << 63;
-
-/* ---- making and freeing ---- */
-
-enum mtm_status mtm_queue_init(struct mtm_queue *queue, size_t size, bool sized, double grow,
-                               bool ordered)
-{
-    struct mtm_queue_shared *m = &queue->shared;
-    *queue = (struct mtm_queue){0};
-    mtm_store_rlx(&queue->tail.unusual, mtm_generation);
-    mtm_store_rlx(&queue->head.unusual, mtm_generation);
-    m->size = size;
-    m->grow = grow;
-    m->fixed = grow <= 0;
-    m->sized = sized || m->fixed;
-    m->ordered = ordered;
-    if (m->fixed) mtm_set_unusual(&queue->tail.unusual, MTM_UNUSUAL_BOUND, true);
-    queue->tail.segment = queue->head.segment = &m->root;
-    if (!m->sized || size == 0) return MTM_OK;
-    struct mtm_segment *first = mtm_segment_new(size);
-    if (!first) return MTM_NOMEM;
-    first->keep = true;
-    queue->tail.segment = queue->head.segment = first;
-    return MTM_OK;
-}
-
-static void free_segments(struct mtm_queue *queue, struct mtm_segment *segment)
-{
-    while (segment) {
-        struct mtm_segment *next = mtm_load_rlx(&segment->next);
-        if (segment != &queue->shared.root) mtm_free(segment);
-        segment = next;
-    }
-}
-
-void mtm_queue_fini(struct mtm_queue *queue)
-{
-    struct mtm_tail *tail = &queue->tail;
-    struct mtm_head *head = &queue->head;
-    mtm_queue_drop_caches(queue);
-    free_segments(queue, head->segment);
-    mtm_block_free_list(tail->last_block, tail->blocks_added - head->blocks_popped);
-    while (head->back) {
-        struct mtm_block *block = head->back;
-        head->back = block->link;
-        mtm_block_free(block);
-    }
-}
 
 static size_t next_cap(const struct mtm_queue *queue, size_t need)
 {
@@ -113,6 +64,7 @@ static void link_segment(struct mtm_queue *queue, struct mtm_put_memory *memory)
     MTM_STEP(link);
     mtm_store_rel(&tail->segment->next, fresh); /* pairs with the acquire in advance */
     MTM_PAUSE();
+    if (fresh->cap > MTM_RING_KEPT) mtm_store_rlx(&queue->shared.warm, 1);
     tail->segment = fresh;
     tail->pos = 0;
     tail->floor = tail->written;
@@ -253,24 +205,42 @@ enum mtm_status mtm_queue_replace(struct mtm_queue *queue, const struct mtm_mess
     return MTM_OK;
 }
 
+/* The last ring goes, too, unless the size was given for it; the queue is empty. */
+static void give_up_last(struct mtm_queue *queue, struct mtm_trash *trash)
+{
+    struct mtm_tail *tail = &queue->tail;
+    struct mtm_segment *last = tail->segment, *root = &queue->shared.root;
+    if (last == root || last->keep) return;
+    if (!trash->segments) trash->segments = last;
+    MTM_STEP(give_up_last);
+    trash->until = NULL;
+    mtm_store_rlx(&root->next, NULL);
+    tail->segment = queue->head.segment = root;
+    tail->pos = queue->head.pos = 0;
+    tail->floor = tail->written;
+}
+
 void mtm_queue_clear(struct mtm_queue *queue, struct mtm_trash *trash)
 {
     size_t count = drop_all(queue, trash);
     MTM_STEP(clear);
     mtm_store_rel(&queue->head.taken,
                   mtm_load_rlx(&queue->head.taken) + count); /* pairs: count */
+    give_up_last(queue, trash);
 }
 
 void mtm_queue_shut(struct mtm_queue *queue, struct mtm_trash *trash)
 {
+    queue->tail.segment->keep = false;
     mtm_queue_clear(queue, trash);
-    struct mtm_segment *last = queue->tail.segment, *root = &queue->shared.root;
-    if (last == root) return;
-    last->keep = false;
-    MTM_STEP(shut);
-    trash->until = NULL; /* the last one, too */
-    mtm_store_rlx(&root->next, NULL);
-    queue->tail.segment = queue->head.segment = root;
+}
+
+bool mtm_queue_cool(struct mtm_queue *queue, struct mtm_trash *trash)
+{
+    if (mtm_queue_count_once(queue) != 0) return false;
+    mtm_store_rlx(&queue->shared.warm, 0);
+    if (queue->tail.segment->cap > MTM_RING_KEPT) give_up_last(queue, trash);
+    return true;
 }
 
 /* ---- the consumers' side ---- */

@@ -8,26 +8,13 @@
 #include <stddef.h>
 
 #include "core/block.h"
-#include "core/lock.h"
+#include "core/pool.h"
 #include "core/segment.h"
 #include "core/status.h"
 
 struct mtm_notifier;
 
-/* Bytes of blocks that are kept for later: while there are messages, and when there are none.
- */
-enum { MTM_POOL_MAX = 4 * 1024 * 1024, MTM_POOL_DRAINED = 512 * 1024 };
-
-/* Why the fast path must leave one side of a queue to the long way. What is unusual for a
- * reason of its own sets a bit of its own, so the fast path asks for one word only, whatever is
- * to come. */
-enum mtm_unusual {
-    MTM_UNUSUAL_STATE = 1,    /* a state flag of the object stops this side */
-    MTM_UNUSUAL_NOTIFIER = 2, /* this side has a notifier */
-    MTM_UNUSUAL_BOUND = 4,    /* tail: the size is fixed */
-    MTM_UNUSUAL_BACK = 8,     /* head: messages were put back */
-    MTM_UNUSUAL_MUCH = 16 /* head: much is kept for later; who takes the last message trims */
-};
+enum { MTM_RING_KEPT = 1024 }; /* bytes of a ring that a queue at rest may keep */
 
 /* The producers' side. */
 struct mtm_tail {
@@ -64,15 +51,14 @@ struct mtm_queue_shared {
     bool fixed;   /* constant, as the next two: grow is 0: never more than size bytes */
     bool sized;   /* size was given: the first ring is there from the beginning and stays */
     bool ordered; /* publish in a way that a seq_cst load elsewhere can be ordered against */
-    struct mtm_lock pool_lock; /* only ever tried, with no other lock held or taken inside */
-    mtm_asize returned;        /* atomic, written under head lock: messages put back */
-    mtm_asize returned_bytes;  /* atomic, written under head lock: what `back` accounts for */
-    size_t pool_bytes;         /* guarded by pool lock, as the next: the room in `pool` */
-    struct mtm_block *pool;    /* blocks for later, the latest first */
-    struct mtm_segment root;   /* an empty ring: the chain begins here */
+    mtm_a32 warm; /* atomic: 1: it may keep a ring that rest gives up */
+    mtm_asize returned;       /* atomic, written under head lock: messages put back */
+    mtm_asize returned_bytes; /* atomic, written under head lock: what `back` accounts for */
+    struct mtm_segment root;  /* an empty ring: the chain begins here */
     _Atomic(struct mtm_segment *) spare; /* atomic: a ring for later, or NULL */
     size_t size;                         /* constant, as the next: bytes of the first ring */
     double grow;                         /* how many times larger the next ring is */
+    struct mtm_pool pool;                /* blocks for later */
 };
 
 struct mtm_queue {
@@ -137,14 +123,22 @@ enum mtm_status mtm_queue_get_memory(struct mtm_queue *queue, const struct mtm_m
 /* No lock held: gives back what was not used. */
 void mtm_queue_free_memory(struct mtm_queue *queue, struct mtm_put_memory *memory);
 
-/* Both locks held: throw away all messages. */
+/* Both locks held: throw away all messages, and the rings but the one that the size was given
+ * for. */
 void mtm_queue_clear(struct mtm_queue *queue, struct mtm_trash *trash);
 
 /* Both locks held: as clear, and the rings are given up as well. Nothing can be put any more.
  */
 void mtm_queue_shut(struct mtm_queue *queue, struct mtm_trash *trash);
 
-/* No lock held: frees what is kept for later. */
+/* Both locks held: if there are no messages, unlinks the ring that rest gives up. Whether there
+ * are none. */
+bool mtm_queue_cool(struct mtm_queue *queue, struct mtm_trash *trash);
+
+/* No lock held: frees what is kept for later, except a ring that the size was given for. */
+void mtm_queue_drop_spares(struct mtm_queue *queue);
+
+/* The same, and that ring, too. */
 void mtm_queue_drop_caches(struct mtm_queue *queue);
 
 /* No lock held. */
@@ -175,15 +169,6 @@ static inline size_t mtm_queue_count_once(const struct mtm_queue *queue)
     return mtm_load_seq(&queue->tail.added) + returned - taken; /* pairs with publish */
 }
 
-/* Sets or clears a bit; any thread. Exact for those who hold the lock under which it is
- * written: a state flag's and a notifier's under both, a bound's never changes, BACK under the
- * head lock, MUCH under the pool lock. */
-static inline void mtm_set_unusual(mtm_a32 *unusual, enum mtm_unusual bit, bool flag)
-{
-    if (flag) mtm_or_rlx(unusual, (uint32_t)bit);
-    else mtm_and_rlx(unusual, ~(uint32_t)bit);
-}
-
 /* Head lock held: whether there is more for sure, by what is known without asking the
  * producers' side. */
 static inline bool mtm_queue_knows_more(const struct mtm_queue *queue)
@@ -195,8 +180,19 @@ static inline bool mtm_queue_knows_more(const struct mtm_queue *queue)
  */
 void mtm_queue_recycle(struct mtm_queue *queue, struct mtm_block *block);
 
-/* No lock held: if there are no messages, only MTM_POOL_DRAINED bytes of blocks are kept. */
+/* No lock held: if there are no messages, no more blocks are kept than bursts of messages have
+ * needed again. */
 void mtm_queue_trim(struct mtm_queue *queue);
+
+/* No lock held: if there are no messages, and nobody is at work, it gives up all but a small
+ * ring, what its size was given for, and a few blocks. For when nothing came. */
+void mtm_queue_rest(struct mtm_queue *queue);
+
+/* Whether rest has something to give up. Any thread; a hint. */
+static inline bool mtm_queue_is_warm(const struct mtm_queue *queue)
+{
+    return mtm_load_rlx(&queue->shared.warm) != 0;
+}
 
 /* As trim; costs next to nothing where nothing needs to be done. */
 static inline void mtm_queue_trim_if_drained(struct mtm_queue *queue)

@@ -1,18 +1,69 @@
-/* The memory of a queue: rings and blocks that are kept for later, what a put needs beyond the
- * ring it is at, and what the queue gives up. No lock is held by its callers: the place of the
- * spare ring is atomic, and the pool of blocks has a lock of its own. */
+/* The memory of a queue: making and freeing it, rings and blocks that are kept for later, what
+ * a put needs beyond the ring it is at, and what the queue gives up. No lock is held by its
+ * callers: the place of the spare ring is atomic, and the pool of blocks has a lock of its
+ * own. */
 #include "core/record.h"
 
 #include "core/alloc.h"
 
 #include "platform/hidden.h"
 
-enum {
-    LARGE = 4096,  /* from here on, moving a pointer is cheaper than copying twice */
-    POOL_LOOKS = 4 /* blocks that a put looks at before it asks for memory */
-};
+enum { LARGE = 4096 }; /* from here on, moving a pointer is cheaper than copying twice */
+
+/* ---- making and freeing ---- */
+
+enum mtm_status mtm_queue_init(struct mtm_queue *queue, size_t size, bool sized, double grow,
+                               bool ordered)
+{
+    struct mtm_queue_shared *m = &queue->shared;
+    *queue = (struct mtm_queue){0};
+    mtm_store_rlx(&queue->tail.unusual, mtm_generation);
+    mtm_store_rlx(&queue->head.unusual, mtm_generation);
+    m->size = size;
+    m->grow = grow;
+    m->fixed = grow <= 0;
+    m->sized = sized || m->fixed;
+    m->ordered = ordered;
+    m->pool.unusual = &queue->head.unusual;
+    if (m->fixed) mtm_set_unusual(&queue->tail.unusual, MTM_UNUSUAL_BOUND, true);
+    queue->tail.segment = queue->head.segment = &m->root;
+    if (!m->sized || size == 0) return MTM_OK;
+    struct mtm_segment *first = mtm_segment_new(size);
+    if (!first) return MTM_NOMEM;
+    first->keep = true;
+    queue->tail.segment = queue->head.segment = first;
+    return MTM_OK;
+}
+
+static void free_segments(struct mtm_queue *queue, struct mtm_segment *segment)
+{
+    while (segment) {
+        struct mtm_segment *next = mtm_load_rlx(&segment->next);
+        if (segment != &queue->shared.root) mtm_free(segment);
+        segment = next;
+    }
+}
+
+void mtm_queue_fini(struct mtm_queue *queue)
+{
+    struct mtm_tail *tail = &queue->tail;
+    struct mtm_head *head = &queue->head;
+    mtm_queue_drop_caches(queue);
+    free_segments(queue, head->segment);
+    mtm_block_free_list(tail->last_block, tail->blocks_added - head->blocks_popped);
+    while (head->back) {
+        struct mtm_block *block = head->back;
+        head->back = block->link;
+        mtm_block_free(block);
+    }
+}
 
 /* ---- kept for later ---- */
+
+static void set_warm(struct mtm_queue *queue)
+{
+    if (!mtm_queue_is_warm(queue)) mtm_store_rlx(&queue->shared.warm, 1);
+}
 
 /* The ring becomes the spare one, or is freed. One that must be kept drives out one that need
  * not. */
@@ -20,11 +71,13 @@ static void retire(struct mtm_queue *queue, struct mtm_segment *segment)
 {
     mtm_store_rlx(&segment->next, NULL);
     for (;;) {
+        const bool keep = segment->keep; /* it is not ours any more after the swap */
         /* acq_rel: pairs with itself and the swap in take_spare */
         MTM_STEP(retire);
         struct mtm_segment *old = mtm_swap_acq_rel(&queue->shared.spare, segment);
         if (!old || !old->keep) {
             mtm_free(old);
+            if (!keep) set_warm(queue);
             return;
         }
         segment = old;
@@ -42,96 +95,20 @@ static struct mtm_segment *take_spare(struct mtm_queue *queue, size_t need)
     return NULL;
 }
 
-/* ---- the pool ----
- *
- * Blocks that came back, the latest first, as its memory is the warmest. Its lock is the
- * innermost: who takes it holds no other, and calls and takes nothing while it is held. It is
- * only tried: who does not get it does without the pool, so nobody ever waits for it, and the
- * hundred steps of `cut` are nobody's delay. */
-
-/* Pool lock held, as for the next two. */
-static void resize_pool(struct mtm_queue *queue, size_t bytes)
-{
-    const bool much = bytes > MTM_POOL_DRAINED,
-               was = queue->shared.pool_bytes > MTM_POOL_DRAINED;
-    queue->shared.pool_bytes = bytes;
-    if (much != was) mtm_set_unusual(&queue->head.unusual, MTM_UNUSUAL_MUCH, much);
-}
-
-/* Returns the oldest blocks, so that those which stay have room for at most so many bytes. */
-static struct mtm_block *cut(struct mtm_queue *queue, size_t most)
-{
-    struct mtm_queue_shared *m = &queue->shared;
-    struct mtm_block **link = &m->pool;
-    size_t kept = 0;
-    while (*link && (*link)->cap <= most - kept) {
-        kept += (*link)->cap;
-        link = &(*link)->link;
-    }
-    struct mtm_block *rest = *link;
-    *link = NULL;
-    resize_pool(queue, kept);
-    return rest;
-}
-
-/* A queue without messages keeps less: with its rings, less than 1 MB. */
-static struct mtm_block *cut_excess(struct mtm_queue *queue)
-{
-    if (queue->shared.pool_bytes <= MTM_POOL_DRAINED) return NULL;
-    return mtm_queue_count_once(queue) ? NULL : cut(queue, MTM_POOL_DRAINED);
-}
-
-static void free_blocks(struct mtm_block *block)
-{
-    while (block) {
-        struct mtm_block *next = block->link;
-        mtm_block_free(block);
-        block = next;
-    }
-}
-
-/* One that is large enough, and not much too large; or NULL. */
-static struct mtm_block *take_pooled(struct mtm_queue *queue, size_t size)
-{
-    struct mtm_queue_shared *m = &queue->shared;
-    struct mtm_block **link = &m->pool, *block = NULL;
-    if (!mtm_trylock(&m->pool_lock)) return NULL;
-    for (int i = 0; i < POOL_LOOKS && (block = *link) != NULL; ++i, link = &block->link) {
-        if (block->cap < size || block->cap / 2 > size) continue;
-        *link = block->link;
-        resize_pool(queue, m->pool_bytes - block->cap);
-        mtm_unlock(&m->pool_lock);
-        return block;
-    }
-    mtm_unlock(&m->pool_lock);
-    return NULL;
-}
-
 void mtm_queue_recycle(struct mtm_queue *queue, struct mtm_block *block)
 {
-    struct mtm_queue_shared *m = &queue->shared;
-    struct mtm_block *rest = NULL;
     if (!block) return;
-    if (!m->fixed && block->cap > LARGE && mtm_trylock(&m->pool_lock)) {
-        if (block->cap <= MTM_POOL_MAX - m->pool_bytes) {
-            block->link = m->pool;
-            m->pool = block;
-            resize_pool(queue, m->pool_bytes + block->cap);
-            block = NULL;
-        }
-        rest = cut_excess(queue);
-        mtm_unlock(&m->pool_lock);
+    if (queue->shared.fixed || block->cap <= LARGE) {
+        mtm_block_free(block);
+        return;
     }
-    mtm_block_free(block);
-    free_blocks(rest);
+    mtm_pool_give(&queue->shared.pool, block, mtm_queue_count_once(queue) == 0);
+    set_warm(queue);
 }
 
 void mtm_queue_trim(struct mtm_queue *queue)
 {
-    if (!mtm_trylock(&queue->shared.pool_lock)) return;
-    struct mtm_block *excess = cut_excess(queue);
-    mtm_unlock(&queue->shared.pool_lock);
-    free_blocks(excess);
+    if (mtm_queue_count_once(queue) == 0) mtm_pool_trim(&queue->shared.pool);
 }
 
 /* ---- given up ---- */
@@ -144,21 +121,52 @@ void mtm_queue_empty_trash(struct mtm_queue *queue, struct mtm_trash *trash)
         retire(queue, segment);
     }
     mtm_block_free_list(trash->blocks, trash->nblocks);
-    free_blocks(trash->back);
+    while (trash->back) {
+        struct mtm_block *next = trash->back->link;
+        mtm_block_free(trash->back);
+        trash->back = next;
+    }
     *trash = (struct mtm_trash){0};
     mtm_queue_trim_if_drained(queue);
 }
 
-/* Where somebody has the pool at this moment, it stays: small, if there are no messages. */
+/* Not the ring that the size was given for. */
+static void drop_spare(struct mtm_queue *queue)
+{
+    MTM_STEP(drop_spare);
+    struct mtm_segment *spare =
+        mtm_swap_acq_rel(&queue->shared.spare, NULL); /* pairs with retire */
+    if (spare && spare->keep) retire(queue, spare);
+    else mtm_free(spare);
+}
+
+/* What another thread has at this moment, or puts there now, marks the queue as warm again. */
+void mtm_queue_rest(struct mtm_queue *queue)
+{
+    struct mtm_trash trash = {0};
+    if (!mtm_trylock(&queue->tail.lock)) return;
+    bool cool = mtm_trylock(&queue->head.lock);
+    if (cool) {
+        cool = mtm_queue_cool(queue, &trash);
+        mtm_unlock(&queue->head.lock);
+    }
+    mtm_unlock(&queue->tail.lock);
+    if (!cool) return;
+    mtm_free(trash.segments); /* the last one is the only one */
+    drop_spare(queue);
+    mtm_pool_rest(&queue->shared.pool, false);
+}
+
+void mtm_queue_drop_spares(struct mtm_queue *queue)
+{
+    drop_spare(queue);
+    mtm_pool_rest(&queue->shared.pool, true);
+}
+
 void mtm_queue_drop_caches(struct mtm_queue *queue)
 {
-    struct mtm_queue_shared *m = &queue->shared;
-    MTM_STEP(drop_spare);
-    mtm_free(mtm_swap_acq_rel(&m->spare, NULL)); /* pairs with retire */
-    if (!mtm_trylock(&m->pool_lock)) return;
-    struct mtm_block *all = cut(queue, 0);
-    mtm_unlock(&m->pool_lock);
-    free_blocks(all);
+    mtm_free(mtm_swap_acq_rel(&queue->shared.spare, NULL)); /* pairs with retire */
+    mtm_pool_rest(&queue->shared.pool, true);
 }
 
 /* ---- what a put needs ---- */
@@ -166,7 +174,8 @@ void mtm_queue_drop_caches(struct mtm_queue *queue)
 static bool make_block(struct mtm_queue *queue, const struct mtm_message *message,
                        struct mtm_put_memory *memory)
 {
-    memory->block = mtm_message_to_block(message, take_pooled(queue, message->size));
+    memory->block =
+        mtm_message_to_block(message, mtm_pool_take(&queue->shared.pool, message->size));
     return memory->block != NULL;
 }
 

@@ -92,6 +92,7 @@ enum mtm_status mtm_receive(struct mtm_object *object, struct mtm_wait *wait,
         status = wait_for_one(source, wait, delivery);
     }
     if (MTM_UNLIKELY(wait->polled) || ops->passes_always) pass_baton(source, status);
+    if (MTM_UNLIKELY(status == MTM_EMPTY)) ops->rest(source, mtm_wait_never(wait));
     return status;
 }
 

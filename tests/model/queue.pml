@@ -8,28 +8,34 @@
  * BROKEN 3 in scene 1: a take makes room before it has copied the message out
  * BROKEN 4 in scene 1: a ring is linked before it is said where the last one ends
  * BROKEN 5 in scene 3: clear begins no new epoch
- * BROKEN 6 in scene 3: clear gives up the last ring, too
+ * BROKEN 6 in scene 3: clear gives up the last ring, and leaves it in the chain
  * BROKEN 7 in scene 2: the fast path takes what is first now, without comparing it with what it has copied
+ * BROKEN 8 in scene 1: a queue at rest gives up its ring without the producers' lock
  */
-#if SCENE == 1 /* growth and wrapping; one receive fails after it has taken */
+#if SCENE == 1 /* growth and wrapping; one receive fails after it has taken, one finds nothing and gives up a ring */
 #define SIZED false
 #define BACKS 1
+#define RESTS 1
 #define RUN run producer(1, 2); run producer(3, 1); run consumer(2, false)
 #elif SCENE == 2 /* setmsg, messages that go back, and the fast path; the first ring is kept */
 #define SIZED true
 #define BACKS 1
+#define RESTS 1
 #define RUN run producer(1, 3); run consumer(2, true); run replacer(4)
 #elif SCENE == 3 /* clear, close and count */
 #define SIZED false
 #define BACKS 1
+#define RESTS 0
 #define RUN run producer(1, 2); run consumer(2, false); run clearer(); run counter()
 #elif SCENE == 4 /* large: two producers and two consumers */
 #define SIZED false
 #define BACKS 1
+#define RESTS 0
 #define RUN run producer(1, 2); run producer(3, 1); run consumer(2, false); run consumer(1, true)
 #elif SCENE == 5 /* large: clear, close and setmsg together */
 #define SIZED true
 #define BACKS 1
+#define RESTS 0
 #define RUN run producer(1, 3); run consumer(2, false); run consumer(1, true); run clearer(); run replacer(4)
 #endif
 
@@ -64,7 +70,7 @@ byte back_seq[MESSAGES];
 /* What the checks need to know. */
 byte order[MESSAGES + 1]; /* by sequence number */
 mtype where[MESSAGES];
-byte backs = BACKS;
+byte backs = BACKS, rests = RESTS;
 
 #define ALIVE(s) assert(g[s].owner == CHAIN)
 
@@ -231,6 +237,56 @@ proctype producer(byte id, puts) {
 
 /* ---- both sides ---- */
 
+/* Both locks held; there is no message. */
+inline GIVE_UP_LAST() {
+    if
+    :: tail_segment == 0 || g[tail_segment].keep
+    :: else ->
+        d_step {
+            g[tail_segment].owner = TRASH;
+            if
+            :: trash == until -> trash = tail_segment
+            :: else
+            fi;
+            until = NONE;                 /* step: give_up_last */
+            g[0].next = NONE;
+#if BROKEN != 6
+            tail_segment = 0;
+            head_segment = 0;
+#endif
+            tail_pos = 0;
+            head_pos = 0;
+            floor = written
+        }
+    fi
+}
+
+/* Nothing came: the last ring and the spare one are given up. */
+inline REST() {
+    rests--;
+#if BROKEN != 8
+    LOCK(tail_lock);
+#endif
+    LOCK(head_lock);
+    if
+    :: COUNT == 0 ->
+        GIVE_UP_LAST()
+    :: else
+    fi;
+    head_lock = 0;
+#if BROKEN != 8
+    tail_lock = 0;
+#endif
+    if
+    :: atomic { trash != NONE -> g[trash].owner = FREE; trash = NONE; until = NONE }
+    :: else
+    fi;
+    if
+    :: atomic { spare != NONE && !g[spare].keep -> g[spare].owner = FREE; spare = NONE } /* step: drop_spare */
+    :: else
+    fi
+}
+
 /* Both locks held. */
 inline DROP_ALL() {
     d_step {
@@ -241,15 +297,9 @@ inline DROP_ALL() {
         fi;
         trash = head_segment;
         n = trash;
-#if BROKEN == 6
-        until = NONE;
-        do
-        :: n == NONE -> break
-#else
         until = tail_segment;
         do
         :: n == until -> break
-#endif
         :: else -> ALIVE(n); g[n].owner = TRASH; n = g[n].next
         od;
         head_segment = tail_segment;
@@ -284,26 +334,10 @@ proctype clearer() {
     DROP_ALL();
     taken = taken + count;                /* step: clear */
     if
-    :: close ->
-        closed = true;
-        if
-        :: tail_segment != 0 ->
-            d_step {
-                g[tail_segment].keep = false;
-                g[tail_segment].owner = TRASH;
-                if
-                :: trash == until -> trash = tail_segment
-                :: else
-                fi;
-                until = NONE;             /* step: shut */
-                g[0].next = NONE;
-                tail_segment = 0;
-                head_segment = 0
-            }
-        :: else
-        fi
+    :: close -> d_step { closed = true; g[tail_segment].keep = false }
     :: else
     fi;
+    GIVE_UP_LAST();
     UNLOCK_BOTH();
     EMPTY_TRASH();
     if
@@ -468,7 +502,7 @@ inline PUT_BACK() {
     d_step {
         backs--;
         if
-        :: in_epoch != epoch              /* step: outdated */
+        :: in_epoch != epoch -> assert(where[id] == DROPPED) /* step: outdated */
         :: else ->
             assert(where[id] == TAKEN);
             where[id] = QUEUED;
@@ -533,6 +567,7 @@ proctype consumer(byte looks; bool short_cut) {
         fi;
         if
         :: id != 0 && backs > 0 -> PUT_BACK()
+        :: id == 0 && rests > 0 -> REST()
         :: true
         fi;
         d_step { id = 0; seq = 0; in_epoch = 0 }

@@ -362,7 +362,7 @@ static void nobody_waits_for_the_pool(void **state)
     struct mtm_queue queue;
     assert_int_equal(mtm_queue_init(&queue, 1024, false, 2, false), MTM_OK);
     recycle_blocks(&queue, LARGE, 2);
-    mtm_store_rlx(&queue.shared.pool_lock.word, 1); /* as if another thread had it */
+    mtm_store_rlx(&queue.shared.pool.lock.word, 1); /* as if another thread had it */
     assert_int_equal(queue_put(&queue, 1, LARGE), MTM_OK);
     assert_int_equal(core_blocks, 4);
     mtm_queue_recycle(&queue, queue_take(&queue));
@@ -370,7 +370,7 @@ static void nobody_waits_for_the_pool(void **state)
     mtm_queue_trim(&queue);
     mtm_queue_drop_caches(&queue);
     assert_int_equal(core_blocks, 3);
-    mtm_store_rlx(&queue.shared.pool_lock.word, 0);
+    mtm_store_rlx(&queue.shared.pool.lock.word, 0);
     mtm_queue_fini(&queue);
 }
 

@@ -1,0 +1,59 @@
+/* What the buffers of a listener keep for later. They are drained through the listener, one
+ * after the other, and perhaps nobody asks one of them for a message again: so a few that were
+ * drained last stay warm, and each of the others gives up what it keeps when it leaves them. It
+ * owns no data; a buffer is held while it is given a rest. */
+#include "core/life.h"
+#include "core/listener.h"
+
+#include "platform/hidden.h"
+
+/* Lock held, as for the next two. */
+struct mtm_buffer *mtm_listener_warm(struct mtm_listener *listener, struct mtm_buffer *buffer)
+{
+    if (MTM_LIKELY(!mtm_queue_is_warm(&buffer->queue))) return NULL;
+    for (int i = 0; i < MTM_WARM; ++i) {
+        if (listener->warm[i] == buffer) return NULL;
+    }
+    struct mtm_buffer **place = &listener->warm[listener->next_warm++ % MTM_WARM];
+    struct mtm_buffer *cold = *place;
+    *place = buffer;
+    return cold && mtm_object_hold(&cold->object) ? cold : NULL;
+}
+
+void mtm_listener_forget(struct mtm_listener *listener, const struct mtm_buffer *buffer)
+{
+    for (int i = 0; i < MTM_WARM; ++i) {
+        if (listener->warm[i] == buffer) listener->warm[i] = NULL;
+    }
+}
+
+static struct mtm_buffer *any_warm(struct mtm_listener *listener)
+{
+    for (int i = 0; i < MTM_WARM; ++i) {
+        struct mtm_buffer *buffer = listener->warm[i];
+        if (!buffer) continue;
+        listener->warm[i] = NULL;
+        if (mtm_object_hold(&buffer->object)) return buffer;
+    }
+    return NULL;
+}
+
+/* No lock held; the buffer is held, and let go. */
+void mtm_listener_cool(struct mtm_listener *listener, struct mtm_buffer *buffer, bool nonblock)
+{
+    mtm_queue_rest(&buffer->queue);
+    mtm_listener_let_go(listener, buffer, nonblock);
+}
+
+/* A bounded number of times: others may drain buffers all the time. */
+void mtm_listener_rest(struct mtm_source *source, bool nonblock)
+{
+    struct mtm_listener *listener = (struct mtm_listener *)source;
+    for (int i = 0; i < MTM_WARM; ++i) {
+        if (!mtm_trylock(&listener->object.lock)) return;
+        struct mtm_buffer *buffer = any_warm(listener);
+        mtm_unlock(&listener->object.lock);
+        if (!buffer) return;
+        mtm_listener_cool(listener, buffer, nonblock);
+    }
+}

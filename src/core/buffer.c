@@ -8,6 +8,7 @@
 #include "core/abort_all.h"
 #include "core/alloc.h"
 #include "core/life.h"
+#include "core/bound.h"
 #include "core/listener.h"
 #include "core/receive.h"
 #include "core/registry.h"
@@ -115,6 +116,7 @@ static enum mtm_status make_buffer(const struct mtm_buffer_options *options,
         mtm_free(buffer);
         return status;
     }
+    mtm_queue_set_bounds(&buffer->queue, &options->bounds);
     *out = buffer;
     return MTM_OK;
 }

@@ -40,6 +40,7 @@ struct mtm_buffer_options {
     size_t size;                   /* bytes of the first ring */
     bool sized;                    /* size was given: allocate at once */
     double grow;                   /* growth factor >= 0; 0: fixed */
+    struct mtm_bounds bounds;      /* all 0: none but a fixed size */
     struct mtm_listener *listener; /* NULL: none */
 };
 

@@ -1,6 +1,7 @@
 /* Records in a chain of rings: [length][bytes], or [mark and length][pointer to a block].
  * It owns the rings, the blocks that are in them, and the counters; it never allocates or
  * frees. */
+#include "core/bound.h"
 #include "core/record.h"
 
 #include <stdint.h>
@@ -94,6 +95,7 @@ static void append_block(struct mtm_tail *tail, struct mtm_block *block)
     block->link = tail->last_block;
     tail->last_block = block;
     ++tail->blocks_added;
+    tail->extra += mtm_record_size(block->size) - MTM_POINTER_RECORD;
 }
 
 static void append_bytes(struct mtm_tail *tail, const struct mtm_message *message)
@@ -133,6 +135,8 @@ enum mtm_status mtm_queue_put(struct mtm_queue *queue, const struct mtm_message 
                               struct mtm_put_memory *memory)
 {
     size_t need = needed(message, memory);
+    if (MTM_UNLIKELY(mtm_queue_is_bounded(queue)) && !mtm_queue_has_place(queue, message->size))
+        return MTM_FULL;
     if (queue->shared.fixed) {
         if (!has_fixed_room(queue, need)) return MTM_FULL;
     } else if (MTM_UNLIKELY(!has_room(queue, need))) {
@@ -171,6 +175,7 @@ static size_t drop_all(struct mtm_queue *queue, struct mtm_trash *trash)
     trash->nblocks = tail->blocks_added - head->blocks_popped;
     set_back(queue, NULL);
     head->blocks_popped = tail->blocks_added;
+    mtm_store_rel(&head->extra, tail->extra);
     head->popped = head->seen = mtm_load_rlx(&queue->tail.added);
     tail->floor = tail->written;
     tail->pos = head->pos = 0;
@@ -194,9 +199,11 @@ enum mtm_status mtm_queue_replace(struct mtm_queue *queue, const struct mtm_mess
     size_t count = drop_all(queue, trash);
     if (must_link) link_segment(queue, memory);
     append(queue, message, memory);
+    queue->shared.replaced += count;
     if (count == 0) {
         mtm_queue_publish(queue);
     } else {
+        ++queue->shared.replacing;
         --head->popped;
         MTM_STEP(replace);
         mtm_store_rel(&head->taken,
@@ -223,6 +230,7 @@ static void give_up_last(struct mtm_queue *queue, struct mtm_trash *trash)
 void mtm_queue_clear(struct mtm_queue *queue, struct mtm_trash *trash)
 {
     size_t count = drop_all(queue, trash);
+    queue->shared.cleared += count;
     MTM_STEP(clear);
     mtm_store_rel(&queue->head.taken,
                   mtm_load_rlx(&queue->head.taken) + count); /* pairs: count */
@@ -292,6 +300,13 @@ static enum mtm_status take_bytes(struct mtm_queue *queue, struct mtm_slot *slot
     return MTM_OK;
 }
 
+static void pop_block(struct mtm_head *head, size_t size)
+{
+    size_t extra = mtm_record_size(size) - MTM_POINTER_RECORD;
+    ++head->blocks_popped;
+    mtm_store_rel(&head->extra, mtm_load_rlx(&head->extra) + extra); /* pairs with bytes */
+}
+
 static enum mtm_status take_long(struct mtm_queue *queue, struct mtm_slot *slot, size_t pos)
 {
     struct mtm_segment *segment = queue->head.segment;
@@ -302,25 +317,68 @@ static enum mtm_status take_long(struct mtm_queue *queue, struct mtm_slot *slot,
     enum mtm_status status = fits(slot, slot->need, false);
     if (status != MTM_OK) return status;
     pos = mtm_segment_read(segment, pos, &slot->block, sizeof(void *));
-    ++queue->head.blocks_popped;
+    pop_block(&queue->head, slot->need);
     pop(queue, slot, pos, MTM_POINTER_RECORD);
     return MTM_OK;
 }
 
-static enum mtm_status take_back(struct mtm_queue *queue, struct mtm_slot *slot)
+/* The first of those that were put back. */
+static struct mtm_block *pop_back(struct mtm_queue *queue)
 {
     struct mtm_head *head = &queue->head;
     struct mtm_block *block = head->back;
-    slot->need = block->size;
-    enum mtm_status status = fits(slot, block->size, false);
-    if (status != MTM_OK) return status;
-    slot->block = block;
     set_back(queue, block->link);
     size_t bytes = mtm_load_rlx(&queue->shared.returned_bytes) - mtm_record_size(block->size);
     mtm_store_rel(&queue->shared.returned_bytes, bytes); /* pairs with has_fixed_room */
     MTM_STEP(take_back);
     mtm_store_rel(&head->taken, mtm_load_rlx(&head->taken) + 1);
-    return MTM_OK;
+    return block;
+}
+
+static enum mtm_status take_back(struct mtm_queue *queue, struct mtm_slot *slot)
+{
+    struct mtm_head *head = &queue->head;
+    slot->need = head->back->size;
+    enum mtm_status status = fits(slot, slot->need, false);
+    if (status == MTM_OK) slot->block = pop_back(queue);
+    return status;
+}
+
+/* The record at the beginning of the rings leaves them unread. */
+static void drop_record(struct mtm_queue *queue, struct mtm_trash *trash)
+{
+    struct mtm_head *head = &queue->head;
+    advance(queue, trash);
+    struct mtm_segment *segment = head->segment;
+    uint64_t length = mtm_segment_data(segment)[head->pos];
+    size_t pos = head->pos + 1 < segment->cap ? head->pos + 1 : 0, record;
+    if (length == MTM_LONG_MARK) pos = mtm_segment_read(segment, pos, &length, sizeof length);
+    if (length & pointer_flag) {
+        struct mtm_block *block;
+        pos = mtm_segment_read(segment, pos, &block, sizeof(void *));
+        pop_block(head, block->size);
+        block->link = trash->back;
+        trash->back = block;
+        record = MTM_POINTER_RECORD;
+    } else {
+        record = mtm_record_size((size_t)length);
+        pos = (pos + (size_t)length) % segment->cap;
+    }
+    mtm_head_pop(head, pos, record);
+}
+
+bool mtm_queue_drop_oldest(struct mtm_queue *queue, struct mtm_trash *trash)
+{
+    if (queue->head.back) {
+        struct mtm_block *block = pop_back(queue);
+        block->link = trash->back;
+        trash->back = block;
+    } else {
+        if (mtm_queue_is_drained(queue)) return false;
+        drop_record(queue, trash);
+    }
+    ++queue->shared.dropped;
+    return true;
 }
 
 enum mtm_status mtm_queue_take(struct mtm_queue *queue, struct mtm_slot *slot,
@@ -353,22 +411,4 @@ bool mtm_queue_put_back(struct mtm_queue *queue, struct mtm_block *block)
     MTM_STEP(put_back);
     mtm_store_seq(&m->returned, mtm_load_rlx(&m->returned) + 1); /* pairs with peek */
     return true;
-}
-
-size_t mtm_queue_count(const struct mtm_queue *queue)
-{
-    for (;;) {
-        MTM_STEP(count_taken);
-        size_t taken = mtm_load_acq(&queue->head.taken);
-        MTM_STEP(count_returned);
-        size_t returned = mtm_load_acq(&queue->shared.returned);
-        MTM_STEP(count_added);
-        size_t added = mtm_load_acq(&queue->tail.added);
-        MTM_STEP(count_taken_again);
-        size_t taken_again = mtm_load_acq(&queue->head.taken);
-        MTM_STEP(count_returned_again);
-        size_t returned_again = mtm_load_acq(&queue->shared.returned);
-        if (taken_again == taken && returned_again == returned) return added + returned - taken;
-        mtm_plat_relax();
-    }
 }

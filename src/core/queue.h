@@ -16,6 +16,13 @@ struct mtm_notifier;
 
 enum { MTM_RING_KEPT = 1024 }; /* bytes of a ring that a queue at rest may keep */
 
+/* What a queue may hold at most, beside what fits into a fixed size; 0: no bound. */
+struct mtm_bounds {
+    size_t limit;     /* messages */
+    size_t maxbytes;  /* bytes that they account for */
+    bool drop_oldest; /* the oldest messages make room for new ones */
+};
+
 /* The producers' side. */
 struct mtm_tail {
     struct mtm_lock lock;
@@ -28,6 +35,7 @@ struct mtm_tail {
     size_t floor; /* bytes before this position don't occupy the segment; at least its base */
     struct mtm_block *last_block; /* the latest block put; each links to the one before */
     size_t blocks_added;
+    size_t extra; /* what their messages ever accounted for beyond their records in the ring */
 };
 
 /* The consumers' side. */
@@ -42,6 +50,7 @@ struct mtm_head {
     mtm_asize read;  /* atomic, written under head lock: position in the stream of all bytes */
     mtm_asize taken; /* atomic, written under head lock: messages taken or thrown away */
     size_t blocks_popped;
+    mtm_asize extra; /* atomic, written under head lock: as tail.extra, of those popped */
     struct mtm_block *back; /* messages put back, in order; before everything in the rings */
     uint64_t epoch;         /* fillings so far; written under both locks */
 };
@@ -59,12 +68,16 @@ struct mtm_queue_shared {
     size_t size;                         /* constant, as the next: bytes of the first ring */
     double grow;                         /* how many times larger the next ring is */
     struct mtm_pool pool;                /* blocks for later */
+    struct mtm_bounds bounds;            /* constant; SIZE_MAX: none */
+    /* guarded by both locks: messages thrown away by setmsg, to make room, by clear; and how
+     * often setmsg found any */
+    size_t replaced, dropped, cleared, replacing;
 };
 
 struct mtm_queue {
     struct mtm_queue_shared shared;
     struct mtm_tail tail;
-    char apart[MTM_CACHE_LINE - 2 * sizeof(void *)]; /* of the last fields that producers often
+    char apart[MTM_CACHE_LINE - 3 * sizeof(void *)]; /* of the last fields that producers often
                                                         write */
     struct mtm_head head;
 };
@@ -122,6 +135,9 @@ enum mtm_status mtm_queue_get_memory(struct mtm_queue *queue, const struct mtm_m
 
 /* No lock held: gives back what was not used. */
 void mtm_queue_free_memory(struct mtm_queue *queue, struct mtm_put_memory *memory);
+
+/* Both locks held: throw away the first message; false if there is none. */
+bool mtm_queue_drop_oldest(struct mtm_queue *queue, struct mtm_trash *trash);
 
 /* Both locks held: throw away all messages, and the rings but the one that the size was given
  * for. */

@@ -2,6 +2,7 @@
  * a put needs beyond the ring it is at, and what the queue gives up. No lock is held by its
  * callers: the place of the spare ring is atomic, and the pool of blocks has a lock of its
  * own. */
+#include "core/bound.h"
 #include "core/record.h"
 
 #include "core/alloc.h"
@@ -24,6 +25,7 @@ enum mtm_status mtm_queue_init(struct mtm_queue *queue, size_t size, bool sized,
     m->fixed = grow <= 0;
     m->sized = sized || m->fixed;
     m->ordered = ordered;
+    m->bounds.limit = m->bounds.maxbytes = SIZE_MAX;
     m->pool.unusual = &queue->head.unusual;
     if (m->fixed) mtm_set_unusual(&queue->tail.unusual, MTM_UNUSUAL_BOUND, true);
     queue->tail.segment = queue->head.segment = &m->root;
@@ -182,9 +184,8 @@ static bool make_block(struct mtm_queue *queue, const struct mtm_message *messag
 enum mtm_status mtm_queue_prepare(struct mtm_queue *queue, const struct mtm_message *message,
                                   struct mtm_put_memory *memory)
 {
-    if (queue->shared.fixed) {
-        return mtm_record_size(message->size) > queue->shared.size ? MTM_TOO_LARGE : MTM_OK;
-    }
+    if (mtm_record_size(message->size) > mtm_queue_most_bytes(queue)) return MTM_TOO_LARGE;
+    if (queue->shared.fixed) return MTM_OK;
     if (MTM_LIKELY(message->size <= LARGE) || queue->shared.sized) return MTM_OK;
     return make_block(queue, message, memory) ? MTM_OK : MTM_NOMEM;
 }

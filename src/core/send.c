@@ -2,6 +2,7 @@
  * waking, freeing and notifying come after they have been given back. It owns no state. */
 #include "core/send.h"
 
+#include "core/bound.h"
 #include "core/listener.h"
 
 #include "platform/hidden.h"
@@ -12,11 +13,13 @@ struct aftermath {
     bool wake;                     /* somebody waits for the buffer */
 };
 
-/* A put needs the head lock, too, to replace, or to count exactly for a threshold. */
+/* A put needs the head lock, too, to replace, to drop what is oldest, or to count exactly for a
+ * threshold. */
 static bool put_needs_head(const struct mtm_buffer *buffer, bool replace)
 {
     const struct mtm_notifier *notifier = buffer->notifier[MTM_ADDED];
-    return replace || (notifier && notifier->threshold > 0);
+    return replace || buffer->queue.shared.bounds.drop_oldest ||
+           (notifier && notifier->threshold > 0);
 }
 
 static enum mtm_status put_locked(struct mtm_buffer *buffer, const struct mtm_message *message,
@@ -27,6 +30,8 @@ static enum mtm_status put_locked(struct mtm_buffer *buffer, const struct mtm_me
     if (MTM_UNLIKELY(status != MTM_OK)) return status;
     if (MTM_UNLIKELY(replace)) {
         status = mtm_queue_replace(&buffer->queue, message, memory, trash);
+    } else if (MTM_UNLIKELY(buffer->queue.shared.bounds.drop_oldest)) {
+        status = mtm_queue_put_over(&buffer->queue, message, memory, trash);
     } else {
         status = mtm_queue_put(&buffer->queue, message, memory);
     }
@@ -75,7 +80,8 @@ enum mtm_status mtm_buffer_put(struct mtm_buffer *buffer, const struct mtm_messa
     MTM_PAUSE();
     if (after.wake) mtm_waiters_wake(&buffer->source.waiters);
     mtm_queue_free_memory(&buffer->queue, &memory);
-    if (MTM_UNLIKELY(replace)) mtm_queue_empty_trash(&buffer->queue, &trash);
+    if (MTM_UNLIKELY(replace || trash.segments || trash.back))
+        mtm_queue_empty_trash(&buffer->queue, &trash);
     *notifier = after.notifier;
     return status;
 }

@@ -2,6 +2,7 @@
  * A message that has been taken and can't be returned goes back before the error is raised. */
 #include "lua/transfer.h"
 
+#include "core/bound.h"
 #include "core/receive.h"
 #include "core/fast_path.h"
 #include "core/send.h"
@@ -24,7 +25,7 @@ static int raise_put(lua_State *L, struct mtc_handle *handle, enum mtm_status st
     struct mtl_blame blame = {
         .object = handle->object,
         .size = mtm_record_size(size),
-        .limit = mtl_buffer_of(handle)->queue.shared.size,
+        .limit = mtm_queue_most_bytes(&mtl_buffer_of(handle)->queue),
     };
     return mtl_raise(L, status, &blame);
 }

@@ -1,7 +1,7 @@
--- What a process keeps for later after its buffers were full once: an idle one with N drained buffers no more than a few
--- MB and 1 KB for each of them, after at most one further operation on each; and nothing after clear(). While messages
--- flow, however large they are, memory is used again, up to a bound for the whole process. (As in the other program here,
--- the environment switches off what glibc counts as in use beyond that.)
+-- What a process keeps for later after its buffers were full once: an idle one with N drained buffers no more than a
+-- few MB and 1 KB for each of them, after at most one further operation on each; and nothing after clear(). While
+-- messages flow, however large they are, memory is used again, up to a bound for the whole process. (As in the other
+-- program here, the environment switches off what glibc counts as in use beyond that.)
 
 local in_use = require("in_use")
 local mtmsg  = require("mtmsg")

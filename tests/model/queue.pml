@@ -11,6 +11,7 @@
  * BROKEN 6 in scene 3: clear gives up the last ring, and leaves it in the chain
  * BROKEN 7 in scene 2: the fast path takes what is first now, without comparing it with what it has copied
  * BROKEN 8 in scene 1: a queue at rest gives up its ring without the producers' lock
+ * BROKEN 9 in scene 4: the oldest message is dropped without the consumers' lock
  */
 #if SCENE == 1 /* growth and wrapping; one receive fails after it has taken, one finds nothing and gives up a ring */
 #define SIZED false
@@ -27,12 +28,17 @@
 #define BACKS 1
 #define RESTS 0
 #define RUN run producer(1, 2); run consumer(2, false); run clearer(); run counter()
-#elif SCENE == 4 /* large: two producers and two consumers */
+#elif SCENE == 4 /* a put for which the oldest message makes room, and one that was put back */
+#define SIZED false
+#define BACKS 1
+#define RESTS 0
+#define RUN run producer(1, 3); run consumer(2, true); run dropper(4)
+#elif SCENE == 5 /* large: two producers and two consumers */
 #define SIZED false
 #define BACKS 1
 #define RESTS 0
 #define RUN run producer(1, 2); run producer(3, 1); run consumer(2, false); run consumer(1, true)
-#elif SCENE == 5 /* large: clear, close and setmsg together */
+#elif SCENE == 6 /* large: clear, close and setmsg together */
 #define SIZED true
 #define BACKS 1
 #define RESTS 0
@@ -530,6 +536,64 @@ inline PEEK() {
     :: else -> n = 0
     fi;
     head_lock = 0
+}
+
+/* A put to a queue that may hold no more: the oldest message is dropped, what was put back first. */
+inline DROP_OLDEST() {
+    if
+    :: back != 0 -> TAKE_BACK(); where[id] = DROPPED
+    :: back == 0 ->
+        IS_DRAINED();
+        if
+        :: popped == seen
+        :: else -> ADVANCE(); READ_RECORD(); POP(); where[id] = DROPPED
+        fi
+    fi;
+    d_step { id = 0; seq = 0; in_epoch = 0 }
+}
+
+proctype dropper(byte new) {
+    bool room, dropped;
+    byte n, s, old, at, id, seq, in_epoch, supply = NONE, trash = NONE, until = NONE;
+    do
+    :: LOCK(tail_lock);
+#if BROKEN != 9
+        LOCK(head_lock);
+#endif
+        if
+        :: !dropped -> DROP_OLDEST(); dropped = true
+        :: else
+        fi;
+        HAS_ROOM(SIZE(new));
+        if
+        :: !room && supply == NONE
+        :: else ->
+            if
+            :: !room -> LINK()
+            :: else
+            fi;
+            APPEND(new);
+            PUBLISH(new);
+            room = true
+        fi;
+#if BROKEN != 9
+        head_lock = 0;
+#endif
+        tail_lock = 0;
+        if
+        :: room -> break
+        :: else -> FETCH(supply);
+            if
+            :: supply == NONE -> break
+            :: else
+            fi
+        fi
+    od;
+    if
+    :: supply != NONE -> g[supply].owner = TRASH; RETIRE(supply); supply = NONE
+    :: else
+    fi;
+    EMPTY_TRASH()
 }
 
 /* Without reading again: what was copied is what the receiver gets. */

@@ -19,7 +19,8 @@ if not made then
     return tap.done()
 end
 
-for name, buffer in pairs { growing = mtmsg.newbuffer(), sized = mtmsg.newbuffer(100), fixed = mtmsg.newbuffer(100, 0) } do
+local buffers = { growing = mtmsg.newbuffer(), sized = mtmsg.newbuffer(100), fixed = mtmsg.newbuffer(100, 0) }
+for name, buffer in pairs(buffers) do
     tap.test(("a %s buffer refuses them, and is as it was"):format(name), function()
         buffer:addmsg("before")
         for _, method in ipairs { "addmsg", "setmsg" } do

@@ -1,0 +1,91 @@
+/* What a queue holds, by its counters, and what it may hold. It owns no state. */
+#include "core/bound.h"
+
+#include "core/record.h"
+
+#include "platform/hidden.h"
+
+enum { DROPS_AT_ONCE = 64 }; /* in one hold of the locks */
+
+/* ---- counting ---- */
+
+size_t mtm_queue_count(const struct mtm_queue *queue)
+{
+    for (;;) {
+        MTM_STEP(count_taken);
+        size_t taken = mtm_load_acq(&queue->head.taken);
+        MTM_STEP(count_returned);
+        size_t returned = mtm_load_acq(&queue->shared.returned);
+        MTM_STEP(count_added);
+        size_t added = mtm_load_acq(&queue->tail.added);
+        MTM_STEP(count_taken_again);
+        size_t taken_again = mtm_load_acq(&queue->head.taken);
+        MTM_STEP(count_returned_again);
+        size_t returned_again = mtm_load_acq(&queue->shared.returned);
+        if (taken_again == taken && returned_again == returned) return added + returned - taken;
+        mtm_plat_relax();
+    }
+}
+
+/* Where the other side works on meanwhile, what it frees is seen late, if at all: so it is
+ * never too small, except for what is just being put back. */
+size_t mtm_queue_bytes(const struct mtm_queue *queue)
+{
+    const struct mtm_tail *tail = &queue->tail;
+    const struct mtm_head *head = &queue->head;
+    size_t extra = tail->extra - mtm_load_acq(&head->extra); /* pairs: pop_block, drop_all */
+    size_t rings = tail->written - mtm_load_acq(&head->read);
+    return rings + extra + mtm_load_acq(&queue->shared.returned_bytes);
+}
+
+struct mtm_queue_numbers mtm_queue_numbers(const struct mtm_queue *queue)
+{
+    const struct mtm_queue_shared *m = &queue->shared;
+    const size_t returned = mtm_load_rlx(&m->returned),
+                 taken = mtm_load_rlx(&queue->head.taken);
+    return (struct mtm_queue_numbers){
+        .messages = mtm_queue_count_once(queue),
+        .bytes = mtm_queue_bytes(queue),
+        .added = mtm_load_rlx(&queue->tail.added) + m->replacing,
+        .taken = taken + m->replacing - returned - m->replaced - m->cleared - m->dropped,
+        .replaced = m->replaced,
+        .dropped = m->dropped,
+    };
+}
+
+/* ---- bounds ---- */
+
+void mtm_queue_set_bounds(struct mtm_queue *queue, const struct mtm_bounds *bounds)
+{
+    queue->shared.bounds = *bounds;
+    if (queue->shared.bounds.limit == 0) queue->shared.bounds.limit = SIZE_MAX;
+    if (queue->shared.bounds.maxbytes == 0) queue->shared.bounds.maxbytes = SIZE_MAX;
+    if (mtm_queue_is_bounded(queue))
+        mtm_set_unusual(&queue->tail.unusual, MTM_UNUSUAL_BOUND, true);
+}
+
+size_t mtm_queue_most_bytes(const struct mtm_queue *queue)
+{
+    const struct mtm_queue_shared *m = &queue->shared;
+    return m->fixed && m->size < m->bounds.maxbytes ? m->size : m->bounds.maxbytes;
+}
+
+bool mtm_queue_has_place(const struct mtm_queue *queue, size_t size)
+{
+    const struct mtm_bounds *bounds = &queue->shared.bounds;
+    if (bounds->limit != SIZE_MAX && mtm_queue_count_once(queue) >= bounds->limit) return false;
+    if (bounds->maxbytes == SIZE_MAX) return true;
+    const size_t bytes = mtm_queue_bytes(queue), need = mtm_record_size(size);
+    return bytes <= bounds->maxbytes && need <= bounds->maxbytes - bytes;
+}
+
+enum mtm_status mtm_queue_put_over(struct mtm_queue *queue, const struct mtm_message *message,
+                                   struct mtm_put_memory *memory, struct mtm_trash *trash)
+{
+    enum mtm_status status = mtm_queue_put(queue, message, memory);
+    for (int drops = 0; status == MTM_FULL && drops < DROPS_AT_ONCE; ++drops) {
+        if (!mtm_queue_drop_oldest(queue, trash)) return status;
+        status = mtm_queue_put(queue, message, memory);
+    }
+    return status;
+}

@@ -1,0 +1,46 @@
+/* How much is in a queue, and how much may be: bounds that a buffer was given, beside the fixed
+ * size of its ring. What happens when it is full is for senders to say: they are refused, or
+ * the oldest messages make room. */
+#ifndef MTM_CORE_BOUND_H
+#define MTM_CORE_BOUND_H
+
+#include "core/queue.h"
+
+/* Not shared yet. 0: no bound. */
+void mtm_queue_set_bounds(struct mtm_queue *queue, const struct mtm_bounds *bounds);
+
+/* Whether it has bounds other than a fixed size. */
+static inline bool mtm_queue_is_bounded(const struct mtm_queue *queue)
+{
+    const struct mtm_bounds *bounds = &queue->shared.bounds;
+    return bounds->limit != SIZE_MAX || bounds->maxbytes != SIZE_MAX;
+}
+
+/* The most bytes that a message may account for, its header included. */
+size_t mtm_queue_most_bytes(const struct mtm_queue *queue);
+
+/* Whether one more message of so many bytes is within the bounds. Tail lock held; exact if both
+ * are, else it may say no a moment too long. */
+bool mtm_queue_has_place(const struct mtm_queue *queue, size_t size);
+
+/* Both locks held: as mtm_queue_put, but the oldest messages, what was put back first, are
+ * dropped until the new one fits. FULL: 64 were dropped, or nothing is left to drop. */
+enum mtm_status mtm_queue_put_over(struct mtm_queue *queue, const struct mtm_message *message,
+                                   struct mtm_put_memory *memory, struct mtm_trash *trash);
+
+/* Bytes that all messages account for. The tail lock is held; exact if both are. */
+size_t mtm_queue_bytes(const struct mtm_queue *queue);
+
+/* What has gone through a queue: `added` = `taken` + `replaced` + `dropped` + what was cleared
+ * + `messages` (what receivers have at the moment counts as taken). */
+struct mtm_queue_numbers {
+    size_t messages, bytes;
+    size_t added, taken;
+    size_t replaced; /* thrown away by setmsg */
+    size_t dropped;  /* thrown away to make room */
+};
+
+/* Both locks held. */
+struct mtm_queue_numbers mtm_queue_numbers(const struct mtm_queue *queue);
+
+#endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "platform/plat.h"
 #include "core/size.h"
 
 #include "platform/hidden.h"
@@ -16,8 +17,40 @@ struct mtm_block *mtm_block_new(size_t cap)
     return block;
 }
 
+struct mtm_block *mtm_block_copy(struct mtm_block *block)
+{
+    struct mtm_block *copy = mtm_block_new(block->size);
+    if (!copy) return NULL;
+    memcpy(mtm_block_data(copy), mtm_block_data(block), block->size);
+    copy->size = block->size;
+    copy->seq = block->seq;
+    copy->epoch = block->epoch;
+    return copy;
+}
+
+struct mtm_block *mtm_block_refer(struct mtm_block *whole)
+{
+    struct mtm_block *block = mtm_alloc(sizeof *block);
+    if (!block) return NULL;
+    mtm_block_retain(whole);
+    *block = (struct mtm_block){.size = whole->size, .whole = whole};
+    return block;
+}
+
+/* Whether that was the last holder. Who finds no other has it alone: a hold is only made by one
+ * who has one, or from its queue. Of two who go at once the one that counts from 0 is last. */
+static bool let_go(struct mtm_block *block)
+{
+    MTM_STEP(block_is_shared);
+    if (mtm_load_acq(&block->others) == 0) return true; /* pairs with the next line */
+    MTM_STEP(block_let_go);
+    return mtm_sub_acq_rel(&block->others, 1) == 0; /* pairs with itself */
+}
+
 void mtm_block_free(struct mtm_block *block)
 {
+    if (!block || !let_go(block)) return;
+    if (block->whole && let_go(block->whole)) mtm_free(block->whole);
     mtm_free(block);
 }
 

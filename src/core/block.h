@@ -1,13 +1,17 @@
 /* A block: memory that carries one message outside of the rings, from encoder to queue, or from
  * queue to receiver. A block has one owner at a time; who that is, is said where it is handed
- * over. */
+ * over. Others may hold it to read its bytes. */
 #ifndef MTM_CORE_BLOCK_H
 #define MTM_CORE_BLOCK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "core/size.h"
+#include "platform/atomic.h"
+
+struct mtm_block;
 
 /* A piece of an encoded message; a message is the concatenation of its parts. */
 struct mtm_part {
@@ -21,15 +25,18 @@ enum { MTM_MAX_PARTS = 8 };
 struct mtm_message {
     size_t size; /* sum of the parts, bytes */
     size_t nparts;
+    struct mtm_block *stored; /* has the same bytes, and may be referred to; or NULL */
     struct mtm_part part[MTM_MAX_PARTS];
 };
 
 struct mtm_block {
-    struct mtm_block *link; /* guarded by whoever owns the block */
-    size_t cap;             /* bytes of room */
-    size_t size;            /* bytes used */
-    size_t seq;             /* place in the order of its buffer */
-    uint64_t epoch;         /* which filling of the buffer it came from */
+    struct mtm_block *link;  /* guarded by whoever owns the block */
+    size_t cap;              /* bytes of room */
+    size_t size;             /* bytes used */
+    size_t seq;              /* place in the order of its buffer */
+    uint64_t epoch;          /* which filling of the buffer it came from */
+    struct mtm_block *whole; /* constant: the block that has the bytes, if not this one */
+    mtm_a32 others; /* atomic: who holds the block besides its owner; they only read bytes */
 };
 
 /* The bytes begin 5 after a multiple of 8, so that the elements of an array which is the first
@@ -38,13 +45,36 @@ enum { MTM_BLOCK_SKEW = 5 };
 
 static inline unsigned char *mtm_block_data(struct mtm_block *block)
 {
-    return (unsigned char *)(block + 1) + MTM_BLOCK_SKEW;
+    struct mtm_block *has = block->whole ? block->whole : block;
+    return (unsigned char *)(has + 1) + MTM_BLOCK_SKEW;
+}
+
+/* Whether others may be reading the bytes, which nobody may change then. False stays false for
+ * an owner who has taken the block out of its queue. */
+static inline bool mtm_block_is_shared(const struct mtm_block *block)
+{
+    return block->whole || mtm_load_acq(&block->others) != 0; /* pairs with mtm_block_free */
+}
+
+/* One more holder, by somebody who may read it now; never blocks. Each calls mtm_block_free. */
+static inline void mtm_block_retain(struct mtm_block *block)
+{
+    mtm_add_rlx(&block->others, 1);
 }
 
 /* Room for cap bytes, or NULL. No lock may be held. */
 struct mtm_block *mtm_block_new(size_t cap);
 
-/* NULL is fine. No lock may be held. */
+/* A block of its own with the same bytes, place and epoch; NULL if there is no memory. No lock
+ * may be held. */
+struct mtm_block *mtm_block_copy(struct mtm_block *block);
+
+/* A block without bytes of its own, for one more queue: those of `whole`, which it holds. NULL
+ * if there is no memory. No lock may be held. */
+struct mtm_block *mtm_block_refer(struct mtm_block *whole);
+
+/* Ends the hold of the owner, or of another holder; with the last one it is freed. NULL is
+ * fine. No lock may be held. */
 void mtm_block_free(struct mtm_block *block);
 
 /* Frees count blocks, following the links. */
@@ -57,6 +87,7 @@ void mtm_message_copy(const struct mtm_message *message, unsigned char *to);
 static inline void mtm_message_init(struct mtm_message *message)
 {
     message->size = message->nparts = 0;
+    message->stored = NULL;
 }
 
 /* One more part; there are at most MTM_MAX_PARTS. Parts that come to more than a size_t can

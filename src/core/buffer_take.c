@@ -35,12 +35,14 @@ enum mtm_status mtm_buffer_take(struct mtm_buffer *buffer, struct mtm_wait *wait
     if (!lock_take(buffer, wait, &both)) return MTM_BUSY;
     enum mtm_status status = mtm_object_may_take(&buffer->object);
     if (MTM_LIKELY(status == MTM_OK)) {
-        status = mtm_queue_take(&buffer->queue, &delivery->slot, trash);
+        if (MTM_UNLIKELY(wait->peek))
+            status = mtm_queue_peek(&buffer->queue, &delivery->slot, trash);
+        else status = mtm_queue_take(&buffer->queue, &delivery->slot, trash);
     }
     if (status == MTM_OK) {
         delivery->from = buffer;
-        delivery->more = mtm_queue_knows_more(&buffer->queue);
-        delivery->notifier = mtm_buffer_fired(buffer, MTM_TAKEN);
+        delivery->more = wait->peek || mtm_queue_knows_more(&buffer->queue);
+        delivery->notifier = wait->peek ? NULL : mtm_buffer_fired(buffer, MTM_TAKEN);
     }
     unlock_take(buffer, both);
     return status;

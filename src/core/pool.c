@@ -27,6 +27,11 @@ size_t mtm_pools_charged(void)
     return mtm_load_rlx(&all_charged) * KIB;
 }
 
+void mtm_pools_forget(void)
+{
+    mtm_store_rlx(&all_charged, 0);
+}
+
 /* ---- with the lock held ---- */
 
 /* Whether the pool may keep so much. It is charged once for what it keeps again and again, so

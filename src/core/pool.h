@@ -53,4 +53,7 @@ void mtm_pool_rest(struct mtm_pool *pool, bool all);
 /* Bytes that all pools together may be keeping. */
 size_t mtm_pools_charged(void);
 
+/* In a forked process, before it has a second thread: what was inherited is nobody's. */
+void mtm_pools_forget(void);
+
 #endif

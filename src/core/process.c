@@ -3,6 +3,7 @@
 #include "core/process.h"
 
 #include "core/life.h"
+#include "core/pool.h"
 #include "core/registry.h"
 
 #include "platform/hidden.h"
@@ -18,6 +19,7 @@ static void start_anew(void)
     mtm_lock_held = mtm_generation + 1;
     mtm_registry_forget();
     mtm_roots_forget();
+    mtm_pools_forget();
 }
 
 /* Asking the system twice does no harm, so threads need not wait for each other, which might be

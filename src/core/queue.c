@@ -1,6 +1,6 @@
-/* Records in a chain of rings: [length][bytes], or [mark and length][pointer to a block].
- * It owns the rings, the blocks that are in them, and the counters; it never allocates or
- * frees. */
+/* Records in a chain of rings: [length][bytes], or [mark and length][pointer to a block]; this
+ * is the producers' side, and what is done to both. It owns the rings, the blocks that are in
+ * them, and the counters; it never allocates or frees. */
 #include "core/bound.h"
 #include "core/record.h"
 
@@ -12,8 +12,6 @@ enum {
     RING_MIN = 256,
     RING_MAX = 128 * 1024 /* rings that come later don't get larger than this */
 };
-
-static const uint64_t pointer_flag = (uint64_t)1 << 63;
 
 static size_t next_cap(const struct mtm_queue *queue, size_t need)
 {
@@ -89,7 +87,7 @@ static size_t write_long_header(struct mtm_segment *segment, size_t pos, uint64_
 static void append_block(struct mtm_tail *tail, struct mtm_block *block)
 {
     struct mtm_segment *segment = tail->segment;
-    size_t pos = write_long_header(segment, tail->pos, block->size | pointer_flag);
+    size_t pos = write_long_header(segment, tail->pos, block->size | MTM_POINTER_FLAG);
     pos = mtm_segment_write(segment, pos, &block, sizeof(void *));
     mtm_tail_move(tail, pos, MTM_POINTER_RECORD);
     block->link = tail->last_block;
@@ -150,14 +148,6 @@ enum mtm_status mtm_queue_put(struct mtm_queue *queue, const struct mtm_message 
 
 /* ---- both sides ---- */
 
-/* What was put back, in order; head lock held. */
-static void set_back(struct mtm_queue *queue, struct mtm_block *back)
-{
-    if (!queue->head.back != !back)
-        mtm_set_unusual(&queue->head.unusual, MTM_UNUSUAL_BACK, back != NULL);
-    queue->head.back = back;
-}
-
 /* Unlinks everything but the last ring, which is empty afterwards; returns how many messages
  * there were. */
 static size_t drop_all(struct mtm_queue *queue, struct mtm_trash *trash)
@@ -173,7 +163,7 @@ static size_t drop_all(struct mtm_queue *queue, struct mtm_trash *trash)
     trash->back = head->back;
     trash->blocks = tail->last_block;
     trash->nblocks = tail->blocks_added - head->blocks_popped;
-    set_back(queue, NULL);
+    mtm_set_back(queue, NULL);
     head->blocks_popped = tail->blocks_added;
     mtm_store_rel(&head->extra, tail->extra);
     head->popped = head->seen = mtm_load_rlx(&queue->tail.added);
@@ -248,167 +238,5 @@ bool mtm_queue_cool(struct mtm_queue *queue, struct mtm_trash *trash)
     if (mtm_queue_count_once(queue) != 0) return false;
     mtm_store_rlx(&queue->shared.warm, 0);
     if (queue->tail.segment->cap > MTM_RING_KEPT) give_up_last(queue, trash);
-    return true;
-}
-
-/* ---- the consumers' side ---- */
-
-/* Leaves rings that are read to their end. */
-static void advance(struct mtm_queue *queue, struct mtm_trash *trash)
-{
-    struct mtm_head *head = &queue->head;
-    struct mtm_segment *segment = head->segment, *next;
-    while (MTM_UNLIKELY((next = mtm_head_next(head)) != NULL)) {
-        MTM_PAUSE();
-        head->segment = next;
-        head->pos = 0;
-        if (segment != &queue->shared.root) {
-            mtm_store_rlx(&segment->next, trash->segments);
-            trash->segments = segment;
-        }
-        segment = next;
-    }
-}
-
-/* May the receiver have it, and where does it go? */
-static enum mtm_status fits(const struct mtm_slot *slot, size_t size, bool copied)
-{
-    if (size > slot->limit) return MTM_TOO_LARGE;
-    if (copied && (!slot->carrier || slot->carrier->cap < size)) return MTM_GROW;
-    return MTM_OK;
-}
-
-static void pop(struct mtm_queue *queue, struct mtm_slot *slot, size_t pos, size_t record)
-{
-    struct mtm_head *head = &queue->head;
-    slot->block->seq = head->popped;
-    slot->block->epoch = head->epoch;
-    mtm_head_pop(head, pos, record);
-}
-
-static enum mtm_status take_bytes(struct mtm_queue *queue, struct mtm_slot *slot, size_t pos,
-                                  size_t size)
-{
-    slot->need = size;
-    enum mtm_status status = fits(slot, size, true);
-    if (MTM_UNLIKELY(status != MTM_OK)) return status;
-    struct mtm_block *carrier = slot->block = slot->carrier;
-    carrier->size = size;
-    MTM_STEP(read);
-    pos = mtm_segment_read(queue->head.segment, pos, mtm_block_data(carrier), size);
-    pop(queue, slot, pos, mtm_record_size(size));
-    return MTM_OK;
-}
-
-static void pop_block(struct mtm_head *head, size_t size)
-{
-    size_t extra = mtm_record_size(size) - MTM_POINTER_RECORD;
-    ++head->blocks_popped;
-    mtm_store_rel(&head->extra, mtm_load_rlx(&head->extra) + extra); /* pairs with bytes */
-}
-
-static enum mtm_status take_long(struct mtm_queue *queue, struct mtm_slot *slot, size_t pos)
-{
-    struct mtm_segment *segment = queue->head.segment;
-    uint64_t length;
-    pos = mtm_segment_read(segment, pos, &length, sizeof length);
-    if (!(length & pointer_flag)) return take_bytes(queue, slot, pos, (size_t)length);
-    slot->need = (size_t)(length & ~pointer_flag);
-    enum mtm_status status = fits(slot, slot->need, false);
-    if (status != MTM_OK) return status;
-    pos = mtm_segment_read(segment, pos, &slot->block, sizeof(void *));
-    pop_block(&queue->head, slot->need);
-    pop(queue, slot, pos, MTM_POINTER_RECORD);
-    return MTM_OK;
-}
-
-/* The first of those that were put back. */
-static struct mtm_block *pop_back(struct mtm_queue *queue)
-{
-    struct mtm_head *head = &queue->head;
-    struct mtm_block *block = head->back;
-    set_back(queue, block->link);
-    size_t bytes = mtm_load_rlx(&queue->shared.returned_bytes) - mtm_record_size(block->size);
-    mtm_store_rel(&queue->shared.returned_bytes, bytes); /* pairs with has_fixed_room */
-    MTM_STEP(take_back);
-    mtm_store_rel(&head->taken, mtm_load_rlx(&head->taken) + 1);
-    return block;
-}
-
-static enum mtm_status take_back(struct mtm_queue *queue, struct mtm_slot *slot)
-{
-    struct mtm_head *head = &queue->head;
-    slot->need = head->back->size;
-    enum mtm_status status = fits(slot, slot->need, false);
-    if (status == MTM_OK) slot->block = pop_back(queue);
-    return status;
-}
-
-/* The record at the beginning of the rings leaves them unread. */
-static void drop_record(struct mtm_queue *queue, struct mtm_trash *trash)
-{
-    struct mtm_head *head = &queue->head;
-    advance(queue, trash);
-    struct mtm_segment *segment = head->segment;
-    uint64_t length = mtm_segment_data(segment)[head->pos];
-    size_t pos = head->pos + 1 < segment->cap ? head->pos + 1 : 0, record;
-    if (length == MTM_LONG_MARK) pos = mtm_segment_read(segment, pos, &length, sizeof length);
-    if (length & pointer_flag) {
-        struct mtm_block *block;
-        pos = mtm_segment_read(segment, pos, &block, sizeof(void *));
-        pop_block(head, block->size);
-        block->link = trash->back;
-        trash->back = block;
-        record = MTM_POINTER_RECORD;
-    } else {
-        record = mtm_record_size((size_t)length);
-        pos = (pos + (size_t)length) % segment->cap;
-    }
-    mtm_head_pop(head, pos, record);
-}
-
-bool mtm_queue_drop_oldest(struct mtm_queue *queue, struct mtm_trash *trash)
-{
-    if (queue->head.back) {
-        struct mtm_block *block = pop_back(queue);
-        block->link = trash->back;
-        trash->back = block;
-    } else {
-        if (mtm_queue_is_drained(queue)) return false;
-        drop_record(queue, trash);
-    }
-    ++queue->shared.dropped;
-    return true;
-}
-
-enum mtm_status mtm_queue_take(struct mtm_queue *queue, struct mtm_slot *slot,
-                               struct mtm_trash *trash)
-{
-    struct mtm_head *head = &queue->head;
-    if (MTM_UNLIKELY(head->back != NULL)) return take_back(queue, slot);
-    if (mtm_queue_is_drained(queue)) return MTM_EMPTY;
-    advance(queue, trash);
-    struct mtm_segment *segment = head->segment;
-    size_t pos = head->pos, size = mtm_segment_data(segment)[pos];
-    if (++pos == segment->cap) pos = 0;
-    if (MTM_UNLIKELY(size == MTM_LONG_MARK)) return take_long(queue, slot, pos);
-    return take_bytes(queue, slot, pos, size);
-}
-
-bool mtm_queue_put_back(struct mtm_queue *queue, struct mtm_block *block)
-{
-    struct mtm_head *head = &queue->head;
-    struct mtm_queue_shared *m = &queue->shared;
-    MTM_STEP(outdated);
-    if (block->epoch != head->epoch) return false;
-    struct mtm_block *first = head->back, **link = &first;
-    while (*link && (ptrdiff_t)((*link)->seq - block->seq) < 0) link = &(*link)->link;
-    block->link = *link;
-    *link = block;
-    set_back(queue, first);
-    size_t bytes = mtm_load_rlx(&m->returned_bytes) + mtm_record_size(block->size);
-    mtm_store_rel(&m->returned_bytes, bytes); /* pairs with has_fixed_room */
-    MTM_STEP(put_back);
-    mtm_store_seq(&m->returned, mtm_load_rlx(&m->returned) + 1); /* pairs with peek */
     return true;
 }

@@ -165,6 +165,11 @@ void mtm_queue_empty_trash(struct mtm_queue *queue, struct mtm_trash *trash);
 enum mtm_status mtm_queue_take(struct mtm_queue *queue, struct mtm_slot *slot,
                                struct mtm_trash *trash);
 
+/* Head lock held: the first message stays; outcomes as of take. slot->block is the carrier,
+ * with a copy, or a block that is held, for mtm_block_free. */
+enum mtm_status mtm_queue_peek(struct mtm_queue *queue, struct mtm_slot *slot,
+                               struct mtm_trash *trash);
+
 /* Head lock held: the message goes back to its place in the order, and its memory with it;
  * false if the messages of its time have been thrown away since: then the block is still the
  * caller's. */

@@ -100,7 +100,7 @@ static struct mtm_segment *take_spare(struct mtm_queue *queue, size_t need)
 void mtm_queue_recycle(struct mtm_queue *queue, struct mtm_block *block)
 {
     if (!block) return;
-    if (queue->shared.fixed || block->cap <= LARGE) {
+    if (queue->shared.fixed || block->cap <= LARGE || mtm_block_is_shared(block)) {
         mtm_block_free(block);
         return;
     }
@@ -176,8 +176,12 @@ void mtm_queue_drop_caches(struct mtm_queue *queue)
 static bool make_block(struct mtm_queue *queue, const struct mtm_message *message,
                        struct mtm_put_memory *memory)
 {
-    memory->block =
-        mtm_message_to_block(message, mtm_pool_take(&queue->shared.pool, message->size));
+    if (message->stored) {
+        memory->block = mtm_block_refer(message->stored);
+    } else {
+        memory->block =
+            mtm_message_to_block(message, mtm_pool_take(&queue->shared.pool, message->size));
+    }
     return memory->block != NULL;
 }
 

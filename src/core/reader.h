@@ -1,4 +1,4 @@
-/* Holds a received message while its values are read one after the other.
+/* Holds a received message while its values are read one after the other, and may give it back.
  * It belongs to one thread at a time; it receives by receive.h. */
 #ifndef MTM_CORE_READER_H
 #define MTM_CORE_READER_H
@@ -6,27 +6,58 @@
 #include "core/receive.h"
 #include "core/wire.h"
 
+enum { MTM_READER_MOVES = 8 };
+
+/* An array whose elements were moved over its header. */
+struct mtm_move {
+    unsigned char *elements; /* where they were */
+    size_t shift, bytes;
+    uint64_t count;
+};
+
 struct mtm_reader {
     struct mtm_block *own;         /* memory to which small messages are copied, or NULL */
     struct mtm_block *other;       /* a large message came in this block, or NULL */
-    const unsigned char *at, *end; /* the values not read yet */
-    size_t initial;                /* constant, as grow and fixed: bytes of memory at first */
+    const unsigned char *at, *end; /* the values not read yet; at is NULL without a message */
+    size_t initial;                /* constant, as grow, fixed and lease: bytes at first */
     double grow;
     bool fixed;
+    bool lease;               /* a message goes back unless it is done */
+    bool spoiled;             /* more arrays were moved than could be noted: it can't go back */
+    uint64_t from_id;         /* the buffer of the message */
+    struct mtm_delivery held; /* a lease; from is NULL if nothing is held */
+    size_t nmoves;            /* arrays that must be moved back before the message goes back */
+    struct mtm_move move[MTM_READER_MOVES];
 };
 
 /* Allocates at once if the size was given (or is fixed). OK or NOMEM; fini is allowed in both
  * cases. */
 enum mtm_status mtm_reader_init(struct mtm_reader *reader, size_t size, bool sized,
                                 double grow);
+
+/* A message that is held by a lease goes back. */
 void mtm_reader_fini(struct mtm_reader *reader);
 
-/* Forgets the values, and keeps the memory. */
+/* From now on each message is a lease: it goes back to its place, first in line, when the
+ * reader ends before it is done. What it came from is kept alive meanwhile; for a listener its
+ * buffer counts as left to drain. */
+void mtm_reader_lease(struct mtm_reader *reader);
+
+/* Forgets the values, and keeps the memory; a lease is done. */
 void mtm_reader_clear(struct mtm_reader *reader);
 
-/* The next message of the object, in place of what the reader had, which is gone whatever the
- * outcome. As mtm_receive, but never GROW: NOMEM; and after TOO_LARGE *need says how large the
- * message is. NOTIFIER_FAILED: the reader has the message. */
+/* The message has been dealt with: a lease ends. The values stay. */
+void mtm_reader_done(struct mtm_reader *reader);
+
+/* The message goes back to its place in its buffer, first in line, and the reader is empty. OK;
+ * EMPTY: the reader has none, or it is done; UNKNOWN, CLOSED: so is the buffer, or its messages
+ * were thrown away since, and this one with them; NOMEM: too many of its arrays had to be moved
+ * to be aligned, and it stays here. */
+enum mtm_status mtm_reader_put_back(struct mtm_reader *reader);
+
+/* The next message of the object, in place of what the reader had, which is done and gone
+ * whatever the outcome. As mtm_receive, but never GROW: NOMEM; and after TOO_LARGE *need says
+ * how large the message is. NOTIFIER_FAILED: the reader has the message. */
 enum mtm_status mtm_reader_receive(struct mtm_reader *reader, struct mtm_object *object,
                                    struct mtm_wait *wait, size_t *need,
                                    struct mtm_failure *failure);
@@ -37,8 +68,8 @@ static inline bool mtm_reader_has_more(const struct mtm_reader *reader)
     return reader->at != reader->end;
 }
 
-/* The next value, or END. Pointers in it stay valid until the reader is cleared, freed, or
- * receives. */
+/* The next value, or END. Pointers in it stay valid until the reader is cleared, freed, gives
+ * back, or receives. */
 static inline enum mtm_tag mtm_reader_next(struct mtm_reader *reader, struct mtm_value *out)
 {
     return mtm_wire_read(&reader->at, reader->end, out);

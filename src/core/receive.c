@@ -96,6 +96,20 @@ enum mtm_status mtm_receive(struct mtm_object *object, struct mtm_wait *wait,
     return status;
 }
 
+enum mtm_status mtm_peek(struct mtm_buffer *buffer, struct mtm_wait *wait,
+                         struct mtm_delivery *delivery)
+{
+    wait->peek = true;
+    return mtm_receive(&buffer->object, wait, delivery);
+}
+
+void mtm_peek_done(struct mtm_delivery *delivery)
+{
+    struct mtm_slot *slot = &delivery->slot;
+    if (slot->block != slot->carrier) mtm_queue_recycle(&delivery->from->queue, slot->block);
+    slot->block = NULL;
+}
+
 enum mtm_status mtm_delivery_notify(struct mtm_delivery *delivery, bool nonblock,
                                     struct mtm_failure *failure)
 {
@@ -142,10 +156,12 @@ static void announce_back(struct mtm_delivery *delivery)
     mtm_waiters_wake_one(&buffer->source.waiters);
 }
 
-void mtm_delivery_put_back(struct mtm_delivery *delivery)
+bool mtm_delivery_put_back(struct mtm_delivery *delivery)
 {
-    if (put_back(delivery)) announce_back(delivery);
+    const bool back = put_back(delivery);
+    if (back) announce_back(delivery);
     mtm_notifier_release(delivery->notifier);
     delivery->notifier = NULL;
     mtm_delivery_done(delivery, false);
+    return back;
 }

@@ -23,6 +23,13 @@ struct mtm_delivery {
 enum mtm_status mtm_receive(struct mtm_object *object, struct mtm_wait *wait,
                             struct mtm_delivery *delivery);
 
+/* As mtm_receive from a buffer, but the message stays there: others may look at it, too, and
+ * take it meanwhile. OK: slot.block is the carrier with a copy, or a block that others may be
+ * reading; mtm_peek_done is for afterwards. Who has waited passes on what it was woken for. */
+enum mtm_status mtm_peek(struct mtm_buffer *buffer, struct mtm_wait *wait,
+                         struct mtm_delivery *delivery);
+void mtm_peek_done(struct mtm_delivery *delivery);
+
 /* Begins to wait as mtm_receive does, by polling for a moment, for a caller that can take a
  * message in a way of its own. True: it should try to. If it got one it calls mtm_pass_baton,
  * else mtm_receive with the same `wait`. Nothing may come between that could fail. */
@@ -40,7 +47,8 @@ enum mtm_status mtm_delivery_notify(struct mtm_delivery *delivery, bool nonblock
 void mtm_delivery_done(struct mtm_delivery *delivery, bool nonblock);
 
 /* The message goes back to its place in the order, first in line; never fails. The memory goes
- * with it: if it was the carrier's, slot.carrier is NULL afterwards. Calls no notifier. */
-void mtm_delivery_put_back(struct mtm_delivery *delivery);
+ * with it: if it was the carrier's, slot.carrier is NULL afterwards. Calls no notifier. False:
+ * the messages of its time have been thrown away since, and this one with them. */
+bool mtm_delivery_put_back(struct mtm_delivery *delivery);
 
 #endif

@@ -7,6 +7,8 @@
 #include "core/queue.h"
 #include "core/size.h"
 
+#define MTM_POINTER_FLAG ((uint64_t)1 << 63) /* in the length of a record with a pointer */
+
 enum {
     MTM_SHORT_HEADER = 1, /* the length; values of less than MTM_LONG_MARK bytes */
     MTM_LONG_HEADER = 9,  /* MTM_LONG_MARK, and the length in 8 bytes */
@@ -52,6 +54,14 @@ static inline void mtm_queue_publish(struct mtm_queue *queue)
 }
 
 /* ---- the consumers' side; head lock held ---- */
+
+/* What was put back, in order. */
+static inline void mtm_set_back(struct mtm_queue *queue, struct mtm_block *back)
+{
+    if (!queue->head.back != !back)
+        mtm_set_unusual(&queue->head.unusual, MTM_UNUSUAL_BACK, back != NULL);
+    queue->head.back = back;
+}
 
 /* Whether the rings hold nothing; looks at the producers' cache line only when all that was
  * seen there is used up. */

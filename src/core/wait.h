@@ -12,6 +12,7 @@ struct mtm_wait {
     int64_t timeout;  /* ns; 0: never wait; MTM_FOREVER: no limit */
     int64_t deadline; /* computed from timeout when first needed; start with 0 */
     bool nonblock;    /* never wait for a lock, even if timeout > 0 */
+    bool peek;        /* the message stays where it is: see mtm_peek */
     bool polled;      /* set when the caller has begun to wait by polling; start with false */
     uint32_t aborts;  /* of the object at that moment */
 };

@@ -1,0 +1,200 @@
+/* The consumers' side of a queue: messages are taken, looked at, dropped, and put back. It owns
+ * what is in the rings and was put back, until it is taken. */
+#include "core/record.h"
+
+#include "platform/hidden.h"
+
+/* Leaves rings that are read to their end. */
+static void advance(struct mtm_queue *queue, struct mtm_trash *trash)
+{
+    struct mtm_head *head = &queue->head;
+    struct mtm_segment *segment = head->segment, *next;
+    while (MTM_UNLIKELY((next = mtm_head_next(head)) != NULL)) {
+        MTM_PAUSE();
+        head->segment = next;
+        head->pos = 0;
+        if (segment != &queue->shared.root) {
+            mtm_store_rlx(&segment->next, trash->segments);
+            trash->segments = segment;
+        }
+        segment = next;
+    }
+}
+
+/* May the receiver have it, and where does it go? */
+static enum mtm_status fits(const struct mtm_slot *slot, size_t size, bool copied)
+{
+    if (size > slot->limit) return MTM_TOO_LARGE;
+    if (copied && (!slot->carrier || slot->carrier->cap < size)) return MTM_GROW;
+    return MTM_OK;
+}
+
+static void pop(struct mtm_queue *queue, struct mtm_slot *slot, size_t pos, size_t record)
+{
+    struct mtm_head *head = &queue->head;
+    slot->block->seq = head->popped;
+    slot->block->epoch = head->epoch;
+    mtm_head_pop(head, pos, record);
+}
+
+static inline enum mtm_status copy_bytes(struct mtm_queue *queue, struct mtm_slot *slot,
+                                         size_t pos, size_t size)
+{
+    slot->need = size;
+    enum mtm_status status = fits(slot, size, true);
+    if (MTM_UNLIKELY(status != MTM_OK)) return status;
+    struct mtm_block *carrier = slot->block = slot->carrier;
+    carrier->size = size;
+    MTM_STEP(read);
+    mtm_segment_read(queue->head.segment, pos, mtm_block_data(carrier), size);
+    return MTM_OK;
+}
+
+static enum mtm_status take_bytes(struct mtm_queue *queue, struct mtm_slot *slot, size_t pos,
+                                  size_t size)
+{
+    enum mtm_status status = copy_bytes(queue, slot, pos, size);
+    if (MTM_UNLIKELY(status != MTM_OK)) return status;
+    const size_t cap = queue->head.segment->cap, end = pos + size;
+    pop(queue, slot, end < cap ? end : end - cap, mtm_record_size(size));
+    return MTM_OK;
+}
+
+static void pop_block(struct mtm_head *head, size_t size)
+{
+    size_t extra = mtm_record_size(size) - MTM_POINTER_RECORD;
+    ++head->blocks_popped;
+    mtm_store_rel(&head->extra, mtm_load_rlx(&head->extra) + extra); /* pairs with bytes */
+}
+
+static enum mtm_status take_long(struct mtm_queue *queue, struct mtm_slot *slot, size_t pos)
+{
+    struct mtm_segment *segment = queue->head.segment;
+    uint64_t length;
+    pos = mtm_segment_read(segment, pos, &length, sizeof length);
+    if (!(length & MTM_POINTER_FLAG)) return take_bytes(queue, slot, pos, (size_t)length);
+    slot->need = (size_t)(length & ~MTM_POINTER_FLAG);
+    enum mtm_status status = fits(slot, slot->need, false);
+    if (status != MTM_OK) return status;
+    pos = mtm_segment_read(segment, pos, &slot->block, sizeof(void *));
+    pop_block(&queue->head, slot->need);
+    pop(queue, slot, pos, MTM_POINTER_RECORD);
+    return MTM_OK;
+}
+
+/* The first of those that were put back. */
+static struct mtm_block *pop_back(struct mtm_queue *queue)
+{
+    struct mtm_head *head = &queue->head;
+    struct mtm_block *block = head->back;
+    mtm_set_back(queue, block->link);
+    size_t bytes = mtm_load_rlx(&queue->shared.returned_bytes) - mtm_record_size(block->size);
+    mtm_store_rel(&queue->shared.returned_bytes, bytes); /* pairs with has_fixed_room */
+    MTM_STEP(take_back);
+    mtm_store_rel(&head->taken, mtm_load_rlx(&head->taken) + 1);
+    return block;
+}
+
+static enum mtm_status take_back(struct mtm_queue *queue, struct mtm_slot *slot)
+{
+    struct mtm_head *head = &queue->head;
+    slot->need = head->back->size;
+    enum mtm_status status = fits(slot, slot->need, false);
+    if (status == MTM_OK) slot->block = pop_back(queue);
+    return status;
+}
+
+/* The record at the beginning of the rings leaves them unread. */
+static void drop_record(struct mtm_queue *queue, struct mtm_trash *trash)
+{
+    struct mtm_head *head = &queue->head;
+    advance(queue, trash);
+    struct mtm_segment *segment = head->segment;
+    uint64_t length = mtm_segment_data(segment)[head->pos];
+    size_t pos = head->pos + 1 < segment->cap ? head->pos + 1 : 0, record;
+    if (length == MTM_LONG_MARK) pos = mtm_segment_read(segment, pos, &length, sizeof length);
+    if (length & MTM_POINTER_FLAG) {
+        struct mtm_block *block;
+        pos = mtm_segment_read(segment, pos, &block, sizeof(void *));
+        pop_block(head, block->size);
+        block->link = trash->back;
+        trash->back = block;
+        record = MTM_POINTER_RECORD;
+    } else {
+        record = mtm_record_size((size_t)length);
+        pos = (pos + (size_t)length) % segment->cap;
+    }
+    mtm_head_pop(head, pos, record);
+}
+
+bool mtm_queue_drop_oldest(struct mtm_queue *queue, struct mtm_trash *trash)
+{
+    if (queue->head.back) {
+        struct mtm_block *block = pop_back(queue);
+        block->link = trash->back;
+        trash->back = block;
+    } else {
+        if (mtm_queue_is_drained(queue)) return false;
+        drop_record(queue, trash);
+    }
+    ++queue->shared.dropped;
+    return true;
+}
+
+enum mtm_status mtm_queue_take(struct mtm_queue *queue, struct mtm_slot *slot,
+                               struct mtm_trash *trash)
+{
+    struct mtm_head *head = &queue->head;
+    if (MTM_UNLIKELY(head->back != NULL)) return take_back(queue, slot);
+    if (mtm_queue_is_drained(queue)) return MTM_EMPTY;
+    advance(queue, trash);
+    struct mtm_segment *segment = head->segment;
+    size_t pos = head->pos, size = mtm_segment_data(segment)[pos];
+    if (++pos == segment->cap) pos = 0;
+    if (MTM_UNLIKELY(size == MTM_LONG_MARK)) return take_long(queue, slot, pos);
+    return take_bytes(queue, slot, pos, size);
+}
+
+/* A block is held, bytes are copied. */
+enum mtm_status mtm_queue_peek(struct mtm_queue *queue, struct mtm_slot *slot,
+                               struct mtm_trash *trash)
+{
+    struct mtm_head *head = &queue->head;
+    struct mtm_block *block = head->back;
+    if (!block) {
+        if (mtm_queue_is_drained(queue)) return MTM_EMPTY;
+        advance(queue, trash);
+        struct mtm_segment *segment = head->segment;
+        uint64_t length = mtm_segment_data(segment)[head->pos];
+        size_t pos = head->pos + 1 < segment->cap ? head->pos + 1 : 0;
+        if (length == MTM_LONG_MARK)
+            pos = mtm_segment_read(segment, pos, &length, sizeof length);
+        if (!(length & MTM_POINTER_FLAG)) return copy_bytes(queue, slot, pos, (size_t)length);
+        mtm_segment_read(segment, pos, &block, sizeof(void *));
+    }
+    slot->need = block->size;
+    enum mtm_status status = fits(slot, slot->need, false);
+    if (status != MTM_OK) return status;
+    MTM_STEP(hold_block);
+    mtm_block_retain(block);
+    slot->block = block;
+    return MTM_OK;
+}
+
+bool mtm_queue_put_back(struct mtm_queue *queue, struct mtm_block *block)
+{
+    struct mtm_head *head = &queue->head;
+    struct mtm_queue_shared *m = &queue->shared;
+    MTM_STEP(outdated);
+    if (block->epoch != head->epoch) return false;
+    struct mtm_block *first = head->back, **link = &first;
+    while (*link && (ptrdiff_t)((*link)->seq - block->seq) < 0) link = &(*link)->link;
+    block->link = *link;
+    *link = block;
+    mtm_set_back(queue, first);
+    size_t bytes = mtm_load_rlx(&m->returned_bytes) + mtm_record_size(block->size);
+    mtm_store_rel(&m->returned_bytes, bytes); /* pairs with has_fixed_room */
+    MTM_STEP(put_back);
+    mtm_store_seq(&m->returned, mtm_load_rlx(&m->returned) + 1); /* pairs with peek */
+    return true;
+}

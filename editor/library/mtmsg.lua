@@ -4,7 +4,7 @@
 -- The classes have no parent: if they were userdata, any of them could be given for any other without a complaint.
 
 ---What a message may consist of: of the functions those in C without upvalues, of the userdata light ones and arrays.
----@alias mtmsg.value nil|boolean|number|string|lightuserdata|userdata|function
+---@alias mtmsg.value nil|boolean|number|string|table|lightuserdata|userdata|function
 
 ---An array with the carray C API, as the module `carray` makes them.
 ---@alias mtmsg.array userdata
@@ -128,6 +128,18 @@ function mtmsg.newwriter(size, grow) end
 ---@return mtmsg.reader
 ---@nodiscard
 function mtmsg.newreader(size, grow) end
+
+---Registers a metatable of this state: tables that have it travel with the name. A nil takes it back; without it the
+---function only asks.
+---@param name string
+---@param metatable? any a table without __gc, __close and __mode, or nil
+---@return any metatable that the name has now
+function mtmsg.metatable(name, metatable) end
+
+---Says whether this state accepts Lua functions in messages. Without the flag it only asks.
+---@param flag? boolean
+---@return boolean accepted before the call
+function mtmsg.functions(flag) end
 
 ---The id, with which another thread finds this buffer. No other object of the process has or has had it.
 ---@return integer

@@ -13,7 +13,7 @@ struct mtc_asset {
     void (*fini)(struct mtc_asset *asset);
 };
 
-enum mtc_class { MTC_BUFFER, MTC_LISTENER, MTC_WRITER, MTC_READER, MTC_CLASSES };
+enum mtc_class { MTC_BUFFER, MTC_LISTENER, MTC_WRITER, MTC_READER, MTC_DRAFT, MTC_CLASSES };
 
 /* A userdata that every function of the module can reach: what is kept for a Lua state. */
 struct mtc_state {
@@ -25,7 +25,11 @@ struct mtc_state {
     struct mtm_block *carrier;    /* for receiving; NULL while a receive has it */
     struct mtc_asset *first;      /* everything that the state's userdata own */
     struct mtl_decoder *decoding; /* for the protected call that is about to begin, or NULL */
-    struct mtl_pending *pending;  /* the same for a receive that a hook watches */
+    int draft;   /* a reference in Lua's registry, 0: none yet. Messages are written there */
+    int names;   /* the same, 0: no metatable is registered */
+    int by_name; /* the same: how values of modules are found, 0: not needed yet */
+    bool no_functions;           /* functions of Lua are refused */
+    struct mtl_pending *pending; /* the same for a receive that a hook watches */
 };
 
 /* How all our userdata begin. */
@@ -44,6 +48,7 @@ extern const char mtc_copy;
 #define MTC_LISTENER_MAGIC ((uintptr_t)0x6D746D2D6C697374u)
 #define MTC_WRITER_MAGIC ((uintptr_t)0x6D746D2D77726974u)
 #define MTC_READER_MAGIC ((uintptr_t)0x6D746D2D72656164u)
+#define MTC_DRAFT_MAGIC ((uintptr_t)0x6D746D2D64726166u)
 #define MTC_STATE_MAGIC ((uintptr_t)0x6D746D2D73746174u)
 
 /* What a userdata of ours begins with: its own address and the copy's, mixed with its class's

@@ -108,6 +108,18 @@ static void next_value(sender_reader *r, sender_capi_value *out)
             out->type = SENDER_CAPI_TYPE_ARRAY;
             to_array(&value, out);
             break;
+        case MTM_TAG_TABLE:
+        case MTM_TAG_SHARED:
+        case MTM_TAG_CODE:
+        case MTM_TAG_REFERENCE:
+        case MTM_TAG_KEY:
+        case MTM_TAG_KEY_AGAIN:
+        case MTM_TAG_NAMED:
+        case MTM_TAG_MODULE:
+        case MTM_TAG_GLOBALS:
+        case MTM_TAG_UPVALUE: /* unknown to this version: one nil for all of it */
+            if (mtm_reader_skip(&r->reader, &value)) out->type = SENDER_CAPI_TYPE_NIL;
+            break;
         case MTM_TAG_END: break;
     }
 }

@@ -88,6 +88,80 @@ static inline bool mtc_has_context(lua_State *L, int index)
 }
 #endif
 
+/* Whether the value is the number n, as lua_next gives it; and the table of globals. */
+#if LUA_VERSION_NUM >= 503
+#define mtc_push_globals lua_pushglobaltable
+static inline bool mtc_is_index(lua_State *L, int index, size_t n)
+{
+    return lua_isinteger(L, index) && (size_t)lua_tointeger(L, index) == n;
+}
+#else
+static inline bool mtc_is_index(lua_State *L, int index, size_t n)
+{
+    return lua_type(L, index) == LUA_TNUMBER && lua_tonumber(L, index) == (lua_Number)n;
+}
+#if LUA_VERSION_NUM == 502
+#define mtc_push_globals lua_pushglobaltable
+#else
+#define mtc_push_globals(L) lua_pushvalue(L, LUA_GLOBALSINDEX)
+#endif
+#endif
+
+/* The dump of a function with its debug information; loading nothing but dumps; and the
+ * variables that functions share, which Lua 5.1 and LuaJIT don't tell. A function's environment
+ * is one of its variables from 5.2 on. */
+#if LUA_VERSION_NUM >= 503
+#define mtc_dump(L, writer, data) lua_dump(L, writer, data, 0)
+#else
+#define mtc_dump lua_dump
+#endif
+#if LUA_VERSION_NUM >= 502
+#define mtc_load(L, bytes, size, name) luaL_loadbufferx(L, bytes, size, name, "b")
+#define mtc_upvalue_id lua_upvalueid
+#define mtc_upvalue_join lua_upvaluejoin
+enum { MTC_HAS_ENV = 0 };
+static inline void mtc_getfenv(lua_State *L, int index)
+{
+    (void)index;
+    lua_pushnil(L);
+}
+static inline void mtc_setfenv(lua_State *L, int index)
+{
+    (void)index;
+    lua_pop(L, 1);
+}
+#else
+#define mtc_load luaL_loadbuffer
+static inline const void *mtc_upvalue_id(lua_State *L, int function, int n)
+{
+    (void)L, (void)function, (void)n;
+    return NULL;
+}
+static inline void mtc_upvalue_join(lua_State *L, int function, int n, int other, int m)
+{
+    (void)L, (void)function, (void)n, (void)other, (void)m;
+}
+#define mtc_getfenv lua_getfenv
+static inline void mtc_setfenv(lua_State *L, int index)
+{
+    if (lua_type(L, -1) == LUA_TTABLE) (void)lua_setfenv(L, index);
+    else lua_pop(L, 1);
+}
+enum { MTC_HAS_ENV = 1 };
+#endif
+
+/* A table that lives as long as a userdata. */
+#if LUA_VERSION_NUM >= 504
+#define mtc_getuservalue(L, index) ((void)lua_getiuservalue(L, index, 1))
+#define mtc_setuservalue(L, index) ((void)lua_setiuservalue(L, index, 1))
+#elif LUA_VERSION_NUM >= 502
+#define mtc_getuservalue lua_getuservalue
+#define mtc_setuservalue lua_setuservalue
+#else
+#define mtc_getuservalue lua_getfenv
+#define mtc_setuservalue(L, index) ((void)lua_setfenv(L, index))
+#endif
+
 /* What tells one running call from another. LuaJIT has the frame's length in the upper half. */
 static inline uintptr_t mtc_frame(const lua_Debug *call)
 {

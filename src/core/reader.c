@@ -203,3 +203,13 @@ enum mtm_tag mtm_reader_next_aligned(struct mtm_reader *reader, struct mtm_value
     }
     return out->tag;
 }
+
+bool mtm_reader_skip(struct mtm_reader *reader, const struct mtm_value *value)
+{
+    for (uint64_t parts = mtm_wire_parts(value); parts > 0; --parts) {
+        if (mtm_wire_skip(&reader->at, reader->end)) continue;
+        reader->at = reader->end;
+        return false;
+    }
+    return true;
+}

@@ -75,6 +75,10 @@ static inline enum mtm_tag mtm_reader_next(struct mtm_reader *reader, struct mtm
     return mtm_wire_read(&reader->at, reader->end, out);
 }
 
+/* The value has been read: passes over the values that belong to it. False, and nothing is left
+ * to be read, if the message is damaged. */
+bool mtm_reader_skip(struct mtm_reader *reader, const struct mtm_value *value);
+
 /* As next; the elements of an array are aligned for their type. They are moved over their
  * header, which has been read: who uses this must not read the value a second time. */
 enum mtm_tag mtm_reader_next_aligned(struct mtm_reader *reader, struct mtm_value *out);

@@ -48,6 +48,30 @@ static bool read_array(const unsigned char **at, const unsigned char *end,
     return read_bytes(at, end, count * elsize, &out->array.ptr);
 }
 
+static bool read_half(const unsigned char **at, const unsigned char *end, uint32_t *half)
+{
+    if (end - *at < 4) return false;
+    memcpy(half, *at, 4);
+    *at += 4;
+    return true;
+}
+
+static bool read_table(const unsigned char **at, const unsigned char *end,
+                       struct mtm_value *out)
+{
+    if (!read_half(at, end, &out->table.array) || !read_half(at, end, &out->table.pairs))
+        return false;
+    return out->table.array + (uint64_t)2 * out->table.pairs <= (uint64_t)(end - *at);
+}
+
+static bool read_code(const unsigned char **at, const unsigned char *end, struct mtm_value *out)
+{
+    if (!read_half(at, end, &out->code.upvalues) || !read_half(at, end, &out->code.len))
+        return false;
+    return read_bytes(at, end, out->code.len, &out->code.ptr) &&
+           out->code.upvalues <= (uint64_t)(end - *at);
+}
+
 static bool read_value(const unsigned char **at, const unsigned char *end, enum mtm_tag tag,
                        struct mtm_value *out)
 {
@@ -70,6 +94,18 @@ static bool read_value(const unsigned char **at, const unsigned char *end, enum 
         case MTM_TAG_SHORT: return read_byte(at, end, &byte) && read_string(at, end, byte, out);
         case MTM_TAG_STRING: return read_word(at, end, &len) && read_string(at, end, len, out);
         case MTM_TAG_ARRAY: return read_array(at, end, out);
+        case MTM_TAG_TABLE:
+        case MTM_TAG_SHARED: return read_table(at, end, out);
+        case MTM_TAG_CODE: return read_code(at, end, out);
+        case MTM_TAG_KEY: return read_byte(at, end, &byte) && read_string(at, end, byte, out);
+        case MTM_TAG_REFERENCE:
+        case MTM_TAG_KEY_AGAIN: return read_half(at, end, &out->reference.back);
+        case MTM_TAG_UPVALUE:
+            return read_half(at, end, &out->reference.back) &&
+                   read_half(at, end, &out->reference.index);
+        case MTM_TAG_NAMED:
+        case MTM_TAG_MODULE: return end - *at >= 2;
+        case MTM_TAG_GLOBALS: return true;
         case MTM_TAG_END: break;
     }
     return false; /* a byte that is no tag */
@@ -85,4 +121,47 @@ enum mtm_tag mtm_wire_read(const unsigned char **at, const unsigned char *end,
     if (!read_value(&from, end, (enum mtm_tag)tag, out)) return MTM_TAG_END;
     *at = from;
     return out->tag = (enum mtm_tag)tag;
+}
+
+uint64_t mtm_wire_parts(const struct mtm_value *value)
+{
+    switch (value->tag) {
+        case MTM_TAG_TABLE:
+        case MTM_TAG_SHARED: return value->table.array + (uint64_t)2 * value->table.pairs;
+        case MTM_TAG_CODE: return value->code.upvalues;
+        case MTM_TAG_NAMED:
+        case MTM_TAG_MODULE: return 2;
+        case MTM_TAG_NIL:
+        case MTM_TAG_BOOLEAN:
+        case MTM_TAG_BYTE:
+        case MTM_TAG_INTEGER:
+        case MTM_TAG_NUMBER:
+        case MTM_TAG_SHORT:
+        case MTM_TAG_STRING:
+        case MTM_TAG_POINTER:
+        case MTM_TAG_FUNCTION:
+        case MTM_TAG_ARRAY:
+        case MTM_TAG_REFERENCE:
+        case MTM_TAG_KEY:
+        case MTM_TAG_KEY_AGAIN:
+        case MTM_TAG_GLOBALS:
+        case MTM_TAG_UPVALUE:
+        case MTM_TAG_END: break;
+    }
+    return 0;
+}
+
+bool mtm_wire_skip(const unsigned char **at, const unsigned char *end)
+{
+    const unsigned char *from = *at;
+    struct mtm_value value;
+    uint64_t left = 1;
+    while (left > 0) {
+        if (mtm_wire_read(&from, end, &value) == MTM_TAG_END) return false;
+        left += mtm_wire_parts(&value);
+        left -= 1;
+        if (left > (uint64_t)(end - from)) return false;
+    }
+    *at = from;
+    return true;
 }

@@ -23,10 +23,30 @@ enum mtm_tag {
     MTM_TAG_POINTER,  /* 8 bytes */
     MTM_TAG_FUNCTION, /* 8 bytes */
     MTM_TAG_ARRAY,    /* 1 byte element type, 1 byte element size, 8 bytes count, elements */
-    MTM_TAG_END       /* not in messages: there is no more value */
+    MTM_TAG_TABLE,    /* 4 bytes n, 4 bytes m; then n values, and m times a key and its value */
+    MTM_TAG_SHARED,   /* as TABLE; a REFERENCE to it follows in the message */
+    MTM_TAG_CODE, /* 4 bytes n, 4 bytes length, bytecode of Lua; then n values: its upvalues */
+    MTM_TAG_REFERENCE, /* 4 bytes: of the tables and CODEs so far the n-th from behind, from 1
+                        */
+    MTM_TAG_KEY,       /* a string like SHORT, as key; a KEY_AGAIN follows */
+    MTM_TAG_KEY_AGAIN, /* 4 bytes: of the different keys so far the n-th from behind, from 1 */
+    MTM_TAG_NAMED,   /* then a string (in the place of a key): a metatable's name; and its table
+                      */
+    MTM_TAG_MODULE,  /* then two strings, or a string and nil: a module, and a field of it */
+    MTM_TAG_GLOBALS, /* the table of globals of whoever receives it */
+    MTM_TAG_UPVALUE, /* 4 bytes as REFERENCE, 4 bytes index: the variable of that CODE */
+    MTM_TAG_END      /* not in messages: there is no more value */
 };
 
-enum { MTM_ARRAY_HEADER = 11, MTM_SHORT_MAX = 255, MTM_WORD_VALUE = 9 };
+enum {
+    MTM_ARRAY_HEADER = 11,
+    MTM_SHORT_MAX = 255,
+    MTM_WORD_VALUE = 9,
+    MTM_REFERENCE_VALUE = 5,
+    MTM_KEY_MIN =
+        4, /* bytes of a string that as key is written once; shorter ones always are */
+    MTM_KEY_MAX = 40
+};
 
 /* A value as read. Pointers lead into the message. */
 struct mtm_value {
@@ -45,6 +65,16 @@ struct mtm_value {
             size_t count;
             const unsigned char *ptr; /* not aligned */
         } array;
+        struct {
+            uint32_t array, pairs;
+        } table; /* SHARED too */
+        struct {
+            const unsigned char *ptr;
+            uint32_t len, upvalues;
+        } code;
+        struct {
+            uint32_t back, index; /* REFERENCE, KEY_AGAIN, UPVALUE */
+        } reference;
     };
 };
 
@@ -158,8 +188,41 @@ static inline unsigned char *mtm_wire_array_header(unsigned char *to, unsigned c
     return to + MTM_ARRAY_HEADER;
 }
 
-/* Reads the value at *at, and moves *at behind it. At `end`, or where the bytes are not a
- * value: END, and *at stays. Never reads outside. */
+/* tag: TABLE, SHARED or CODE; 9 bytes, without the bytecode. */
+static inline unsigned char *mtm_wire_pair(unsigned char *to, enum mtm_tag tag, uint32_t first,
+                                           uint32_t second)
+{
+    *to = (unsigned char)tag;
+    memcpy(to + 1, &first, 4);
+    memcpy(to + 5, &second, 4);
+    return to + MTM_WORD_VALUE;
+}
+
+/* tag: REFERENCE or KEY_AGAIN */
+static inline unsigned char *mtm_wire_reference(unsigned char *to, enum mtm_tag tag,
+                                                uint32_t back)
+{
+    *to = (unsigned char)tag;
+    memcpy(to + 1, &back, 4);
+    return to + MTM_REFERENCE_VALUE;
+}
+
+/* Whether a string of that length is numbered when it is a key. */
+static inline bool mtm_wire_is_key(size_t len)
+{
+    return len - MTM_KEY_MIN <= MTM_KEY_MAX - MTM_KEY_MIN;
+}
+
+/* How many values follow that belong to this one. */
+uint64_t mtm_wire_parts(const struct mtm_value *value);
+
+/* Moves *at behind all of the value that is there, with what belongs to it. False, and *at
+ * stays, where the bytes are no whole value. Takes no stack, however deep tables are nested. */
+bool mtm_wire_skip(const unsigned char **at, const unsigned char *end);
+
+/* Reads the value at *at, and moves *at behind it: in front of the values that belong to it, if
+ * it has such. At `end`, or where the bytes are not a value: END, and *at stays. Never reads
+ * outside. There are never more parts than bytes left. */
 enum mtm_tag mtm_wire_read(const unsigned char **at, const unsigned char *end,
                            struct mtm_value *out);
 

@@ -185,6 +185,16 @@ static uint32_t spread_value(struct scratch *s, unsigned place, const struct mtm
         case MTM_TAG_POINTER:
         case MTM_TAG_FUNCTION:
         case MTM_TAG_ARRAY:
+        case MTM_TAG_TABLE:
+        case MTM_TAG_SHARED:
+        case MTM_TAG_CODE:
+        case MTM_TAG_REFERENCE:
+        case MTM_TAG_KEY:
+        case MTM_TAG_KEY_AGAIN:
+        case MTM_TAG_NAMED:
+        case MTM_TAG_MODULE:
+        case MTM_TAG_GLOBALS:
+        case MTM_TAG_UPVALUE:
         case MTM_TAG_END: break;
     }
     return KIND_END;

@@ -11,6 +11,7 @@ bool mtl_open_buffer(lua_State *L);
 void mtl_open_listener(lua_State *L);
 void mtl_open_writer(lua_State *L);
 void mtl_open_reader(lua_State *L);
+void mtl_open_draft(lua_State *L);
 
 /* mtmsg.newbuffer, mtmsg.buffer, ... */
 int mtl_newbuffer(lua_State *L);
@@ -19,6 +20,10 @@ int mtl_newlistener(lua_State *L);
 int mtm_listener(lua_State *L);
 int mtl_newwriter(lua_State *L);
 int mtl_newreader(lua_State *L);
+
+/* mtmsg.metatable(name [, metatable]), mtmsg.functions([flag]) */
+int mtl_metatable(lua_State *L);
+int mtl_functions(lua_State *L);
 
 /* Pushes a userdata for a buffer or listener whose object is not there yet. */
 struct mtc_handle *mtl_handle_push(lua_State *L, struct mtc_state *state, enum mtm_kind kind);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lua/arrays.h"
+#include "lua/decode_deep.h"
 
 #include "platform/hidden.h"
 
@@ -27,6 +28,16 @@ static inline bool push_plain(lua_State *L, const struct mtm_value *value)
         case MTM_TAG_POINTER:
         case MTM_TAG_FUNCTION:
         case MTM_TAG_ARRAY:
+        case MTM_TAG_TABLE:
+        case MTM_TAG_SHARED:
+        case MTM_TAG_CODE:
+        case MTM_TAG_REFERENCE:
+        case MTM_TAG_KEY:
+        case MTM_TAG_KEY_AGAIN:
+        case MTM_TAG_NAMED:
+        case MTM_TAG_MODULE:
+        case MTM_TAG_GLOBALS:
+        case MTM_TAG_UPVALUE:
         case MTM_TAG_END: break;
     }
     return false;
@@ -93,8 +104,7 @@ int mtl_decode_short(lua_State *L, const unsigned char *at, size_t size)
     return count;
 }
 
-/* Pushes any value; `given` counts through the arrays at the bottom of the stack. */
-static void push_value(lua_State *L, const struct mtm_value *value, struct mtl_given *given)
+void mtl_push_value(lua_State *L, const struct mtm_value *value, struct mtl_given *given)
 {
     if (push_plain(L, value)) return;
     switch (value->tag) {
@@ -111,35 +121,88 @@ static void push_value(lua_State *L, const struct mtm_value *value, struct mtl_g
         case MTM_TAG_BOOLEAN:
         case MTM_TAG_BYTE:
         case MTM_TAG_INTEGER:
-        case MTM_TAG_NUMBER:
-        case MTM_TAG_END: MTM_ASSERT(false); lua_pushnil(L); /* have been dealt with */
+        case MTM_TAG_NUMBER: break; /* have been dealt with */
+        case MTM_TAG_TABLE:
+        case MTM_TAG_SHARED:
+        case MTM_TAG_CODE:
+        case MTM_TAG_REFERENCE:
+        case MTM_TAG_KEY:
+        case MTM_TAG_KEY_AGAIN:
+        case MTM_TAG_NAMED:
+        case MTM_TAG_MODULE:
+        case MTM_TAG_GLOBALS:
+        case MTM_TAG_UPVALUE:
+        case MTM_TAG_END: MTM_ASSERT(false); lua_pushnil(L); /* those are built */
     }
 }
 
-/* The decoder is not an argument: a pointer to the C stack is no light userdata for LuaJIT
- * where addresses have more than 47 bits. Whoever calls the function without one gets nothing.
- */
-int mtl_decode(lua_State *L)
+static bool is_deep(unsigned tag)
 {
-    struct mtc_state *state = lua_touserdata(L, lua_upvalueindex(1));
-    struct mtl_decoder *decoder = state->decoding;
-    struct mtl_given given = {.next = 1, .last = lua_gettop(L)};
-    if (!decoder) return 0;
-    state->decoding = NULL;
-    const unsigned char *at = decoder->at;
+    return tag > MTM_TAG_ARRAY;
+}
+
+/* Reads up to decoder->max values; the stack has the slots of decode_deep.h above the
+ * arguments. */
+static int build(struct mtl_build *build, struct mtl_decoder *decoder)
+{
+    lua_State *L = build->L;
     struct mtm_value value;
     size_t count = 0;
-    while (count < decoder->max && mtm_wire_read(&at, decoder->end, &value) != MTM_TAG_END) {
+    while (count < decoder->max) {
+        if (mtm_wire_read(&build->at, build->end, &value) == MTM_TAG_END) {
+            if (build->at != build->end) mtl_build_fail(build);
+            break;
+        }
         if (count % MTL_FAST_VALUES == 0) {
             luaL_checkstack(L, MTL_FAST_VALUES + LUA_MINSTACK,
                             "too many values in the message");
         }
-        push_value(L, &value, &given);
+        if (MTM_UNLIKELY(is_deep(value.tag))) mtl_build_value(build, &value);
+        else mtl_push_value(L, &value, build->given);
         ++count;
     }
-    mtl_array_reset_rest(L, &given);
-    decoder->at = at;
+    mtl_build_end(build);
     return (int)count;
+}
+
+/* Arguments: what has been seen before of the message (two values of decode_deep.h, or nil),
+ * and the given carrays. The decoder is not an argument: a pointer to the C stack is no light
+ * userdata for LuaJIT where addresses have more than 47 bits. Whoever calls the function
+ * without one gets nothing. */
+int mtl_decode(lua_State *L)
+{
+    struct mtc_state *state = lua_touserdata(L, lua_upvalueindex(1));
+    struct mtl_decoder *decoder = state->decoding;
+    if (!decoder) return 0;
+    state->decoding = NULL;
+    const int top = lua_gettop(L);
+    struct mtl_given given = {.next = 3, .last = top};
+    struct mtl_build all = {.L = L,
+                            .state = state,
+                            .given = &given,
+                            .at = decoder->at,
+                            .end = decoder->end,
+                            .seen = decoder->seen,
+                            .slots = top};
+    lua_pushvalue(L, 1);
+    lua_pushvalue(L, 2);
+    lua_settop(L, top + MTL_SEEN_SLOTS);
+    int count = build(&all, decoder);
+    mtl_array_reset_rest(L, &given);
+    decoder->at = all.at;
+    decoder->seen = all.seen;
+    if (!decoder->keep) return count;
+    lua_pushvalue(L, top + MTL_SEEN_OBJECTS);
+    lua_pushvalue(L, top + MTL_SEEN_KEYS);
+    return count + 2;
+}
+
+void mtl_decode_prepare(lua_State *L, int first, int last)
+{
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_pushnil(L);
+    lua_pushnil(L);
+    for (int i = first; i <= last; ++i) lua_pushvalue(L, i);
 }
 
 int mtl_decode_protected(lua_State *L, struct mtc_state *state, struct mtl_decoder *decoder,

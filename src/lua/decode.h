@@ -5,6 +5,7 @@
 
 #include "capi/handle.h"
 #include "core/wire.h"
+#include "lua/decode_deep.h"
 #include "platform/plat.h"
 
 enum { MTL_FAST_VALUES = 16 };
@@ -31,6 +32,8 @@ static inline void mtl_push_word(lua_State *L, struct mtm_word word)
 struct mtl_decoder {
     const unsigned char *at, *end;
     size_t max; /* most values to read */
+    bool keep;  /* return what was seen, too */
+    struct mtl_seen seen;
 };
 
 /* Pushes values as long as that can't raise an error and the stack has room without asking.
@@ -38,9 +41,13 @@ struct mtl_decoder {
  * decoder has not moved. */
 bool mtl_decode_fast(lua_State *L, struct mtl_decoder *decoder, int *pushed);
 
-/* The function mtl_decode, on the stack and then the given carrays: calls it in protected mode,
- * with the result of lua_pcall. It returns the values, and moves the decoder, unless it raises.
- */
+/* Pushes mtl_decode (upvalue 1 of the running function), what was seen of the message so far,
+ * nothing, and the values first..last, which are carrays or nil. */
+void mtl_decode_prepare(lua_State *L, int first, int last);
+
+/* What prepare has pushed is on top, so many arguments: calls the function in protected mode,
+ * with the result of lua_pcall. It returns the values, then, if decoder->keep, the two that say
+ * what was seen; and moves the decoder, unless it raises. */
 int mtl_decode_protected(lua_State *L, struct mtc_state *state, struct mtl_decoder *decoder,
                          int arguments);
 

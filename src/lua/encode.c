@@ -6,7 +6,6 @@
 
 #include "core/copy.h"
 #include "lua/arrays.h"
-#include "lua/errors.h"
 
 #include "platform/hidden.h"
 
@@ -14,12 +13,9 @@ enum {
     REFER_MIN = 1024
 }; /* strings and arrays from this size on are not copied to the scratch memory */
 
-static const char not_supported[] = "parameter type not supported";
-
 /* Room for a value that can't be referred to; NULL if there is none. */
 static inline unsigned char *room(struct mtl_encoder *e, size_t bytes)
 {
-    if (MTM_UNLIKELY(e->writer != NULL)) return mtm_writer_room(e->writer, bytes, &e->status);
     if (MTM_UNLIKELY(bytes > (size_t)(e->end - e->at))) return NULL;
     unsigned char *place = e->at;
     e->at += bytes;
@@ -46,7 +42,7 @@ static bool refer(struct mtl_encoder *e, const void *ptr, size_t len)
 /* A part to refer to needs up to two more entries, and what follows it a third one. */
 static bool can_refer(const struct mtl_encoder *e, size_t len)
 {
-    return !e->writer && len >= REFER_MIN && e->message.nparts + 3 <= MTM_MAX_PARTS;
+    return len >= REFER_MIN && e->message.nparts + 3 <= MTM_MAX_PARTS;
 }
 
 static bool encode_string(lua_State *L, int index, struct mtl_encoder *e)
@@ -71,12 +67,11 @@ static bool encode_number(lua_State *L, int index, struct mtl_encoder *e)
     return to != NULL;
 }
 
-/* A function with upvalues, or an environment of its own, is nothing without them, and one
- * without an address can't be called from another state. */
+/* A function that needs more than its address is left to encode_deep.c. */
 static bool encode_function(lua_State *L, int index, struct mtl_encoder *e)
 {
     lua_CFunction function = lua_tocfunction(L, index);
-    if (!function || mtc_has_context(L, index)) mtl_raise_fixed(L, index, not_supported);
+    if (!function || mtc_has_context(L, index)) return false;
     mtm_plat_pin_image((const void *)(uintptr_t)function); /* it may outlive this state */
     unsigned char *to = room(e, MTM_WORD_VALUE);
     if (to) mtm_wire_pointer(to, MTM_TAG_FUNCTION, (uintptr_t)function);
@@ -86,7 +81,7 @@ static bool encode_function(lua_State *L, int index, struct mtl_encoder *e)
 static bool encode_array(lua_State *L, int index, struct mtl_encoder *e)
 {
     struct mtl_array array;
-    if (!mtl_array_get(L, index, &array)) mtl_raise_fixed(L, index, not_supported);
+    if (!mtl_array_get(L, index, &array)) return false;
     size_t bytes = mtm_size_mul(array.elsize, array.count);
     /* Only the last one: a finalizer that runs for a later value could resize it. */
     bool by_reference = index == e->last && can_refer(e, bytes);
@@ -159,7 +154,6 @@ bool mtl_encode(lua_State *L, int first, int last, struct mtl_encoder *e)
 {
     e->at = e->part = e->scratch;
     e->end = e->scratch + sizeof e->scratch;
-    e->writer = NULL;
     e->last = last;
     mtm_message_init(&e->message);
     for (int index = first; index <= last; ++index) {
@@ -167,19 +161,4 @@ bool mtl_encode(lua_State *L, int first, int last, struct mtl_encoder *e)
     }
     end_part(e);
     return true;
-}
-
-enum mtm_status mtl_encode_to_writer(lua_State *L, int first, int last,
-                                     struct mtm_writer *writer)
-{
-    struct mtl_encoder e; /* without the scratch memory, which is 4 KB */
-    e.at = e.end = e.part = NULL;
-    e.writer = writer;
-    e.last = last;
-    e.status = MTM_OK;
-    mtm_message_init(&e.message);
-    for (int index = first; index <= last; ++index) {
-        if (!encode_value(L, index, &e)) return e.status;
-    }
-    return MTM_OK;
 }

@@ -1,29 +1,28 @@
-/* Lua values to messages. Which values can travel is decided here; it knows Lua and the wire
- * format, and nothing of buffers. */
+/* Plain Lua values to messages. It knows Lua and the wire format, and nothing of buffers;
+ * tables, functions, and what can't travel are the business of encode_deep.h. */
 #ifndef MTL_ENCODE_H
 #define MTL_ENCODE_H
 
 #include "capi/shim.h"
 #include "core/wire.h"
-#include "core/writer.h"
+#include "core/block.h"
+#include "platform/plat.h"
 
 enum { MTL_SCRATCH = 4096 };
 
 /* Values on their way into a message: into scratch memory on the C stack first; long strings
- * and arrays are referred to where they are. What does not fit goes to a writer. */
+ * and arrays are referred to where they are. */
 struct mtl_encoder {
-    unsigned char *at, *end;   /* the scratch memory that is left */
-    unsigned char *part;       /* where the part that is being written begins */
-    struct mtm_writer *writer; /* if not NULL, everything goes there instead */
-    int last;                  /* index of the last value */
-    enum mtm_status status;    /* why a writer had no room */
+    unsigned char *at, *end; /* the scratch memory that is left */
+    unsigned char *part;     /* where the part that is being written begins */
+    int last;                /* index of the last value */
     struct mtm_message message;
     unsigned char scratch[MTL_SCRATCH];
 };
 
 /* Encodes the values first..last of the stack to encoder->message, which refers to them: they
- * must stay where they are until it has been used. False if they don't fit: use a writer.
- * Raises "bad argument" for what can't travel. */
+ * must stay where they are until it has been used. False if they don't fit, or are not plain:
+ * use mtl_encode_deep. Raises nothing. */
 bool mtl_encode(lua_State *L, int first, int last, struct mtl_encoder *encoder);
 
 /* The common case: numbers, booleans, nil and short strings, to at most `cap` bytes at `to`.
@@ -45,10 +44,5 @@ static inline struct mtm_word mtl_number_to_word(lua_State *L, int index)
     memcpy(&word.bits, &number, sizeof number);
     return word;
 }
-
-/* Encodes them to a writer. OK, TOO_LARGE or NOMEM; if not OK, or if it raises, part of them
- * may have been written. */
-enum mtm_status mtl_encode_to_writer(lua_State *L, int first, int last,
-                                     struct mtm_writer *writer);
 
 #endif

@@ -135,8 +135,7 @@ int mtl_raise_not_found(lua_State *L, enum mtm_status status, const char *kind, 
     return lua_error(L);
 }
 
-/* A class is a better answer than "userdata". Leaves its name on the stack. */
-static const char *type_of(lua_State *L, int index)
+const char *mtl_type_of(lua_State *L, int index)
 {
     if (lua_type(L, index) == LUA_TLIGHTUSERDATA) return "light userdata";
     if (luaL_getmetafield(L, index, "__name") && lua_type(L, -1) == LUA_TSTRING) {
@@ -149,12 +148,12 @@ static const char *type_of(lua_State *L, int index)
 
 int mtl_raise_type(lua_State *L, int index, const char *expected)
 {
-    const char *actual = type_of(L, index);
+    const char *actual = mtl_type_of(L, index);
     return luaL_argerror(L, index, lua_pushfstring(L, "%s expected, got %s", expected, actual));
 }
 
 int mtl_raise_fixed(lua_State *L, int index, const char *text)
 {
-    const char *actual = type_of(L, index);
+    const char *actual = mtl_type_of(L, index);
     return luaL_argerror(L, index, lua_pushfstring(L, "%s) (got %s", text, actual));
 }

@@ -40,6 +40,10 @@ int mtl_raise_failure(lua_State *L, struct mtc_state *state, struct mtm_failure 
  * "listener"); any other like mtl_raise. */
 int mtl_raise_not_found(lua_State *L, enum mtm_status status, const char *kind, int index);
 
+/* The type of a value: a class is a better answer than "userdata". Leaves some values on the
+ * stack. */
+const char *mtl_type_of(lua_State *L, int index);
+
 /* Raises "bad argument" for a value of a wrong type. */
 int mtl_raise_type(lua_State *L, int index, const char *expected);
 

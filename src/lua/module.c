@@ -64,6 +64,8 @@ static const luaL_Reg makers[] = {
     {"listener", mtm_listener},
     {"newwriter", mtl_newwriter},
     {"newreader", mtl_newreader},
+    {"metatable", mtl_metatable},
+    {"functions", mtl_functions},
     {NULL, NULL},
 };
 
@@ -96,6 +98,7 @@ MTM_EXPORT int luaopen_mtmsg(lua_State *L)
     mtl_open_listener(L);
     mtl_open_writer(L);
     mtl_open_reader(L);
+    mtl_open_draft(L);
     lua_newtable(L);
     mtc_setfuncs(L, functions, 0);
     mtl_state_push(L);

@@ -14,6 +14,7 @@
 struct reader_asset {
     struct mtc_asset asset;
     struct mtm_reader reader;
+    struct mtl_seen seen;
     bool busy;
 };
 
@@ -46,6 +47,15 @@ static struct reader_asset *check_reader(lua_State *L)
     return r;
 }
 
+/* The message has come to its end, or is gone. */
+static void forget(lua_State *L, struct reader_asset *r)
+{
+    if (r->seen.objects + r->seen.keys == 0) return;
+    r->seen = (struct mtl_seen){0};
+    lua_newtable(L);
+    mtc_setuservalue(L, 1);
+}
+
 static int reader_nextmsg(lua_State *L)
 {
     struct reader_asset *r = check_reader(L);
@@ -53,6 +63,7 @@ static int reader_nextmsg(lua_State *L)
     struct mtm_wait wait = mtl_check_wait(L, 3, handle->nonblock, "timeout seconds expected");
     struct mtm_failure failure = {0};
     struct mtl_blame blame = {.object = handle->object};
+    forget(L, r);
     enum mtm_status status =
         mtm_reader_receive(&r->reader, handle->object, &wait, &blame.size, &failure);
     switch (status) {
@@ -95,23 +106,56 @@ static int check_next(lua_State *L, size_t *count)
     return 3;
 }
 
+/* What was seen of the message so far is kept beside the reader: two values of decode_deep.h.
+ */
+static void push_seen(lua_State *L, const struct reader_asset *r)
+{
+    bool seen = r->seen.objects + r->seen.keys > 0;
+    for (int i = 1; i <= 2; ++i) {
+        lua_pushnil(L);
+        if (!seen) continue;
+        mtc_getuservalue(L, 1);
+        lua_rawgeti(L, -1, i);
+        lua_replace(L, -3);
+        lua_pop(L, 1);
+    }
+}
+
+/* Takes them from the top of the stack. */
+static void keep_seen(lua_State *L, const struct mtl_seen *seen)
+{
+    if (seen->objects + seen->keys > 0) {
+        lua_createtable(L, 2, 0);
+        lua_insert(L, -3);
+        lua_rawseti(L, -3, 2);
+        lua_rawseti(L, -2, 1);
+        mtc_setuservalue(L, 1);
+    } else {
+        lua_pop(L, 2);
+    }
+}
+
 /* In a protected call, with everything that can run finalizers done before the bytes are looked
  * at. */
 static int read_protected(lua_State *L, struct reader_asset *r, size_t count, int first_array,
                           int top)
 {
     struct mtc_state *state = ((struct mtc_owned *)lua_touserdata(L, 1))->state;
-    struct mtl_decoder decoder;
     mtl_array_check(L, first_array, top);
     luaL_checkstack(L, top + LUA_MINSTACK, "too many carrays");
     lua_pushvalue(L, lua_upvalueindex(1));
+    push_seen(L, r);
     for (int i = first_array; i <= top; ++i) lua_pushvalue(L, i);
-    decoder = (struct mtl_decoder){r->reader.at, r->reader.end, count};
+    struct mtl_decoder decoder = {
+        .at = r->reader.at, .end = r->reader.end, .max = count, .keep = true, .seen = r->seen};
     r->busy = true;
     int rc = mtl_decode_protected(L, state, &decoder, lua_gettop(L) - top - 1);
+    if (rc == 0) keep_seen(L, &decoder.seen);
     r->busy = false;
     if (rc != 0) lua_error(L);
     r->reader.at = decoder.at;
+    r->seen = decoder.seen;
+    if (decoder.at == decoder.end) forget(L, r);
     return lua_gettop(L) - top;
 }
 
@@ -121,7 +165,7 @@ static int reader_next(lua_State *L)
     struct reader_asset *r = check_reader(L);
     size_t count;
     int top = lua_gettop(L), pushed, first_array = check_next(L, &count);
-    struct mtl_decoder decoder = {r->reader.at, r->reader.end, count};
+    struct mtl_decoder decoder = {.at = r->reader.at, .end = r->reader.end, .max = count};
     if (MTM_UNLIKELY(top >= first_array) || !mtl_decode_fast(L, &decoder, &pushed)) {
         return read_protected(L, r, count, first_array, top);
     }
@@ -131,7 +175,9 @@ static int reader_next(lua_State *L)
 
 static int reader_clear(lua_State *L)
 {
-    mtm_reader_clear(&check_reader(L)->reader);
+    struct reader_asset *r = check_reader(L);
+    mtm_reader_clear(&r->reader);
+    forget(L, r);
     return 0;
 }
 

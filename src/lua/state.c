@@ -106,6 +106,7 @@ int mtl_owned_gc(lua_State *L)
 {
     struct mtc_owned *owned = mtc_to_owned(L, 1, sizeof *owned, MTC_WRITER_MAGIC);
     if (!owned) owned = mtc_to_owned(L, 1, sizeof *owned, MTC_READER_MAGIC);
+    if (!owned) owned = mtc_to_owned(L, 1, sizeof *owned, MTC_DRAFT_MAGIC);
     if (owned) mtl_owned_fini(owned);
     return 0;
 }
@@ -115,10 +116,9 @@ int mtl_owned_gc(lua_State *L)
 const char *mtl_class_name(enum mtc_class class)
 {
     static const char *const names[] = {
-        [MTC_BUFFER] = "mtmsg.buffer",
-        [MTC_LISTENER] = "mtmsg.listener",
-        [MTC_WRITER] = "mtmsg.writer",
-        [MTC_READER] = "mtmsg.reader",
+        [MTC_BUFFER] = "mtmsg.buffer", [MTC_LISTENER] = "mtmsg.listener",
+        [MTC_WRITER] = "mtmsg.writer", [MTC_READER] = "mtmsg.reader",
+        [MTC_DRAFT] = "mtmsg.draft",
     };
     return names[class];
 }

@@ -39,7 +39,7 @@ void *mtl_owned_new(lua_State *L, struct mtc_state *state, const struct mtl_clas
 /* Frees the asset, now. */
 void mtl_owned_fini(struct mtc_owned *owned);
 
-/* A metamethod: __gc of writers and readers. */
+/* A metamethod: __gc of writers, readers and drafts. */
 int mtl_owned_gc(lua_State *L);
 
 /* Creates the metatable of a class (or completes the one that is there), and leaves it on the

@@ -10,9 +10,9 @@
 #include "lua/arrays.h"
 #include "lua/decode.h"
 #include "lua/encode.h"
+#include "lua/encode_deep.h"
 #include "lua/errors.h"
 #include "lua/state.h"
-#include "lua/writer.h"
 
 #include "platform/hidden.h"
 
@@ -61,16 +61,16 @@ static enum mtm_status put(struct mtc_handle *handle, struct mtm_message *messag
     return mtm_buffer_add(buffer, message, handle->nonblock, failure);
 }
 
-/* Too many values for the scratch memory: by a writer. */
-static MTM_NOINLINE int send_by_writer(lua_State *L, struct mtc_handle *handle, int last,
-                                       bool replace)
+/* Tables, functions, or too many values for the scratch memory. */
+static MTM_NOINLINE int send_deep(lua_State *L, struct mtc_handle *handle, int last,
+                                  bool replace)
 {
     struct mtm_failure failure = {0};
     struct mtm_message message;
-    mtm_writer_message(mtl_writer_push_encoded(L, handle->owned.state, 2, last), &message);
-    struct mtc_owned *writer = lua_touserdata(L, -1);
+    struct mtl_deep deep;
+    mtl_encode_deep(&deep, L, handle->owned.state, 2, last, &message);
     enum mtm_status status = put(handle, &message, replace, &failure);
-    mtl_owned_fini(writer);
+    mtl_deep_done(&deep);
     return mtl_push_put(L, handle, status, message.size, &failure);
 }
 
@@ -104,7 +104,7 @@ MTM_NOINLINE int mtl_send(lua_State *L, struct mtc_handle *handle, bool replace)
     struct mtm_failure failure = {0};
     int last = lua_gettop(L);
     if (MTM_UNLIKELY(!mtl_encode(L, 2, last, &encoder))) {
-        return send_by_writer(L, handle, last, replace);
+        return send_deep(L, handle, last, replace);
     }
     enum mtm_status status = put(handle, &encoder.message, replace, &failure);
     if (MTM_LIKELY(status == MTM_OK)) {
@@ -147,8 +147,7 @@ static void prepare_decode(lua_State *L, int first_array, int top)
         mtl_array_check(L, first_array, top);
         luaL_checkstack(L, top + LUA_MINSTACK, "too many carrays");
     }
-    lua_pushvalue(L, lua_upvalueindex(1));
-    for (int i = first_array; i <= top; ++i) lua_pushvalue(L, i);
+    mtl_decode_prepare(L, first_array, top);
 }
 
 static enum mtm_status take(struct mtc_state *state, struct mtm_object *object,
@@ -226,7 +225,7 @@ static int decode(lua_State *L, struct mtc_state *state, struct mtm_delivery *in
     int arguments = lua_gettop(L) - top - 1, pushed;
     struct mtl_decoder decoder = {.at = mtm_block_data(in->slot.block), .max = SIZE_MAX};
     decoder.end = decoder.at + in->slot.block->size;
-    if (arguments == 0 && mtl_decode_fast(L, &decoder, &pushed)) return pushed;
+    if (arguments == 2 && mtl_decode_fast(L, &decoder, &pushed)) return pushed;
     if (mtl_decode_protected(L, state, &decoder, arguments) != 0) {
         put_back(state, in);
         lua_error(L);

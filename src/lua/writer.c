@@ -1,10 +1,11 @@
 /* Class mtmsg.writer. Values are encoded before the writer is touched: finalizers that run
  * meanwhile may use the same writer. */
-#include "lua/writer.h"
+#include "core/writer.h"
 
 #include "core/send.h"
 #include "lua/classes.h"
 #include "lua/encode.h"
+#include "lua/encode_deep.h"
 #include "lua/errors.h"
 #include "lua/tostring.h"
 #include "lua/transfer.h"
@@ -26,8 +27,8 @@ static struct mtm_writer *writer_of(const struct mtc_owned *owned)
     return &((struct writer_asset *)owned->asset)->writer;
 }
 
-struct mtm_writer *mtl_writer_push(lua_State *L, struct mtc_state *state,
-                                   const struct mtl_memory *memory)
+static struct mtm_writer *writer_push(lua_State *L, struct mtc_state *state,
+                                      const struct mtl_memory *memory)
 {
     static const struct mtl_class_info info = {MTC_WRITER, MTC_WRITER_MAGIC,
                                                sizeof(struct mtc_owned),
@@ -38,21 +39,10 @@ struct mtm_writer *mtl_writer_push(lua_State *L, struct mtc_state *state,
     return writer;
 }
 
-struct mtm_writer *mtl_writer_push_encoded(lua_State *L, struct mtc_state *state, int first,
-                                           int last)
-{
-    struct mtl_memory memory = {(size_t)2 * MTL_SCRATCH, false, MTM_DEFAULT_GROW};
-    luaL_checkstack(L, LUA_MINSTACK, "too many values");
-    struct mtm_writer *writer = mtl_writer_push(L, state, &memory);
-    enum mtm_status status = mtl_encode_to_writer(L, first, last, writer);
-    if (status != MTM_OK) mtl_raise_for(L, status, NULL);
-    return writer;
-}
-
 int mtl_newwriter(lua_State *L)
 {
     struct mtl_memory memory = mtl_check_memory(L, 1);
-    mtl_writer_push(L, lua_touserdata(L, lua_upvalueindex(1)), &memory);
+    writer_push(L, lua_touserdata(L, lua_upvalueindex(1)), &memory);
     return 1;
 }
 
@@ -75,13 +65,14 @@ static void append(lua_State *L, struct mtm_writer *writer, const struct mtm_mes
     mtl_raise(L, status, &blame);
 }
 
-static void add_many(lua_State *L, struct mtc_owned *w, int last)
+static void add_deep(lua_State *L, struct mtc_owned *w, int last)
 {
     struct mtm_message values;
-    mtm_writer_message(mtl_writer_push_encoded(L, w->state, 2, last), &values);
-    struct mtc_owned *many = lua_touserdata(L, -1);
+    struct mtl_deep deep;
+    mtl_encode_deep(&deep, L, w->state, 2, last, &values);
+    if (!w->asset) luaL_error(L, "mtmsg.writer: finalized while values were added");
     append(L, writer_of(w), &values);
-    mtl_owned_fini(many);
+    mtl_deep_done(&deep);
 }
 
 static int writer_add(lua_State *L)
@@ -92,7 +83,7 @@ static int writer_add(lua_State *L)
     if (MTM_LIKELY(mtl_encode(L, 2, last, &encoder))) {
         append(L, writer_of(w), &encoder.message);
     } else {
-        add_many(L, w, last);
+        add_deep(L, w, last);
     }
     return 0;
 }

@@ -13,7 +13,9 @@
 #include "core/writer.h"
 #include "fuzz.h"
 #include "lua/decode.h"
+#include "lua/classes.h"
 #include "lua/encode.h"
+#include "lua/encode_deep.h"
 #include "lua/state.h"
 
 int luaopen_carray(lua_State *L);
@@ -23,7 +25,8 @@ enum { MAX_BYTES = 1 << 16 };
 struct message {
     unsigned char *bytes; /* of its own, so that reading outside is noticed */
     size_t size, values;
-    bool is_lua; /* a Lua state could have sent it */
+    bool is_lua;  /* a Lua state could have sent it, and it has no tables */
+    bool is_safe; /* whatever else is wrong with it, a Lua state must be able to read it */
 };
 
 static struct message message_copy(const void *bytes, size_t size)
@@ -56,9 +59,16 @@ static size_t natural_size(unsigned char type)
 /* Not so: arrays of types that no module has, and functions that can't be. */
 static bool is_lua(const struct mtm_value *value)
 {
+    if (value->tag > MTM_TAG_ARRAY) return false;
     if (value->tag == MTM_TAG_FUNCTION) return value->pointer != 0;
     return value->tag != MTM_TAG_ARRAY ||
            value->array.elsize == natural_size(value->array.type);
+}
+
+/* Bytecode is trusted: it comes from a function of this process. */
+static bool is_safe(const struct mtm_value *value)
+{
+    return value->tag != MTM_TAG_CODE && (value->tag > MTM_TAG_ARRAY || is_lua(value));
 }
 
 static size_t size_of(const struct mtm_value *value)
@@ -71,6 +81,13 @@ static size_t size_of(const struct mtm_value *value)
         case MTM_TAG_SHORT:
         case MTM_TAG_STRING: return mtm_wire_string_size(value->string.len);
         case MTM_TAG_ARRAY: return mtm_wire_array_size(value->array.elsize, value->array.count);
+        case MTM_TAG_KEY: return 2 + value->string.len;
+        case MTM_TAG_CODE: return MTM_WORD_VALUE + (size_t)value->code.len;
+        case MTM_TAG_REFERENCE:
+        case MTM_TAG_KEY_AGAIN: return MTM_REFERENCE_VALUE;
+        case MTM_TAG_NAMED:
+        case MTM_TAG_MODULE:
+        case MTM_TAG_GLOBALS: return 1;
         default: return MTM_WORD_VALUE;
     }
 }
@@ -95,6 +112,26 @@ static unsigned char *encode(unsigned char *to, const struct mtm_value *value)
             memcpy(to, value->array.ptr, bytes);
             return to + bytes;
         }
+        case MTM_TAG_KEY:
+            to[0] = MTM_TAG_KEY;
+            to[1] = (unsigned char)value->string.len;
+            memcpy(to + 2, value->string.ptr, value->string.len);
+            return to + 2 + value->string.len;
+        case MTM_TAG_TABLE:
+        case MTM_TAG_SHARED:
+            return mtm_wire_pair(to, value->tag, value->table.array, value->table.pairs);
+        case MTM_TAG_CODE:
+            to = mtm_wire_pair(to, value->tag, value->code.upvalues, value->code.len);
+            memcpy(to, value->code.ptr, value->code.len);
+            return to + value->code.len;
+        case MTM_TAG_UPVALUE:
+            return mtm_wire_pair(to, value->tag, value->reference.back, value->reference.index);
+        case MTM_TAG_REFERENCE:
+        case MTM_TAG_KEY_AGAIN:
+            return mtm_wire_reference(to, value->tag, value->reference.back);
+        case MTM_TAG_NAMED:
+        case MTM_TAG_MODULE:
+        case MTM_TAG_GLOBALS: to[0] = (unsigned char)value->tag; return to + 1;
         default: return mtm_wire_pointer(to, value->tag, value->pointer);
     }
 }
@@ -103,10 +140,16 @@ static unsigned char *encode(unsigned char *to, const struct mtm_value *value)
 static struct message reencode(const struct message *from, size_t *consumed)
 {
     const unsigned char *at = from->bytes, *end = from->bytes + from->size;
-    struct message to = {.bytes = malloc(from->size + 1), .is_lua = true};
+    struct message to = {.bytes = malloc(from->size + 1), .is_lua = true, .is_safe = true};
     struct mtm_value value;
-    for (;;) {
-        const unsigned char *before = at;
+    for (uint64_t left = 0;; left += mtm_wire_parts(&value)) {
+        const unsigned char *before = at, *behind = at;
+        if (left == 0) {
+            if (!mtm_wire_skip(&behind, end))
+                break; /* only whole values, with what is in them */
+            left = 1;
+        }
+        --left;
         enum mtm_tag tag = mtm_wire_read(&at, end, &value);
         FUZZ_CHECK(tag == value.tag, "the tag is told twice");
         if (tag == MTM_TAG_END) {
@@ -120,6 +163,7 @@ static struct message reencode(const struct message *from, size_t *consumed)
         FUZZ_CHECK(size <= (size_t)(at - before), "larger than what was read");
         to.size += size;
         to.is_lua = to.is_lua && is_lua(&value);
+        to.is_safe = to.is_safe && is_safe(&value);
         ++to.values;
     }
     *consumed = (size_t)(at - from->bytes);
@@ -180,6 +224,7 @@ static lua_State *new_state(void)
     lua_getfield(L, -1, "preload");
     lua_pushcfunction(L, luaopen_carray);
     lua_setfield(L, -2, "carray");
+    mtl_open_draft(L);
     lua_settop(L, 0);
     return L;
 }
@@ -189,7 +234,7 @@ static int encode_all(lua_State *L)
 {
     const struct message *message = lua_touserdata(L, 1);
     struct mtl_encoder encoder;
-    struct mtm_writer writer;
+    struct mtl_deep deep;
     struct mtm_message parts;
     int last = lua_gettop(L);
     unsigned char *bytes = malloc(message->size + 1), small[254];
@@ -198,13 +243,13 @@ static int encode_all(lua_State *L)
         mtm_message_copy(&encoder.message, bytes);
         check_same(message, bytes, message->size, "what Lua sends");
     }
-    mtm_writer_init(&writer, 10, true, 1);
-    FUZZ_CHECK(mtl_encode_to_writer(L, 2, last, &writer) == MTM_OK, "a writer refuses");
-    mtm_writer_message(&writer, &parts);
-    FUZZ_CHECK(parts.size == message->size, "the writer's size differs");
+    struct mtc_state *state = mtl_state_push(L);
+    mtl_encode_deep(&deep, L, state, 2, last, &parts);
+    FUZZ_CHECK(parts.size == message->size, "the draft's size differs");
     mtm_message_copy(&parts, bytes);
-    check_same(message, bytes, message->size, "what a writer has");
-    mtm_writer_fini(&writer);
+    check_same(message, bytes, message->size, "what a draft has");
+    mtl_deep_done(&deep);
+    lua_settop(L, last);
     int size = mtl_encode_short(L, 2, last, small, sizeof small);
     if (size >= 0) check_same(message, small, (size_t)size, "the short encoding");
     free(bytes);
@@ -240,16 +285,31 @@ static void check_word(lua_State *L, const struct message *message)
     check_encoding(L, 0, message);
 }
 
+/* Frees what the state keeps for the next message, so that leaks are noticed. */
+static void drop_draft(lua_State *L)
+{
+    lua_settop(L, 0);
+    const struct mtc_state *state = mtl_state_push(L);
+    if (state->draft != 0) {
+        lua_rawgeti(L, LUA_REGISTRYINDEX, state->draft);
+        mtl_owned_fini(lua_touserdata(L, -1));
+    }
+    lua_settop(L, 0);
+}
+
 static void check_lua(const struct message *message)
 {
     static lua_State *L;
     if (!L) L = new_state();
-    struct mtl_decoder decoder = {message->bytes, message->bytes + message->size, SIZE_MAX};
+    struct mtl_decoder decoder = {
+        .at = message->bytes, .end = message->bytes + message->size, .max = SIZE_MAX};
     int count;
     lua_settop(L, 0);
     struct mtc_state *state = mtl_state_push(L);
     lua_pushcclosure(L, mtl_decode, 1);
-    int rc = mtl_decode_protected(L, state, &decoder, 0);
+    lua_pushnil(L);
+    lua_pushnil(L);
+    int rc = mtl_decode_protected(L, state, &decoder, 2);
     FUZZ_CHECK(rc == 0, "%s", lua_tostring(L, -1));
     FUZZ_CHECK(decoder.at == decoder.end, "not everything was decoded");
     check_encoding(L, 0, message);
@@ -267,6 +327,57 @@ static void check_lua(const struct message *message)
     if (message->size > 0 && mtm_wire_word_size(message->bytes[0]) == message->size) {
         check_word(L, message);
     }
+    drop_draft(L);
+}
+
+/* What is on the stack is sent and received once more. */
+static int send_again(lua_State *L)
+{
+    struct mtl_deep deep;
+    struct mtm_message parts;
+    int last = lua_gettop(L);
+    luaL_checkstack(L, last + 10, NULL);
+    struct mtc_state *state = mtl_state_push(L);
+    mtl_encode_deep(&deep, L, state, 1, last, &parts);
+    struct message again = {.bytes = lua_newuserdata(L, parts.size + 1), .size = parts.size};
+    mtm_message_copy(&parts, again.bytes);
+    mtl_deep_done(&deep);
+    const unsigned char *at = again.bytes, *end = again.bytes + again.size;
+    int count = 0;
+    while (mtm_wire_skip(&at, end)) ++count;
+    FUZZ_CHECK(at == end && count == last, "what was sent is not whole");
+    struct mtl_decoder decoder = {.at = again.bytes, .end = end, .max = SIZE_MAX};
+    lua_pushvalue(L, last + 1);
+    lua_pushcclosure(L, mtl_decode, 1);
+    lua_pushnil(L);
+    lua_pushnil(L);
+    int top = lua_gettop(L) - 3, rc = mtl_decode_protected(L, state, &decoder, 2);
+    FUZZ_CHECK(rc == 0, "what was sent can't be received: %s", lua_tostring(L, -1));
+    FUZZ_CHECK(lua_gettop(L) - top == last, "another number of values");
+    return 0;
+}
+
+/* With tables in it, which may be damaged: an error is fine. */
+static void check_deep(const struct message *message)
+{
+    static lua_State *L;
+    if (!L) L = new_state();
+    struct mtl_decoder decoder = {
+        .at = message->bytes, .end = message->bytes + message->size, .max = SIZE_MAX};
+    lua_settop(L, 0);
+    struct mtc_state *state = mtl_state_push(L);
+    lua_pushcclosure(L, mtl_decode, 1);
+    lua_pushnil(L);
+    lua_pushnil(L);
+    if (mtl_decode_protected(L, state, &decoder, 2) == 0 && lua_gettop(L) < 1000) {
+        luaL_checkstack(L, 10, NULL);
+        lua_pushcfunction(L, send_again);
+        lua_insert(L, 1);
+        int rc = lua_pcall(L, lua_gettop(L) - 1, 0, 0);
+        FUZZ_CHECK(rc == 0, "what was received can't be sent: %s", lua_tostring(L, -1));
+    }
+    lua_gc(L, LUA_GCCOLLECT, 0); /* a damaged message may have left a draft behind */
+    drop_draft(L);
 }
 
 /* ---- the set of ids ---- */
@@ -313,6 +424,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_same(&exact, again.bytes, again.size, "the second encoding");
     check_reader(&exact, &in);
     if (message.is_lua) check_lua(&exact);
+    else if (message.is_safe) check_deep(&exact);
     check_trail(&in);
     free(raw.bytes);
     free(message.bytes);

@@ -5,8 +5,6 @@ local mtmsg = require("mtmsg")
 local tap   = require("tap")
 
 local unsupported = {
-    ["a table"] = {},
-    ["a Lua function"] = function() end,
     ["a thread"] = coroutine.create(function() end),
     ["a full userdata"] = io.stdout,
     ["a buffer"] = mtmsg.newbuffer(),

@@ -1,0 +1,224 @@
+/* Modules and their functions, which every state has of its own: they travel by name. It owns
+ * no state but a table in Lua's registry that leads from values to names, made anew when it is
+ * out of date. */
+#include "lua/decode_deep.h"
+#include "lua/encode_deep.h"
+
+#include "platform/hidden.h"
+
+static bool is_nameable(lua_State *L, int index)
+{
+    int type = lua_type(L, index);
+    return type == LUA_TFUNCTION || type == LUA_TUSERDATA || type == LUA_TTABLE ||
+           type > LUA_TTHREAD;
+}
+
+/* Pushes package.loaded, or nil. */
+static void push_loaded(lua_State *L)
+{
+    lua_getfield(L, LUA_REGISTRYINDEX, "_LOADED");
+}
+
+/* [loaded][names][module's name][module]: its functions, unless they have a name already. The
+ * name of one is {name of the module, key}. */
+static void add_functions(lua_State *L, int names)
+{
+    int module = lua_gettop(L);
+    lua_pushnil(L);
+    while (lua_next(L, module)) {
+        if (lua_type(L, -2) == LUA_TSTRING && lua_isfunction(L, -1)) {
+            lua_pushvalue(L, -1);
+            lua_rawget(L, names);
+            bool has_name = !lua_isnil(L, -1);
+            lua_pop(L, 1);
+            if (!has_name) {
+                lua_pushvalue(L, -1);
+                lua_createtable(L, 2, 0);
+                lua_pushvalue(L, module - 1);
+                lua_rawseti(L, -2, 1);
+                lua_pushvalue(L, -4);
+                lua_rawseti(L, -2, 2);
+                lua_rawset(L, names);
+            }
+        }
+        lua_pop(L, 1);
+    }
+}
+
+/* Of each module its own name, or those of its functions. */
+static void add_all(lua_State *L, int loaded, int names, bool functions)
+{
+    lua_pushnil(L);
+    while (lua_next(L, loaded)) {
+        if (lua_type(L, -2) == LUA_TSTRING && is_nameable(L, -1)) {
+            if (!functions) {
+                lua_pushvalue(L, -1);
+                lua_pushvalue(L, -3);
+                lua_rawset(L, names);
+            } else if (lua_istable(L, -1)) {
+                add_functions(L, names);
+            }
+        }
+        lua_pop(L, 1);
+    }
+}
+
+/* Pushes the table of names, made anew. */
+static void push_new_names(lua_State *L, struct mtc_state *state)
+{
+    lua_newtable(L);
+    int names = lua_gettop(L);
+    push_loaded(L);
+    if (lua_istable(L, -1)) {
+        add_all(L, names + 1, names, false);
+        add_all(L, names + 1, names, true);
+    }
+    lua_settop(L, names);
+    lua_pushvalue(L, names);
+    if (state->by_name == 0) state->by_name = luaL_ref(L, LUA_REGISTRYINDEX);
+    else lua_rawseti(L, LUA_REGISTRYINDEX, state->by_name);
+}
+
+/* Pushes what package.loaded has for the name on top of the stack, in its place; and, if that
+ * is a pair, the field. */
+static void push_found(lua_State *L)
+{
+    int name = lua_gettop(L);
+    push_loaded(L);
+    if (!lua_istable(L, -1)) {
+        lua_pushnil(L);
+    } else if (lua_istable(L, name)) {
+        lua_rawgeti(L, name, 1);
+        lua_rawget(L, name + 1);
+        if (lua_istable(L, -1)) {
+            lua_rawgeti(L, name, 2);
+            lua_rawget(L, -2);
+        }
+    } else {
+        lua_pushvalue(L, name);
+        lua_rawget(L, name + 1);
+    }
+    lua_replace(L, name);
+    lua_settop(L, name);
+}
+
+/* Pushes the name of the value at that index: a string, a pair, or nil. */
+static void push_name(lua_State *L, struct mtc_state *state, int index)
+{
+    for (int attempt = 0; attempt < 2; ++attempt) {
+        if (attempt == 0 && state->by_name != 0) {
+            lua_rawgeti(L, LUA_REGISTRYINDEX, state->by_name);
+        } else {
+            push_new_names(L, state);
+            attempt = 1;
+        }
+        lua_pushvalue(L, index);
+        lua_rawget(L, -2);
+        lua_remove(L, -2);
+        if (lua_isnil(L, -1)) {
+            if (attempt == 1) return;
+            lua_pop(L, 1);
+            continue;
+        }
+        lua_pushvalue(L, -1);
+        push_found(L);
+        bool still = lua_rawequal(L, -1, index) != 0;
+        lua_pop(L, 1);
+        if (still) return;
+        lua_pop(L, 1);
+    }
+    lua_pushnil(L);
+}
+
+static void write_name(struct mtl_deep *deep)
+{
+    lua_State *L = deep->L;
+    int name = lua_gettop(L);
+    *mtl_deep_room(deep, 1) = MTM_TAG_MODULE;
+    if (lua_istable(L, name)) {
+        lua_rawgeti(L, name, 1);
+        mtl_deep_key(deep, -1);
+        lua_rawgeti(L, name, 2);
+        mtl_deep_key(deep, -1);
+        lua_pop(L, 2);
+    } else {
+        mtl_deep_key(deep, name);
+        mtm_wire_nil(mtl_deep_room(deep, 1));
+    }
+}
+
+bool mtl_deep_put_by_name(struct mtl_deep *deep)
+{
+    lua_State *L = deep->L;
+    if (!is_nameable(L, -1)) return false;
+    luaL_checkstack(L, LUA_MINSTACK, "too many values");
+    push_name(L, deep->state, lua_gettop(L));
+    bool found = !lua_isnil(L, -1);
+    if (found) write_name(deep);
+    lua_pop(L, found ? 2 : 1);
+    return found;
+}
+
+bool mtl_deep_mark_module(struct mtl_deep *deep)
+{
+    lua_State *L = deep->L;
+    luaL_checkstack(L, LUA_MINSTACK, "too many values");
+    for (size_t level = deep->draft->depth; level-- > 0;) {
+        mtl_deep_push_table(deep, level);
+        push_name(L, deep->state, lua_gettop(L));
+        if (lua_type(L, -1) == LUA_TSTRING) {
+            int modules = deep->base - MTL_MODULES;
+            if (!deep->by_name) {
+                lua_newtable(L);
+                lua_replace(L, modules);
+                deep->by_name = true;
+            }
+            lua_pop(L, 1);
+            lua_pushboolean(L, 1);
+            lua_rawset(L, modules);
+            return true;
+        }
+        lua_pop(L, 2);
+    }
+    return false;
+}
+
+/* [module's name] is on top: what `require` gives for it. */
+static void require(lua_State *L)
+{
+    lua_getglobal(L, "require");
+    lua_insert(L, -2);
+    lua_call(L, 1, 1);
+}
+
+void mtl_build_by_name(struct mtl_build *build)
+{
+    lua_State *L = build->L;
+    mtl_build_key(build);
+    int name = lua_gettop(L);
+    push_loaded(L);
+    if (lua_istable(L, -1)) {
+        lua_pushvalue(L, name);
+        lua_rawget(L, -2);
+        lua_remove(L, -2);
+    }
+    if (lua_isnil(L, -1)) {
+        lua_settop(L, name);
+        lua_pushvalue(L, name);
+        require(L);
+    }
+    if (build->at < build->end && *build->at == MTM_TAG_NIL) {
+        ++build->at;
+    } else {
+        mtl_build_key(build);
+        int field = lua_gettop(L);
+        if (!lua_istable(L, name + 1)) lua_pushnil(L);
+        else lua_pushvalue(L, field), lua_rawget(L, name + 1);
+        if (lua_isnil(L, -1)) {
+            luaL_error(L, "value received by name, but the module '%s' has no '%s' here",
+                       lua_tostring(L, name), lua_tostring(L, field));
+        }
+    }
+    lua_replace(L, name);
+    lua_settop(L, name);
+}

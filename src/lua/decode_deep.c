@@ -1,0 +1,350 @@
+/* Builds tables and functions from the bytes of a message, one level after the other and never
+ * by recursion. It owns nothing: all that it needs is on the Lua stack. */
+#include "lua/decode_deep.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "lua/functions.h"
+
+#include "platform/hidden.h"
+
+enum { ON_STACK = 32 };
+
+/* A table, or a function, that has been begun. */
+struct level {
+    uint32_t array, next; /* values of the sequence (or variables), and how many have come */
+    uint32_t pairs;       /* that are left */
+    bool key_is_there;    /* it is a table, and has been spilled */
+    bool is_function;
+};
+
+struct levels {
+    struct level first[ON_STACK + 1], *level;
+    size_t cap, depth;
+    int base; /* of the stack: the table of the first level */
+};
+
+int mtl_build_fail(struct mtl_build *build)
+{
+    return luaL_error(build->L, "the message is damaged");
+}
+
+static void read(struct mtl_build *build, struct mtm_value *value)
+{
+    if (mtm_wire_read(&build->at, build->end, value) == MTM_TAG_END) mtl_build_fail(build);
+}
+
+/* ---- what was there before ---- */
+
+static int own_table(struct mtl_build *build, int slot)
+{
+    int index = build->slots + slot;
+    if (lua_isnil(build->L, index)) {
+        lua_newtable(build->L);
+        lua_replace(build->L, index);
+    }
+    return index;
+}
+
+static void remember(struct mtl_build *build, int slot, uint32_t number)
+{
+    int table = own_table(build, slot);
+    lua_pushvalue(build->L, -1);
+    lua_rawseti(build->L, table, (int)(number & INT_MAX));
+}
+
+static void recall(struct mtl_build *build, int slot, uint32_t count, uint32_t back)
+{
+    int table = build->slots + slot;
+    if (back == 0 || back > count || lua_isnil(build->L, table)) mtl_build_fail(build);
+    lua_rawgeti(build->L, table, (int)((count - back) & INT_MAX));
+    if (lua_isnil(build->L, -1)) mtl_build_fail(build);
+}
+
+/* A string in the place of a key. */
+static void push_key_string(struct mtl_build *build, const struct mtm_value *value)
+{
+    lua_pushlstring(build->L, (const char *)value->string.ptr, value->string.len);
+    if (!mtm_wire_is_key(value->string.len)) return;
+    if (value->tag == MTM_TAG_KEY) remember(build, MTL_SEEN_KEYS, build->seen.keys);
+    ++build->seen.keys;
+}
+
+void mtl_build_key(struct mtl_build *build)
+{
+    struct mtm_value value;
+    read(build, &value);
+    switch (value.tag) {
+        case MTM_TAG_SHORT:
+        case MTM_TAG_STRING:
+        case MTM_TAG_KEY: push_key_string(build, &value); break;
+        case MTM_TAG_KEY_AGAIN:
+            recall(build, MTL_SEEN_KEYS, build->seen.keys, value.reference.back);
+            break;
+        case MTM_TAG_NIL:
+        case MTM_TAG_BOOLEAN:
+        case MTM_TAG_BYTE:
+        case MTM_TAG_INTEGER:
+        case MTM_TAG_NUMBER:
+        case MTM_TAG_POINTER:
+        case MTM_TAG_FUNCTION:
+        case MTM_TAG_ARRAY:
+        case MTM_TAG_TABLE:
+        case MTM_TAG_SHARED:
+        case MTM_TAG_CODE:
+        case MTM_TAG_REFERENCE:
+        case MTM_TAG_NAMED:
+        case MTM_TAG_MODULE:
+        case MTM_TAG_GLOBALS:
+        case MTM_TAG_UPVALUE:
+        case MTM_TAG_END: mtl_build_fail(build);
+    }
+}
+
+/* ---- levels ---- */
+
+static int slot_of(const struct levels *levels, size_t level)
+{
+    return levels->base + (int)(level < ON_STACK ? level : ON_STACK);
+}
+
+/* Twice as many, in memory that Lua collects. */
+static void grow(struct mtl_build *build, struct levels *levels)
+{
+    size_t cap = 2 * levels->cap;
+    if (cap > INT_MAX / 4 / sizeof(struct level)) mtl_build_fail(build);
+    struct level *level = lua_newuserdata(build->L, cap * sizeof *level);
+    memcpy(level, levels->level, levels->depth * sizeof *level);
+    lua_replace(build->L, build->slots + MTL_SEEN_LEVELS);
+    levels->level = level;
+    levels->cap = cap;
+}
+
+/* The innermost level's table gives its slot to the one on top. */
+static void spill(struct mtl_build *build, const struct levels *levels)
+{
+    int table = own_table(build, MTL_SEEN_SPILL), slot = slot_of(levels, ON_STACK);
+    lua_pushvalue(build->L, slot);
+    lua_rawseti(build->L, table, (int)(2 * levels->depth));
+    lua_replace(build->L, slot);
+    lua_settop(build->L, slot);
+}
+
+static void begin(struct mtl_build *build, struct levels *levels, struct level level)
+{
+    if (MTM_UNLIKELY(levels->depth > ON_STACK)) spill(build, levels);
+    if (levels->depth % 4 == 3) luaL_checkstack(build->L, LUA_MINSTACK, "too many values");
+    if (MTM_UNLIKELY(levels->depth == levels->cap)) grow(build, levels);
+    levels->level[levels->depth++] = level;
+}
+
+/* The outermost one stays on the stack: it is the value. */
+static void end(struct mtl_build *build, struct levels *levels)
+{
+    if (--levels->depth == 0) return;
+    lua_pop(build->L, 1);
+    if (MTM_LIKELY(levels->depth <= ON_STACK)) return;
+    lua_rawgeti(build->L, build->slots + MTL_SEEN_SPILL, (int)(2 * levels->depth));
+}
+
+/* ---- values ---- */
+
+/* Pushes the table or function. */
+static struct level open_level(struct mtl_build *build, const struct mtm_value *value)
+{
+    struct level level = {.array = value->table.array, .pairs = value->table.pairs};
+    if (value->tag == MTM_TAG_CODE) {
+        level = (struct level){.array = value->code.upvalues, .is_function = true};
+        mtl_function_load(build->L, build->state, value);
+        remember(build, MTL_SEEN_OBJECTS, build->seen.objects);
+    } else {
+        if (level.array > INT_MAX || level.pairs > INT_MAX) mtl_build_fail(build);
+        lua_createtable(build->L, (int)level.array, (int)level.pairs);
+        if (value->tag == MTM_TAG_SHARED) {
+            remember(build, MTL_SEEN_OBJECTS, build->seen.objects);
+        }
+    }
+    ++build->seen.objects;
+    return level;
+}
+
+/* The table that comes next will have the metatable of that name, if there is one. */
+static bool open_named(struct mtl_build *build, struct level *level)
+{
+    lua_State *L = build->L;
+    struct mtm_value value;
+    mtl_build_key(build);
+    mtl_push_named(L, build->state);
+    read(build, &value);
+    if (value.tag != MTM_TAG_TABLE && value.tag != MTM_TAG_SHARED) mtl_build_fail(build);
+    *level = open_level(build, &value);
+    if (lua_istable(L, -2)) {
+        int list = own_table(build, MTL_SEEN_NAMED), count = (int)mtc_rawlen(L, list);
+        lua_pushvalue(L, -1);
+        lua_rawseti(L, list, count + 1);
+        lua_pushvalue(L, -2);
+        lua_rawseti(L, list, count + 2);
+    }
+    lua_remove(L, -2);
+    return true;
+}
+
+/* Pushes the value; true, and *level, if there is more in it. */
+static bool push(struct mtl_build *build, const struct mtm_value *value, struct level *level)
+{
+    switch (value->tag) {
+        case MTM_TAG_TABLE:
+        case MTM_TAG_SHARED:
+        case MTM_TAG_CODE: *level = open_level(build, value); return true;
+        case MTM_TAG_NAMED: return open_named(build, level);
+        case MTM_TAG_REFERENCE:
+            recall(build, MTL_SEEN_OBJECTS, build->seen.objects, value->reference.back);
+            return false;
+        case MTM_TAG_MODULE: mtl_build_by_name(build); return false;
+        case MTM_TAG_GLOBALS: mtc_push_globals(build->L); return false;
+        case MTM_TAG_NIL:
+        case MTM_TAG_BOOLEAN:
+        case MTM_TAG_BYTE:
+        case MTM_TAG_INTEGER:
+        case MTM_TAG_NUMBER:
+        case MTM_TAG_SHORT:
+        case MTM_TAG_STRING:
+        case MTM_TAG_POINTER:
+        case MTM_TAG_FUNCTION:
+        case MTM_TAG_ARRAY: mtl_push_value(build->L, value, build->given); return false;
+        case MTM_TAG_KEY:
+        case MTM_TAG_KEY_AGAIN:
+        case MTM_TAG_UPVALUE:
+        case MTM_TAG_END: break;
+    }
+    mtl_build_fail(build);
+    return false;
+}
+
+/* Puts the value on top into the sequence, or into the variable; keeps it there if it is
+ * `kept`. */
+static void set_next(struct mtl_build *build, int table, struct level *level, bool kept)
+{
+    uint32_t n = ++level->next;
+    if (kept) lua_pushvalue(build->L, -1);
+    if (level->is_function) mtl_function_set(build->L, table, n);
+    else lua_rawseti(build->L, table, (int)n);
+}
+
+/* A variable of a function that has come already. */
+static void join(struct mtl_build *build, int function, struct level *level,
+                 const struct mtm_value *value)
+{
+    recall(build, MTL_SEEN_OBJECTS, build->seen.objects, value->reference.back);
+    if (!level->is_function ||
+        !mtl_function_join(build->L, function, ++level->next, lua_gettop(build->L),
+                           value->reference.index)) {
+        mtl_build_fail(build);
+    }
+    lua_pop(build->L, 1);
+}
+
+/* The rest of the sequence, up to a value with more in it. */
+static void run_sequence(struct mtl_build *build, struct levels *levels)
+{
+    lua_State *L = build->L;
+    struct level *level = &levels->level[levels->depth - 1], inner;
+    const int table = slot_of(levels, levels->depth - 1);
+    struct mtm_value value;
+    while (level->next < level->array) {
+        read(build, &value);
+        if (MTM_LIKELY(value.tag <= MTM_TAG_STRING)) {
+            mtl_push_value(L, &value, build->given);
+            set_next(build, table, level, false);
+        } else if (value.tag == MTM_TAG_UPVALUE) {
+            join(build, table, level, &value);
+        } else if (push(build, &value, &inner)) {
+            set_next(build, table, level, true);
+            begin(build, levels, inner);
+            return;
+        } else {
+            set_next(build, table, level, false);
+        }
+    }
+}
+
+/* Pushes the key of the next pair. False: there is more in it, and its level has begun. */
+static bool push_key(struct mtl_build *build, struct levels *levels, struct level *level)
+{
+    lua_State *L = build->L;
+    struct level inner;
+    struct mtm_value value;
+    const unsigned char tag = build->at < build->end ? *build->at : MTM_TAG_END;
+    if (level->key_is_there) {
+        lua_rawgeti(L, build->slots + MTL_SEEN_SPILL, (int)(2 * levels->depth + 1));
+        level->key_is_there = false;
+        return true;
+    }
+    if (MTM_LIKELY(tag == MTM_TAG_SHORT || tag == MTM_TAG_KEY || tag == MTM_TAG_KEY_AGAIN ||
+                   tag == MTM_TAG_STRING)) {
+        mtl_build_key(build);
+        return true;
+    }
+    read(build, &value);
+    if (!push(build, &value, &inner)) return true;
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, own_table(build, MTL_SEEN_SPILL), (int)(2 * levels->depth + 1));
+    level->key_is_there = true;
+    begin(build, levels, inner);
+    return false;
+}
+
+/* The rest of the pairs, up to a key or value with more in it. */
+static void run_pairs(struct mtl_build *build, struct levels *levels)
+{
+    lua_State *L = build->L;
+    struct level *level = &levels->level[levels->depth - 1], inner;
+    const int table = slot_of(levels, levels->depth - 1);
+    struct mtm_value value;
+    while (level->pairs > 0) {
+        if (!push_key(build, levels, level)) return;
+        read(build, &value);
+        --level->pairs;
+        if (push(build, &value, &inner)) {
+            lua_pushvalue(L, -1);
+            lua_insert(L, -3);
+            lua_rawset(L, table);
+            begin(build, levels, inner);
+            return;
+        }
+        lua_rawset(L, table);
+    }
+}
+
+void mtl_build_value(struct mtl_build *build, const struct mtm_value *value)
+{
+    struct levels levels = {.cap = ON_STACK + 1, .base = lua_gettop(build->L) + 1};
+    struct level level;
+    levels.level = levels.first;
+    if (!push(build, value, &level)) return;
+    begin(build, &levels, level);
+    while (levels.depth > 0) {
+        size_t depth = levels.depth;
+        level = levels.level[depth - 1];
+        if (level.next < level.array) run_sequence(build, &levels);
+        else if (level.pairs > 0) run_pairs(build, &levels);
+        else end(build, &levels);
+    }
+}
+
+void mtl_build_end(struct mtl_build *build)
+{
+    lua_State *L = build->L;
+    const int list = build->slots + MTL_SEEN_NAMED;
+    if (MTM_LIKELY(lua_isnil(L, list))) return;
+    int count = (int)mtc_rawlen(L, list);
+    for (int i = 1; i < count; i += 2) {
+        lua_rawgeti(L, list, i);
+        lua_rawgeti(L, list, i + 1);
+        lua_setmetatable(L, -2);
+        lua_pop(L, 1);
+    }
+    lua_pushnil(L);
+    lua_replace(L, list);
+}

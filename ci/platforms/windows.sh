@@ -42,8 +42,7 @@ examine() {
 }
 
 attend() {
-    trap 'ci/wine server -k' EXIT
-    trap 'exit 143' HUP INT TERM
+    trap 'ci/wine server -k; rm -rf "$work"' EXIT
     ci/wine server -k # one that would end by itself
     ci/wine server -p
 }

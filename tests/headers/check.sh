@@ -5,12 +5,10 @@
 # Usage, from the root of the repository: tests/headers/check.sh [INCLUDE-DIR-OF-A-LUA ...]
 # Without arguments it takes the directories of the Luas that are installed. Emits TAP.
 
+. tests/lib/tap.sh
 here=tests/headers
 warn="-Wall -Wextra -Wshadow -Wconversion -Wundef -Wstrict-prototypes -Werror"
-log=$(mktemp) && examples=$(mktemp) || exit 1
-trap 'rm -f "$log" "$examples"' EXIT
-count=0
-failed=0
+examples=$work/examples
 
 # The blocks of C of a page, one after the other, as one source file.
 blocks() {
@@ -19,18 +17,7 @@ blocks() {
 }
 
 # compile TEXT COMMAND...
-compile() {
-    text=$1
-    shift
-    count=$((count + 1))
-    if "$@" -fsyntax-only -Iinclude >"$log" 2>&1; then
-        echo "ok $count - $text"
-    else
-        failed=1
-        echo "not ok $count - $text"
-        sed 's/^/# /' "$log"
-    fi
-}
+compile() { check "$@" -fsyntax-only -Iinclude; }
 
 # languages COMPILER COMPILER++ LUA-INCLUDE-DIR
 languages() {
@@ -88,5 +75,4 @@ for page in docs/c-api.md docs/install.md; do
             -Wno-unused-function -isystem "$dir" -x c "$examples"
     done
 done
-echo "1..$count"
-exit "$failed"
+plan

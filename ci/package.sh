@@ -1,42 +1,9 @@
 #!/bin/sh
-# Owns what ci/test-* have in common; they source it. It goes to the root of the tree, makes a directory $work that
-# disappears at the end, and gives functions that print TAP.
-set -u
+# Owns what ci/test-* have in common; they source it. It goes to the root of the tree, reads tests/lib/tap.sh, and has
+# what they ask of what was built or installed.
 cd "$(dirname "$0")/.." || exit
+. tests/lib/tap.sh
 unset MAKEFLAGS MFLAGS MAKELEVEL
-work=$(mktemp -d) || exit
-trap 'rm -rf "$work"' EXIT
-count=0
-
-# check TEXT COMMAND…: ok if the command succeeds; else its output is shown
-check() {
-    text=$1
-    shift
-    count=$((count + 1))
-    if "$@" >"$work/log" 2>&1; then
-        echo "ok $count - $text"
-    else
-        echo "not ok $count - $text"
-        sed 's/^/# /' "$work/log"
-    fi
-}
-
-# skip TEXT REASON
-skip() {
-    count=$((count + 1))
-    echo "ok $count - $1 # SKIP $2"
-}
-
-# needs COMMAND…: without one of them there is nothing to test
-needs() {
-    for command; do
-        command -v "$command" >/dev/null && continue
-        echo "1..0 # SKIP $command is not installed"
-        exit
-    done
-}
-
-plan() { echo "1..$count"; }
 
 version_of() { "$1" -e 'io.write(_VERSION:match("%d.%d"))'; }
 

@@ -120,6 +120,7 @@ static bool put_c_function(struct mtl_deep *deep)
     bool plain = function && !mtc_has_context(L, top);
     lua_settop(L, top);
     if (!plain) return false;
+    mtm_plat_pin_image((const void *)(uintptr_t)function); /* it may outlive this state */
     mtm_wire_pointer(mtl_deep_room(deep, MTM_WORD_VALUE), MTM_TAG_FUNCTION,
                      (uintptr_t)function);
     return true;

@@ -326,9 +326,7 @@ void mtl_encode_deep(struct mtl_deep *deep, lua_State *L, struct mtc_state *stat
     lua_pushnil(L); /* MTL_SPILL */
     deep->base = lua_gettop(L) + 1;
     put_all(deep, first, last);
-    message->size = draft->block ? mtl_draft_size(draft) : 0;
-    message->nparts = 0;
-    if (message->size == 0) return;
-    message->nparts = 1;
-    message->part[0] = (struct mtm_part){mtl_draft_bytes(draft), message->size};
+    const size_t size = draft->block ? mtl_draft_size(draft) : 0;
+    mtm_message_init(message);
+    if (size > 0) mtm_message_add(message, mtl_draft_bytes(draft), size);
 }

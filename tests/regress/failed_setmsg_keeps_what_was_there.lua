@@ -36,7 +36,7 @@ end)
 
 tap.test("a value that cannot travel", function()
     local buffer = filled()
-    tap.is(pcall(function() buffer:setmsg("good", {}) end), false)
+    tap.is(pcall(function() buffer:setmsg("good", { io.stdout }) end), false)
     is_untouched(buffer)
 end)
 

@@ -66,6 +66,7 @@ build = {
                 "src/core/segment.c",
                 "src/core/send.c",
                 "src/core/sleep.c",
+                "src/core/source.c",
                 "src/core/spin.c",
                 "src/core/status.c",
                 "src/core/wait.c",

@@ -10,6 +10,7 @@
 #include "core/life.h"
 #include "core/bound.h"
 #include "core/listener.h"
+#include "core/ready.h"
 #include "core/receive.h"
 #include "core/registry.h"
 
@@ -77,9 +78,9 @@ static void sync_buffer(struct mtm_object *object)
     if (listener) mtm_lock(&listener->object.lock);
     mtm_buffer_change(buffer, 0, 0, true);
     if (listener) {
-        mtm_listener_enter(listener, buffer, MTM_LAST);
+        mtm_ready_enter(listener, buffer);
         mtm_unlock(&listener->object.lock);
-        mtm_waiters_wake_one(&listener->source.waiters);
+        mtm_source_wake_one(&listener->source);
     }
 }
 
@@ -91,7 +92,7 @@ static void let_loose_buffer(struct mtm_object *object)
 static const struct mtm_source_ops buffer_ops = {
     {orphan_buffer, free_buffer, sync_buffer, let_loose_buffer},
     mtm_buffer_look,
-    mtm_buffer_ready,
+    mtm_buffer_waiting,
     mtm_buffer_join,
     mtm_buffer_taken,
     mtm_buffer_spin,
@@ -112,6 +113,9 @@ static enum mtm_status make_buffer(const struct mtm_buffer_options *options,
     mtm_name_init(&buffer->object, buffer + 1, options->name, options->name_len);
     enum mtm_status status = mtm_queue_init(&buffer->queue, options->size, options->sized,
                                             options->grow, options->listener != NULL);
+    if (options->listener) {
+        mtm_set_unusual(&buffer->queue.head.unusual, MTM_UNUSUAL_OWNER, true);
+    }
     if (status != MTM_OK) {
         mtm_free(buffer);
         return status;
@@ -208,6 +212,7 @@ enum mtm_status mtm_buffer_clear(struct mtm_buffer *buffer, bool nonblock)
     const bool closed = mtm_object_is_closed(&buffer->object);
     if (!closed) mtm_queue_clear(&buffer->queue, &trash);
     mtm_buffer_unlock_both(buffer);
+    if (buffer->object.owner) mtm_ready_passed_by(listener_of(buffer), buffer);
     mtm_queue_empty_trash(&buffer->queue, &trash);
     mtm_queue_drop_spares(&buffer->queue);
     return closed ? MTM_CLOSED : MTM_OK;
@@ -247,7 +252,7 @@ void mtm_buffer_close(struct mtm_buffer *buffer)
         notifiers[event] = mtm_buffer_plug(buffer, (enum mtm_event)event, NULL);
     mtm_buffer_unlock_both(buffer);
     if (listener) {
-        mtm_listener_take_off(listener, buffer);
+        mtm_ready_take_off(listener, buffer);
         mtm_unlock(&listener->object.lock);
     }
     MTM_PAUSE();
@@ -266,9 +271,9 @@ void mtm_buffer_abort(struct mtm_buffer *buffer, bool flag)
     bool was_aborted = mtm_object_is_aborted(&buffer->object);
     mtm_buffer_change(buffer, flag ? MTM_IS_ABORTED : 0, flag ? 0 : MTM_IS_ABORTED, false);
     if (listener) {
-        if (flag || was_aborted) mtm_listener_take_off(listener, buffer);
-        if (!flag) mtm_listener_enter(listener, buffer, MTM_LAST);
+        if (flag || was_aborted) mtm_ready_take_off(listener, buffer);
+        if (!flag) mtm_ready_enter(listener, buffer);
         mtm_unlock(&listener->object.lock);
-        mtm_waiters_wake_one(&listener->source.waiters);
+        mtm_source_wake_one(&listener->source);
     }
 }

@@ -21,17 +21,18 @@ struct mtm_buffer {
      * lock. */
     struct mtm_notifier *notifier[MTM_EVENTS];
     mtm_a32 exact_takes; /* atomic, written under both locks: takes need both, to count */
-    /* Atomic: 1 from the moment that somebody undertakes to enter it in the ready queue, until
-     * it has left that. */
-    mtm_a32 ready;
-    struct mtm_buffer *newly_ready_next; /* owned by whoever set `ready`, then by the stack */
+    /* For the ready queue of the listener: */
+    bool ready;            /* guarded by tail lock: it is there, or in the stack before it */
+    _Atomic(bool) emptied; /* atomic: it has been emptied since, by another way */
+    mtm_asize turn;        /* atomic: where it belongs; larger numbers come later */
     struct mtm_buffer *member_next, *member_prev; /* guarded by the listener's lock */
     struct mtm_queue queue;
     struct mtm_spin spin; /* of those who wait */
     /* Guarded by the listener's lock: */
-    bool queued; /* on the ready queue */
-    struct mtm_buffer *ready_next, *ready_prev;
-    struct mtm_buffer *deferred_next; /* owned by the last hold, then by the stack */
+    bool queued;                                /* on the ready queue, not in the stack */
+    size_t place;                               /* there: its turn when it was put there */
+    struct mtm_buffer *ready_next, *ready_prev; /* next: in the stack, too */
+    struct mtm_buffer *deferred_next;           /* owned by the last hold, then by the stack */
 };
 
 struct mtm_buffer_options {
@@ -115,6 +116,9 @@ struct mtm_delivery;
 enum mtm_status mtm_buffer_take(struct mtm_buffer *buffer, struct mtm_wait *wait,
                                 struct mtm_delivery *delivery, struct mtm_trash *trash);
 
+/* Waits until the locks that a take needs are free, as `wait` says. No lock held. */
+void mtm_buffer_await_locks(struct mtm_buffer *buffer, struct mtm_wait *wait);
+
 /* The message goes back; false if it is outdated, then the block is still the caller's. As for
  * the locks, like take. */
 bool mtm_buffer_put_back(struct mtm_buffer *buffer, struct mtm_block *block);
@@ -133,7 +137,7 @@ static inline bool mtm_buffer_has_messages(const struct mtm_buffer *buffer)
 /* The buffer as a source: see source.h. */
 enum mtm_status mtm_buffer_look(struct mtm_source *source, struct mtm_wait *wait,
                                 struct mtm_delivery *delivery);
-bool mtm_buffer_ready(const struct mtm_source *source);
+size_t mtm_buffer_waiting(const struct mtm_source *source);
 bool mtm_buffer_join(struct mtm_source *source, struct mtm_wait *wait);
 uint32_t mtm_buffer_taken(const struct mtm_source *source);
 struct mtm_spin *mtm_buffer_spin(struct mtm_source *source);

@@ -1,6 +1,7 @@
 /* Taking from one buffer, and the buffer as a source that one can wait for. Putting, closing
  * and aborting are in buffer.c, waiting in receive.c; it owns no data. */
 #include "core/buffer.h"
+#include "core/ready.h"
 #include "core/receive.h"
 
 #include "platform/hidden.h"
@@ -48,6 +49,12 @@ enum mtm_status mtm_buffer_take(struct mtm_buffer *buffer, struct mtm_wait *wait
     return status;
 }
 
+void mtm_buffer_await_locks(struct mtm_buffer *buffer, struct mtm_wait *wait)
+{
+    bool both;
+    if (lock_take(buffer, wait, &both)) unlock_take(buffer, both);
+}
+
 bool mtm_buffer_put_back(struct mtm_buffer *buffer, struct mtm_block *block)
 {
     if (mtm_object_is_inherited(&buffer->object)) return false;
@@ -66,6 +73,9 @@ enum mtm_status mtm_buffer_look(struct mtm_source *source, struct mtm_wait *wait
     struct mtm_trash trash = {0};
     delivery->through = NULL;
     enum mtm_status status = mtm_buffer_take(buffer, wait, delivery, &trash);
+    if (status == MTM_OK && buffer->object.owner) {
+        mtm_ready_passed_by((struct mtm_listener *)buffer->object.owner, buffer);
+    }
     if (MTM_UNLIKELY(trash.segments != NULL)) mtm_queue_empty_trash(&buffer->queue, &trash);
     if (status == MTM_EMPTY || (status == MTM_OK && !delivery->more)) {
         mtm_queue_trim_if_drained(&buffer->queue);
@@ -73,11 +83,11 @@ enum mtm_status mtm_buffer_look(struct mtm_source *source, struct mtm_wait *wait
     return status;
 }
 
-bool mtm_buffer_ready(const struct mtm_source *source)
+size_t mtm_buffer_waiting(const struct mtm_source *source)
 {
     MTM_STEP(see_flags);
-    if (mtm_load_acq(&source->object.flags) != mtm_generation) return true;
-    return mtm_queue_count_once(&((const struct mtm_buffer *)source)->queue) != 0;
+    if (mtm_load_acq(&source->object.flags) != mtm_generation) return 1;
+    return mtm_queue_count_once(&((const struct mtm_buffer *)source)->queue);
 }
 
 /* Producers look for sleepers under the tail lock, so one joins under it: either they see us,

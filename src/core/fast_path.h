@@ -5,7 +5,7 @@
 #define MTM_CORE_FAST_PATH_H
 
 #include "core/copy.h"
-#include "core/listener.h"
+#include "core/ready.h"
 #include "core/record.h"
 #include "core/wire.h"
 
@@ -14,22 +14,13 @@ enum {
     MTM_AHEAD = 160 /* bytes: a cache line there has arrived when the records do */
 };
 
-static inline bool mtm_fast_lock(struct mtm_lock *lock)
-{
-    uint32_t free_word = 0;
-    if (!mtm_cas_acq(&lock->word, &free_word, mtm_lock_held))
-        return false; /* pairs with mtm_unlock */
-    MTM_HELD_ADD(1);
-    return true;
-}
-
 /* The place for a record straight ahead in the ring, with the tail lock held; or NULL without
  * it.
  */
 static inline unsigned char *mtm_fast_begin(struct mtm_buffer *buffer, size_t record)
 {
     struct mtm_tail *tail = &buffer->queue.tail;
-    if (!mtm_fast_lock(&tail->lock)) return NULL;
+    if (!mtm_lock_if_free(&tail->lock)) return NULL;
     struct mtm_segment *segment = tail->segment;
     const size_t cap = segment->cap;
     unsigned char *to = mtm_segment_data(segment) + tail->pos;
@@ -48,14 +39,14 @@ static inline void mtm_fast_end_at(struct mtm_buffer *buffer, size_t pos, size_t
 {
     struct mtm_tail *tail = &buffer->queue.tail;
     mtm_tail_move(tail, pos, record);
+    mtm_ready_before_publishing(buffer);
     mtm_queue_publish(&buffer->queue);
     MTM_STEP(any_after_a_put);
     bool wake = mtm_waiters_any(&buffer->source.waiters);
     mtm_unlock(&tail->lock);
     MTM_PAUSE();
-    if (buffer->object.owner)
-        mtm_listener_ready((struct mtm_listener *)buffer->object.owner, buffer);
-    if (MTM_UNLIKELY(wake)) mtm_waiters_wake(&buffer->source.waiters);
+    mtm_ready_wake(buffer);
+    if (MTM_UNLIKELY(wake)) mtm_source_wake(&buffer->source);
 }
 
 /* The same for a record straight ahead. */
@@ -70,7 +61,7 @@ static MTM_NOINLINE bool mtm_fast_add_around(struct mtm_buffer *buffer,
 {
     struct mtm_tail *tail = &buffer->queue.tail;
     if (mtm_load_rlx(&tail->unusual) != mtm_generation) return false; /* an early answer */
-    if (!mtm_fast_lock(&tail->lock)) return false;
+    if (!mtm_lock_if_free(&tail->lock)) return false;
     if (mtm_load_rlx(&tail->unusual) != mtm_generation ||
         !mtm_tail_knows_room(tail, 1 + size)) {
         mtm_unlock(&tail->lock);
@@ -157,7 +148,7 @@ mtm_fast_peek_or_take(struct mtm_buffer *buffer, struct mtm_peeked *out,
 {
     struct mtm_head *head = &buffer->queue.head;
     enum mtm_found found = MTM_FOUND_NOTHING;
-    if (!mtm_fast_lock(&head->lock)) return found;
+    if (!mtm_lock_if_free(&head->lock)) return found;
     const bool usual = mtm_load_rlx(&head->unusual) == mtm_generation;
     struct mtm_segment *segment = head->segment;
     if (MTM_UNLIKELY(mtm_queue_is_drained(&buffer->queue))) {
@@ -190,7 +181,7 @@ static inline bool mtm_fast_take(struct mtm_buffer *buffer, const struct mtm_pee
 {
     struct mtm_head *head = &buffer->queue.head;
     MTM_PAUSE();
-    if (!mtm_fast_lock(&head->lock)) return false;
+    if (!mtm_lock_if_free(&head->lock)) return false;
     bool same = head->popped == peeked->seq && head->epoch == peeked->epoch &&
                 mtm_load_rlx(&head->unusual) == mtm_generation;
     MTM_STEP(still_first);

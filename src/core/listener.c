@@ -7,6 +7,7 @@
 
 #include "core/abort_all.h"
 #include "core/alloc.h"
+#include "core/ready.h"
 #include "core/registry.h"
 
 #include "platform/hidden.h"
@@ -74,7 +75,7 @@ static void let_loose_listener(struct mtm_object *object)
 static const struct mtm_source_ops listener_ops = {
     {orphan_listener, free_listener, sync_listener, let_loose_listener},
     mtm_listener_look,
-    mtm_listener_is_ready,
+    mtm_listener_waiting,
     mtm_listener_join_waiters,
     mtm_listener_taken,
     mtm_listener_spin,
@@ -123,14 +124,16 @@ void mtm_listener_close(struct mtm_listener *listener)
     while ((buffer = next_member(listener, buffer)) != NULL) mtm_buffer_close(buffer);
 }
 
-/* It keeps its place in the ready queue. */
+/* It keeps its place in the ready queue if nothing changes; else it leaves it, or comes to its
+ * end. */
 void mtm_listener_adopt(struct mtm_listener *listener, struct mtm_buffer *buffer)
 {
     const uint32_t own = MTM_IS_ABORTED;
     uint32_t set = mtm_load_rlx(&listener->object.flags) & own;
     mtm_buffer_change(buffer, set, own & ~set, false);
-    mtm_listener_enter(listener, buffer, MTM_LAST);
-    mtm_waiters_wake_one(&listener->source.waiters);
+    if (set) mtm_ready_take_off(listener, buffer);
+    else mtm_ready_enter(listener, buffer);
+    mtm_source_wake_one(&listener->source);
 }
 
 static void follow(struct mtm_listener *listener, struct mtm_buffer *buffer)

@@ -19,6 +19,7 @@ struct mtm_listener {
     _Atomic(struct mtm_buffer *) newly_ready; /* atomic: stack of buffers that became ready */
     _Atomic(struct mtm_buffer *)
         deferred;        /* atomic: stack of buffers whose hold could not be given back */
+    mtm_asize turns;     /* atomic: numbers for the places in the ready queue */
     mtm_asize nready;    /* atomic, written under lock: length of the ready queue */
     mtm_asize connected; /* atomic, written under lock: buffers */
     struct mtm_buffer *ready_first, *ready_last;
@@ -56,20 +57,6 @@ void mtm_listener_announce(struct mtm_listener *listener);
 /* The buffer takes over the listener's own abortion, or that it is not aborted. Lock held. */
 void mtm_listener_adopt(struct mtm_listener *listener, struct mtm_buffer *buffer);
 
-/* After a message has been published: the buffer enters the ready queue if it is not there.
- * Lock-free. */
-void mtm_listener_ready(struct mtm_listener *listener, struct mtm_buffer *buffer);
-
-/* Where a buffer enters the ready queue; one that is there already stays in its place, except
- * with MOVE_FIRST. */
-enum mtm_place { MTM_LAST, MTM_FIRST, MTM_MOVE_FIRST };
-
-/* The ready queue; lock held. take_off: the buffer leaves it. enter: if the buffer has messages
- * and may be read. */
-void mtm_listener_take_off(struct mtm_listener *listener, struct mtm_buffer *buffer);
-void mtm_listener_enter(struct mtm_listener *listener, struct mtm_buffer *buffer,
-                        enum mtm_place place);
-
 /* Gives back the hold on a buffer; frees it if it was left to drain and is empty now. */
 void mtm_listener_let_go(struct mtm_listener *listener, struct mtm_buffer *buffer,
                          bool nonblock);
@@ -80,17 +67,7 @@ void mtm_listener_let_go(struct mtm_listener *listener, struct mtm_buffer *buffe
 bool mtm_listener_step(struct mtm_listener *listener, struct mtm_buffer **buffer,
                        bool nonblock);
 
-/* Whether a look at the buffers might find something. Lock-free. */
-bool mtm_listener_has_ready(const struct mtm_listener *listener);
-
-/* ---- between members.c, ready.c, listener_take.c and listener.c ---- */
-
-/* Takes over what producers have pushed, oldest first. Lock held. */
-void mtm_listener_collect(struct mtm_listener *listener);
-
-/* After a take: to the end of the ready queue, or off it. `more`: it has messages for sure.
- * Lock held. */
-void mtm_listener_requeue(struct mtm_listener *listener, struct mtm_buffer *buffer, bool more);
+/* ---- between members.c, listener_take.c and listener.c ---- */
 
 /* Gives back the holds that others could not; returns what must be freed. Lock held. free_dead:
  * frees it. No lock held. */
@@ -110,7 +87,7 @@ void mtm_listener_cool(struct mtm_listener *listener, struct mtm_buffer *buffer,
 /* The listener as a source: see source.h. */
 enum mtm_status mtm_listener_look(struct mtm_source *source, struct mtm_wait *wait,
                                   struct mtm_delivery *delivery);
-bool mtm_listener_is_ready(const struct mtm_source *source);
+size_t mtm_listener_waiting(const struct mtm_source *source);
 bool mtm_listener_join_waiters(struct mtm_source *source, struct mtm_wait *wait);
 uint32_t mtm_listener_taken(const struct mtm_source *source);
 struct mtm_spin *mtm_listener_spin(struct mtm_source *source);

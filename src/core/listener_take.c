@@ -1,84 +1,107 @@
 /* Taking from the buffers of a listener, and the listener as a source that one can wait for.
  * The order in which they are served is that of ready.c; it owns no data. */
 #include "core/life.h"
-#include "core/listener.h"
+#include "core/ready.h"
 
 #include "platform/hidden.h"
 
 enum { LOOKS_AT_ONCE = 64 }; /* at ready buffers, under the lock */
 
-/* Looks at the ready buffers in their order, until one has a message. Those that another thread
- * is at work on are passed over if we must not wait. After some that were left there empty,
- * *more: the lock has been held long enough. Lock held. */
-static enum mtm_status take_first(struct mtm_listener *listener, struct mtm_wait *wait,
-                                  struct mtm_delivery *delivery, struct mtm_trash *trash,
-                                  bool *more)
+/* One look at the listener, while its lock is held. */
+struct look {
+    struct mtm_listener *listener;
+    struct mtm_delivery *delivery;
+    struct mtm_trash trash;  /* of delivery->from */
+    struct mtm_buffer *busy; /* the first one whose locks could not be had at once, or NULL */
+    bool more;               /* the lock has been held long enough, but there are others */
+};
+
+/* Looks at one ready buffer. EMPTY: go on with the next one. */
+static enum mtm_status look_at(struct look *look, struct mtm_buffer *buffer)
 {
-    struct mtm_wait for_lock = {.nonblock = mtm_wait_never(wait), .timeout = 0};
-    if (!for_lock.nonblock) for_lock.timeout = MTM_FOREVER;
-    struct mtm_buffer *busy = NULL;
-    for (int looks = 0; looks < LOOKS_AT_ONCE; ++looks) {
-        struct mtm_buffer *buffer = busy ? busy->ready_next : listener->ready_first;
-        if (!buffer) return busy ? MTM_BUSY : MTM_EMPTY;
-        if (!mtm_object_can_hold(&buffer->object)) {
-            busy = buffer;
-            continue;
-        }
-        enum mtm_status status = mtm_buffer_take(buffer, &for_lock, delivery, trash);
-        delivery->from = buffer;
-        switch (status) {
-            case MTM_BUSY: busy = buffer; break;
-            case MTM_OK: mtm_listener_requeue(listener, buffer, delivery->more); return status;
-            case MTM_GROW:
-            case MTM_TOO_LARGE: return status;
-            case MTM_EMPTY:
-            case MTM_CLOSED:
-            case MTM_ABORTED: mtm_listener_take_off(listener, buffer); break;
-            case MTM_FULL:
-            case MTM_NOMEM:
-            case MTM_NO_BUFFERS:
-            case MTM_UNKNOWN:
-            case MTM_AMBIGUOUS:
-            case MTM_TOO_MANY:
-            case MTM_HAS_NOTIFIER:
-            case MTM_NOTIFIER_FAILED:
-                MTM_ASSERT(false);
-                return status; /* no result of a take */
-        }
+    struct mtm_wait never = {.timeout = 0};
+    if (!mtm_object_can_hold(&buffer->object)) return MTM_BUSY;
+    enum mtm_status status = mtm_buffer_take(buffer, &never, look->delivery, &look->trash);
+    look->delivery->from = buffer;
+    switch (status) {
+        case MTM_OK:
+            mtm_store_rlx(&look->listener->taken, mtm_load_rlx(&look->listener->taken) + 1);
+            if (look->delivery->more || !mtm_ready_retire(look->listener, buffer)) {
+                mtm_ready_to_end(look->listener, buffer);
+            }
+            return status;
+        case MTM_TOO_LARGE: mtm_ready_to_end(look->listener, buffer); return status;
+        case MTM_BUSY:
+        case MTM_GROW: return status;
+        case MTM_EMPTY: mtm_ready_retire(look->listener, buffer); return MTM_EMPTY;
+        case MTM_CLOSED:
+        case MTM_ABORTED: mtm_ready_drop(look->listener, buffer); return MTM_EMPTY;
+        case MTM_FULL:
+        case MTM_NOMEM:
+        case MTM_NO_BUFFERS:
+        case MTM_UNKNOWN:
+        case MTM_AMBIGUOUS:
+        case MTM_TOO_MANY:
+        case MTM_HAS_NOTIFIER:
+        case MTM_NOTIFIER_FAILED: break; /* no result of a take */
     }
-    *more = busy == NULL;
-    return MTM_BUSY;
+    MTM_ASSERT(false);
+    return status;
 }
 
-static enum mtm_status take_locked(struct mtm_listener *listener, struct mtm_wait *wait,
-                                   struct mtm_delivery *delivery, struct mtm_trash *trash,
-                                   bool *more)
+/* Looks at the ready buffers in their order, until one has a message. Those that another thread
+ * is at work on are passed over. */
+static enum mtm_status take_first(struct look *look)
 {
-    enum mtm_status status = mtm_object_may_take(&listener->object);
+    struct mtm_buffer *buffer = look->listener->ready_first;
+    for (int looks = 0; looks < LOOKS_AT_ONCE && buffer; ++looks) {
+        if (mtm_ready_reorder(look->listener, &buffer)) continue;
+        struct mtm_buffer *next = buffer->ready_next;
+        enum mtm_status status = look_at(look, buffer);
+        if (status == MTM_BUSY && !look->busy) look->busy = buffer;
+        if (status != MTM_BUSY && status != MTM_EMPTY) return status;
+        buffer = next;
+    }
+    look->more = buffer != NULL && !look->busy;
+    return look->busy || look->more ? MTM_BUSY : MTM_EMPTY;
+}
+
+static enum mtm_status take_locked(struct look *look)
+{
+    enum mtm_status status = mtm_object_may_take(&look->listener->object);
     if (status != MTM_OK) return status;
-    if (mtm_load_rlx(&listener->connected) == 0) return MTM_NO_BUFFERS;
-    mtm_listener_collect(listener);
-    return take_first(listener, wait, delivery, trash, more);
+    if (mtm_load_rlx(&look->listener->connected) == 0) return MTM_NO_BUFFERS;
+    mtm_ready_collect(look->listener);
+    return take_first(look);
 }
 
-static enum mtm_status take_some(struct mtm_listener *listener, struct mtm_wait *wait,
-                                 struct mtm_delivery *delivery, bool *more)
+/* Waits, as `wait` says, until the locks of the buffer that was passed over are free. */
+static void wait_for_busy(struct look *look, struct mtm_wait *wait)
 {
-    struct mtm_trash trash = {0};
+    mtm_buffer_await_locks(look->busy, wait);
+    mtm_listener_let_go(look->listener, look->busy, mtm_wait_never(wait));
+}
+
+static enum mtm_status take_some(struct look *look, struct mtm_wait *wait)
+{
+    struct mtm_listener *listener = look->listener;
+    struct mtm_delivery *delivery = look->delivery;
     if (!mtm_wait_lock(wait, &listener->object.lock)) return MTM_BUSY;
     struct mtm_buffer *dead = mtm_listener_collect_deferred(listener);
-    enum mtm_status status = take_locked(listener, wait, delivery, &trash, more);
-    bool held = status == MTM_OK || trash.segments;
+    enum mtm_status status = take_locked(look);
+    bool held = status == MTM_OK || look->trash.segments;
     struct mtm_buffer *cold = NULL;
     if (held) mtm_object_hold(&delivery->from->object);
     if (status == MTM_OK && !delivery->more) cold = mtm_listener_warm(listener, delivery->from);
+    if (status != MTM_BUSY || wait->timeout == 0) look->busy = NULL;
+    if (look->busy && !mtm_object_hold(&look->busy->object)) look->busy = NULL;
     mtm_unlock(&listener->object.lock);
     MTM_PAUSE();
     delivery->through = listener;
     if (MTM_UNLIKELY(dead != NULL)) mtm_listener_free_dead(dead);
     if (MTM_UNLIKELY(cold != NULL)) mtm_listener_cool(listener, cold, mtm_wait_never(wait));
-    if (MTM_UNLIKELY(trash.segments != NULL)) {
-        mtm_queue_empty_trash(&delivery->from->queue, &trash);
+    if (MTM_UNLIKELY(look->trash.segments != NULL)) {
+        mtm_queue_empty_trash(&delivery->from->queue, &look->trash);
     }
     if (held && status != MTM_OK) {
         mtm_listener_let_go(listener, delivery->from, mtm_wait_never(wait));
@@ -86,24 +109,30 @@ static enum mtm_status take_some(struct mtm_listener *listener, struct mtm_wait 
     return status;
 }
 
+/* Where all that may have a message are busy, one of them is waited for without the lock of the
+ * listener, so that a thread that is suspended in a buffer holds up nobody else. */
 enum mtm_status mtm_listener_look(struct mtm_source *source, struct mtm_wait *wait,
                                   struct mtm_delivery *delivery)
 {
-    bool more;
-    enum mtm_status status;
-    do {
-        more = false;
-        status = take_some((struct mtm_listener *)source, wait, delivery, &more);
-    } while (more);
-    if (status == MTM_OK && !delivery->more) mtm_queue_trim_if_drained(&delivery->from->queue);
-    return status;
+    for (;;) {
+        struct look look = {.listener = (struct mtm_listener *)source, .delivery = delivery};
+        enum mtm_status status = take_some(&look, wait);
+        if (look.busy) wait_for_busy(&look, wait);
+        else if (!look.more) {
+            if (status == MTM_OK && !delivery->more) {
+                mtm_queue_trim_if_drained(&delivery->from->queue);
+            }
+            return status;
+        }
+        if (look.busy && mtm_wait_is_over(wait)) return status;
+    }
 }
 
-bool mtm_listener_is_ready(const struct mtm_source *source)
+size_t mtm_listener_waiting(const struct mtm_source *source)
 {
     MTM_STEP(see_flags);
-    if (mtm_load_acq(&source->object.flags) != mtm_generation) return true;
-    return mtm_listener_has_ready((const struct mtm_listener *)source);
+    if (mtm_load_acq(&source->object.flags) != mtm_generation) return 1;
+    return mtm_ready_count((const struct mtm_listener *)source);
 }
 
 /* Producers take no lock of the listener: the order of seq_cst operations sees to it that they

@@ -47,6 +47,15 @@ static inline bool mtm_trylock(struct mtm_lock *lock)
     return true;
 }
 
+/* Takes it if it is free at the first look. Never blocks. */
+static inline bool mtm_lock_if_free(struct mtm_lock *lock)
+{
+    uint32_t free_word = 0;
+    if (!mtm_cas_acq(&lock->word, &free_word, mtm_lock_held)) return false; /* pairs: unlock */
+    MTM_HELD_ADD(1);
+    return true;
+}
+
 /* Blocks until the lock is taken (true) or the deadline has passed (false). */
 bool mtm_lock_until(struct mtm_lock *lock, int64_t deadline);
 

@@ -1,7 +1,7 @@
 /* The members of a listener: joining and leaving, holds on those that somebody is at work on,
  * and walking over them. What messages they have is not its business. */
 #include "core/life.h"
-#include "core/listener.h"
+#include "core/ready.h"
 
 #include "platform/hidden.h"
 
@@ -24,7 +24,7 @@ enum mtm_status mtm_listener_join(struct mtm_listener *listener, struct mtm_buff
 
 void mtm_listener_leave(struct mtm_listener *listener, struct mtm_buffer *buffer)
 {
-    mtm_listener_take_off(listener, buffer);
+    mtm_ready_take_off(listener, buffer);
     mtm_listener_forget(listener, buffer);
     struct mtm_buffer *prev = buffer->member_prev, *next = buffer->member_next;
     *(prev ? &prev->member_next : &listener->member_first) = next;
@@ -81,7 +81,7 @@ void mtm_listener_let_go(struct mtm_listener *listener, struct mtm_buffer *buffe
         mtm_lock(&listener->object.lock);
     } else if (!mtm_trylock(&listener->object.lock)) {
         push_deferred(listener, buffer); /* whoever looks next does it for us */
-        mtm_waiters_wake_one(&listener->source.waiters);
+        mtm_source_wake_one(&listener->source);
         return;
     }
     bool dead = drop_hold(listener, buffer);

@@ -1,14 +1,34 @@
 /* The ready queue of a listener: which of its buffers have messages, in the order in which they
  * are served. Producers reach it by a lock-free stack only; everything else is under the
  * listener's lock. */
-#include "core/listener.h"
+#include "core/ready.h"
 
 #include "platform/hidden.h"
 
-static bool may_serve(const struct mtm_buffer *buffer)
+enum { STEPS_BACK = 64 }; /* over entries, at most, to the place where one belongs */
+
+/* Places are numbered in the order in which buffers come to the end of the line. */
+static size_t next_turn(struct mtm_listener *listener)
 {
-    return mtm_object_may_take(&buffer->object) == MTM_OK;
+    return mtm_add_rlx(&listener->turns, 1) + 1;
 }
+
+/* ---- tail lock of the buffer held ---- */
+
+void mtm_ready_push(struct mtm_listener *listener, struct mtm_buffer *buffer)
+{
+    mtm_store_rlx(&buffer->turn, next_turn(listener));
+    mtm_store_rlx(&buffer->emptied, false);
+    if (buffer->ready) return; /* its entry is an old one, which goes to the end */
+    buffer->ready = true;
+    struct mtm_buffer *top = mtm_load_seq(&listener->newly_ready);
+    do {
+        buffer->ready_next = top;
+        MTM_STEP(push_newly_ready);
+    } while (!mtm_cas_seq(&listener->newly_ready, &top, buffer)); /* pairs with collect */
+}
+
+/* ---- listener lock held ---- */
 
 static void insert_between(struct mtm_listener *listener, struct mtm_buffer *buffer,
                            struct mtm_buffer *prev, struct mtm_buffer *next)
@@ -18,16 +38,24 @@ static void insert_between(struct mtm_listener *listener, struct mtm_buffer *buf
     *(prev ? &prev->ready_next : &listener->ready_first) = buffer;
     *(next ? &next->ready_prev : &listener->ready_last) = buffer;
     buffer->queued = true;
-    mtm_store_rel(&listener->nready, mtm_load_rlx(&listener->nready) + 1); /* has_ready */
+    mtm_store_rel(&listener->nready, mtm_load_rlx(&listener->nready) + 1); /* nready */
 }
 
-static void append(struct mtm_listener *listener, struct mtm_buffer *buffer)
+/* Where its turn puts it: nearly always at the end. */
+static void insert(struct mtm_listener *listener, struct mtm_buffer *buffer)
 {
-    MTM_STEP(append);
-    insert_between(listener, buffer, listener->ready_last, NULL);
+    struct mtm_buffer *prev = listener->ready_last, *next = NULL;
+    buffer->place = mtm_load_rlx(&buffer->turn);
+    for (int i = 0; i < STEPS_BACK && prev; ++i) {
+        if ((ptrdiff_t)(prev->place - buffer->place) <= 0) break;
+        next = prev;
+        prev = prev->ready_prev;
+    }
+    MTM_STEP(insert);
+    insert_between(listener, buffer, prev, next);
 }
 
-/* `ready` is still 1: whoever unlinks must append again, or call unready. */
+/* `ready` is still true: who unlinks must insert again, or the buffer leaves the queue. */
 static void unlink_ready(struct mtm_listener *listener, struct mtm_buffer *buffer)
 {
     struct mtm_buffer *prev = buffer->ready_prev, *next = buffer->ready_next;
@@ -38,103 +66,101 @@ static void unlink_ready(struct mtm_listener *listener, struct mtm_buffer *buffe
     mtm_store_rel(&listener->nready, mtm_load_rlx(&listener->nready) - 1);
 }
 
-/* Undertake to enter the buffer; false if somebody else has done so. */
-static bool claim(struct mtm_buffer *buffer)
+void mtm_ready_collect(struct mtm_listener *listener)
 {
-    uint32_t idle = 0;
-    MTM_STEP(claim);
-    return mtm_load_seq(&buffer->ready) == 0 && mtm_cas_seq(&buffer->ready, &idle, 1);
-}
-
-/* The unlinked buffer is not on the queue any more. A producer that published before and saw it
- * there relies on us, so look again: either it sees 0, or we see its message (all four accesses
- * are seq_cst). */
-static void unready(struct mtm_listener *listener, struct mtm_buffer *buffer)
-{
-    MTM_STEP(unready);
-    mtm_store_seq(&buffer->ready, 0); /* pairs with the load in claim */
-    MTM_PAUSE();
-    if (mtm_buffer_has_messages(buffer) && may_serve(buffer) && claim(buffer)) {
-        append(listener, buffer);
-    }
-}
-
-/* Takes over what producers have pushed, oldest first. */
-void mtm_listener_collect(struct mtm_listener *listener)
-{
-    if (!mtm_load_seq(&listener->newly_ready)) return; /* pairs with the push in ready */
+    if (!mtm_load_seq(&listener->newly_ready)) return; /* pairs with push */
     MTM_STEP(collect_newly_ready);
     struct mtm_buffer *stack = mtm_swap_seq(&listener->newly_ready, NULL), *list = NULL;
-    while (stack) {
-        struct mtm_buffer *next = stack->newly_ready_next;
-        stack->newly_ready_next = list;
+    while (stack) { /* oldest first */
+        struct mtm_buffer *next = stack->ready_next;
+        stack->ready_next = list;
         list = stack;
         stack = next;
     }
-    for (; list; list = list->newly_ready_next) append(listener, list);
-}
-
-void mtm_listener_take_off(struct mtm_listener *listener, struct mtm_buffer *buffer)
-{
-    mtm_listener_collect(listener);
-    if (!buffer->queued) return;
-    unlink_ready(listener, buffer);
-    unready(listener, buffer);
-}
-
-void mtm_listener_enter(struct mtm_listener *listener, struct mtm_buffer *buffer,
-                        enum mtm_place place)
-{
-    mtm_listener_collect(listener);
-    if (buffer->queued && place == MTM_MOVE_FIRST) {
-        unlink_ready(listener, buffer);
-        insert_between(listener, buffer, NULL, listener->ready_first);
-        return;
+    while (list) {
+        struct mtm_buffer *next = list->ready_next;
+        insert(listener, list);
+        list = next;
     }
-    if (!mtm_buffer_has_messages(buffer) || !may_serve(buffer)) return;
-    if (!claim(buffer)) return;
-    if (place == MTM_LAST) append(listener, buffer);
-    else insert_between(listener, buffer, NULL, listener->ready_first);
 }
 
-bool mtm_listener_has_ready(const struct mtm_listener *listener)
+bool mtm_ready_reorder(struct mtm_listener *listener, struct mtm_buffer **at)
+{
+    struct mtm_buffer *buffer = *at, *prev = buffer->ready_prev;
+    if (mtm_load_rlx(&buffer->turn) == buffer->place) return false;
+    unlink_ready(listener, buffer);
+    insert(listener, buffer);
+    *at = prev ? prev->ready_next : listener->ready_first;
+    return true;
+}
+
+void mtm_ready_to_end(struct mtm_listener *listener, struct mtm_buffer *buffer)
+{
+    mtm_store_rlx(&buffer->turn, next_turn(listener));
+    MTM_STEP(stay_in_the_ready_queue);
+    if (listener->ready_last == buffer) return;
+    unlink_ready(listener, buffer);
+    insert(listener, buffer);
+}
+
+bool mtm_ready_retire(struct mtm_listener *listener, struct mtm_buffer *buffer)
+{
+    struct mtm_lock *lock = &buffer->queue.tail.lock;
+    MTM_STEP(tail_is_free);
+    if (!mtm_lock_if_free(lock)) return false; /* a message is on its way into it */
+    const bool empty = !mtm_buffer_has_messages(buffer);
+    if (empty) {
+        unlink_ready(listener, buffer);
+        buffer->ready = false;
+    }
+    mtm_unlock(lock);
+    return empty;
+}
+
+void mtm_ready_drop(struct mtm_listener *listener, struct mtm_buffer *buffer)
+{
+    if (!mtm_lock_if_free(&buffer->queue.tail.lock)) return;
+    if (mtm_object_may_take(&buffer->object) != MTM_OK) {
+        unlink_ready(listener, buffer);
+        buffer->ready = false;
+    }
+    mtm_unlock(&buffer->queue.tail.lock);
+}
+
+void mtm_ready_take_off(struct mtm_listener *listener, struct mtm_buffer *buffer)
+{
+    mtm_lock(&buffer->queue.tail.lock);
+    mtm_ready_collect(listener);
+    if (buffer->ready) unlink_ready(listener, buffer);
+    buffer->ready = false;
+    mtm_unlock(&buffer->queue.tail.lock);
+}
+
+/* ---- any lock of the listener, or none ---- */
+
+void mtm_ready_enter(struct mtm_listener *listener, struct mtm_buffer *buffer)
+{
+    mtm_lock(&buffer->queue.tail.lock);
+    if (!buffer->ready && mtm_buffer_has_messages(buffer) &&
+        mtm_object_may_take(&buffer->object) == MTM_OK) {
+        mtm_ready_push(listener, buffer);
+    }
+    mtm_unlock(&buffer->queue.tail.lock);
+}
+
+void mtm_ready_passed_by(struct mtm_listener *listener, struct mtm_buffer *buffer)
+{
+    mtm_store_rlx(&buffer->turn, next_turn(listener));
+    if (!mtm_buffer_has_messages(buffer)) mtm_store_rlx(&buffer->emptied, true);
+}
+
+size_t mtm_ready_count(const struct mtm_listener *listener)
 {
     MTM_STEP(see_newly_ready);
-    if (mtm_load_seq(&listener->newly_ready)) return true;
+    const size_t fresh = mtm_load_seq(&listener->newly_ready) != NULL;
     MTM_STEP(see_nready);
-    if (mtm_load_seq(&listener->nready)) return true;
+    const size_t ready = mtm_load_seq(&listener->nready);
+    if (fresh + ready > 0) return fresh + ready;
     MTM_STEP(see_connected);
     return mtm_load_seq(&listener->connected) == 0;
-}
-
-static void push_newly_ready(struct mtm_listener *listener, struct mtm_buffer *buffer)
-{
-    struct mtm_buffer *top = mtm_load_seq(&listener->newly_ready);
-    do {
-        buffer->newly_ready_next = top;
-        MTM_STEP(push_newly_ready);
-    } while (!mtm_cas_seq(&listener->newly_ready, &top,
-                          buffer)); /* pairs with collect_newly_ready */
-}
-
-/* The producer has a reference, so the buffer can't leave meanwhile. */
-void mtm_listener_ready(struct mtm_listener *listener, struct mtm_buffer *buffer)
-{
-    if (!claim(buffer)) return;
-    MTM_PAUSE();
-    push_newly_ready(listener, buffer);
-    MTM_PAUSE();
-    mtm_waiters_wake_one(&listener->source.waiters);
-}
-
-/* After a take: to the end of the queue, or off it. One that is left empty by somebody else in
- * this moment may stay. */
-void mtm_listener_requeue(struct mtm_listener *listener, struct mtm_buffer *buffer, bool more)
-{
-    mtm_store_rlx(&listener->taken, mtm_load_rlx(&listener->taken) + 1);
-    MTM_STEP(stay_in_the_ready_queue);
-    if (more && listener->ready_last == buffer) return;
-    unlink_ready(listener, buffer);
-    if (more || mtm_buffer_has_messages(buffer)) append(listener, buffer);
-    else unready(listener, buffer);
 }

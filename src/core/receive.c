@@ -1,7 +1,7 @@
 /* The receive loop, and the ways that a taken message can go. It owns no state. */
 #include "core/receive.h"
 
-#include "core/listener.h"
+#include "core/ready.h"
 
 #include "platform/hidden.h"
 
@@ -9,10 +9,9 @@
  * it, without the lock, to pass the baton themselves. */
 static void pass_baton(struct mtm_source *source, enum mtm_status status)
 {
-    struct mtm_waiters *waiters = &source->waiters;
     MTM_STEP(any_for_the_baton);
-    if (MTM_LIKELY(!mtm_waiters_any(waiters))) return;
-    if (status == MTM_BUSY || mtm_source_ops(source)->ready(source)) mtm_waiters_wake(waiters);
+    if (MTM_LIKELY(!mtm_waiters_any(&source->waiters))) return;
+    if (status == MTM_BUSY || mtm_source_ops(source)->waiting(source)) mtm_source_wake(source);
 }
 
 void mtm_pass_baton(struct mtm_object *object)
@@ -44,7 +43,7 @@ static enum mtm_status look_again(void *what, struct mtm_wait *wait)
 
 static bool worth_a_look(const void *what)
 {
-    return mtm_source_ops(what)->ready(what);
+    return mtm_source_ops(what)->waiting(what) != 0;
 }
 
 static bool poll(struct mtm_source *source, struct mtm_wait *wait)
@@ -147,13 +146,11 @@ static void announce_back(struct mtm_delivery *delivery)
     struct mtm_listener *listener = (struct mtm_listener *)buffer->object.owner;
     MTM_PAUSE();
     if (listener) {
-        mtm_lock(&listener->object.lock);
-        mtm_listener_enter(listener, buffer, delivery->through ? MTM_MOVE_FIRST : MTM_FIRST);
-        mtm_unlock(&listener->object.lock);
-        mtm_waiters_wake_one(&listener->source.waiters);
+        mtm_ready_enter(listener, buffer);
+        mtm_source_wake_one(&listener->source);
     }
     MTM_STEP(any_after_putting_back);
-    mtm_waiters_wake_one(&buffer->source.waiters);
+    mtm_source_wake_one(&buffer->source);
 }
 
 bool mtm_delivery_put_back(struct mtm_delivery *delivery)

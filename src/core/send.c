@@ -3,7 +3,7 @@
 #include "core/send.h"
 
 #include "core/bound.h"
-#include "core/listener.h"
+#include "core/ready.h"
 
 #include "platform/hidden.h"
 
@@ -28,6 +28,7 @@ static enum mtm_status put_locked(struct mtm_buffer *buffer, const struct mtm_me
 {
     enum mtm_status status = mtm_object_may_put(&buffer->object);
     if (MTM_UNLIKELY(status != MTM_OK)) return status;
+    mtm_ready_before_publishing(buffer); /* an entry too many does no harm */
     if (MTM_UNLIKELY(replace)) {
         status = mtm_queue_replace(&buffer->queue, message, memory, trash);
     } else if (MTM_UNLIKELY(buffer->queue.shared.bounds.drop_oldest)) {
@@ -74,11 +75,9 @@ enum mtm_status mtm_buffer_put(struct mtm_buffer *buffer, const struct mtm_messa
         if (MTM_LIKELY(status != MTM_GROW)) break;
         status = mtm_queue_get_memory(&buffer->queue, message, &memory);
     }
-    if (status == MTM_OK && buffer->object.owner) {
-        mtm_listener_ready((struct mtm_listener *)buffer->object.owner, buffer);
-    }
+    if (status == MTM_OK) mtm_ready_wake(buffer);
     MTM_PAUSE();
-    if (after.wake) mtm_waiters_wake(&buffer->source.waiters);
+    if (after.wake) mtm_source_wake(&buffer->source);
     mtm_queue_free_memory(&buffer->queue, &memory);
     if (MTM_UNLIKELY(replace || trash.segments || trash.back))
         mtm_queue_empty_trash(&buffer->queue, &trash);

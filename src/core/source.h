@@ -6,6 +6,7 @@
 #include "core/object.h"
 #include "core/spin.h"
 #include "core/wait.h"
+#include "core/waiters.h"
 
 /* The first member of a struct mtm_buffer and of a struct mtm_listener. */
 struct mtm_source {
@@ -22,8 +23,9 @@ struct mtm_source_ops {
      * mtm_receive. No lock held. */
     enum mtm_status (*look)(struct mtm_source *source, struct mtm_wait *wait,
                             struct mtm_delivery *delivery);
-    /* Whether a look might find something. Lock-free. */
-    bool (*ready)(const struct mtm_source *source);
+    /* How many looks might find something now: at least as many as there are messages or ready
+     * buffers; 1 or more if there is a state to be learnt. Lock-free. */
+    size_t (*waiting)(const struct mtm_source *source);
     /* The caller joins the waiters, in such a way that whoever makes something ready either
      * sees it, or comes before its next look. False: a lock could not be had. */
     bool (*join)(struct mtm_source *source, struct mtm_wait *wait);
@@ -41,6 +43,16 @@ struct mtm_source_ops {
 static inline const struct mtm_source_ops *mtm_source_ops(const struct mtm_source *source)
 {
     return (const struct mtm_source_ops *)source->object.class;
+}
+
+/* After something was published: wakes one of those who wait, if need be. wake_one: the same,
+ * asking first whether anybody does. Any thread that keeps the source alive; never blocks. */
+void mtm_source_wake(struct mtm_source *source);
+
+static inline void mtm_source_wake_one(struct mtm_source *source)
+{
+    MTM_STEP(any);
+    if (MTM_UNLIKELY(mtm_waiters_any(&source->waiters))) mtm_source_wake(source);
 }
 
 /* Every object that can be received from is one. */

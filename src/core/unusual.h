@@ -15,6 +15,7 @@ enum mtm_unusual {
     MTM_UNUSUAL_NOTIFIER = 2, /* this side has a notifier */
     MTM_UNUSUAL_BOUND = 4,    /* tail: the size is fixed */
     MTM_UNUSUAL_BACK = 8,     /* head: messages were put back */
+    MTM_UNUSUAL_OWNER = 32,   /* head: a listener must know what is taken */
     MTM_UNUSUAL_MUCH = 16 /* head: much is kept for later; who takes the last message trims */
 };
 

@@ -14,9 +14,14 @@ int64_t mtm_wait_deadline(struct mtm_wait *wait)
     return wait->deadline;
 }
 
+bool mtm_wait_is_over(struct mtm_wait *wait)
+{
+    return wait->timeout != MTM_FOREVER && mtm_plat_now() >= mtm_wait_deadline(wait);
+}
+
 bool mtm_wait_lock(struct mtm_wait *wait, struct mtm_lock *lock)
 {
-    if (!mtm_wait_never(wait)) {
+    if (wait->timeout == MTM_FOREVER && !wait->nonblock) {
         mtm_lock(lock);
         return true;
     }
@@ -33,11 +38,8 @@ enum mtm_status mtm_wait_until(struct mtm_waiters *waiters, struct mtm_wait *wai
         uint32_t ticket = mtm_waiters_prepare(waiters);
         enum mtm_status status = attempt(what, wait);
         if (!mtm_in_vain(status) || !in_time) return status;
-        if (status == MTM_BUSY) {
-            mtm_plat_yield();
-            in_time = mtm_plat_now() < deadline;
-        } else {
-            in_time = mtm_waiters_sleep(waiters, ticket, deadline);
-        }
+        if (status == MTM_BUSY)
+            in_time = mtm_plat_now() < deadline; /* it has waited for a lock */
+        else in_time = mtm_waiters_sleep(waiters, ticket, deadline);
     }
 }

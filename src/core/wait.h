@@ -26,11 +26,16 @@ static inline bool mtm_wait_never(const struct mtm_wait *wait)
 /* The absolute deadline. */
 int64_t mtm_wait_deadline(struct mtm_wait *wait);
 
-/* Takes the lock, waiting for it as `wait` says; false if it could not be had. */
+/* Whether the deadline has passed. */
+bool mtm_wait_is_over(struct mtm_wait *wait);
+
+/* Takes the lock, waiting for it as `wait` says, asleep and never past the deadline; false if
+ * it could not be had. */
 bool mtm_wait_lock(struct mtm_wait *wait, struct mtm_lock *lock);
 
 /* One attempt at what is waited for. EMPTY, FULL (not yet) and BUSY mean that another one may
- * succeed; every other outcome ends the waiting. */
+ * succeed; every other outcome ends the waiting. BUSY: a lock was waited for in vain, or long
+ * enough that one should try again. */
 typedef enum mtm_status (*mtm_attempt)(void *what, struct mtm_wait *wait);
 
 /* Whether it was an attempt in vain. */

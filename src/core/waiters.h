@@ -1,15 +1,18 @@
-/* Who waits for something to come into a buffer or listener, and who must be woken: an event
- * count. What is waited for, and under which locks one looks, is the caller's business.
- * docs/design.md proves the protocol. */
+/* Who waits for something to come into a source, and who must be woken: an event count. What is
+ * waited for, and under which locks one looks, is the caller's business. docs/design.md proves
+ * the protocol. */
 #ifndef MTM_CORE_WAITERS_H
 #define MTM_CORE_WAITERS_H
 
 #include "platform/plat.h"
 
 struct mtm_waiters {
-    mtm_a32 seq;      /* atomic; what sleepers park on; every wake-up changes it */
-    mtm_a32 sleepers; /* atomic; threads between join and leave */
-    mtm_a32 pending;  /* atomic; 1: a wake-up is on its way, or a spinner is looking */
+    mtm_a32 seq;   /* atomic; what sleepers park on; every wake-up changes it */
+    mtm_a32 since; /* atomic; when the latest wake-up was sent, or a spinner began; in ticks */
+    /* Atomic. Lower half: threads between join and leave. Upper half: how many of them are on
+     * their way to look again, because of a wake-up; a spinner that stands in counts as well. 0
+     * if nobody waits. */
+    mtm_asize state;
 };
 
 /* The waiting side, in this order: join; then again and again prepare, look, and if nothing is
@@ -26,28 +29,29 @@ bool mtm_waiters_sleep(struct mtm_waiters *waiters, uint32_t ticket, int64_t dea
 void mtm_waiters_leave(struct mtm_waiters *waiters);
 
 /* A thread that is about to look again and again without joining may stand in for those who
- * wait: as long as it does so no producer makes a system call to wake them. False: a wake-up is
- * on its way already. With *marked it must stand down, then look, and if something is left
- * there wake_one for it. */
+ * wait, as if it had been woken for one message. False: a wake-up is on its way already. With
+ * *marked it must stand down, then look, and if something is left there wake_one for it. */
 bool mtm_waiters_stand_in(struct mtm_waiters *waiters, bool *marked);
 void mtm_waiters_stand_down(struct mtm_waiters *waiters);
 
-/* The producing side, after something was published: wakes one thread if any waits and no
- * wake-up is on its way. Makes no system call otherwise. */
-void mtm_waiters_wake(struct mtm_waiters *waiters);
+/* How many looks might find something now, as far as can be told without a lock. */
+typedef size_t (*mtm_waiting)(const void *what);
+
+/* The producing side, after something was published: wakes one thread, if any sleeps and there
+ * is more to come for than wake-ups under way. One that has been under way for long, as if its
+ * thread could not run, does not count. Makes no system call if nobody needs to be woken. */
+void mtm_waiters_wake(struct mtm_waiters *waiters, mtm_waiting waiting, const void *what);
 
 static inline bool mtm_waiters_any(struct mtm_waiters *waiters)
 {
-    return mtm_load_seq(&waiters->sleepers) != 0; /* pairs with join */
-}
-
-static inline void mtm_waiters_wake_one(struct mtm_waiters *waiters)
-{
-    MTM_STEP(any);
-    if (MTM_UNLIKELY(mtm_waiters_any(waiters))) mtm_waiters_wake(waiters);
+    return mtm_load_seq(&waiters->state) != 0; /* pairs with join */
 }
 
 /* Wakes all, because of a change of state (close, abort) that each of them must see. */
 void mtm_waiters_wake_all(struct mtm_waiters *waiters);
+
+/* How many wait, and how many of these are coming. Any thread, never blocks. */
+size_t mtm_waiters_count(const struct mtm_waiters *waiters);
+size_t mtm_waiters_coming(const struct mtm_waiters *waiters);
 
 #endif

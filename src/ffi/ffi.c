@@ -33,7 +33,7 @@ struct scratch {
  */
 static inline bool may_be_used(const struct mtc_handle *handle)
 {
-    return MTM_LIKELY(handle->owned.tag == ((uintptr_t)handle ^ MTC_BUFFER_MAGIC) &&
+    return MTM_LIKELY(handle->owned.tag == mtc_tag(handle, MTC_BUFFER_MAGIC) &&
                       mtc_handle_is_live(handle));
 }
 

@@ -63,6 +63,32 @@ for name, values in pairs(messages) do
     end)
 end
 
+-- A function of C that the methods of the FFI call.
+local function upvalue_of(method, name)
+    for i = 1, 60 do
+        local upvalue, value = debug.getupvalue(method, i)
+        if upvalue == name then return value end
+        if upvalue == "add" and name ~= "add" then
+            local found = upvalue_of(value, name)
+            if found then return found end
+        end
+    end
+end
+
+tap.test("what is usual is done by the functions of the FFI, and not left to the C API", function()
+    local buffer = mtmsg.newbuffer()
+    buffer:addmsg(1) -- the first ring is made by the C API
+    buffer:nextmsg()
+    local add_number = tap.ok(upvalue_of(buffer.addmsg, "add_number"), "no such function")
+    local add_text = tap.ok(upvalue_of(buffer.addmsg, "add_text"), "no such function")
+    tap.is(add_number(buffer, 42), 1)
+    tap.is(add_text(buffer, "text", 4), 1)
+    local look, scratch = upvalue_of(buffer.nextmsg, "look"), upvalue_of(buffer.nextmsg, "scratch")
+    tap.is(look(buffer, scratch), 1, "a number")
+    tap.ok(look(buffer, scratch) > 4096, "a text that is only looked at")
+    tap.gives({ "text" }, buffer:nextmsg())
+end)
+
 tap.test("a loop over a buffer that is served in another way is compiled around the calls", function()
     local buffer = mtmsg.newbuffer(1000, 0)
     local sum = 0

@@ -4,11 +4,12 @@
  * on the ready queue, once; nothing is used after it was freed, and what nobody has any more is freed. What a take from
  * one buffer does inside is in queue.pml.
  *
- * BROKEN 1 in scene 2: a look takes the flag away after it has looked for messages, not before
- * BROKEN 2 in scene 2: a look takes the flag away, and does not look again
+ * BROKEN 1 in scene 2: a look takes an empty buffer off without its tail lock
+ * BROKEN 2 in scene 9: a put gives back the tail lock before it pushes the buffer
  * BROKEN 3 in scene 3: the last buffer leaves, and nobody is told
  * BROKEN 4 in scene 7: who finds something at once passes no baton
- * BROKEN 5 in scene 1: who enters a buffer wakes nobody
+ * BROKEN 5 in scene 1: who adds wakes nobody
+ * BROKEN 104 in scene 9: one wake-up stands for every message that comes meanwhile
  * BROKEN 6 in scene 4: the last hold is given back without the lock
  * BROKEN 7 in scene 4: the last reference is given back without the registry lock
  */
@@ -34,6 +35,12 @@
 #define WAIT_BUFFER false
 #define BACKS 0
 #define RUN OWNERS(2, 1, 0); run receiver(0, 1, false); run producer(0, 1); run finder(); run walker()
+#elif SCENE == 9 /* one of all threads stops for ever, anywhere; then two more messages come */
+#define THREADS 2
+#define WAIT_BUFFER false
+#define BACKS 0
+#define LAST 4
+#define RUN OWNERS(2, 2, 0); run receiver(0, 2, false); run receiver(1, 2, false); run producer(0, 2); run fate()
 #elif SCENE == 5 /* large: as 1, with a deadline and last references */
 #define THREADS 2
 #define WAIT_BUFFER false
@@ -61,7 +68,13 @@
 #define RUN OWNERS(3, 2, 0); run receiver(0, 1, false); run receiver(1, 1, false); run receiver(2, 1, false); \
     run producer(0, 3)
 #endif
-#include "steps.inc"
+#ifndef LAST
+#define LAST 0
+#endif
+#define COUNT(x) (b[x].added + b[x].returned - b[x].taken)
+#define LATE false
+#define THINGS(w) (w.first == 0 -> nready + (incoming != NONE) : COUNT(0))
+#define UNLOCKED !listener_lock && !registry_lock && !b[0].tail && !b[1].tail
 
 #ifndef MAY_SPIN
 #define MAY_SPIN false
@@ -73,7 +86,6 @@
 
 #define BUFFERS 2
 #define NONE 255
-#define COUNT(x) (b[x].added + b[x].returned - b[x].taken)
 #define QUEUED(x) (nready > 0 && list[0] == x || nready > 1 && list[1] == x)
 mtype = { OK, EMPTY, BUSY, STATE, NO_BUFFERS };
 
@@ -81,17 +93,19 @@ typedef buffer {
     byte added, taken, returned;
     byte refs, holds;     /* `life`, one word in the code: each step below changes it once */
     byte newly_ready_next, deferred_next;
+    bit tail;             /* its tail lock */
     bit ready, member, known, closed, freed;
 };
 
 buffer b[BUFFERS];
 bit registry_lock, listener_lock;
-byte incoming = NONE, late = NONE;
+byte incoming = NONE, late_holds = NONE;
 byte list[BUFFERS], nready; /* the ready queue */
 byte connected, listener_refs;
 bit listener_closed, listener_freed;
-waiters lw, bw;             /* those at the listener, and at buffer 0 */
 byte backs = BACKS;
+#include "steps.inc"
+waiters lw, bw;             /* those at the listener, and at buffer 0 */
 
 inline WAKE_ONE(w) {
     if
@@ -100,14 +114,10 @@ inline WAKE_ONE(w) {
     fi
 }
 
-/* ---- the ready queue; lock held ---- */
+/* ---- the ready queue; lock of the listener held where nothing else is said ---- */
 
-inline APPEND(x) {
-    d_step { assert(!b[x].freed && !QUEUED(x) && b[x].ready); list[nready] = x; nready++ } /* step: append */
-}
-
-inline PREPEND(x) {
-    d_step { assert(!b[x].freed && !QUEUED(x) && b[x].ready); list[1] = list[0]; list[0] = x; nready++ }
+inline INSERT(x) {
+    d_step { assert(!b[x].freed && !QUEUED(x) && b[x].ready); list[nready] = x; nready++ } /* step: insert */
 }
 
 inline UNLINK(x) {
@@ -129,8 +139,15 @@ inline HAS_MESSAGES(x) {
     d_step { yes = b[x].added + r != t; t = 0; r = 0 } /* step: count_once_added */
 }
 
-inline CLAIM(x) {
-    d_step { assert(!b[x].freed); yes = !b[x].ready; b[x].ready = 1 } /* step: claim */
+/* Its tail lock is held, and nothing else needs to be. */
+inline PUSH(x) {
+    d_step { assert(!b[x].freed && !b[x].ready); b[x].ready = 1; top = incoming }
+    do
+    :: d_step { incoming == top -> assert(!b[x].freed); b[x].newly_ready_next = top; incoming = x }
+        break                             /* step: push_newly_ready */
+    :: else -> top = incoming
+    od;
+    top = NONE
 }
 
 inline COLLECT_INCOMING() {
@@ -139,58 +156,57 @@ inline COLLECT_INCOMING() {
     :: else ->
         d_step { s = incoming; incoming = NONE } /* step: collect_newly_ready */
         if
-        :: b[s].newly_ready_next != NONE -> APPEND(b[s].newly_ready_next); b[s].newly_ready_next = NONE
+        :: b[s].newly_ready_next != NONE -> INSERT(b[s].newly_ready_next); b[s].newly_ready_next = NONE
         :: else
         fi;
-        APPEND(s);
+        INSERT(s);
         s = 0
     fi
 }
 
-inline UNREADY(x) {
+/* An empty buffer leaves the queue, unless a message is on its way into it. `left`: it has left. */
+inline RETIRE(x) {
 #if BROKEN == 1
-    HAS_MESSAGES(x);
-    b[x].ready = 0;
+    if
+    :: true ->
 #else
-    b[x].ready = 0;                       /* step: unready */
-#if BROKEN != 2
-    HAS_MESSAGES(x);
-#endif
-#endif
     if
-    :: yes && !b[x].closed -> CLAIM(x)
-    :: else -> yes = false
-    fi;
-    if
-    :: yes -> yes = false; APPEND(x)
-    :: else
+    :: b[x].tail
+    :: d_step { !b[x].tail -> b[x].tail = 1 } /* step: tail_is_free */
+#endif
+        HAS_MESSAGES(x);
+        if
+        :: yes -> yes = false
+        :: else -> UNLINK(x); d_step { b[x].ready = 0; left = true }
+        fi;
+#if BROKEN != 1
+        b[x].tail = 0
+#endif
     fi
 }
 
 inline TAKE_OFF(x) {
+    d_step { !b[x].tail -> b[x].tail = 1 }
     COLLECT_INCOMING();
     if
-    :: QUEUED(x) -> UNLINK(x); UNREADY(x)
+    :: b[x].ready -> UNLINK(x); b[x].ready = 0
     :: else
-    fi
+    fi;
+    b[x].tail = 0
 }
 
-inline ENTER(x, first, move) {
-    COLLECT_INCOMING();
+/* The lock of the listener may be held, or not. */
+inline ENTER(x) {
+    d_step { !b[x].tail -> assert(!b[x].freed); b[x].tail = 1 }
     if
-    :: QUEUED(x) && move -> UNLINK(x); PREPEND(x)
-    :: else ->
-        HAS_MESSAGES(x);
-        if
-        :: yes && !b[x].closed -> CLAIM(x)
-        :: else -> yes = false
-        fi;
-        if
-        :: yes && first -> yes = false; PREPEND(x)
-        :: yes && !first -> yes = false; APPEND(x)
-        :: else
-        fi
-    fi
+    :: !b[x].ready -> HAS_MESSAGES(x)
+    :: else
+    fi;
+    if
+    :: yes && !b[x].closed -> yes = false; PUSH(x)
+    :: else -> yes = false
+    fi;
+    b[x].tail = 0
 }
 
 /* ---- members ---- */
@@ -271,7 +287,7 @@ inline LET_GO(x) {
             :: else
             fi
         :: nonblock && listener_lock ->
-            d_step { assert(!b[x].freed); b[x].deferred_next = late; late = x } /* step: push_deferred */
+            d_step { assert(!b[x].freed); b[x].deferred_next = late_holds; late_holds = x } /* step: push_deferred */
             WAKE_ONE(lw)
         fi
     fi
@@ -287,12 +303,12 @@ inline RELEASE_LISTENER() {
         :: listener_refs == 0 ->
             listener_freed = 1;
             if
-            :: b[0].member -> assert(b[0].refs == 0 && b[0].holds == (late == 0 || late == 1 && b[1].deferred_next == 0));
+            :: b[0].member -> assert(b[0].refs == 0 && b[0].holds == (late_holds == 0 || late_holds == 1 && b[1].deferred_next == 0));
                 b[0].freed = 1
             :: else
             fi;
             if
-            :: b[1].member -> assert(b[1].refs == 0 && b[1].holds == (late == 1 || late == 0 && b[0].deferred_next == 1));
+            :: b[1].member -> assert(b[1].refs == 0 && b[1].holds == (late_holds == 1 || late_holds == 0 && b[0].deferred_next == 1));
                 b[1].freed = 1
             :: else
             fi
@@ -326,7 +342,7 @@ inline RELEASE(x) {
             fi;
             if
             :: yes -> yes = false;
-                ENTER(x, false, false);   /* an orphan: mtm_listener_adopt */
+                ENTER(x);                 /* an orphan: mtm_listener_adopt */
                 WAKE_ONE(lw)
             :: else ->
                 MEMBER_LEAVES(x);
@@ -350,9 +366,9 @@ inline RELEASE(x) {
 
 inline TAKE_LATE() {
     if
-    :: late == NONE
+    :: late_holds == NONE
     :: else ->
-        d_step { l = late; late = NONE }  /* step: collect_deferred */
+        d_step { l = late_holds; late_holds = NONE }  /* step: collect_deferred */
         do
         :: l == NONE -> break
         :: else ->
@@ -367,28 +383,17 @@ inline TAKE_LATE() {
     fi
 }
 
-inline REQUEUE(x) {
+inline TO_END(x) {
     if
-    :: more && list[nready - 1] == x      /* step: stay_in_the_ready_queue */
-    :: else ->
-        UNLINK(x);
-        yes = more;
-        if
-        :: yes
-        :: else -> HAS_MESSAGES(x)
-        fi;
-        if
-        :: yes -> yes = false; APPEND(x)
-        :: else -> UNREADY(x)
-        fi
-    fi;
-    more = false
+    :: list[nready - 1] == x              /* step: stay_in_the_ready_queue */
+    :: else -> UNLINK(x); INSERT(x)
+    fi
 }
 
 inline TAKE_FIRST() {
     at = 0;
     do
-    :: at >= nready -> status = (at == 0 -> EMPTY : BUSY); break
+    :: at >= nready -> status = (waits -> BUSY : EMPTY); break
     :: else ->
         x = list[at];
         atomic {
@@ -402,12 +407,35 @@ inline TAKE_FIRST() {
             fi
         }
         if
-        :: status == OK -> REQUEUE(x); break
-        :: status == BUSY -> at++
-        :: else -> TAKE_OFF(x)
+        :: status == OK ->
+            if
+            :: more -> more = false
+            :: else -> RETIRE(x)
+            fi;
+            if
+            :: left -> left = false
+            :: else -> TO_END(x)
+            fi;
+            break
+        :: status == BUSY -> waits = true; at++
+        :: else ->
+            if
+            :: status == EMPTY -> RETIRE(x)
+            :: status == STATE ->
+                if
+                :: b[x].tail
+                :: d_step { !b[x].tail -> left = true }
+                    UNLINK(x);
+                    b[x].ready = 0
+                fi
+            fi;
+            if
+            :: left -> left = false
+            :: else -> at++
+            fi
         fi
     od;
-    at = 0
+    atomic { at = 0; waits = false }
 }
 
 inline LOOK() {
@@ -459,12 +487,10 @@ inline BATON() {
     fi
 }
 
-/* The message goes back, and the buffer to the front of the ready queue. */
-inline PUT_BACK(x, move) {
+/* The message goes back, and the buffer lines up if it is not there. */
+inline PUT_BACK(x) {
     d_step { backs--; assert(!b[x].freed); b[x].returned++ } /* step: put_back */
-    d_step { !listener_lock -> listener_lock = 1 }
-    ENTER(x, true, move);
-    listener_lock = 0;
+    ENTER(x);
     WAKE_ONE(lw);
     if
     :: x == 0 -> WAKE_ONE(bw)
@@ -505,10 +531,10 @@ inline WAIT_FOR_ONE() {
     BATON()
 }
 
-proctype receiver(byte me; byte receives; bool nonblock) {
-    byte t, r, s, l = NONE, i, at, x = NONE;
+proctype receiver(byte me; byte receives; bool nonblock) ALIVE {
+    byte t, r, s, l = NONE, i, at, x = NONE, top = NONE;
     bit old;
-    bool yes, dead, gone, in_time, more;
+    bool yes, dead, in_time, more, gone, left, waits;
     mtype status;
     RECEIVER_WAITS_FOR;
     do
@@ -526,7 +552,7 @@ proctype receiver(byte me; byte receives; bool nonblock) {
         if
         :: status == OK ->
             if
-            :: backs > 0 -> PUT_BACK(x, true)
+            :: backs > 0 -> PUT_BACK(x)
             :: true
             fi;
             LET_GO(x);
@@ -566,7 +592,7 @@ inline BATON_OF_BUFFER() {
 }
 
 proctype direct(byte me; byte receives) {
-    byte t, r, s, i;
+    byte t, r, s, i, top = NONE;
     bit old;
     bool yes, dead, last, in_time;
     mtype status;
@@ -577,8 +603,7 @@ proctype direct(byte me; byte receives) {
         LOOK_AT_BUFFER();
         if
         :: status == EMPTY ->
-            bw.sleepers++;                /* under the tail lock: see PUT */
-            in_time = true;
+            d_step { !b[0].tail -> bw.sleepers++; in_time = true } /* see PUT */
             do
             :: PREPARE(bw);
                 LOOK_AT_BUFFER();
@@ -593,7 +618,7 @@ proctype direct(byte me; byte receives) {
         :: else
         fi;
         if
-        :: status == OK && backs > 0 -> PUT_BACK(0, false)
+        :: status == OK && backs > 0 -> PUT_BACK(0)
         :: true
         fi
     od;
@@ -602,46 +627,43 @@ proctype direct(byte me; byte receives) {
 
 /* ---- putting ---- */
 
-/* Under the tail lock, in which waiters join, so it is one step with the look for those who wait for the buffer. */
+/* Waiters of the buffer join under the tail lock, so the look for them is one step with publishing. */
 inline PUT(x) {
-    d_step {
-        assert(!b[x].freed);
-        if
-        :: b[x].closed -> done = false
-        :: else -> b[x].added++; done = true; wake = WAIT_BUFFER && x == 0 && bw.sleepers != 0 /* step: publish */
-        fi
-    }
+    d_step { !b[x].tail -> assert(!b[x].freed); b[x].tail = 1 }
     if
-    :: done ->
-        done = false;
-        CLAIM(x);
+    :: b[x].closed -> b[x].tail = 0
+    :: else ->
+#if BROKEN == 2
         if
-        :: yes -> yes = false;
-            top = incoming;
-            do
-            :: d_step { incoming == top -> assert(!b[x].freed); b[x].newly_ready_next = top; incoming = x }
-                break                     /* step: push_newly_ready */
-            :: else -> top = incoming
-            od;
-            top = NONE;
-            assert(!listener_freed);
-#if BROKEN != 5
-            WAKE_ONE(lw)
-#endif
-        :: else
+        :: b[x].ready -> b[x].added++; b[x].tail = 0
+        :: else -> b[x].added++; b[x].tail = 0; PUSH(x)
         fi;
+#else
+        if
+        :: b[x].ready
+        :: else -> PUSH(x)
+        fi;
+        d_step {
+            b[x].added++;                 /* step: publish */
+            wake = WAIT_BUFFER && x == 0 && bw.sleepers != 0;
+            b[x].tail = 0
+        }
+#endif
+        assert(!listener_freed);
+#if BROKEN != 5
+        WAKE_ONE(lw);
+#endif
         if
         :: wake -> wake = false; WAKE(bw)
         :: else
         fi
-    :: else
     fi
 }
 
-proctype producer(byte x; byte puts) {
+proctype producer(byte x; byte puts) ALIVE {
     byte t, r, s, i, top = NONE;
     bit old;
-    bool yes, dead, last, done, wake;
+    bool yes, dead, last, wake;
     PRODUCER_WAITS_FOR;
     do
     :: puts == 0 -> break
@@ -654,7 +676,7 @@ proctype producer(byte x; byte puts) {
 proctype finder() {
     byte t, r, s, i, top = NONE;
     bit old;
-    bool yes, dead, last, done, wake;
+    bool yes, dead, last, wake;
     if
     :: d_step { !registry_lock && b[0].known -> b[0].refs++ } /* step: find */
         PUT(0);
@@ -701,34 +723,59 @@ proctype walker() {
         :: x == NONE -> break
         :: x != NONE && close ->
             d_step { !listener_lock -> listener_lock = 1 }
-            b[x].closed = 1;
-            b[x].taken = b[x].added + b[x].returned;
+            d_step { !b[x].tail -> b[x].closed = 1; b[x].taken = b[x].added + b[x].returned } /* both its locks */
             TAKE_OFF(x);
             listener_lock = 0;
             if
             :: x == 0 -> WAKE_ALL(bw)
             :: else
             fi
-        :: x != NONE && !close -> b[x].taken = b[x].added + b[x].returned /* both locks */
+        :: x != NONE && !close -> d_step { !b[x].tail -> b[x].taken = b[x].added + b[x].returned } /* both locks */
         fi
     od;
     RELEASE_LISTENER()
 }
 
-/* When nothing moves any more: nobody sleeps over what it could have, each entry is where `ready` says, and what
- * nobody has is gone. */
-active proctype monitor() {
-    byte i;
-    timeout ->
-    assert(!listener_lock && !registry_lock);
+#if LAST
+proctype fate() { FATE(2, LAST) }
+#endif
+
+inline NOBODY_SLEEPS_IN_VAIN() {
     for (i : 0 .. THREADS - 1) {
         if
-        :: !parked[i]
+        :: !parked[i] || frozen == i + 2
         :: parked[i] && WAIT_BUFFER && i == 1 -> assert(COUNT(0) == 0 && !b[0].closed)
-        :: else ->
-            assert(!listener_closed && connected > 0 && late == NONE && incoming == NONE && nready == 0)
+        :: else -> assert(!listener_closed && connected > 0 && late_holds == NONE && COUNT(0) == 0 && COUNT(1) == 0)
         fi
     }
+}
+
+inline ONE_MORE() {
+    PUT(0);
+    timeout
+}
+
+/* When nothing moves any more: nobody sleeps over what it could have, each entry is where `ready` says, and what
+ * nobody has is gone. If a thread has stopped for ever, the first is true of the others once two more messages have
+ * come after that, and all of it if it goes on at last. */
+active proctype monitor() {
+    byte t, r, i, top = NONE;
+    bit old;
+    bool yes, wake;
+    timeout ->
+    if
+    :: frozen != 255 && !b[0].freed ->
+        late = true;
+        ONE_MORE();
+        ONE_MORE();
+        NOBODY_SLEEPS_IN_VAIN();
+        atomic { frozen = 255; late = false }
+        timeout
+    :: frozen != 255 && b[0].freed -> frozen = 255; timeout
+    :: else
+    fi;
+    assert(!listener_lock && !registry_lock && !b[0].tail && !b[1].tail);
+    NOBODY_SLEEPS_IN_VAIN();
     for (i : 0 .. BUFFERS - 1) {
         if
         :: b[i].freed -> assert(b[i].refs == 0 && b[i].holds == 0 || listener_freed)

@@ -4,14 +4,16 @@
  *
  * BROKEN 101 in scene 1: who wakes does not change the sequence
  * BROKEN 102 in scene 1: the mark is cleared before the ticket is read
- * BROKEN 103 in scene 1: who has spun leaves the mark set
+ * BROKEN 103 in scene 1: nobody answers
+ * BROKEN 104 in scene 6: one wake-up stands for every message that comes meanwhile
  * BROKEN 1 in scene 1: who leaves passes no baton
  * BROKEN 2 in scene 3: who puts back wakes nobody
  * BROKEN 3 in scene 1: a put looks for sleepers before it publishes
  * BROKEN 4 in scene 3: abort and close wake nobody
  * BROKEN 5 in scene 1: who has spun until its deadline goes without another look
  * BROKEN 6 in scene 1: who takes a message after spinning passes no baton
- * BROKEN 7 in scene 1: a put looks at the mark before it publishes, as without a fence between the two
+ * BROKEN 7 in scene 1: a put looks who is coming before it publishes, as without a fence between the two
+ * BROKEN 8 in scene 6: who is late is counted on for ever
  */
 #if SCENE == 1 /* spinning, and a deadline */
 #define THREADS 2
@@ -28,6 +30,18 @@
 #define MAY_SPIN true
 #define BACKS 1
 #define RUN timed[1] = true; run receiver(0, 1, false); run receiver(1, 1, false); run producer(1); run changer()
+#elif SCENE == 6 /* one of all threads stops for ever, anywhere; then two more messages come */
+#define THREADS 2
+#define MAY_SPIN true
+#define BACKS 0
+#define LAST 4
+#define RUN run receiver(0, 2, false); run receiver(1, 2, false); run producer(2); run fate()
+#elif SCENE == 7 /* as 1, but nobody spins, and everybody may seem late at any time */
+#define THREADS 2
+#define MAY_SPIN false
+#define LATE true
+#define BACKS 0
+#define RUN timed[1] = true; run receiver(0, 2, false); run receiver(1, 1, false); run producer(2); run producer(1)
 #elif SCENE == 4 /* large: two who wait without limit and one with a deadline; nobody spins */
 #define THREADS 3
 #define MAY_SPIN false
@@ -41,9 +55,17 @@
 #define RUN timed[2] = true; run receiver(0, 1, false); run receiver(1, 1, false); run receiver(2, 1, false); \
     run producer(1); run producer(1)
 #endif
+#ifndef LAST
+#define LAST 0
+#endif
+#define COUNT (added + returned - taken)
+#ifndef LATE
+#define LATE false
+#endif
+#define THINGS(w) COUNT
+#define UNLOCKED !tail_lock
 #include "steps.inc"
 
-#define COUNT (added + returned - taken)
 mtype = { OK, EMPTY, BUSY, STATE };
 
 waiters w;
@@ -161,7 +183,7 @@ inline WAIT_FOR_ONE() {
 #endif
 }
 
-proctype receiver(byte me; byte receives; bool nonblock) {
+proctype receiver(byte me; byte receives; bool nonblock) ALIVE {
     byte t, r, i;
     bit old;
     bool in_time, yes;
@@ -183,7 +205,7 @@ received:
     od
 }
 
-proctype producer(byte puts) {
+proctype producer(byte puts) ALIVE {
     byte i;
     bit old;
     bool wake, refused, seen;
@@ -194,7 +216,7 @@ proctype producer(byte puts) {
         wake = w.sleepers != 0;
 #endif
 #if BROKEN == 7
-        seen = w.pending;
+        seen = w.coming > 0;
 #endif
         d_step {
             !tail_lock ->
@@ -248,13 +270,45 @@ proctype changer() {
     fi
 }
 
-/* When nothing moves any more, nobody sleeps over a message, an abort or a close. */
+#if LAST
+proctype fate() { FATE(2, LAST) }
+#endif
+
+inline NOBODY_SLEEPS_IN_VAIN() {
+    for (i : 0 .. THREADS - 1) {
+        assert(!parked[i] || frozen == i + 2 || COUNT == 0 && flags == 0 && aborts == seen_aborts[i])
+    }
+}
+
+inline ONE_MORE() {
+    assert(!tail_lock);
+    added++;
+    if
+    :: w.sleepers != 0 -> WAKE(w)
+    :: else
+    fi;
+    timeout
+}
+
+/* When nothing moves any more, nobody sleeps over a message, an abort or a close. If a thread has stopped for ever,
+ * this is true of the others once two more messages have come after that (one of them may rouse it, if it sleeps);
+ * and of all if it goes on at last. */
 active proctype monitor() {
     byte i;
     timeout ->
-    for (i : 0 .. THREADS - 1) {
-        assert(!parked[i] || COUNT == 0 && flags == 0 && aborts == seen_aborts[i])
-    }
+    if
+    :: frozen != 255 ->
+#if BROKEN != 8
+        late = true;
+#endif
+        ONE_MORE();
+        ONE_MORE();
+        NOBODY_SLEEPS_IN_VAIN();
+        atomic { frozen = 255; late = false }
+        timeout
+    :: else
+    fi;
+    NOBODY_SLEEPS_IN_VAIN()
 }
 
 init {

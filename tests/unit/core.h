@@ -11,6 +11,7 @@
 #include "core/abort_all.h"
 #include "core/alloc.h"
 #include "core/listener.h"
+#include "core/ready.h"
 #include "core/receive.h"
 #include "core/reference.h"
 #include "core/registry.h"
@@ -335,6 +336,24 @@ static inline void core_despite(struct mtm_lock *lock, void *(*run)(void *), voi
     mtm_lock(lock);
     core_elsewhere(run, arg);
     mtm_unlock(lock);
+}
+
+/* Waits until so many wait. */
+static inline void core_await_waiters(const struct mtm_waiters *waiters, size_t count)
+{
+    while (mtm_waiters_count(waiters) < count) mtm_plat_yield();
+}
+
+static inline size_t core_one_waits(const void *what)
+{
+    (void)what;
+    return 1;
+}
+
+/* Wakes one, as for a single message. */
+static inline void core_wake_one(struct mtm_waiters *waiters)
+{
+    if (mtm_waiters_any(waiters)) mtm_waiters_wake(waiters, core_one_waits, NULL);
 }
 
 #endif

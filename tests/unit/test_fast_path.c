@@ -277,7 +277,7 @@ static void it_wakes_who_waits(void **state)
         pthread_t thread;
         void *result;
         assert_int_equal(pthread_create(&thread, NULL, wait_for_it, &buffer->object), 0);
-        unit_await(&buffer->source.waiters.sleepers, 1);
+        core_await_waiters(&buffer->source.waiters, 1);
         if (i % 2) unit_linger(UNIT_MS / 2);
         while (!add(buffer, 2, 4)) mtm_plat_yield();
         assert_int_equal(pthread_join(thread, &result), 0);

@@ -11,11 +11,11 @@ static void buffers_take_turns(void **state)
     assert_delivers(s.listener, 11, 21, 12);
     assert_next(s.listener, MTM_EMPTY);
     ADD(&s, 31, 32, 33, 34, 11, 12, 21, 1, 2, 3);
-    assert_true(mtm_listener_has_ready(s.listener));
+    assert_true(mtm_ready_count(s.listener));
     assert_delivers(s.listener, 31, 11, 21, 1, 32, 12, 2, 33, 3);
-    assert_true(mtm_listener_has_ready(s.listener));
+    assert_true(mtm_ready_count(s.listener));
     assert_delivers(s.listener, 34);
-    assert_false(mtm_listener_has_ready(s.listener));
+    assert_false(mtm_ready_count(s.listener));
     assert_next(s.listener, MTM_EMPTY);
     teardown(&s);
 }
@@ -51,35 +51,44 @@ static void set_keeps_the_place(void **state)
     teardown(&s);
 }
 
-static void taking_directly_leaves_the_entry(void **state)
+/* Whoever takes one of its messages sends the buffer to the end of the line. */
+static void taking_directly_is_a_turn(void **state)
 {
     (void)state;
     struct setup s;
     setup(&s);
-    ADD(&s, 11, 21, 31);
+    ADD(&s, 11, 12, 21, 22, 31, 32);
     assert_delivers(s.b[1], 11);
-    ADD(&s, 12);
-    assert_delivers(s.listener, 12, 21); /* in its old place */
+    assert_delivers(s.listener, 21, 31, 12, 22, 32);
+    assert_next(s.listener, MTM_EMPTY);
+    ADD(&s, 11, 12, 21, 22, 31, 32);
+    assert_delivers(s.b[1], 11);
     assert_delivers(s.b[3], 31);
-    assert_next(s.listener, MTM_EMPTY); /* skips what has become empty ... */
-    ADD(&s, 13, 32);
-    assert_delivers(s.listener, 13, 32); /* ... which then lines up anew */
+    assert_delivers(s.b[2], 21);
+    assert_delivers(s.listener, 12, 32, 22);
+    assert_next(s.listener, MTM_EMPTY);
     teardown(&s);
 }
 
-static void clearing_a_buffer_leaves_the_entry(void **state)
+/* An emptied buffer lines up with its next message, not where it stood. */
+static void an_emptied_buffer_lines_up_anew(void **state)
 {
     (void)state;
     struct setup s;
     setup(&s);
-    ADD(&s, 11, 12, 21, 31);
-    assert_int_equal(mtm_buffer_clear(s.b[1], false), MTM_OK);
-    assert_int_equal(mtm_buffer_clear(s.b[2], false), MTM_OK);
-    ADD(&s, 32, 13);
-    assert_delivers(s.listener, 13, 31);
-    ADD(&s, 22);
-    assert_delivers(s.listener, 32, 22);
-    assert_next(s.listener, MTM_EMPTY);
+    for (int clear = 0; clear < 2; ++clear) {
+        ADD(&s, 11, 12, 21, 22, 31, 32);
+        if (clear) assert_int_equal(mtm_buffer_clear(s.b[1], false), MTM_OK);
+        else assert_delivers(s.b[1], 11, 12);
+        ADD(&s, 13);
+        assert_delivers(s.listener, 21, 31, 13, 22, 32);
+        ADD(&s, 11, 21);
+        if (clear) assert_int_equal(mtm_buffer_clear(s.b[1], false), MTM_OK);
+        else assert_delivers(s.b[1], 11);
+        ADD(&s, 31, 12);
+        assert_delivers(s.listener, 21, 31, 12);
+        assert_next(s.listener, MTM_EMPTY);
+    }
     teardown(&s);
 }
 
@@ -122,12 +131,36 @@ static void adding_needs_no_lock_of_the_listener(void **state)
     core_despite(&s.listener->object.lock, add_to_ready_buffers, &s);
     assert_non_null(mtm_load_seq(&s.listener->newly_ready));
     assert_delivers(s.listener, 5);
-    for (int i = 1; i < MEMBERS; ++i) assert_int_equal(mtm_load_seq(&s.b[i]->ready), 1);
-    assert_int_equal(mtm_load_seq(&s.b[0]->ready), 0);
+    for (int i = 1; i < MEMBERS; ++i) assert_int_equal(s.b[i]->ready, true);
+    assert_int_equal(s.b[0]->ready, false);
     core_despite(&s.listener->object.lock, add_to_ready_buffers, &s);
     assert_ptr_equal(mtm_load_seq(&s.listener->newly_ready), s.b[0]);
-    assert_null(s.b[0]->newly_ready_next);
+    assert_null(s.b[0]->ready_next);
     assert_delivers(s.listener, 15, 25, 35, 5, 15, 25, 35);
+    teardown(&s);
+}
+
+/* A producer that is suspended in the middle of its put: what others have added is found, and
+ * so is its own message once it is there. */
+static void a_suspended_producer_hides_nothing(void **state)
+{
+    (void)state;
+    struct setup s;
+    setup(&s);
+    for (int empty = 0; empty < 2; ++empty) {
+        if (!empty) ADD(&s, 11);
+        struct core_holder holder;
+        core_hold(&holder, &s.b[1]->queue.tail.lock);
+        mtm_ready_before_publishing(s.b[1]); /* and no further */
+        ADD(&s, 21);
+        if (!empty) assert_delivers(s.listener, 11);
+        assert_delivers(s.listener, 21);
+        assert_next(s.listener, MTM_EMPTY);
+        core_let_go(&holder);
+        ADD(&s, 12);
+        assert_delivers(s.listener, 12);
+        assert_next(s.listener, MTM_EMPTY);
+    }
     teardown(&s);
 }
 
@@ -145,48 +178,31 @@ static void put_back(struct mtm_delivery *in)
     core_incoming_free(in);
 }
 
-/* Whether the buffer has more messages, has got one meanwhile, or has none. */
-static void what_the_listener_puts_back_comes_next(void **state)
+/* Whether the buffer has more messages, has got one meanwhile, or has none: the others have
+ * their turn first, and then comes what was put back, before what came later. */
+static void what_is_put_back_waits_for_its_turn(void **state)
 {
     (void)state;
     struct mtm_delivery in;
     struct setup s;
     setup(&s);
-    ADD(&s, 11, 12, 21, 31);
-    take_from(&s.listener->object, 11, &in);
-    put_back(&in);
-    assert_delivers(s.listener, 11, 21, 31, 12);
-    ADD(&s, 11, 21, 31);
-    take_from(&s.listener->object, 11, &in);
-    put_back(&in);
-    assert_delivers(s.listener, 11, 21, 31);
-    ADD(&s, 11, 21, 31);
-    take_from(&s.listener->object, 11, &in);
-    ADD(&s, 12);
-    put_back(&in);
-    assert_delivers(s.listener, 11, 21, 31, 12);
-    assert_next(s.listener, MTM_EMPTY);
-    teardown(&s);
-}
-
-/* Taken directly the entry stayed where it was, if the listener has not come by since. */
-static void what_was_taken_directly_goes_back_to_its_place(void **state)
-{
-    (void)state;
-    struct mtm_delivery in;
-    struct setup s;
-    setup(&s);
-    ADD(&s, 11, 21, 31);
-    take_from(&s.b[2]->object, 21, &in);
-    put_back(&in);
-    assert_delivers(s.listener, 11, 21, 31);
-    ADD(&s, 11, 21, 31, 32);
-    take_from(&s.b[2]->object, 21, &in);
-    assert_delivers(s.listener, 11, 31);
-    ADD(&s, 12);
-    put_back(&in);
-    assert_delivers(s.listener, 21, 32, 12);
-    assert_next(s.listener, MTM_EMPTY);
+    for (int direct = 0; direct < 2; ++direct) {
+        struct mtm_object *source = direct ? &s.b[1]->object : &s.listener->object;
+        ADD(&s, 11, 12, 21, 31);
+        take_from(source, 11, &in);
+        put_back(&in);
+        assert_delivers(s.listener, 21, 31, 11, 12);
+        ADD(&s, 11, 21, 31);
+        take_from(source, 11, &in);
+        put_back(&in);
+        assert_delivers(s.listener, 21, 31, 11);
+        ADD(&s, 11, 21, 31);
+        take_from(source, 11, &in);
+        ADD(&s, 12);
+        put_back(&in);
+        assert_delivers(s.listener, 21, 31, 11, 12);
+        assert_next(s.listener, MTM_EMPTY);
+    }
     teardown(&s);
 }
 
@@ -234,15 +250,13 @@ int main(void)
         CORE_TEST("a buffer lines up with its first message",
                   a_buffer_lines_up_with_its_first_message),
         CORE_TEST("set keeps the place", set_keeps_the_place),
-        CORE_TEST("taking directly leaves the entry", taking_directly_leaves_the_entry),
-        CORE_TEST("clearing a buffer leaves the entry", clearing_a_buffer_leaves_the_entry),
+        CORE_TEST("taking directly is a turn", taking_directly_is_a_turn),
+        CORE_TEST("an emptied buffer lines up anew", an_emptied_buffer_lines_up_anew),
         CORE_TEST("clearing the listener clears its buffers",
                   clearing_the_listener_clears_its_buffers),
         CORE_TEST("adding needs no lock of the listener", adding_needs_no_lock_of_the_listener),
-        CORE_TEST("what the listener puts back comes next",
-                  what_the_listener_puts_back_comes_next),
-        CORE_TEST("what was taken directly goes back to its place",
-                  what_was_taken_directly_goes_back_to_its_place),
+        CORE_TEST("a suspended producer hides nothing", a_suspended_producer_hides_nothing),
+        CORE_TEST("what is put back waits for its turn", what_is_put_back_waits_for_its_turn),
         CORE_TEST("what cannot come back changes no place",
                   what_cannot_come_back_changes_no_place),
         CORE_TEST("a message goes back into what was aborted or closed",

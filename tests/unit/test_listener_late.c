@@ -121,7 +121,7 @@ static void a_late_hold_wakes_who_waits(void **state)
     core_drop_buffer(with(waiter.listener, 1, 1));
     assert_int_equal(core_take(&waiter.listener->object, &in), MTM_OK);
     unit_start(&thread, 1, wait_for_ever, &waiter);
-    unit_await(&waiter.listener->source.waiters.sleepers, 1);
+    core_await_waiters(&waiter.listener->source.waiters, 1);
     unit_linger(2 * UNIT_MS);
     core_despite(&waiter.listener->object.lock, finish, &in);
     unit_join(&thread, 1);

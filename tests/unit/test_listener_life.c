@@ -71,7 +71,7 @@ static void an_emptied_buffer_leaves_with_its_entry(void **state)
         core_drop_buffer(taken);
         if (i > 0) assert_delivers(listener, 9);
         assert_next(listener, MTM_EMPTY);
-        assert_false(mtm_listener_has_ready(listener));
+        assert_false(mtm_ready_count(listener));
     }
     core_drop_buffer(kept);
     core_drop_listener(listener);
@@ -272,7 +272,7 @@ static void the_last_buffer_wakes_who_waits(void **state)
     struct mtm_buffer *buffer = core_buffer(waiter.listener);
     pthread_t threads[3];
     unit_start(threads, 3, wait_for_ever, &waiter);
-    unit_await(&waiter.listener->source.waiters.sleepers, 3);
+    core_await_waiters(&waiter.listener->source.waiters, 3);
     unit_linger(2 * UNIT_MS);
     core_drop_buffer(buffer);
     unit_join(threads, 3);

@@ -74,7 +74,27 @@ static void a_buffer_of_an_aborted_listener_can_be_used(void **state)
     assert_delivers(s.b[1], 11);
     assert_next(s.listener, MTM_ABORTED);
     mtm_listener_abort(s.listener, false);
-    assert_delivers(s.listener, 21, 12, 13); /* it went to the end */
+    assert_delivers(s.listener, 12, 21, 13); /* it was enabled first */
+    teardown(&s);
+}
+
+/* In the order in which they are enabled. */
+static void enabling_puts_a_buffer_at_the_end(void **state)
+{
+    (void)state;
+    struct setup s;
+    setup(&s);
+    ADD(&s, 11, 21, 12, 31);
+    mtm_buffer_abort(s.b[1], true);
+    mtm_buffer_abort(s.b[2], true);
+    mtm_buffer_abort(s.b[2], false);
+    mtm_buffer_abort(s.b[1], false);
+    assert_delivers(s.listener, 31, 21, 11, 12);
+    ADD(&s, 11, 21, 12);
+    mtm_listener_abort(s.listener, true);
+    mtm_buffer_abort(s.b[2], false);
+    mtm_listener_abort(s.listener, false);
+    assert_delivers(s.listener, 21, 11, 12);
     teardown(&s);
 }
 
@@ -188,6 +208,7 @@ int main(void)
                   aborting_the_listener_keeps_all_places),
         CORE_TEST("a buffer of an aborted listener can be re-enabled",
                   a_buffer_of_an_aborted_listener_can_be_used),
+        CORE_TEST("enabling puts a buffer at the end", enabling_puts_a_buffer_at_the_end),
         CORE_TEST("an aborted or closed listener takes no buffer",
                   a_new_buffer_of_an_aborted_listener_is_refused),
         CORE_TEST("closing the listener closes its buffers",

@@ -146,7 +146,7 @@ static void all_who_look_are_woken(void **state)
     struct mtm_buffer *buffer = core_buffer(NULL);
     pthread_t threads[LOOKERS];
     for (int i = 0; i < LOOKERS; ++i) unit_start(&threads[i], 1, look_and_wait, buffer);
-    unit_await(&buffer->source.waiters.sleepers, LOOKERS);
+    core_await_waiters(&buffer->source.waiters, LOOKERS);
     add(buffer, 3, SMALL);
     unit_join(threads, LOOKERS);
     assert_int_equal(mtm_buffer_count(buffer), 1);

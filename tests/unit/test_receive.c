@@ -33,23 +33,17 @@ static void *wait_as_told(void *opaque)
     return NULL;
 }
 
-static mtm_a32 *sleepers_of(struct mtm_object *object)
-{
-    if (object->kind == MTM_BUFFER)
-        return &((struct mtm_buffer *)object)->source.waiters.sleepers;
-    return &((struct mtm_listener *)object)->source.waiters.sleepers;
-}
-
 /* Returns when the thread waits; whether it sleeps already cannot be seen. */
 static void start_as(struct waiter *waiter, struct mtm_object *object, struct mtm_wait wait)
 {
-    uint32_t before = mtm_load_seq(sleepers_of(object));
+    const struct mtm_waiters *waiters = &mtm_to_source(object)->waiters;
+    const size_t before = mtm_waiters_count(waiters);
     waiter->object = object;
     waiter->wait = wait;
     waiter->number = 0;
     waiter->status = MTM_UNKNOWN;
     unit_start(&waiter->thread, 1, wait_as_told, waiter);
-    unit_await(sleepers_of(object), before + 1);
+    core_await_waiters(waiters, before + 1);
 }
 
 static void start(struct waiter *waiter, struct mtm_object *object)
@@ -95,8 +89,8 @@ static void a_wait_lasts_as_long_as_told(void **state)
         assert_int_equal(core_next_as(object, wait, &number), MTM_EMPTY);
         assert_true(mtm_plat_now() >= begin + times[i / 4]);
     }
-    assert_int_equal(buffer->source.waiters.sleepers, 0);
-    assert_int_equal(listener->source.waiters.sleepers, 0);
+    assert_int_equal(mtm_waiters_count(&buffer->source.waiters), 0);
+    assert_int_equal(mtm_waiters_count(&listener->source.waiters), 0);
     core_drop_buffer(buffer);
     core_drop_listener(listener);
 }

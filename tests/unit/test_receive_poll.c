@@ -84,7 +84,7 @@ static void start(struct poller *poller, struct mtm_buffer *buffer)
 static void start_sleeper(struct poller *sleeper, struct mtm_buffer *buffer)
 {
     start(sleeper, buffer);
-    unit_await(&buffer->source.waiters.sleepers, 1);
+    core_await_waiters(&buffer->source.waiters, 1);
     unit_linger(UNIT_MS / 2);
 }
 
@@ -197,8 +197,8 @@ static void who_polls_wakes_a_sleeper_for_the_rest(void **state)
         buffer->spin.skip = 0; /* the sleeper has polled in vain */
         poller = poller_at(buffer);
         unit_start(&poller.thread, 1, poll_and_take, &poller);
-        while (!mtm_load_seq(&buffer->source.waiters.pending) &&
-               mtm_load_seq(&buffer->source.waiters.sleepers) < 2) {
+        while (mtm_waiters_coming(&buffer->source.waiters) == 0 &&
+               mtm_waiters_count(&buffer->source.waiters) < 2) {
             mtm_plat_relax();
         }
         assert_true(add_number(buffer, 1));
@@ -269,7 +269,7 @@ static void who_needs_a_larger_carrier_wakes_another(void **state)
 static void *add_when_somebody_sleeps(void *opaque)
 {
     struct mtm_buffer *buffer = opaque;
-    unit_await(&buffer->source.waiters.sleepers, 1);
+    core_await_waiters(&buffer->source.waiters, 1);
     add_number(buffer, 7);
     return NULL;
 }

@@ -135,7 +135,7 @@ static void many_who_wait(void **state)
            pthread_create(&thread[started], &small, wait_for_none, &listener->object) == 0) {
         ++started;
     }
-    unit_await(&listener->source.waiters.sleepers, (uint32_t)started);
+    core_await_waiters(&listener->source.waiters, (size_t)started);
     begin("releasing the last buffer of those who wait");
     core_drop_buffer(buffer);
     unit_join(thread, (size_t)started);

@@ -84,7 +84,7 @@ static bool look_around(const void *what)
     const struct mtm_spin_target target = {look, s, 0};
     s->found = 1;
     assert_false(mtm_spin(&s->spin, &s->waiters, MTM_FOREVER, &target));
-    mtm_waiters_wake_one(&s->waiters);
+    core_wake_one(&s->waiters);
     return true;
 }
 
@@ -99,7 +99,7 @@ static void who_spins_is_awake(void **state)
     assert_true(mtm_spin(&s.spin, &s.waiters, MTM_FOREVER, &target));
     assert_int_equal(s.looks, 0);
     assert_int_equal(s.waiters.seq, 0);
-    mtm_waiters_wake_one(&s.waiters);
+    core_wake_one(&s.waiters);
     assert_int_equal(s.waiters.seq, 1);
     mtm_waiters_leave(&s.waiters);
 }
@@ -110,9 +110,9 @@ static void nobody_spins_while_a_wake_up_is_under_way(void **state)
     struct scenery s;
     begin(&s);
     mtm_waiters_join(&s.waiters);
-    mtm_waiters_wake_one(&s.waiters);
+    core_wake_one(&s.waiters);
     assert_false(spin_until(&s, 1, MTM_FOREVER));
-    assert_int_equal(s.waiters.pending, 1);
+    assert_int_equal(mtm_waiters_coming(&s.waiters), 1);
     mtm_waiters_prepare(&s.waiters);
     assert_true(spin_until(&s, 1, MTM_FOREVER));
     mtm_waiters_leave(&s.waiters);

@@ -10,9 +10,9 @@ static void nobody_waits_nothing_is_done(void **state)
 {
     (void)state;
     struct mtm_waiters waiters = {0};
-    for (int i = 0; i < 3; ++i) mtm_waiters_wake_one(&waiters);
+    for (int i = 0; i < 3; ++i) core_wake_one(&waiters);
     assert_int_equal(waiters.seq, 0);
-    assert_int_equal(waiters.pending, 0);
+    assert_int_equal(mtm_waiters_coming(&waiters), 0);
     mtm_waiters_join(&waiters);
     assert_true(mtm_waiters_any(&waiters));
     mtm_waiters_join(&waiters);
@@ -20,7 +20,7 @@ static void nobody_waits_nothing_is_done(void **state)
     assert_true(mtm_waiters_any(&waiters));
     mtm_waiters_leave(&waiters);
     assert_false(mtm_waiters_any(&waiters));
-    mtm_waiters_wake_one(&waiters);
+    core_wake_one(&waiters);
     assert_int_equal(waiters.seq, 0);
 }
 
@@ -33,13 +33,67 @@ static void one_wake_up_is_under_way_at_a_time(void **state)
     mtm_waiters_join(&waiters);
     for (uint32_t i = 0; i < 3; ++i) {
         assert_int_equal(mtm_waiters_prepare(&waiters), i);
-        for (int n = 0; n < 3; ++n) mtm_waiters_wake_one(&waiters);
+        for (int n = 0; n < 3; ++n) core_wake_one(&waiters);
         assert_int_equal(waiters.seq, i + 1);
     }
     mtm_waiters_leave(&waiters);
-    for (int n = 0; n < 3; ++n) mtm_waiters_wake_one(&waiters);
+    for (int n = 0; n < 3; ++n) core_wake_one(&waiters);
     assert_int_equal(waiters.seq, 4);
     mtm_waiters_leave(&waiters);
+}
+
+static size_t three_wait(const void *what)
+{
+    (void)what;
+    return 3;
+}
+
+static void wake_for_three(struct mtm_waiters *waiters)
+{
+    mtm_waiters_wake(waiters, three_wait, NULL);
+}
+
+/* Where there is more than one thing to come for a second thread is woken, as the first one may
+ * be unable to run; a third one would be a herd. */
+static void a_second_one_is_woken_for_a_second_message(void **state)
+{
+    (void)state;
+    struct mtm_waiters waiters = {0};
+    for (int i = 0; i < 3; ++i) mtm_waiters_join(&waiters);
+    for (int i = 0; i < 3; ++i) mtm_waiters_prepare(&waiters);
+    core_wake_one(&waiters);
+    core_wake_one(&waiters);
+    assert_int_equal(waiters.seq, 1);
+    wake_for_three(&waiters);
+    assert_int_equal(waiters.seq, 2);
+    wake_for_three(&waiters);
+    assert_int_equal(waiters.seq, 2);
+    mtm_waiters_prepare(&waiters); /* one comes, and finds something */
+    mtm_waiters_leave(&waiters);
+    wake_for_three(&waiters);
+    assert_true(waiters.seq > 2);
+    for (int i = 0; i < 2; ++i) mtm_waiters_leave(&waiters);
+}
+
+/* Suspended before it has roused anybody, or after it was roused: nobody relies on it for long.
+ */
+static void who_is_late_is_not_counted_on(void **state)
+{
+    (void)state;
+    struct mtm_waiters waiters = {0};
+    bool marked = false;
+    for (int i = 0; i < 2; ++i) mtm_waiters_join(&waiters);
+    for (int i = 0; i < 2; ++i) mtm_waiters_prepare(&waiters);
+    for (uint32_t i = 1; i < 5; ++i) {
+        core_wake_one(&waiters);
+        assert_int_equal(waiters.seq, i);
+        unit_linger(UNIT_MS);
+    }
+    assert_true(mtm_waiters_stand_in(&waiters, &marked) && marked);
+    unit_linger(UNIT_MS);
+    core_wake_one(&waiters); /* the spinner has not stood down */
+    assert_int_equal(waiters.seq, 5);
+    for (int i = 0; i < 2; ++i) mtm_waiters_leave(&waiters);
 }
 
 static void a_wake_up_after_prepare_ends_the_sleep(void **state)
@@ -50,7 +104,7 @@ static void a_wake_up_after_prepare_ends_the_sleep(void **state)
     for (int all = 0; all < 2; ++all) {
         uint32_t ticket = mtm_waiters_prepare(&waiters);
         if (all) mtm_waiters_wake_all(&waiters);
-        else mtm_waiters_wake_one(&waiters);
+        else core_wake_one(&waiters);
         for (int i = 0; i < 3; ++i) {
             assert_true(mtm_waiters_sleep(&waiters, ticket, MTM_FOREVER));
         }
@@ -66,7 +120,7 @@ static void a_wake_up_before_prepare_ends_no_sleep(void **state)
     mtm_waiters_join(&waiters);
     for (int all = 0; all < 2; ++all) {
         if (all) mtm_waiters_wake_all(&waiters);
-        else mtm_waiters_wake_one(&waiters);
+        else core_wake_one(&waiters);
         uint32_t ticket = mtm_waiters_prepare(&waiters);
         int64_t deadline = mtm_plat_now() + 5 * UNIT_MS;
         while (mtm_waiters_sleep(&waiters, ticket, deadline)) {
@@ -108,7 +162,7 @@ static void who_stands_in_for_nobody_need_not_stand_down(void **state)
     bool marked = true;
     assert_true(mtm_waiters_stand_in(&waiters, &marked));
     assert_false(marked);
-    assert_int_equal(waiters.pending, 0);
+    assert_int_equal(mtm_waiters_coming(&waiters), 0);
 }
 
 /* Until it stands down; then the next wake-up is for real again. */
@@ -119,12 +173,12 @@ static void nobody_is_woken_while_another_one_stands_in(void **state)
     bool marked = false, twice = true;
     mtm_waiters_join(&waiters);
     assert_true(mtm_waiters_stand_in(&waiters, &marked) && marked);
-    for (int n = 0; n < 3; ++n) mtm_waiters_wake_one(&waiters);
+    for (int n = 0; n < 3; ++n) core_wake_one(&waiters);
     assert_int_equal(waiters.seq, 0);
     assert_false(mtm_waiters_stand_in(&waiters, &twice));
     assert_false(twice);
     mtm_waiters_stand_down(&waiters);
-    mtm_waiters_wake_one(&waiters);
+    core_wake_one(&waiters);
     assert_int_equal(waiters.seq, 1);
     mtm_waiters_leave(&waiters);
 }
@@ -136,7 +190,7 @@ static void nobody_stands_in_while_a_wake_up_is_under_way(void **state)
     struct mtm_waiters waiters = {0};
     bool marked = true;
     mtm_waiters_join(&waiters);
-    mtm_waiters_wake_one(&waiters);
+    core_wake_one(&waiters);
     assert_false(mtm_waiters_stand_in(&waiters, &marked));
     assert_false(marked);
     mtm_waiters_prepare(&waiters); /* the woken one */
@@ -199,7 +253,7 @@ static void wait_for_token(struct store *store, bool hasty)
         }
         mtm_waiters_leave(&store->waiters);
     }
-    if (has_token(store)) mtm_waiters_wake_one(&store->waiters);
+    if (has_token(store)) core_wake_one(&store->waiters);
 }
 
 static void *take_tokens(void *opaque)
@@ -215,7 +269,7 @@ static void *make_tokens(void *opaque)
     struct store *store = opaque;
     for (uint32_t i = 0; i < EACH; ++i) {
         mtm_add_seq(&store->tokens, 1);
-        mtm_waiters_wake_one(&store->waiters);
+        core_wake_one(&store->waiters);
         if (i % 100 == 0) unit_linger(UNIT_MS / 20); /* lets them fall asleep */
     }
     return NULL;
@@ -233,7 +287,7 @@ static void no_wake_up_is_lost(void **state)
     unit_join(takers, TAKERS);
     assert_int_equal(store.taken, TOTAL);
     assert_int_equal(store.tokens, 0);
-    assert_int_equal(store.waiters.sleepers, 0);
+    assert_int_equal(mtm_waiters_count(&store.waiters), 0);
 }
 
 int main(void)
@@ -241,6 +295,9 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         CORE_TEST("where nobody waits nothing is done", nobody_waits_nothing_is_done),
         CORE_TEST("one wake-up is under way at a time", one_wake_up_is_under_way_at_a_time),
+        CORE_TEST("a second one is woken for a second message",
+                  a_second_one_is_woken_for_a_second_message),
+        CORE_TEST("who is late is not counted on", who_is_late_is_not_counted_on),
         CORE_TEST("a wake-up after prepare ends the sleep",
                   a_wake_up_after_prepare_ends_the_sleep),
         CORE_TEST("one before it does not", a_wake_up_before_prepare_ends_no_sleep),

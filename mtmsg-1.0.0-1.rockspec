@@ -69,6 +69,7 @@ build = {
                 "src/core/source.c",
                 "src/core/spin.c",
                 "src/core/status.c",
+                "src/core/topic.c",
                 "src/core/wait.c",
                 "src/core/waiters.c",
                 "src/core/wire.c",

@@ -12,7 +12,9 @@
 #include "core/listener.h"
 #include "core/ready.h"
 #include "core/receive.h"
+#include "core/reference.h"
 #include "core/registry.h"
+#include "core/topic.h"
 
 #include "platform/hidden.h"
 
@@ -64,11 +66,14 @@ static void free_buffer(struct mtm_object *object)
 {
     struct mtm_buffer *buffer = to_buffer(object);
     struct mtm_listener *listener = listener_of(buffer);
+    struct mtm_topic *topic = buffer->topic;
     if (listener) mtm_listener_announce(listener);
+    if (topic) mtm_topic_leave(topic, buffer);
     for (int event = 0; event < MTM_EVENTS; ++event)
         mtm_notifier_release(buffer->notifier[event]);
     mtm_queue_fini(&buffer->queue);
     mtm_free(buffer);
+    if (topic) mtm_object_release(&topic->object);
 }
 
 static void sync_buffer(struct mtm_object *object)

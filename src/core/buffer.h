@@ -9,6 +9,7 @@
 #include "core/source.h"
 
 struct mtm_listener;
+struct mtm_topic;
 
 /* First what both sides read and hardly anybody writes, then what producers write, then what
  * consumers write, so that they don't wait for each other's cache lines. */
@@ -33,6 +34,8 @@ struct mtm_buffer {
     size_t place;                               /* there: its turn when it was put there */
     struct mtm_buffer *ready_next, *ready_prev; /* next: in the stack, too */
     struct mtm_buffer *deferred_next;           /* owned by the last hold, then by the stack */
+    struct mtm_topic *topic; /* constant once subscribed, a reference; NULL: none */
+    struct mtm_buffer *topic_next, *topic_prev; /* guarded by the topic's lock */
 };
 
 struct mtm_buffer_options {

@@ -25,6 +25,17 @@ void mtm_object_retain(struct mtm_object *object)
     retain_below(object, MTM_LIFE_REFS); /* where it fails the object is immortal */
 }
 
+bool mtm_object_retain_alive(struct mtm_object *object)
+{
+    size_t life = mtm_load_rlx(&object->life);
+    do {
+        if ((life & MTM_LIFE_REFS) == 0) return false;
+        if ((life & MTM_LIFE_REFS) == MTM_LIFE_REFS) return true; /* it lost count */
+        MTM_STEP(retain_alive);
+    } while (!mtm_cas_rlx(&object->life, &life, life + MTM_LIFE_ONE_REF));
+    return true;
+}
+
 bool mtm_object_release_early(struct mtm_object *object)
 {
     size_t life = mtm_load_rlx(&object->life);

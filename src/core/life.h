@@ -25,6 +25,10 @@
 bool mtm_object_try_retain(struct mtm_object *object);
 void mtm_object_retain(struct mtm_object *object);
 
+/* One more plain reference, if there is any. The caller has none, but the object can't be freed
+ * at this moment. */
+bool mtm_object_retain_alive(struct mtm_object *object);
+
 /* Gives back a reference that is not the last one, if it is not: true. Any thread. */
 bool mtm_object_release_early(struct mtm_object *object);
 

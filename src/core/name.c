@@ -72,7 +72,7 @@ struct mtm_name_hash mtm_name_hash(int kind, const char *bytes, size_t len)
     need_key();
     struct sip s = {key[0] ^ 0x736F6D6570736575u, key[1] ^ 0x646F72616E646F6Du ^ 0xEE,
                     key[0] ^ 0x6C7967656E657261u, key[1] ^ 0x7465646279746573u};
-    uint64_t word, last = ((uint64_t)len << 1 | (uint64_t)kind) << 56;
+    uint64_t word, last = ((uint64_t)len << 2 | (uint64_t)kind) << 56;
     for (; len >= 8; bytes += 8, len -= 8) {
         memcpy(&word, bytes, 8);
         absorb(&s, word);

@@ -1,4 +1,4 @@
-/* What buffers and listeners have in common: identity and state.
+/* What buffers, listeners and topics have in common: identity and state.
  * How long it lives is in life.h and reference.h; finding it is the registry's job; what it
  * does, its own module's. */
 #ifndef MTM_CORE_OBJECT_H
@@ -12,7 +12,7 @@
 #include "core/name.h"
 #include "core/status.h"
 
-enum mtm_kind { MTM_BUFFER, MTM_LISTENER };
+enum mtm_kind { MTM_BUFFER, MTM_LISTENER, MTM_TOPIC };
 
 /* State flags, all below MTM_GENERATION. Written under all of the object's locks, so that
  * holding one of them is enough to read. */
@@ -28,7 +28,7 @@ enum {
 
 struct mtm_object;
 
-/* What the two kinds do in their own ways. */
+/* What the kinds do in their own ways. */
 struct mtm_object_ops {
     /* The last outside reference is gone; the owner's lock is held. True: free it. */
     bool (*orphan)(struct mtm_object *object);

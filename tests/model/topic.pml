@@ -1,0 +1,159 @@
+/* Publishing to the subscribers of a topic: core/topic. It shows: all subscribers get all messages in one order, a new
+ * one begins with the latest, nobody puts into a buffer that was freed, and the list has nothing that was freed. How a
+ * put works is in queue.pml; how references go is in listener.pml.
+ *
+ * BROKEN 1 in scene 1: who publishes does not wait for its turn
+ * BROKEN 2 in scene 2: who publishes takes a reference of a buffer that has none any more
+ * BROKEN 3 in scene 2: a buffer is freed before it is unlinked
+ * BROKEN 4 in scene 3: who subscribes gets the latest message before it has its turn
+ */
+#if SCENE == 1 /* two publish to two subscribers */
+#define LINKED 2
+#define RUN run publisher(1); run publisher(2)
+#elif SCENE == 2 /* the last reference of one goes meanwhile */
+#define LINKED 2
+#define RUN run publisher(1); run publisher(2); run releaser(0)
+#elif SCENE == 3 /* one subscribes meanwhile */
+#define LINKED 1
+#define RUN run publisher(1); run publisher(2); run subscriber(1)
+#endif
+
+#define BUFFERS 2
+#define NONE 255
+
+bit turn, list_lock;
+byte refs[BUFFERS], latest, published;
+bool linked[BUFFERS], freed[BUFFERS];
+
+typedef log { byte count, at[3], begins };
+log got[BUFFERS];
+byte order[3]; /* of all messages */
+
+inline LOCK(word) { d_step { word == 0 -> word = 1 } }
+
+inline PUT(b, m) {
+    d_step {
+        assert(!freed[b] && refs[b] > 0);
+        got[b].at[got[b].count] = m;
+        got[b].count++
+    }
+}
+
+inline RELEASE(b) {
+    if
+    :: atomic { refs[b] > 1 -> refs[b]-- }
+    :: atomic { refs[b] == 1 -> refs[b] = 0 }
+#if BROKEN == 3
+        freed[b] = true;
+        LOCK(list_lock);
+        linked[b] = false;
+        list_lock = 0
+#else
+        LOCK(list_lock);
+        linked[b] = false;                /* step: leave_topic */
+        list_lock = 0;
+        freed[b] = true
+#endif
+    fi
+}
+
+proctype publisher(byte m) {
+    byte b;
+    bool has[BUFFERS];
+#if BROKEN != 1
+    LOCK(turn);
+#endif
+    LOCK(list_lock);
+    b = 0;
+    do
+    :: b == BUFFERS -> break
+    :: else ->
+        if
+        :: linked[b] ->
+            assert(!freed[b]);
+#if BROKEN == 2
+            refs[b]++;
+            has[b] = true
+#else
+            if
+            :: atomic { refs[b] > 0 -> refs[b]++; has[b] = true } /* step: retain_alive */
+            :: refs[b] == 0
+            fi
+#endif
+        :: else
+        fi;
+        b++
+    od;
+    list_lock = 0;
+    b = 0;
+    do
+    :: b == BUFFERS -> break
+    :: else ->
+        if
+        :: has[b] -> PUT(b, m)
+        :: else
+        fi;
+        b++
+    od;
+    b = 0;
+    d_step { latest = m; order[published] = m; published++ }
+#if BROKEN != 1
+    turn = 0;
+#endif
+    do
+    :: b == BUFFERS -> break
+    :: else ->
+        if
+        :: has[b] -> RELEASE(b)
+        :: else
+        fi;
+        b++
+    od
+}
+
+proctype releaser(byte b) { RELEASE(b) }
+
+proctype subscriber(byte b) {
+    byte m;
+#if BROKEN == 4
+    m = latest;
+    LOCK(turn);
+#else
+    LOCK(turn);
+    m = latest;
+#endif
+    if
+    :: m != 0 -> PUT(b, m)
+    :: else
+    fi;
+    d_step { got[b].begins = (published > 0 -> published - 1 : 0) }
+    LOCK(list_lock);
+    linked[b] = true;
+    list_lock = 0;
+    turn = 0
+}
+
+init {
+    byte b, i;
+    d_step {
+        for (b : 0 .. BUFFERS - 1) { refs[b] = 1; linked[b] = b < LINKED }
+    }
+    atomic { RUN }
+    (_nr_pr == 1);
+    d_step {
+        for (b : 0 .. BUFFERS - 1) {
+            if
+            :: !freed[b] && refs[b] == 1 ->
+                /* it has all from where it began, in their order */
+                assert(got[b].count == published - got[b].begins);
+                for (i : 0 .. 1) {
+                    if
+                    :: i < got[b].count -> assert(got[b].at[i] == order[got[b].begins + i])
+                    :: else
+                    fi
+                }
+            :: else -> assert(!linked[b])
+            fi
+        }
+    }
+}

@@ -1,0 +1,407 @@
+/* Tests of topics: everything reaches everybody in one order, large messages are stored once,
+ * the latest waits for those who come later, and subscribers may end at any time. They own
+ * topics and buffers. */
+#include "bell.h"
+
+#include "core/reference.h"
+#include "core/topic.h"
+
+enum { LARGE = 60000 };
+
+static struct mtm_topic *topic_new(bool keeps_latest)
+{
+    struct mtm_topic *topic = NULL;
+    assert_int_equal(mtm_topic_new(NULL, 0, keeps_latest, &topic), MTM_OK);
+    return topic;
+}
+
+static void drop(struct mtm_topic *topic)
+{
+    mtm_root_release(&topic->object);
+}
+
+static struct mtm_buffer *subscribe(struct mtm_topic *topic, size_t limit,
+                                    struct mtm_listener *listener)
+{
+    const struct mtm_buffer_options options = {.size = MTM_DEFAULT_SIZE,
+                                               .grow = MTM_DEFAULT_GROW,
+                                               .bounds.limit = limit,
+                                               .listener = listener};
+    struct mtm_buffer *buffer = NULL;
+    assert_int_equal(mtm_topic_subscribe(topic, &options, &buffer), MTM_OK);
+    return buffer;
+}
+
+static enum mtm_status publish(struct mtm_topic *topic, uint32_t number, size_t taken,
+                               size_t refused)
+{
+    ++number; /* 0 would end a list of expected ones */
+    struct mtm_message message = core_message(&number, sizeof number);
+    struct mtm_published published;
+    struct mtm_failure failure = {0};
+    enum mtm_status status = mtm_topic_add(topic, &message, false, &published, &failure);
+    mtm_failure_free(&failure);
+    if (status == MTM_OK || status == MTM_NOTIFIER_FAILED) {
+        assert_int_equal(published.taken, taken);
+        assert_int_equal(published.refused, refused);
+    }
+    return status;
+}
+
+#define assert_gets(buffer, number) assert_delivers(buffer, (number) + 1)
+
+static void everybody_gets_everything(void **state)
+{
+    (void)state;
+    enum { SUBSCRIBERS = 40, MESSAGES = 50 }; /* more than a publisher has on its stack */
+    struct mtm_topic *topic = topic_new(false);
+    struct mtm_buffer *buffers[SUBSCRIBERS];
+    assert_int_equal(publish(topic, 999, 0, 0), MTM_OK);
+    for (uint32_t i = 0; i < SUBSCRIBERS; ++i) {
+        buffers[i] = subscribe(topic, 0, NULL);
+        assert_int_equal(publish(topic, i, i + 1, 0), MTM_OK);
+    }
+    assert_int_equal(mtm_topic_count(topic), SUBSCRIBERS);
+    for (uint32_t n = 0; n < MESSAGES; ++n)
+        assert_int_equal(publish(topic, 100 + n, SUBSCRIBERS, 0), MTM_OK);
+    for (uint32_t i = 0; i < SUBSCRIBERS; ++i) {
+        for (uint32_t n = i; n < SUBSCRIBERS; ++n) assert_gets(buffers[i], n);
+        for (uint32_t n = 0; n < MESSAGES; ++n) assert_gets(buffers[i], 100 + n);
+        assert_int_equal(mtm_buffer_count(buffers[i]), 0);
+        core_drop_buffer(buffers[i]);
+        assert_int_equal(mtm_topic_count(topic), SUBSCRIBERS - 1 - i);
+    }
+    drop(topic);
+}
+
+static void a_large_message_is_stored_once(void **state)
+{
+    (void)state;
+    enum { SUBSCRIBERS = 100 };
+    static unsigned char bytes[LARGE];
+    struct mtm_topic *topic = topic_new(false);
+    struct mtm_buffer *buffers[SUBSCRIBERS];
+    struct mtm_published published;
+    core_fill(bytes, 3, LARGE);
+    struct mtm_message message = core_message(bytes, LARGE);
+    for (int i = 0; i < SUBSCRIBERS; ++i) buffers[i] = subscribe(topic, 0, NULL);
+    for (int i = 0; i < SUBSCRIBERS; ++i) /* their rings are there */
+        assert_int_equal(core_add(buffers[i], 1), MTM_OK);
+    const size_t before = core_bytes;
+    assert_int_equal(mtm_topic_add(topic, &message, false, &published, NULL), MTM_OK);
+    assert_int_equal(published.taken, SUBSCRIBERS);
+    assert_in_range(core_bytes - before, LARGE, LARGE + 100 + SUBSCRIBERS * 100);
+    for (int i = 0; i < SUBSCRIBERS; ++i) {
+        struct mtm_delivery in;
+        assert_delivers(buffers[i], 1);
+        assert_int_equal(core_take(&buffers[i]->object, &in), MTM_OK);
+        assert_true(in.slot.block->size == LARGE);
+        assert_memory_equal(mtm_block_data(in.slot.block), bytes, LARGE);
+        mtm_queue_recycle(&buffers[i]->queue, in.slot.block);
+        mtm_block_free(in.slot.carrier);
+    }
+    assert_in_range(core_bytes, 0, before); /* the last one has freed it */
+    for (int i = 0; i < SUBSCRIBERS; ++i) core_drop_buffer(buffers[i]);
+    drop(topic);
+}
+
+/* Also where it is copied through a ring, because the size was given. */
+static void the_latest_waits_for_those_who_come_later(void **state)
+{
+    (void)state;
+    static unsigned char bytes[LARGE];
+    struct mtm_topic *topic = topic_new(true);
+    struct mtm_buffer *early = subscribe(topic, 0, NULL), *late;
+    assert_int_equal(mtm_buffer_count(early), 0);
+    for (uint32_t n = 1; n < 5; ++n) {
+        assert_int_equal(publish(topic, n, n, 0), MTM_OK);
+        late = subscribe(topic, 0, NULL);
+        assert_gets(late, n);
+        assert_int_equal(mtm_buffer_count(late), 0);
+        assert_int_equal(publish(topic, 10 + n, n + 1, 0), MTM_OK);
+        assert_gets(late, 10 + n);
+        core_drop_buffer(late);
+        late = subscribe(topic, 0, NULL); /* as many as there were rounds */
+        assert_gets(late, 10 + n);
+        mtm_object_retain(&late->object);
+        mtm_root_release(&late->object);
+    }
+    core_fill(bytes, 8, LARGE);
+    struct mtm_message message = core_message(bytes, LARGE);
+    struct mtm_published published;
+    assert_int_equal(mtm_topic_add(topic, &message, false, &published, NULL), MTM_OK);
+    const struct mtm_buffer_options sized = {.size = 2 * LARGE, .sized = true, .grow = 2};
+    assert_int_equal(mtm_topic_subscribe(topic, &sized, &late), MTM_OK);
+    struct mtm_delivery in = {.slot.limit = SIZE_MAX, .slot.carrier = mtm_block_new(LARGE)};
+    struct mtm_wait wait = {.timeout = 0};
+    assert_int_equal(mtm_receive(&late->object, &wait, &in), MTM_OK);
+    assert_memory_equal(mtm_block_data(in.slot.block), bytes, LARGE);
+    core_incoming_free(&in);
+    core_drop_buffer(late);
+    mtm_topic_clear(topic);
+    late = subscribe(topic, 0, NULL);
+    assert_int_equal(mtm_buffer_count(late), 0);
+    core_drop_buffer(late);
+    for (struct mtm_buffer *b = topic->first, *next; b; b = next) {
+        next = b->topic_next;
+        if (b != early) mtm_object_release(&b->object);
+    }
+    core_drop_buffer(early);
+    drop(topic);
+}
+
+static void who_is_full_holds_up_nobody(void **state)
+{
+    (void)state;
+    struct mtm_topic *topic = topic_new(false);
+    struct mtm_buffer *slow = subscribe(topic, 2, NULL), *quick = subscribe(topic, 0, NULL);
+    const struct mtm_buffer_options tiny = {.size = 4};
+    struct mtm_buffer *small = NULL;
+    assert_int_equal(mtm_topic_subscribe(topic, &tiny, &small), MTM_OK);
+    for (uint32_t n = 0; n < 5; ++n)
+        assert_int_equal(publish(topic, n, n < 2 ? 2 : 1, n < 2 ? 1 : 2), MTM_OK);
+    for (uint32_t n = 0; n < 5; ++n) assert_gets(quick, n);
+    assert_gets(slow, 0);
+    assert_int_equal(publish(topic, 5, 2, 1), MTM_OK);
+    assert_gets(slow, 1);
+    assert_gets(slow, 5);
+    mtm_buffer_close(quick); /* it does not count any more */
+    assert_int_equal(publish(topic, 6, 1, 1), MTM_OK);
+    mtm_buffer_abort(slow, true);
+    assert_int_equal(publish(topic, 7, 0, 1), MTM_OK);
+    core_drop_buffer(slow);
+    core_drop_buffer(quick);
+    core_drop_buffer(small);
+    drop(topic);
+}
+
+static void a_topic_is_found_closed_and_aborted(void **state)
+{
+    (void)state;
+    struct mtm_topic *topic = NULL;
+    struct mtm_object *found;
+    const struct mtm_buffer_options options = {.size = 100, .grow = 2};
+    struct mtm_buffer *refused;
+    assert_int_equal(mtm_topic_new("news", 4, true, &topic), MTM_OK);
+    struct mtm_buffer *buffer = subscribe(topic, 0, NULL);
+    assert_int_equal(mtm_registry_find_name(MTM_TOPIC, "news", 4, &found), MTM_OK);
+    assert_ptr_equal(found, &topic->object);
+    mtm_root_release(found);
+    assert_int_equal(mtm_registry_find_name(MTM_BUFFER, "news", 4, &found), MTM_UNKNOWN);
+    assert_int_equal(mtm_registry_find_id(MTM_LISTENER, topic->object.id, &found), MTM_UNKNOWN);
+    mtm_topic_abort(topic, true);
+    assert_int_equal(publish(topic, 1, 0, 0), MTM_ABORTED);
+    assert_int_equal(core_add(buffer, 1), MTM_ABORTED);
+    assert_int_equal(mtm_topic_subscribe(topic, &options, &refused), MTM_ABORTED);
+    mtm_topic_abort(topic, false);
+    assert_int_equal(publish(topic, 2, 1, 0), MTM_OK);
+    mtm_abort_all(true);
+    assert_int_equal(publish(topic, 3, 0, 0), MTM_ABORTED);
+    mtm_abort_all(false);
+    assert_gets(buffer, 2);
+    drop(topic); /* the subscriber keeps it */
+    assert_int_equal(mtm_registry_find_name(MTM_TOPIC, "news", 4, &found), MTM_OK);
+    mtm_topic_close(topic);
+    assert_int_equal(publish(topic, 4, 0, 0), MTM_CLOSED);
+    assert_int_equal(core_add(buffer, 1), MTM_CLOSED);
+    assert_int_equal(mtm_topic_subscribe(topic, &options, &refused), MTM_CLOSED);
+    mtm_root_release(found);
+    core_drop_buffer(buffer);
+    assert_int_equal(mtm_registry_find_name(MTM_TOPIC, "news", 4, &found), MTM_UNKNOWN);
+}
+
+/* Whatever runs out of memory: everybody has it, or nobody; or one who could not is told. */
+static void running_out_of_memory_is_told(void **state)
+{
+    (void)state;
+    enum { SUBSCRIBERS = 40 };
+    static unsigned char bytes[LARGE];
+    struct mtm_message message = core_message(bytes, LARGE);
+    struct mtm_topic *topic = topic_new(true);
+    struct mtm_buffer *buffers[SUBSCRIBERS];
+    for (int i = 0; i < SUBSCRIBERS; ++i) buffers[i] = subscribe(topic, 0, NULL);
+    for (uint32_t nth = 1; nth < 2 * SUBSCRIBERS + 5; ++nth) {
+        struct mtm_published published;
+        size_t got = 0;
+        core_failure = nth;
+        enum mtm_status status = mtm_topic_add(topic, &message, false, &published, NULL);
+        core_failure = 0;
+        for (int i = 0; i < SUBSCRIBERS; ++i) got += mtm_buffer_count(buffers[i]);
+        if (status == MTM_OK) {
+            assert_int_equal(published.taken + published.refused, SUBSCRIBERS);
+            assert_int_equal(got, published.taken);
+        } else {
+            assert_int_equal(status, MTM_NOMEM);
+            assert_int_equal(got, 0);
+        }
+        for (int i = 0; i < SUBSCRIBERS; ++i) mtm_buffer_clear(buffers[i], false);
+    }
+    core_drought = 1;
+    struct mtm_topic *none = NULL;
+    assert_int_equal(mtm_topic_new(NULL, 0, false, &none), MTM_NOMEM);
+    core_drought = 0;
+    for (int i = 0; i < SUBSCRIBERS; ++i) core_drop_buffer(buffers[i]);
+    drop(topic);
+}
+
+/* A notifier of a subscriber that publishes itself, once, or fails. It is called after the
+ * turn. */
+struct echo {
+    struct mtm_topic *topic;
+    bool publishes, fails;
+};
+
+static int echo(const void *api, void *object, mtm_error_handler handler, void *data)
+{
+    struct echo *e = object;
+    (void)api;
+    if (e->publishes) {
+        e->publishes = false;
+        assert_int_equal(publish(e->topic, 77, 2, 0), MTM_OK);
+    }
+    if (e->fails) handler(data, "enough", 6);
+    return e->fails ? 9 : 0;
+}
+
+static void nothing(const void *api, void *object)
+{
+    (void)api;
+    (void)object;
+}
+
+static void notifiers_may_publish(void **state)
+{
+    (void)state;
+    static const struct mtm_notifier_ops ops = {nothing, echo};
+    struct mtm_topic *topic = topic_new(false);
+    struct mtm_buffer *first = subscribe(topic, 0, NULL), *second = subscribe(topic, 0, NULL);
+    struct echo e = {topic, true, false};
+    struct mtm_notifier *notifier = mtm_notifier_new_foreign(&ops, NULL, &e, 0);
+    assert_int_equal(mtm_buffer_connect(first, MTM_ADDED, notifier), MTM_OK);
+    assert_int_equal(publish(topic, 1, 2, 0), MTM_OK);
+    e.fails = true;
+    assert_int_equal(publish(topic, 2, 2, 0), MTM_NOTIFIER_FAILED);
+    static const uint32_t expected[] = {1, 77, 2};
+    for (int i = 0; i < 3; ++i) {
+        assert_gets(first, expected[i]);
+        assert_gets(second, expected[i]);
+    }
+    core_drop_buffer(first);
+    core_drop_buffer(second);
+    drop(topic);
+}
+
+/* ---- threads ---- */
+
+enum { PUBLISHERS = 2, READERS = 2, EACH = 4000, FIRST = 1 };
+
+struct crowd {
+    struct mtm_topic *topic;
+    mtm_a32 publishers, done, readers;
+    struct mtm_buffer *buffer[READERS];
+    uint32_t got[READERS][PUBLISHERS * EACH];
+};
+
+static void *publish_many(void *opaque)
+{
+    struct crowd *crowd = opaque;
+    const uint32_t me = mtm_add_seq(&crowd->publishers, 1);
+    for (uint32_t i = 0; i < EACH; ++i) {
+        uint32_t number = me << 24 | (i + FIRST);
+        struct mtm_message message = core_message(&number, sizeof number);
+        struct mtm_published published;
+        assert_int_equal(mtm_topic_add(crowd->topic, &message, false, &published, NULL),
+                         MTM_OK);
+        assert_true(published.taken >= READERS);
+    }
+    mtm_add_seq(&crowd->done, 1);
+    return NULL;
+}
+
+static void *read_all(void *opaque)
+{
+    struct crowd *crowd = opaque;
+    const uint32_t me = mtm_add_seq(&crowd->readers, 1);
+    for (int i = 0; i < PUBLISHERS * EACH; ++i)
+        assert_int_equal(core_next(&crowd->buffer[me]->object, MTM_FOREVER, &crowd->got[me][i]),
+                         MTM_OK);
+    return NULL;
+}
+
+static void *come_and_go(void *opaque)
+{
+    struct crowd *crowd = opaque;
+    while (mtm_load_seq(&crowd->done) < PUBLISHERS) {
+        struct mtm_listener *listener = core_listener();
+        struct mtm_buffer *buffer = subscribe(crowd->topic, 3, NULL);
+        struct mtm_buffer *served = subscribe(crowd->topic, 0, listener);
+        uint32_t number;
+        core_next(&buffer->object, 0, &number);
+        core_next(&listener->object, 0, &number);
+        core_drop_buffer(served);
+        core_drop_listener(listener);
+        mtm_buffer_close(buffer);
+        core_drop_buffer(buffer);
+    }
+    return NULL;
+}
+
+static void all_readers_see_one_order(void **state)
+{
+    (void)state;
+    static struct crowd crowd;
+    pthread_t publishers[PUBLISHERS], readers[READERS], others;
+    crowd = (struct crowd){.topic = topic_new(true)};
+    for (int i = 0; i < READERS; ++i) crowd.buffer[i] = subscribe(crowd.topic, 0, NULL);
+    unit_start(readers, READERS, read_all, &crowd);
+    unit_start(publishers, PUBLISHERS, publish_many, &crowd);
+    unit_start(&others, 1, come_and_go, &crowd);
+    unit_join(publishers, PUBLISHERS);
+    unit_join(readers, READERS);
+    unit_join(&others, 1);
+    uint32_t next[PUBLISHERS] = {FIRST, FIRST};
+    for (int i = 0; i < PUBLISHERS * EACH; ++i) {
+        const uint32_t number = crowd.got[0][i];
+        assert_int_equal(number & 0xFFFFFF, next[number >> 24]++);
+        assert_int_equal(number, crowd.got[1][i]);
+    }
+    for (int i = 0; i < READERS; ++i) core_drop_buffer(crowd.buffer[i]);
+    assert_int_equal(mtm_topic_count(crowd.topic), 0);
+    drop(crowd.topic);
+}
+
+static void a_nonblocking_publisher_does_not_wait_for_its_turn(void **state)
+{
+    (void)state;
+    struct mtm_topic *topic = topic_new(false);
+    struct mtm_buffer *buffer = subscribe(topic, 0, NULL);
+    uint32_t number = 1;
+    struct mtm_message message = core_message(&number, sizeof number);
+    struct mtm_published published;
+    mtm_lock(&topic->turn); /* as if another thread were publishing */
+    enum mtm_status status = mtm_topic_add(topic, &message, true, &published, NULL);
+    mtm_unlock(&topic->turn);
+    assert_int_equal(status, MTM_BUSY);
+    assert_int_equal(mtm_buffer_count(buffer), 0);
+    assert_int_equal(mtm_topic_add(topic, &message, true, &published, NULL), MTM_OK);
+    core_drop_buffer(buffer);
+    drop(topic);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        CORE_TEST("everybody gets everything", everybody_gets_everything),
+        CORE_TEST("a large message is stored once", a_large_message_is_stored_once),
+        CORE_TEST("the latest waits for those who come later",
+                  the_latest_waits_for_those_who_come_later),
+        CORE_TEST("who is full holds up nobody", who_is_full_holds_up_nobody),
+        CORE_TEST("a topic is found, closed and aborted", a_topic_is_found_closed_and_aborted),
+        CORE_TEST("running out of memory is told", running_out_of_memory_is_told),
+        CORE_TEST("notifiers may publish", notifiers_may_publish),
+        CORE_TEST("all readers see one order", all_readers_see_one_order),
+        CORE_TEST("a nonblocking publisher does not wait for its turn",
+                  a_nonblocking_publisher_does_not_wait_for_its_turn),
+    };
+    return UNIT_RUN(tests);
+}

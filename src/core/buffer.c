@@ -102,6 +102,7 @@ static const struct mtm_source_ops buffer_ops = {
     mtm_buffer_taken,
     mtm_buffer_spin,
     mtm_buffer_rest,
+    mtm_buffer_is_warm,
     false,
 };
 

@@ -111,6 +111,11 @@ struct mtm_spin *mtm_buffer_spin(struct mtm_source *source)
     return &((struct mtm_buffer *)source)->spin;
 }
 
+bool mtm_buffer_is_warm(const struct mtm_source *source)
+{
+    return mtm_queue_is_warm(&((const struct mtm_buffer *)source)->queue);
+}
+
 void mtm_buffer_rest(struct mtm_source *source, bool nonblock)
 {
     struct mtm_queue *queue = &((struct mtm_buffer *)source)->queue;

@@ -80,6 +80,7 @@ static const struct mtm_source_ops listener_ops = {
     mtm_listener_taken,
     mtm_listener_spin,
     mtm_listener_rest,
+    mtm_listener_is_warm,
     true,
 };
 

@@ -26,6 +26,7 @@ struct mtm_listener {
     struct mtm_buffer *member_first, *member_last;
     struct mtm_buffer *warm[MTM_WARM]; /* drained lately, and may keep memory for later */
     unsigned next_warm;                /* where the next one goes, modulo MTM_WARM */
+    mtm_a32 any_warm;                  /* atomic, written under lock: 0: none of them */
 };
 
 /* Unless stated otherwise: any thread that has a reference and holds no lock. */
@@ -92,5 +93,6 @@ bool mtm_listener_join_waiters(struct mtm_source *source, struct mtm_wait *wait)
 uint32_t mtm_listener_taken(const struct mtm_source *source);
 struct mtm_spin *mtm_listener_spin(struct mtm_source *source);
 void mtm_listener_rest(struct mtm_source *source, bool nonblock);
+bool mtm_listener_is_warm(const struct mtm_source *source);
 
 #endif

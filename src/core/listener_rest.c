@@ -17,6 +17,7 @@ struct mtm_buffer *mtm_listener_warm(struct mtm_listener *listener, struct mtm_b
     struct mtm_buffer **place = &listener->warm[listener->next_warm++ % MTM_WARM];
     struct mtm_buffer *cold = *place;
     *place = buffer;
+    mtm_store_rlx(&listener->any_warm, 1);
     return cold && mtm_object_hold(&cold->object) ? cold : NULL;
 }
 
@@ -35,7 +36,13 @@ static struct mtm_buffer *any_warm(struct mtm_listener *listener)
         listener->warm[i] = NULL;
         if (mtm_object_hold(&buffer->object)) return buffer;
     }
+    mtm_store_rlx(&listener->any_warm, 0);
     return NULL;
+}
+
+bool mtm_listener_is_warm(const struct mtm_source *source)
+{
+    return mtm_load_rlx(&((const struct mtm_listener *)source)->any_warm) != 0;
 }
 
 /* No lock held; the buffer is held, and let go. */
@@ -49,7 +56,7 @@ void mtm_listener_cool(struct mtm_listener *listener, struct mtm_buffer *buffer,
 void mtm_listener_rest(struct mtm_source *source, bool nonblock)
 {
     struct mtm_listener *listener = (struct mtm_listener *)source;
-    for (int i = 0; i < MTM_WARM; ++i) {
+    for (int i = 0; i <= MTM_WARM; ++i) {
         if (!mtm_trylock(&listener->object.lock)) return;
         struct mtm_buffer *buffer = any_warm(listener);
         mtm_unlock(&listener->object.lock);

@@ -63,6 +63,26 @@ bool mtm_poll(struct mtm_object *object, struct mtm_wait *wait)
     return poll(mtm_to_source(object), wait);
 }
 
+enum { WARM_NS = 50 * 1000 * 1000 }; /* a stream that pauses for less keeps its memory */
+
+/* Who has slept for a while gives up what is kept for more, and sleeps on. */
+static enum mtm_status sleep_for_one(struct mtm_source *source, struct mtm_wait *wait,
+                                     struct awaited *awaited)
+{
+    const struct mtm_source_ops *ops = mtm_source_ops(source);
+    if (MTM_UNLIKELY(ops->warm(source))) {
+        struct mtm_wait brief = *wait;
+        brief.deadline = mtm_plat_now() + WARM_NS;
+        if (brief.deadline < mtm_wait_deadline(wait)) {
+            enum mtm_status status =
+                mtm_wait_until(&source->waiters, &brief, look_again, awaited);
+            if (!mtm_in_vain(status)) return status;
+            ops->rest(source, mtm_wait_never(wait));
+        }
+    }
+    return mtm_wait_until(&source->waiters, wait, look_again, awaited);
+}
+
 static enum mtm_status wait_for_one(struct mtm_source *source, struct mtm_wait *wait,
                                     struct mtm_delivery *delivery)
 {
@@ -75,7 +95,7 @@ static enum mtm_status wait_for_one(struct mtm_source *source, struct mtm_wait *
     }
     MTM_PAUSE();
     if (!ops->join(source, wait)) return ops->look(source, wait, delivery); /* time is up */
-    status = mtm_wait_until(&source->waiters, wait, look_again, &awaited);
+    status = sleep_for_one(source, wait, &awaited);
     mtm_waiters_leave(&source->waiters);
     return status;
 }

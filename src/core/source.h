@@ -33,8 +33,10 @@ struct mtm_source_ops {
     uint32_t (*taken)(const struct mtm_source *source);
     /* What its receivers have learnt about polling: apart from what others read all the time */
     struct mtm_spin *(*spin)(struct mtm_source *source);
-    /* A receive has found nothing: what is kept for more is given up. No lock held. */
+    /* A receive has found nothing: what is kept for more is given up. No lock held. warm:
+     * whether there may be anything; lock-free, a hint. */
     void (*rest)(struct mtm_source *source, bool nonblock);
+    bool (*warm)(const struct mtm_source *source);
     /* Whether somebody who has found something at once must look for others who wait: one who
      * looks may hide from them for a moment what there is. */
     bool passes_always;

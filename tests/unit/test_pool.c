@@ -242,6 +242,39 @@ static void the_buffers_of_a_listener_rest_by_themselves(void **state)
     core_drop_listener(listener);
 }
 
+/* ---- one who sleeps ---- */
+
+static void *sleep_for_a_message(void *opaque)
+{
+    struct mtm_object *source = opaque;
+    uint32_t number = 0;
+    assert_int_equal(core_next(source, MTM_FOREVER, &number), MTM_OK);
+    assert_int_equal(number, 7);
+    return NULL;
+}
+
+/* Its call has not returned, and is an operation all the same. */
+static void one_who_sleeps_for_long_gives_memory_back(void **state)
+{
+    (void)state;
+    for (int through = 0; through < 2; ++through) {
+        struct mtm_listener *listener = through ? core_listener() : NULL;
+        struct mtm_buffer *buffer = core_buffer(listener);
+        struct mtm_object *source = through ? &listener->object : &buffer->object;
+        pthread_t thread;
+        const size_t before = core_bytes;
+        fill_and_drain(buffer, source);
+        assert_true(core_bytes - before > 100 * 1000);
+        unit_start(&thread, 1, sleep_for_a_message, source);
+        while (core_bytes - before > 2000)
+            mtm_plat_yield(); /* the test's time limit bounds it */
+        assert_int_equal(core_add(buffer, 7), MTM_OK);
+        unit_join(&thread, 1);
+        core_drop_buffer(buffer);
+        if (listener) core_drop_listener(listener);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -257,6 +290,8 @@ int main(void)
         CORE_TEST("clearing gives everything back", clearing_gives_everything_back),
         CORE_TEST("a receive in vain gives a buffer its rest",
                   a_receive_in_vain_gives_a_buffer_its_rest),
+        CORE_TEST("one who sleeps for long gives memory back",
+                  one_who_sleeps_for_long_gives_memory_back),
         CORE_TEST("the buffers of a listener rest by themselves",
                   the_buffers_of_a_listener_rest_by_themselves),
     };

@@ -126,6 +126,9 @@ void mtm_buffer_await_locks(struct mtm_buffer *buffer, struct mtm_wait *wait);
  * the locks, like take. */
 bool mtm_buffer_put_back(struct mtm_buffer *buffer, struct mtm_block *block);
 
+/* As mtm_queue_recycle; the pool of an inherited buffer gets nothing any more. */
+void mtm_buffer_recycle(struct mtm_buffer *buffer, struct mtm_block *block);
+
 /* Sets and clears state flags under the queue's locks; with `sync` it takes over the state of
  * mtm_abort_all as well. Wakes those who wait for the buffer. The caller may hold the
  * listener's lock. */

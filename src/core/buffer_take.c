@@ -64,6 +64,12 @@ bool mtm_buffer_put_back(struct mtm_buffer *buffer, struct mtm_block *block)
     return back;
 }
 
+void mtm_buffer_recycle(struct mtm_buffer *buffer, struct mtm_block *block)
+{
+    if (mtm_object_is_inherited(&buffer->object)) mtm_block_free(block);
+    else mtm_queue_recycle(&buffer->queue, block);
+}
+
 /* The last message may be a small one, which gives back no block: then it is here that the
  * queue learns that it needs less memory. */
 enum mtm_status mtm_buffer_look(struct mtm_source *source, struct mtm_wait *wait,

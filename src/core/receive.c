@@ -125,7 +125,7 @@ enum mtm_status mtm_peek(struct mtm_buffer *buffer, struct mtm_wait *wait,
 void mtm_peek_done(struct mtm_delivery *delivery)
 {
     struct mtm_slot *slot = &delivery->slot;
-    if (slot->block != slot->carrier) mtm_queue_recycle(&delivery->from->queue, slot->block);
+    if (slot->block != slot->carrier) mtm_buffer_recycle(delivery->from, slot->block);
     slot->block = NULL;
 }
 
@@ -154,7 +154,7 @@ static bool put_back(struct mtm_delivery *delivery)
     if (back) {
         if (slot->block == slot->carrier) slot->carrier = NULL;
     } else if (slot->block != slot->carrier) {
-        mtm_queue_recycle(&buffer->queue, slot->block);
+        mtm_buffer_recycle(buffer, slot->block);
     }
     slot->block = NULL;
     return back;

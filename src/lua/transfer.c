@@ -127,7 +127,7 @@ static void finish(struct mtc_state *state, struct mtm_delivery *in, bool nonblo
 {
     struct mtm_block *carrier = in->slot.carrier;
     if (MTM_UNLIKELY(in->slot.block != carrier)) {
-        mtm_queue_recycle(&in->from->queue, in->slot.block);
+        mtm_buffer_recycle(in->from, in->slot.block);
     }
     mtm_delivery_done(in, nonblock);
     mtl_carrier_give(state, carrier);

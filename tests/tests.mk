@@ -59,9 +59,9 @@ endef
 $(foreach l,$(LUAS),$(eval $(call test_rules,$l)))
 
 # --- suites: what those that are asked for need, in the tree build and in those of their own
-SUITES := $(shell awk '/^[a-z]/ && !seen[$$1]++ {print $$1}' tests/suites)
+EVERY_SUITE := $(shell awk '/^[a-z]/ && !seen[$$1]++ {print $$1}' tests/suites)
 RUN     = LUA="$(LUAS)" F="$(F)" JOBS="$(JOBS)" tests/run
-ASKED  := $(filter $(if $(filter run-every-suite,$(MAKECMDGOALS)),%,$(filter-out fuzz,$(MAKECMDGOALS))),$(SUITES))
+ASKED  := $(filter $(if $(filter run-every-suite,$(MAKECMDGOALS)),%,$(filter-out fuzz,$(MAKECMDGOALS))),$(EVERY_SUITE))
 NEEDED := $(filter-out $(addprefix %/,$(LACKS:%=%.so)),\
   $(if $(ASKED),$(shell LUA="$(LUAS)" F="$(F)" tests/run --list $(ASKED) | tests/products)))
 needed_callgrind = $(MODULES) $(LUAS:%=$(B)/%/tests/count)
@@ -123,6 +123,6 @@ $(B)/targets/%: tests/fuzz/%.c $(B)/targets/carray.o $(CORE_O) $(call lua_o,$(ON
 	$(Q)$(CC) $(FLAGS) -fsanitize=fuzzer -o $@ $(filter %.c %.o,$^) -Wl,--wrap=mtm_plat_now,--wrap=mtm_plat_park \
 	  $(LDFLAGS) $(or $(lib_$(ONE)),$(call find_lib,$(ONE))) $(SYSTEM) -lm
 
-.PHONY: tests check check-all run-every-suite run-suites soak fuzz build/fuzz $(SUITES) $(TREES:%=build/%)
+.PHONY: tests check check-all run-every-suite run-suites soak fuzz build/fuzz $(EVERY_SUITE) $(TREES:%=build/%)
 -include $(DEBUG_O:.o=.d) $(UNITS:%$(EXE)=%.d) $(NATIVE:.$(SO)=.d) $(HOSTS:%$(EXE)=%.d) $(PROBES:.so=.d) \
   $(wildcard $(B)/targets/*.d)

@@ -1,3 +1,4 @@
+-- story: a forked child waited for locks that nobody holds there
 -- A server with threads forked children, and a quarter of these hung at their first call: what another thread had
 -- locked at that moment was locked for ever. In a child what existed before is closed now, and new objects work.
 

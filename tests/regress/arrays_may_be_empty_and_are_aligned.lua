@@ -1,3 +1,4 @@
+-- story: an array without elements was lost, and elements were read where they were not aligned
 -- An array without elements could be sent and not be received, and native code that walked over the elements of a
 -- received array as floats or doubles read unaligned memory.
 

@@ -1,3 +1,4 @@
+-- story: behind a long backlog every message moved all the others
 -- With a long backlog a buffer moved all its bytes for every message, 170 times the work at 4 MB. What a message costs
 -- does not depend on how many are queued: the bound is far above the noise and far below that.
 

@@ -1,3 +1,4 @@
+-- story: two buffers that were each other's notifier called each other without end
 -- Two buffers that were each other's notifier called each other until the stack was used up. A walk over notifiers ends
 -- at the first buffer that it meets twice, and needs no stack however long it is.
 

@@ -1,3 +1,4 @@
+-- story: a cleared listener's buffers went on counting their messages
 -- listener:clear() removed the messages, but msgcnt() of the buffers went on counting them.
 
 local mtmsg = require("mtmsg")

@@ -1,3 +1,4 @@
+-- story: a listener read the freed memory of a buffer whose last reference had gone
 -- The last reference to a listener's buffer went while a message was in it, and the listener then read freed memory.
 -- What is in the buffer belongs to the listener until it is delivered; only then the buffer is gone.
 

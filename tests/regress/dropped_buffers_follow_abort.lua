@@ -1,3 +1,4 @@
+-- story: a dropped buffer kept the abortion of its last moment for ever
 -- A buffer whose last reference was gone kept the abortion that it had then: nobody could end it, its messages
 -- were never delivered, and a receive on its listener waited for ever.
 

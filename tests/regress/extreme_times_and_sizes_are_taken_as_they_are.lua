@@ -1,3 +1,4 @@
+-- story: timeouts and sizes that are huge or no numbers ended the process, or never ended
 -- A timeout of 1e10 seconds ended the process, one of 0/0 never returned, and a size of 0/0 became negative. Long is
 -- long, nothing is sooner than at once, and what is no number of seconds or bytes is a bad argument.
 

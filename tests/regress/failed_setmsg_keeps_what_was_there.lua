@@ -1,3 +1,4 @@
+-- story: a setmsg that failed had thrown the old messages away
 -- A setmsg that could not store its message had thrown the old ones away already; a reader that received nothing still
 -- gave the values of an earlier message. A call that fails changes nothing, but a reader is empty after it.
 

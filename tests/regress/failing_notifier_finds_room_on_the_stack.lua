@@ -1,3 +1,4 @@
+-- story: the text of a notifier's failure was pushed onto a full stack
 -- Where a "<" notifier failed after many values had been received, its text was pushed onto a stack that was full to
 -- the last place which Lua had promised. A Lua that checks how it is called aborted the process.
 

@@ -1,3 +1,4 @@
+-- story: what a late finalizer made at the end of a state was never freed
 -- A finalizer of an object that is older than the module runs after everything of the module in that state is
 -- finalized. What it made then was never freed, stayed findable for other states, and old writers and readers
 -- got new memory. All of it is refused.

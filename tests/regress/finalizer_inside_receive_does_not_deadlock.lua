@@ -1,3 +1,4 @@
+-- story: a finalizer inside a receive took two locks in the other order
 -- A buffer's finalizer took a global lock while the receive that the collector had interrupted held the lock of another
 -- buffer; another thread had these two locks the other way round. Three threads were stuck within a second.
 

@@ -1,3 +1,4 @@
+-- story: a finalizer that added to the buffer being received damaged it
 -- A finalizer that ran while strings were received, and added to the very buffer from which they came, damaged it. Its
 -- message is one like any other.
 

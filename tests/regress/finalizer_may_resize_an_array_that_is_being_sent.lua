@@ -1,3 +1,4 @@
+-- story: a finalizer freed the array that was just being sent
 -- A large array was sent from where it lies. A finalizer that resized it, while the values after it were looked
 -- at, freed these elements: the message had whatever was there then. It has the elements as they were.
 

@@ -1,3 +1,4 @@
+-- story: a finalizer freed the bytes that the reader was reading
 -- A finalizer that cleared or refilled a reader, while the reader's next looked at its arguments or made values,
 -- freed the bytes that next was reading. Now next gives the values of one message or of the other, and never a
 -- mixture.

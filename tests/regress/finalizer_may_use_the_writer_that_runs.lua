@@ -1,3 +1,4 @@
+-- story: a finalizer got its values between those that the writer was adding
 -- A finalizer that used a writer, while the writer's add looked at its arguments, got its values between those of the
 -- add, or had them thrown away with it. The values of each add stay together, and none is lost.
 

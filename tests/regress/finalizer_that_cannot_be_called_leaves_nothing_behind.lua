@@ -1,3 +1,4 @@
+-- story: a userdata whose finalizer could not be called left a pointer to itself behind
 -- Where C calls are nested too deeply Lua cannot call a finalizer, and frees the userdata all the same. The list
 -- of what a state's userdata own then led to freed memory: the process crashed, at the latest when the state was
 -- closed.

@@ -1,3 +1,4 @@
+-- story: finding and dropping a buffer looked at all buffers
 -- Finding a buffer by its name compared the name with that of every buffer, and a buffer that was dropped was looked
 -- for in the list of all buffers of its listener. With a hundred times as many objects each is the same work: counted
 -- in instructions, by callgrind, as times would depend on the machine.

@@ -1,3 +1,4 @@
+-- story: a C function that needs more than its address crashed where it arrived
 -- A C function that needs more than its address (io.write has an environment of its own in Lua 5.1) was sent,
 -- and the process crashed when it was called where it arrived. What arrives can be called: such a function of a module
 -- travels by name, and arrives as the receiver's own; everything else is refused.

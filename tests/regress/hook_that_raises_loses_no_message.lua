@@ -1,3 +1,4 @@
+-- story: a hook that raised when a receive returned lost the message
 -- A hook that raised an error when a receiving call returned, as the answer of the interpreter to Ctrl-C does, came
 -- after the message had been taken. It is now put back.
 

@@ -1,3 +1,4 @@
+-- story: memory of large messages stayed where the last message was a short one
 -- A buffer with messages keeps the memory of large ones that were taken, up to 4 MiB, and gives most of it back with
 -- the last message. Where that was a short one it was taken by a shorter way, and the 4 MiB stayed until the next
 -- receive that waited. It must not matter what the last message is.

@@ -1,3 +1,4 @@
+-- story: who waited at a listener slept on when its last buffer was collected
 -- A thread that waited in listener:nextmsg slept for ever when the listener's last buffer was collected. It is woken
 -- and told that there are no buffers.
 

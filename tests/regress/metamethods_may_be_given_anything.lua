@@ -1,3 +1,4 @@
+-- story: a metamethod took any full userdata for an object of the module
 -- The debug library gives any value to a metamethod of ours: one of a full userdata was taken for an object of the
 -- module if it was large enough, and the pointers in it were followed.
 

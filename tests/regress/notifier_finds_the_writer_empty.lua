@@ -1,3 +1,4 @@
+-- story: a notifier that used the same writer sent the message twice
 -- A writer was emptied after the notifier of the buffer had been called: a notifier that used the same writer sent the
 -- message a second time, and what it added was thrown away. The writer is empty before the notifier is called.
 

@@ -1,3 +1,4 @@
+-- story: notifiers that close, receive or disconnect while they run broke what called them
 -- Notifiers that other implementations could not bear: a table; one whose callback closes the notifier or the buffer;
 -- one that receives from the buffer that calls it; one that is disconnected while it runs, by itself or by another
 -- thread.

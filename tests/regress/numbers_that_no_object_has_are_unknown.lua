@@ -1,3 +1,4 @@
+-- story: an integral number outside the range of ids was no integer, or another id
 -- An integral number that is outside of the range of ids was called no integer, or was cut to one inside. It is
 -- the id of no object; only a number that is not integral is a wrong argument.
 

@@ -1,3 +1,4 @@
+-- story: a buffer whose outdated message was dropped was served before its turn
 -- A listener's message that could not be decoded, and whose buffer was set to another one meanwhile, is dropped;
 -- but its buffer was moved to the front as if the message were back, and was served before those that waited for
 -- longer.

@@ -1,3 +1,4 @@
+-- story: a receive whose Lua state ran out of memory lost the message
 -- A receive took its message out of the buffer and then ran out of memory in the Lua state, where the values were to
 -- become Lua's: the message was lost, and its memory too. Whichever request fails, the message is still the first.
 

@@ -1,3 +1,4 @@
+-- story: after a clear the next receive walked over all that had been there
 -- After listener:clear() the entries of its buffers stay in the ready queue; the next receive walked over all of
 -- them under the listener's lock. It must still find the one message behind them, also when it may not wait.
 

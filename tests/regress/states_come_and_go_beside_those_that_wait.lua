@@ -1,3 +1,4 @@
+-- story: states that load or close at one instant damaged what the process shares
 -- Loading in two states at the same instant, closing a state while threads wait in what it made, and threads that end
 -- without closing anything: each of these damaged what the whole process shares.
 

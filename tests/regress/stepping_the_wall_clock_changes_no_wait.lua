@@ -1,3 +1,4 @@
+-- story: setting the time of day made waits longer or shorter
 -- Waits were measured on the wall clock, so that setting it lengthened some, by hours, and cut others short. Here the
 -- program starts itself once more with a library preloaded that moves the wall clock as it is told.
 

@@ -1,3 +1,4 @@
+-- story: a string was taken as a timeout, and an unset variable aborted the process
 -- A string that looks like a number was taken as a timeout or a count, where mtmsg 0.4 refused it, and a flag that was
 -- nil, an unset variable perhaps, aborted the whole process.
 

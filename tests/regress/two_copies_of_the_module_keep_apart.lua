@@ -1,3 +1,4 @@
+-- story: two copies of the module crashed in each other's objects
 -- Two copies of the module in one Lua state took each other's objects for their own, and crashed in them. Each now
 -- knows its own alone, and an error names the cause.
 

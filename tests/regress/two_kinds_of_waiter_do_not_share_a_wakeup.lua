@@ -1,3 +1,4 @@
+-- story: a wake-up went to a receiver who could not use it
 -- A thread in listener:nextmsg and one in nextmsg of a buffer of that listener shared one wake-up; where the wrong one
 -- got it, a message lay there while a thread that could have taken it slept on.
 

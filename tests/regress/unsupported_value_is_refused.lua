@@ -1,3 +1,4 @@
+-- story: a value that cannot travel was added all the same, and broke the buffer
 -- A value that cannot travel was taken for one that can, and the buffer was damaged by it. It is refused, nothing is
 -- added, and everything that was and will be in the buffer stays whole.
 

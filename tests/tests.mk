@@ -67,6 +67,7 @@ NEEDED := $(filter-out $(addprefix %/,$(LACKS:%=%.so)),\
 needed_callgrind = $(MODULES) $(LUAS:%=$(B)/%/tests/count)
 needed_coverage  = build/coverage
 needed_fuzz      = build/fuzz
+needed_hosts     = $(MODULES)
 needed_pack      = all static
 needed_workloads = $(PROBES) $(LUAS:%=$(B)/%/tests/host)
 

@@ -1,3 +1,4 @@
+-- story: a received C function was called after its module had been unloaded
 -- A thread sent a C function and ended; Lua unloaded the function's module with its state, and who received the
 -- function and called it jumped to where there was nothing any more.
 

@@ -1,3 +1,4 @@
+-- story: the sum of a message's sizes wrapped around, and the heap was overwritten
 -- Three references to one string of 1.4 GB come to 2^32 + 2 bytes. Where a size has 32 bits the sum wrapped around: the
 -- message counted as one of 2 bytes, and was written far past the end of the memory that it got. Now such a sum is what
 -- no buffer has room for. (Sizes at the end of 64 bits are in tests/unit/test_size.c, as no machine has such strings.)

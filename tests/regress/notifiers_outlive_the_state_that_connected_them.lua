@@ -1,3 +1,4 @@
+-- story: a notifier was called after its module had been unloaded
 -- A thread with an event loop connected the notifier that wakes it, and ended; Lua unloaded the notifier's module with
 -- its state, and the next addmsg jumped to where there was nothing any more.
 

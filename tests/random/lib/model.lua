@@ -43,8 +43,8 @@ function model.new()
         function class:name() return self.object.name end
         function class:isabort() return is_aborted(self.object) end
         function class:isnonblock() return not self.blocking end
-        function class:nonblock(flag)
-            flag = check_flag("nonblock", flag)
+        function class:nonblock(...)
+            local flag = check_flag("nonblock", ...)
             check_state(self.object)
             self.blocking = not flag
         end
@@ -96,8 +96,8 @@ function model.new()
 
     function buffer_ops:close() close(self.object) end
 
-    function buffer_ops:abort(flag)
-        flag = check_flag("abort", flag)
+    function buffer_ops:abort(...)
+        local flag = check_flag("abort", ...)
         local buffer = self.object
         local was_aborted = is_aborted(buffer)
         buffer.aborted = flag
@@ -140,8 +140,8 @@ function model.new()
         each_member(self.object, close)
     end
 
-    function listener_ops:abort(flag)
-        flag = check_flag("abort", flag)
+    function listener_ops:abort(...)
+        local flag = check_flag("abort", ...)
         if not flag then q.check_order(self.object, function(buffer) return not buffer.aborted_all end) end
         self.object.aborted = flag
         each_member(self.object, function(buffer)
@@ -237,8 +237,8 @@ function model.new()
     end
     mtmsg.buffer, mtmsg.listener = finder("buffer", buffer_ops), finder("listener", listener_ops)
 
-    function mtmsg.abort(flag)
-        flag = check_flag("abort", flag)
+    function mtmsg.abort(...)
+        local flag = check_flag("abort", ...)
         for _, object in ipairs(flag and {} or state.objects) do
             if object.members then q.check_order(object, function() return true end) end
         end

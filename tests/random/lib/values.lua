@@ -59,9 +59,11 @@ function values.quote(name)
     return '"' .. name:gsub('[\\"]', "\\%0") .. '"'
 end
 
-function values.check_flag(name, flag)
-    if flag ~= nil and type(flag) ~= "boolean" then values.bad(1, name, "") end
-    return flag ~= false
+-- Only an absent flag is true, and no nil that was given.
+function values.check_flag(name, ...)
+    if select("#", ...) == 0 then return true end
+    if type((...)) ~= "boolean" then values.bad(1, name, "") end
+    return (...)
 end
 
 function values.check_timeout(n, name, timeout)

@@ -31,16 +31,24 @@ local function copied(path)
     return address
 end
 
+local function escaped(text)
+    return (text:gsub("[&<>]", { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;" }))
+end
+
+-- A page with the files of a directory, and with those of the directories in it. Returns its address.
 local function listed(directory)
-    local lines = { "<!DOCTYPE html><title>" .. directory .. "</title><h1>" .. directory .. "</h1><ul>" }
+    local title = escaped(directory)
+    local lines = { '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>' .. title .. " – mtmsg</title>" ..
+        '<link rel="stylesheet" href="' .. ("../"):rep(select(2, directory:gsub("[^/]+", "")) + 1) .. 'style.css">' ..
+        '<body class="files"><main><h1>' .. title .. "</h1><ul>" }
     for name in io.popen(("cd '%s' && ls -p"):format(directory)):lines() do
-        if name:sub(-1) ~= "/" then
-            copied(directory .. "/" .. name)
-            lines[#lines + 1] = ('<li><a href="%s.txt">%s</a></li>'):format(name, name)
-        end
+        local path = directory .. "/" .. name:gsub("/$", "")
+        local address = name:sub(-1) == "/" and listed(path) or copied(path)
+        local target = address:sub(#("files/" .. directory) + 2)
+        lines[#lines + 1] = ('<li><a href="%s">%s</a></li>'):format(target, escaped(name))
     end
     local address = "files/" .. directory .. "/index.html"
-    write(out .. "/" .. address, table.concat(lines, "\n") .. "</ul>\n")
+    write(out .. "/" .. address, table.concat(lines, "\n") .. "</ul></main>\n")
     return address
 end
 
@@ -63,10 +71,6 @@ end
 local function relocate(image)
     image.src = image.src:gsub("^docs/", "")
     return image
-end
-
-local function escaped(text)
-    return (text:gsub("[&<>]", { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;" }))
 end
 
 -- The sections and, within them, the parts of each: of a call its name alone. Nothing for a short page.

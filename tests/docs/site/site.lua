@@ -52,6 +52,14 @@ function TestSite:test_it_is_built_and_its_links_lead_somewhere()
         end
     end
     lu.assertTrue(checked > 100, "links were not found")
+    for _, path in ipairs(lines_of("find " .. site .. "/files -name index.html")) do
+        local directory, count = path:match("^(.*/)"), 0
+        for target in pages.read(path):gmatch('href="([^"]*)"') do
+            lu.assertTrue(is_there(directory .. target), path .. " links to " .. target)
+            count = count + 1
+        end
+        lu.assertTrue(count > 1, path .. " lists nothing") -- the style is one
+    end
 end
 
 -- What a search engine shows, and what stands at the side.

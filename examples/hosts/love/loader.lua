@@ -6,8 +6,8 @@ local wanted_id, assets_id = ...
 local mtmsg = require "mtmsg"
 local wanted, assets = mtmsg.buffer(wanted_id), mtmsg.buffer(assets_id)
 
-local function hand_over(...)
-    while not assets:addmsg(...) do love.timer.sleep(0.002) end -- no room now
+local function hand_over(asset)
+    while not assets:addmsg(asset) do love.timer.sleep(0.002) end -- no room now
 end
 
 local _, err = pcall(function()
@@ -15,9 +15,9 @@ local _, err = pcall(function()
         local name = wanted:nextmsg()
         local ok, err = pcall(function()
             local image = love.image.newImageData(name)
-            hand_over("image", name, image:getWidth(), image:getHeight(), image:getString())
+            hand_over { name = name, width = image:getWidth(), height = image:getHeight(), pixels = image:getString() }
         end)
-        if not ok then hand_over("missing", name, err) end -- it cannot be read, or is larger than the buffer
+        if not ok then hand_over { name = name, problem = err } end -- it cannot be read, or is larger than the buffer
     end
 end)
 if err and not tostring(err):find(mtmsg.error.object_closed, 1, true) then error(err) end -- closed: the game has ended

@@ -42,12 +42,12 @@ function love.load()
     started = love.timer.getTime()
 end
 
-local function take(what, name, width, height, pixels)
-    if what == "missing" then
+local function take(asset)
+    if asset.problem then
         missing = missing + 1
-        return print(name .. ": " .. width)
+        return print(asset.name .. ": " .. asset.problem)
     end
-    local data = love.image.newImageData(width, height, "rgba8", pixels)
+    local data = love.image.newImageData(asset.width, asset.height, "rgba8", asset.pixels)
     images[#images + 1] = love.graphics and love.graphics.newImage(data) or data
 end
 

@@ -1,5 +1,5 @@
 -- Finds files to play while mpv plays: what matches appears on the screen as it is found, and the player never stops
--- for it. Alone, two scripts of mpv can send each other texts through the player; here they share queues of values, in
+-- for it. Alone, two scripts of mpv can send each other texts through the player; here they share queues of tables, in
 -- which a new query takes the place of the old one.
 --
 --     mpv --script=examples/hosts/mpv/finder.lua --script=examples/hosts/mpv/menu.lua FILE
@@ -30,14 +30,17 @@ end
 local function collect()
     local changed = false
     while matches:msgcnt() > 0 do
-        local of, path, looked_at = matches:nextmsg(0)
-        if of == number and path then
-            found[#found + 1] = path
-            changed = true
-        elseif of == number then
-            timer:kill()
-            mp.msg.info(("%d of %d files match"):format(#found, looked_at))
-            return show(("%d of %d files match"):format(#found, looked_at))
+        local match = matches:nextmsg(0)
+        if match and match.number == number then
+            if match.path then
+                found[#found + 1] = match.path
+                changed = true
+            else
+                timer:kill()
+                local text = ("%d of %d files match"):format(#found, match.looked_at)
+                mp.msg.info(text)
+                return show(text)
+            end
         end
     end
     if changed then show "searching" end
@@ -50,7 +53,7 @@ local function find(text)
     matches = mtmsg.buffer "mpv matches"
     number, found = number + 1, {}
     local directory = utils.split_path(mp.get_property("path", ""))
-    queries:setmsg(number, directory ~= "" and directory or ".", text)
+    queries:setmsg { number = number, directory = directory ~= "" and directory or ".", text = text }
     if timer then timer:kill() end
     timer = mp.add_periodic_timer(0.05, collect)
 end

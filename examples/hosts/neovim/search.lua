@@ -5,24 +5,24 @@
 --     :Search pattern [directory]      a pattern of Lua; the directory is the current one unless given
 --     :SearchStop
 --
--- The thread puts matches together to messages and sends them to a buffer of a fixed size: if the editor has no time,
--- the thread waits, not the editor. After each message it rings a handle of the editor's loop. Closing the buffer stops
--- the search: the next message of the thread meets an error, which ends it.
+-- The thread sends tables of matches to a buffer of a fixed size: if the editor has no time, the thread waits, not the
+-- editor. After each table it rings a handle of the editor's loop. Closing the buffer stops the search: the next table
+-- of the thread meets an error, which ends it.
 local mtmsg = require "mtmsg"
 local uv = vim.loop
 
 local ROOM = 256 * 1024 -- bytes of matches that may wait for the editor
-local AT_ONCE = 20 -- messages that are shown before the editor has its turn again
+local AT_ONCE = 20 -- tables of matches that are shown before the editor has its turn again
 
 -- Runs in the thread. Its state sees nothing of this one, so it has all that it needs in it.
 local function search(results_id, ended_id, bell, root, pattern)
     local luv, mtmsg = require "luv", require "mtmsg"
     local results, ended = mtmsg.buffer(results_id), mtmsg.buffer(ended_id)
-    local writer, count, files = mtmsg.newwriter(), 0, 0
+    local matches, files = {}, 0
 
     local function send()
-        while not writer:addmsg(results) do mtmsg.sleep(0.01) end -- no room now
-        count = 0
+        while not results:addmsg(matches) do mtmsg.sleep(0.01) end -- no room now
+        matches = {}
         bell:send()
     end
 
@@ -37,10 +37,9 @@ local function search(results_id, ended_id, bell, root, pattern)
             number = number + 1
             local column = line:find(pattern)
             if column then
-                writer:add(path, number, column, line:sub(1, 200))
-                count = count + 1
+                matches[#matches + 1] = { filename = path, lnum = number, col = column, text = line:sub(1, 200) }
             end
-            if count == 50 then send() end
+            if #matches == 50 then send() end
         end
     end
 
@@ -56,7 +55,7 @@ local function search(results_id, ended_id, bell, root, pattern)
 
     local ok, err = pcall(function()
         search_directory(root)
-        if count > 0 then send() end
+        if #matches > 0 then send() end
     end)
     ended:addmsg(ok and "done" or err, files)
     bell:send()
@@ -66,15 +65,12 @@ end
 local running -- the search that is going on: thread, results, ended, bell, count
 
 local function show_some(s)
-    local reader, items = s.reader, {}
     for _ = 1, AT_ONCE do
-        if not reader:nextmsg(s.results, 0) then break end
-        for path, number, column, text in function() return reader:next(4) end do
-            items[#items + 1] = { filename = path, lnum = number, col = column, text = text }
-        end
+        local matches = s.results:nextmsg(0)
+        if not matches then break end
+        vim.fn.setqflist({}, "a", { items = matches })
+        s.count = s.count + #matches
     end
-    if #items > 0 then vim.fn.setqflist({}, "a", { items = items }) end
-    s.count = s.count + #items
 end
 
 -- In turns with the rest of the editor, until nothing is left. The thread may be ringing for the last time when its end
@@ -103,8 +99,7 @@ end
 local function start(pattern, root)
     if running then error "a search is running: :SearchStop ends it" end
     string.find("", pattern) -- an error here is better than one in the thread
-    local s = { results = mtmsg.newbuffer("matches", ROOM, 0), ended = mtmsg.newbuffer("ended"),
-        reader = mtmsg.newreader(), count = 0 }
+    local s = { results = mtmsg.newbuffer("matches", ROOM, 0), ended = mtmsg.newbuffer("ended"), count = 0 }
     s.bell = uv.new_async(function() vim.schedule(function() if running == s then attend(s) end end) end)
     vim.fn.setqflist({}, " ", { title = "Search " .. pattern })
     vim.g.search_status = "searching"

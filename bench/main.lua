@@ -68,16 +68,18 @@ local function start_load()
     return start(built:match("%S+"), "bench/lib/spinner.lua", "exec env", "w") -- it ends with this pipe
 end
 
--- The rows and plots of a workload, and whether it came to its end.
+-- The rows and plots of a workload, and whether it came to its end. Lines that begin with # tell why there are none.
 local function run(job)
     local results = { rows = {}, plots = {} }
     local how = ("BENCH_LOADED=%d tests/limit %d"):format(loaded and 1 or 0, LIMIT)
     local pipe = start(job.lua, job.workload.path .. " && echo done", how, "r")
     local ended = false
     for line in pipe:lines() do
-        local record = line ~= "done" and json.decode(line)
-        if not record then ended = true
-        elseif record.plot then table.insert(results.plots, record.plot)
+        local record = line:find("^{") and json.decode(line)
+        if not record then
+            if line == "done" then ended = true else progress("    %s\n", line) end
+        elseif record.plot then
+            table.insert(results.plots, record.plot)
         else
             record.w, record.lua = job.workload.w, job.lua
             table.insert(results.rows, record)
@@ -105,7 +107,7 @@ local function run_all(list, begin)
         local results, ended = run(job)
         results.others = others_took()
         complaints[#complaints + 1] = machine.complaint(name, results.others)
-        keep(("w%02d-%s"):format(workload.w, job.lua), results)
+        if #results.rows > 0 then keep(("w%02d-%s"):format(workload.w, job.lua), results) end
         if not ended then failed[#failed + 1] = name end
     end
 end

@@ -43,11 +43,12 @@ function measure.both(name, make, least, ...)
     return entry
 end
 
-local function own_copy(make)
+-- A copy of the function, without upvalues but with its own code, for which a compiler starts from nothing.
+function measure.copy(make)
     for i = 1, math.huge do
         local name = debug.getupvalue(make, i)
         if not name then break end
-        assert(name == "_ENV", "what measure.here is given must do without upvalues, as it is copied: " .. name)
+        assert(name == "_ENV", "what is measured here is copied, so it must do without upvalues: " .. name)
     end
     return assert((loadstring or load)(string.dump(make)))
 end
@@ -58,7 +59,7 @@ end
 function measure.here(name, make, ...)
     local entry = { name }
     for _, subject in ipairs(measure.subjects) do
-        entry[subject] = own_copy(make)(require(subject), measure, ...)
+        entry[subject] = measure.copy(make)(require(subject), measure, ...)
     end
     return entry
 end

@@ -90,6 +90,7 @@ local function run(job)
 end
 
 local all, failed, complaints = {}, {}, {}
+local most_disturbed = 0 -- processors that other processes had while a workload ran
 local seen = machine.describe(env("CC") or "cc", mode)
 
 local function keep(name, results)
@@ -106,6 +107,7 @@ local function run_all(list, begin)
         local others_took = machine.watch(seen.cpus, loaded and 1 or 0)
         local results, ended = run(job)
         results.others = others_took()
+        most_disturbed = math.max(most_disturbed, results.others)
         complaints[#complaints + 1] = machine.complaint(name, results.others)
         if #results.rows > 0 then keep(("w%02d-%s"):format(workload.w, job.lua), results) end
         if not ended then failed[#failed + 1] = name end
@@ -135,7 +137,7 @@ local function finish(begin)
     by_workload(all)
     local seconds = host.now() - begin
     files.write(B .. "/bench/results.json", json.encode { machine = seen, rows = all, failed = failed } .. "\n")
-    print(machine.caption(seen) .. "; " .. machine.details(seen) .. "\n")
+    print(machine.caption(seen, most_disturbed) .. "; " .. machine.details(seen) .. "\n")
     print(show.text(all))
     print("\n" .. verdict.text(all))
     print(("\n%.0f s; the same as JSON: %s/bench/results.json"):format(seconds, B))

@@ -22,8 +22,17 @@ local function title_of(lua)
     return (lua:gsub("^luajit$", "LuaJIT"):gsub("^lua", "Lua "))
 end
 
--- Curves of all of them would be too many.
-local drawn = { ["lua5.4"] = 1, luajit = 2 }
+-- The colours of the Luas that are drawn, as curves of all of them would be too many: one that interprets and one that
+-- compiles, or what was measured instead.
+local function colours_for(rows)
+    local measured = {}
+    for _, row in ipairs(rows) do
+        if place[row.lua] then measured[row.lua] = true end
+    end
+    if measured["lua5.4"] or measured.luajit then return { ["lua5.4"] = 1, luajit = 2 } end
+    local first = next(measured)
+    return first and { [first] = 1 } or {}
+end
 
 -- ---- what was measured
 
@@ -37,7 +46,8 @@ local function collect(from)
     table.sort(names, function(a, b) return key(a) < key(b) end)
     for _, name in ipairs(names) do
         local w, results = tonumber(name:match("^w(%d+)")), all[name]
-        measured[w] = measured[w] or { rows = {}, plots = {}, machine = results.machine }
+        measured[w] = measured[w] or { rows = {}, plots = {}, machine = results.machine, others = 0 }
+        measured[w].others = math.max(measured[w].others, results.others or 0)
         local complaint = machine.complaint(name .. ", " .. from, results.others or 0)
         if complaint then io.stderr:write(complaint, "\n") end
         for _, row in ipairs(results.rows) do table.insert(measured[w].rows, row) end
@@ -60,6 +70,13 @@ local function first_machine(measured)
     for _, workload in ipairs(workloads) do
         if measured[workload.w] then return measured[workload.w].machine end
     end
+end
+
+-- What all of it was measured on.
+local function caption_of(measured)
+    local others = 0
+    for _, one in pairs(measured) do others = math.max(others, one.others) end
+    return machine.caption(first_machine(measured), others)
 end
 
 -- ---- charts
@@ -102,9 +119,9 @@ local function add_points(curves, plot, row, colour)
 end
 
 local function curves_of(plot, rows)
-    local curves, is_log = {}, (plot.scale or ""):find("x") ~= nil
+    local curves, colours, is_log = {}, colours_for(rows), (plot.scale or ""):find("x") ~= nil
     for _, row in ipairs(rows) do
-        local colour = drawn[row.lua]
+        local colour = colours[row.lua]
         if colour and belongs(row, plot.series) then
             if row.points then
                 add_points(curves, plot, row, colour)
@@ -150,7 +167,7 @@ end
 
 local function draw_all()
     save("overview", chart.bars("What a small message costs", "Shorter is better; " ..
-        machine.caption(first_machine(quiet)) .. ".", groups()))
+        caption_of(quiet) .. ".", groups()))
     for _, measured in pairs(quiet) do
         for name, plot in pairs(measured.plots) do
             local curves = curves_of(plot, measured.rows)
@@ -164,8 +181,7 @@ end
 local fields = {}
 
 function fields.machine()
-    local m = first_machine(quiet)
-    return machine.caption(m) .. "; " .. machine.details(m) .. "."
+    return caption_of(quiet) .. "; " .. machine.details(first_machine(quiet)) .. "."
 end
 
 local function figure_of(w, lua, field)
@@ -183,13 +199,16 @@ end
 
 -- Three sentences.
 function fields.summary()
+    local luajit, lua = "luajit", "lua5.4"
+    local go = figure_of(3, "Go channel")
     return ("Between two threads a stream of small messages costs %s each in LuaJIT and %s in Lua 5.4, where a\n" ..
         "plain queue with a mutex costs %s and %s. A question and its answer take %s and %s, against\n%s and %s: " ..
-        "threads that are at it do not sleep in between (Go, at %s, stays on one processor\nfor that). %s"):format(
-        written(figure_of(2, "luajit")), written(figure_of(2, "lua5.4")), written(figure_of(2, "luajit", "naive")),
-        written(figure_of(2, "lua5.4", "naive")), written(figure_of(3, "luajit")), written(figure_of(3, "lua5.4")),
-        written(figure_of(3, "luajit", "naive")), written(figure_of(3, "lua5.4", "naive")),
-        written(figure_of(3, "Go channel")), verdict.summary(all_rows(quiet)))
+        "threads that are at it do not sleep in between%s.\n%s"):format(
+        written(figure_of(2, luajit)), written(figure_of(2, lua)), written(figure_of(2, luajit, "naive")),
+        written(figure_of(2, lua, "naive")), written(figure_of(3, luajit)), written(figure_of(3, lua)),
+        written(figure_of(3, luajit, "naive")), written(figure_of(3, lua, "naive")),
+        go and (" (Go, at %s, stays on one processor\nfor that)"):format(written(go)) or "",
+        verdict.summary(all_rows(quiet)))
 end
 
 function fields.short()
@@ -199,7 +218,8 @@ end
 
 -- A table with what it was measured on above it.
 local function table_of(measured)
-    return ("*%s*\n\n%s"):format(machine.caption(measured.machine), show.markdown(measured.rows))
+    local caption = machine.caption(measured.machine, measured.others)
+    return ("*%s*\n\n%s"):format(caption, show.markdown(measured.rows))
 end
 
 function fields.workloads()
@@ -224,8 +244,7 @@ function fields.loaded()
         lines[#lines + 1] = ("| W%d | %s | %s | %s | %s | %s | %.2f | %s |"):format(row.w, row.lua, row.name,
             show.number(row.figure), row.unit, show.number(row.naive), row.versus, show.verdict(row.naive_met))
     end
-    return ("%s\n\n*%s*\n\n%s"):format(verdict.summary(rows), machine.caption(first_machine(loaded)),
-        table.concat(lines, "\n"))
+    return ("%s\n\n*%s*\n\n%s"):format(verdict.summary(rows), caption_of(loaded), table.concat(lines, "\n"))
 end
 
 if not first_machine(quiet) then

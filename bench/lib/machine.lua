@@ -59,9 +59,14 @@ end
 
 local modes = { quiet = "quiet", loaded = "one CPU busy with another process", quick = "a trial run" }
 
--- What stands above each table.
-function machine.caption(m)
-    return ("%s, %d CPUs, %s"):format(m.cpu, m.cpus, modes[m.mode])
+-- Other processes that had more than that many processors have disturbed what was measured.
+local DISTURBED = 0.1
+
+-- What stands above each table; others is how many processors other processes had meanwhile, nil if that is not known.
+function machine.caption(m, others)
+    local mode = modes[m.mode]
+    if (others or 0) > DISTURBED then mode = ("%s, but others kept %.2f CPUs busy"):format(mode, others) end
+    return ("%s, %d CPUs, %s"):format(m.cpu, m.cpus, mode)
 end
 
 -- The rest of it.
@@ -69,9 +74,7 @@ function machine.details(m)
     return ("%s, %s; %s; measured on %s"):format(m.distribution, m.system, m.compiler, m.date)
 end
 
--- A complaint where other processes had more than that many processors.
-local DISTURBED = 0.1
-
+-- A complaint where that was too much.
 function machine.complaint(what, others)
     if others <= DISTURBED then return end
     local text = "%s: other processes kept %.2f processors busy meanwhile, so these figures say little."

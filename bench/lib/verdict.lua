@@ -14,19 +14,19 @@ local function count(rows, field)
     return met, judged
 end
 
--- A sentence or two.
+-- A sentence.
 function verdict.summary(rows)
     local met, judged = count(rows, "met")
     local faster, compared = count(rows, "naive_met")
     local parts = {}
-    if judged > 0 then parts[1] = ("%d of %d targets are met."):format(met, judged) end
+    if judged > 0 then parts[1] = ("%d of %d targets are met"):format(met, judged) end
     if compared > 0 then
         local most = 1
         for _, row in ipairs(rows) do most = row.naive_most or most end
-        parts[#parts + 1] = ("%d of %d rows are %s the naive queue."):format(faster, compared,
+        parts[#parts + 1] = ("%d of %d rows are %s the naive queue"):format(faster, compared,
             most > 1 and ("within %g times"):format(most) or "no slower than")
     end
-    return table.concat(parts, " ")
+    return #parts > 0 and table.concat(parts, ", and ") .. "." or ""
 end
 
 -- A name that begins with dots goes on from the row before: the title that a row belongs to, and the place of that one.

@@ -1,3 +1,5 @@
+-- story: a message that this state cannot decode blocked the whole listener
+--
 -- A message that the state of a server cannot decode (here: more values than its stack has room for) was put back at
 -- the front of the listener's line, so that the requests behind it were never served. Now the others have their turn
 -- first, and a reader, which decodes nothing, takes it out.

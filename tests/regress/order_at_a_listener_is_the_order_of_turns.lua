@@ -1,3 +1,5 @@
+-- story: the order at a listener, and after abort, differed from 0.4's
+--
 -- Programs of 0.4 notice in which order a listener serves its buffers: aborting takes a buffer out of the line and
 -- enabling puts it at the end, in the order of enabling; and whoever takes a message of a buffer, the listener or
 -- somebody else, sends that buffer to the end.

@@ -165,6 +165,21 @@ static int build(struct mtl_build *build, struct mtl_decoder *decoder)
     return (int)count;
 }
 
+/* What a reader keeps until its next call: a table of both, or nil. */
+static void push_seen(struct mtl_build *build)
+{
+    lua_State *L = build->L;
+    if (build->seen.objects + build->seen.keys == 0) {
+        lua_pushnil(L);
+        return;
+    }
+    lua_createtable(L, 2, 0);
+    for (int i = MTL_SEEN_OBJECTS; i <= MTL_SEEN_KEYS; ++i) {
+        lua_pushvalue(L, build->slots + i);
+        lua_rawseti(L, -2, i);
+    }
+}
+
 /* Arguments: what has been seen before of the message (two values of decode_deep.h, or nil),
  * and the given carrays. The decoder is not an argument: a pointer to the C stack is no light
  * userdata for LuaJIT where addresses have more than 47 bits. Whoever calls the function
@@ -189,12 +204,13 @@ int mtl_decode(lua_State *L)
     lua_settop(L, top + MTL_SEEN_SLOTS);
     int count = build(&all, decoder);
     mtl_array_reset_rest(L, &given);
+    if (decoder->keep) {
+        push_seen(&all);
+        ++count;
+    }
     decoder->at = all.at;
     decoder->seen = all.seen;
-    if (!decoder->keep) return count;
-    lua_pushvalue(L, top + MTL_SEEN_OBJECTS);
-    lua_pushvalue(L, top + MTL_SEEN_KEYS);
-    return count + 2;
+    return count;
 }
 
 void mtl_decode_prepare(lua_State *L, int first, int last)

@@ -15,6 +15,7 @@ struct mtl_deep {
     const void *globals; /* the table */
     bool named;          /* metatables are registered */
     bool by_name;        /* some modules are known to go by their names: they are in a slot */
+    bool failed;         /* a dump was not written for want of memory of ours */
     bool again;          /* one more of them has been found: all must be written once more */
 };
 

@@ -19,6 +19,7 @@ static int write_dump(lua_State *L, const void *bytes, size_t size, void *data)
     if (size == 0) return 0;
     if (size > (size_t)(deep->draft->end - deep->draft->at) &&
         !mtl_draft_grow(deep->draft, size)) {
+        deep->failed = true;
         return 1;
     }
     memcpy(deep->draft->at, bytes, size);
@@ -46,12 +47,14 @@ bool mtl_deep_put_function(struct mtl_deep *deep)
     }
     (void)mtl_deep_room(deep, MTM_WORD_VALUE);
     size_t begin = mtl_draft_size(draft);
-    int failed = mtc_dump(deep->L, write_dump, deep);
+    deep->failed = false;
+    int rc = mtc_dump(deep->L, write_dump, deep);
     size_t len = mtl_draft_size(draft) - begin;
-    if (failed || len > INT_MAX) {
+    if (rc != 0 || len > INT_MAX) {
         mtl_draft_give(draft);
-        if (!failed) luaL_error(deep->L, "function too large for a message");
-        mtl_raise_for(deep->L, MTM_NOMEM, NULL);
+        if (deep->failed) mtl_raise_for(deep->L, MTM_NOMEM, NULL);
+        /* LuaJIT dumps to memory of its own first */
+        luaL_error(deep->L, rc != 0 ? "not enough memory" : "function too large for a message");
     }
     uint32_t count = count_upvalues(deep->L) + MTC_HAS_ENV;
     mtm_wire_pair(mtl_draft_bytes(draft) + place, MTM_TAG_CODE, count, (uint32_t)len);
@@ -105,7 +108,9 @@ void mtl_function_load(lua_State *L, const struct mtc_state *state,
     if (state->no_functions) {
         luaL_error(L, "function received, but this Lua state refuses functions");
     }
-    if (mtc_load(L, (const char *)value->code.ptr, value->code.len, "=?") == 0) return;
+    int rc = mtc_load(L, (const char *)value->code.ptr, value->code.len, "=?");
+    if (rc == 0) return;
+    if (rc == LUA_ERRMEM) lua_error(L);
     luaL_error(L, "function received, but this Lua cannot load it: %s", lua_tostring(L, -1));
 }
 

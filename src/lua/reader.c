@@ -52,8 +52,12 @@ static void forget(lua_State *L, struct reader_asset *r)
 {
     if (r->seen.objects + r->seen.keys == 0) return;
     r->seen = (struct mtl_seen){0};
-    lua_newtable(L);
-    mtc_setuservalue(L, 1);
+    mtc_getuservalue(L, 1);
+    for (int i = MTL_SEEN_OBJECTS; i <= MTL_SEEN_KEYS; ++i) {
+        lua_pushnil(L);
+        lua_rawseti(L, -2, i);
+    }
+    lua_pop(L, 1);
 }
 
 static int reader_nextmsg(lua_State *L)
@@ -121,18 +125,11 @@ static void push_seen(lua_State *L, const struct reader_asset *r)
     }
 }
 
-/* Takes them from the top of the stack. */
-static void keep_seen(lua_State *L, const struct mtl_seen *seen)
+/* Takes it from the top of the stack; needs no memory. */
+static void keep_seen(lua_State *L)
 {
-    if (seen->objects + seen->keys > 0) {
-        lua_createtable(L, 2, 0);
-        lua_insert(L, -3);
-        lua_rawseti(L, -3, 2);
-        lua_rawseti(L, -2, 1);
-        mtc_setuservalue(L, 1);
-    } else {
-        lua_pop(L, 2);
-    }
+    if (lua_isnil(L, -1)) lua_pop(L, 1);
+    else mtc_setuservalue(L, 1);
 }
 
 /* In a protected call, with everything that can run finalizers done before the bytes are looked
@@ -150,13 +147,14 @@ static int read_protected(lua_State *L, struct reader_asset *r, size_t count, in
         .at = r->reader.at, .end = r->reader.end, .max = count, .keep = true, .seen = r->seen};
     r->busy = true;
     int rc = mtl_decode_protected(L, state, &decoder, lua_gettop(L) - top - 1);
-    if (rc == 0) keep_seen(L, &decoder.seen);
+    if (rc == 0) keep_seen(L);
     r->busy = false;
     if (rc != 0) lua_error(L);
+    int pushed = lua_gettop(L) - top;
     r->reader.at = decoder.at;
     r->seen = decoder.seen;
     if (decoder.at == decoder.end) forget(L, r);
-    return lua_gettop(L) - top;
+    return pushed;
 }
 
 /* Upvalue 1 is mtl_decode. */

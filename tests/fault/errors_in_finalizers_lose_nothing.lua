@@ -13,6 +13,7 @@ local text = ("k"):rep(300)
 
 local function blocks()
     assert(keeper:addmsg(text) and keeper:nextmsg(0) == text)
+    assert(keeper:addmsg({{}}) and keeper:nextmsg(0))
     collectgarbage()
     collectgarbage()
     return fault.blocks()
@@ -59,6 +60,8 @@ end
 
 -- One for each way through the module in which Lua is asked for memory.
 local chosen = {
+    "addmsg, tables", "addmsg, code", "writer:addmsg, tables", "nextmsg, tables", "nextmsg, code",
+    "reader:nextmsg, tables",
     "addmsg, functions", "addmsg, many", "addmsg, arrays", "setmsg, text", "writer:addmsg, many",
     "nextmsg, text", "nextmsg, short", "nextmsg, arrays", "nextmsg with arrays, arrays",
     "nextmsg of a listener, text", "nextmsg of a listener, arrays", "reader:nextmsg, text", "reader:nextmsg, arrays",

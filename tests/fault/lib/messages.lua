@@ -25,6 +25,15 @@ messages.kinds = {
         for k = 2, 600 do list[k] = k % 2 == 0 and k * 1000 or "text" .. k end
         return list
     end,
+    tables = function(i)
+        local shared, deep = {"shared", longkey = 1}, {i}
+        for level = 1, 80 do deep = {level, inner = deep, longkey = shared} end
+        return {n = 4, i, {1, 2, nil, 4, [-1] = "x", [2.5] = shared, longkey = {}}, shared, deep}
+    end,
+    code = function(i)
+        local function count(n) return n == 0 and i or count(n - 1) end
+        return {n = 3, i, count, {functions = {count, require}}}
+    end,
     empty = function() return {n = 0} end,
 }
 
@@ -33,9 +42,17 @@ messages.unpack = table.unpack or unpack
 local carray_class = debug.getmetatable(array)
 
 local function show(value)
+    if type(value) == "table" then
+        local texts = {}
+        for k, v in pairs(value) do texts[#texts + 1] = tostring(k) .. "=" .. show(v) end
+        table.sort(texts)
+        return "{" .. table.concat(texts, " ") .. "}"
+    end
+    if value == require then return "require" end
     if type(value) == "userdata" and debug.getmetatable(value) == carray_class then
         return value:type() .. "[" .. table.concat({value:values()}, " ") .. "]"
     end
+    if type(value) == "function" and debug.getinfo(value, "S").what ~= "C" then return "function of " .. value(3) end
     if type(value) == "function" then return "C function with the value " .. value() end -- it need not be the same
     return tostring(value)
 end

@@ -17,6 +17,7 @@ local text = ("k"):rep(300)
 -- Brings what the state keeps for later (memory for receiving) back to what it was.
 local function settle()
     assert(keeper:addmsg(text) and keeper:nextmsg(0) == text)
+    assert(keeper:addmsg({{}}) and keeper:nextmsg(0))
     collectgarbage()
 end
 
@@ -32,8 +33,8 @@ local twice = _VERSION ~= "Lua 5.1" and 2 or 1
 local widths = {malloc = {1, 0}, lua = {twice, 0}}
 
 -- Texts by which Lua says that it has no memory; the last two where it cannot make its stack larger.
-local lua_texts = {"^not enough memory$", "not enough memory for buffer allocation$", "stack overflow",
-                   "too many results to unpack$"}
+local lua_texts = {"^not enough memory$", "not enough memory for buffer allocation$", ": not enough memory$",
+                   "stack overflow", "too many results to unpack$"}
 
 -- Whether the error text is one that the reference has for want of memory.
 local function matches(text, patterns)

@@ -452,6 +452,28 @@ scenario("descriptions", {
     check = kept,
 })
 
+scenario("metatables and functions", {
+    setup = function()
+        local o = {b = mtmsg.newbuffer(), class = {__index = {method = 1}}}
+        mtmsg.metatable("class", nil)
+        return o
+    end,
+    run = function(o)
+        mtmsg.functions(mtmsg.functions(true))
+        mtmsg.metatable("class", o.class)
+        o.sent = o.b:addmsg({setmetatable({}, o.class)})
+        local got = o.b:nextmsg(0)
+        o.good = got[1].method == 1 and mtmsg.metatable("class") == o.class
+    end,
+    check = function(o, ok)
+        assert(not ok or o.good)
+        mtmsg.metatable("class", nil)
+        o.b:clear()
+        o.b:addmsg("works")
+        assert(o.b:nextmsg(0) == "works")
+    end,
+})
+
 scenario("what needs no memory of the module", {
     setup = function()
         local o = both()

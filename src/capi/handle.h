@@ -28,7 +28,8 @@ struct mtc_state {
     int draft;   /* a reference in Lua's registry, 0: none yet. Messages are written there */
     int names;   /* the same, 0: no metatable is registered */
     int by_name; /* the same: how values of modules are found, 0: not needed yet */
-    bool no_functions;           /* functions of Lua are refused */
+    const void *globals; /* where the table of globals is, or was when it was first asked for */
+    bool no_functions;   /* functions of Lua are refused */
     struct mtl_pending *pending; /* the same for a receive that a hook watches */
 };
 

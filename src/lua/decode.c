@@ -213,6 +213,22 @@ int mtl_decode(lua_State *L)
     return count;
 }
 
+int mtl_decode_direct(lua_State *L, struct mtc_state *state, const unsigned char *at,
+                      size_t size)
+{
+    const int top = lua_gettop(L);
+    struct mtl_given given = {.next = 1, .last = 0};
+    struct mtl_decoder decoder = {.at = at, .end = at + size, .max = SIZE_MAX};
+    struct mtl_build all = {.L = L,
+                            .state = state,
+                            .given = &given,
+                            .at = decoder.at,
+                            .end = decoder.end,
+                            .slots = top};
+    lua_settop(L, top + MTL_SEEN_SLOTS);
+    return build(&all, &decoder);
+}
+
 void mtl_decode_prepare(lua_State *L, int first, int last)
 {
     lua_pushvalue(L, lua_upvalueindex(1));

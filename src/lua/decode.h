@@ -28,6 +28,12 @@ static inline void mtl_push_word(lua_State *L, struct mtm_word word)
     }
 }
 
+/* Any message of `size` bytes whose values need no given carrays; at most so many that the
+ * stack can have room for them. Pushes some values, and above them those of the message, and
+ * returns the number of the latter. Raises all that decoding can raise. */
+int mtl_decode_direct(lua_State *L, struct mtc_state *state, const unsigned char *at,
+                      size_t size);
+
 /* Bytes on their way back to Lua. */
 struct mtl_decoder {
     const unsigned char *at, *end;

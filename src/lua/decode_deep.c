@@ -71,6 +71,26 @@ static void push_key_string(struct mtl_build *build, const struct mtm_value *val
     ++build->seen.keys;
 }
 
+/* The same for a string in the place of a key that comes for the first time, or again. */
+static inline bool push_quick_key(struct mtl_build *build)
+{
+    const unsigned char *at = build->at;
+    const size_t left = (size_t)(build->end - at);
+    if (left < MTM_REFERENCE_VALUE) return false;
+    if (at[0] == MTM_TAG_SHORT && left >= (size_t)2 + at[1]) {
+        lua_pushlstring(build->L, (const char *)at + 2, at[1]);
+        if (mtm_wire_is_key(at[1])) ++build->seen.keys;
+        build->at = at + 2 + at[1];
+        return true;
+    }
+    if (at[0] != MTM_TAG_KEY_AGAIN) return false;
+    uint32_t back;
+    memcpy(&back, at + 1, sizeof back);
+    recall(build, MTL_SEEN_KEYS, build->seen.keys, back);
+    build->at = at + MTM_REFERENCE_VALUE;
+    return true;
+}
+
 void mtl_build_key(struct mtl_build *build)
 {
     struct mtm_value value;
@@ -222,6 +242,43 @@ static bool push(struct mtl_build *build, const struct mtm_value *value, struct 
     return false;
 }
 
+/* Pushes the value that comes next if it is of the common kinds, and moves behind it: false if
+ * it is not, or if it may end too soon. */
+static inline bool push_quick(struct mtl_build *build)
+{
+    const unsigned char *at = build->at;
+    const size_t left = (size_t)(build->end - at);
+    int64_t integer;
+    double number;
+    if (left < MTM_WORD_VALUE) return false;
+    switch (at[0]) {
+        case MTM_TAG_BOOLEAN:
+            lua_pushboolean(build->L, at[1]);
+            build->at = at + 2;
+            return true;
+        case MTM_TAG_BYTE:
+            lua_pushinteger(build->L, at[1]);
+            build->at = at + 2;
+            return true;
+        case MTM_TAG_INTEGER:
+            memcpy(&integer, at + 1, sizeof integer);
+            mtc_push_integer(build->L, integer);
+            build->at = at + MTM_WORD_VALUE;
+            return true;
+        case MTM_TAG_NUMBER:
+            memcpy(&number, at + 1, sizeof number);
+            lua_pushnumber(build->L, (lua_Number)number);
+            build->at = at + MTM_WORD_VALUE;
+            return true;
+        case MTM_TAG_SHORT:
+            if (left < (size_t)2 + at[1]) return false;
+            lua_pushlstring(build->L, (const char *)at + 2, at[1]);
+            build->at = at + 2 + at[1];
+            return true;
+        default: return false;
+    }
+}
+
 /* Puts the value on top into the sequence, or into the variable; keeps it there if it is
  * `kept`. */
 static void set_next(struct mtl_build *build, int table, struct level *level, bool kept)
@@ -253,6 +310,10 @@ static void run_sequence(struct mtl_build *build, struct levels *levels)
     const int table = slot_of(levels, levels->depth - 1);
     struct mtm_value value;
     while (level->next < level->array) {
+        if (MTM_LIKELY(!level->is_function) && push_quick(build)) {
+            lua_rawseti(L, table, (int)++level->next);
+            continue;
+        }
         read(build, &value);
         if (MTM_LIKELY(value.tag <= MTM_TAG_STRING)) {
             mtl_push_value(L, &value, build->given);
@@ -281,8 +342,8 @@ static bool push_key(struct mtl_build *build, struct levels *levels, struct leve
         level->key_is_there = false;
         return true;
     }
-    if (MTM_LIKELY(tag == MTM_TAG_SHORT || tag == MTM_TAG_KEY || tag == MTM_TAG_KEY_AGAIN ||
-                   tag == MTM_TAG_STRING)) {
+    if (tag == MTM_TAG_SHORT || tag == MTM_TAG_KEY || tag == MTM_TAG_KEY_AGAIN ||
+        tag == MTM_TAG_STRING) {
         mtl_build_key(build);
         return true;
     }
@@ -303,9 +364,15 @@ static void run_pairs(struct mtl_build *build, struct levels *levels)
     const int table = slot_of(levels, levels->depth - 1);
     struct mtm_value value;
     while (level->pairs > 0) {
-        if (!push_key(build, levels, level)) return;
-        read(build, &value);
+        if (MTM_UNLIKELY(level->key_is_there) || !push_quick_key(build)) {
+            if (!push_key(build, levels, level)) return;
+        }
         --level->pairs;
+        if (MTM_LIKELY(push_quick(build))) {
+            lua_rawset(L, table);
+            continue;
+        }
+        read(build, &value);
         if (push(build, &value, &inner)) {
             lua_pushvalue(L, -1);
             lua_insert(L, -3);

@@ -59,7 +59,7 @@ void mtl_draft_clear(struct mtl_draft *draft)
         if (draft->met) memset(draft->met, 0, draft->mets * sizeof *draft->met);
         draft->message = 1;
     }
-    draft->objects = draft->keys = 0;
+    draft->objects = draft->keys = draft->early = 0;
     draft->depth = draft->met_count = 0;
     draft->at = draft->block ? mtl_draft_bytes(draft) : NULL;
 }

@@ -30,11 +30,16 @@ struct mtl_level {
     size_t array, pairs;
 };
 
+enum { MTL_EARLY_KEYS = 16 };
+
 struct mtl_draft {
     struct mtc_asset asset;
     bool busy;
     uint32_t message; /* counts them: what others have met is forgotten without being cleared */
     uint32_t objects, keys;
+    uint32_t early; /* the first keys that have not been met yet */
+    const void *early_key[MTL_EARLY_KEYS];
+    size_t early_place[MTL_EARLY_KEYS];
     struct mtm_block *block; /* its size is not kept up to date while it is written */
     unsigned char *at, *end;
     struct mtl_level *level;

@@ -14,13 +14,40 @@
 
 /* ---- values ---- */
 
+static MTM_NOINLINE void meet_early_keys(struct mtl_deep *deep)
+{
+    struct mtl_draft *draft = deep->draft;
+    for (uint32_t i = 0; i < draft->early; ++i) {
+        bool known;
+        struct mtl_met *met = mtl_deep_meet(deep, draft->early_key[i], &known);
+        met->number = i;
+        met->place = draft->early_place[i];
+    }
+    draft->early = 0;
+}
+
+/* While there is one table no key can come again: it is noted, and met only when there are
+ * more. */
+static inline bool put_early_key(struct mtl_deep *deep, const char *text)
+{
+    struct mtl_draft *draft = deep->draft;
+    if (draft->objects > 1 || draft->keys >= MTL_EARLY_KEYS) {
+        if (draft->early > 0) meet_early_keys(deep);
+        return false;
+    }
+    draft->early_key[draft->keys] = text;
+    draft->early_place[draft->keys] = draft->block ? mtl_draft_size(draft) : 0;
+    draft->early = ++draft->keys;
+    return true;
+}
+
 void mtl_deep_key(struct mtl_deep *deep, int index)
 {
     struct mtl_draft *draft = deep->draft;
     size_t len;
     bool known = false;
     const char *text = lua_tolstring(deep->L, index, &len);
-    if (mtm_wire_is_key(len)) {
+    if (mtm_wire_is_key(len) && !put_early_key(deep, text)) {
         struct mtl_met *met = mtl_deep_meet(deep, text, &known);
         if (known) {
             mtl_draft_bytes(draft)[met->place] = MTM_TAG_KEY;
@@ -35,13 +62,13 @@ void mtl_deep_key(struct mtl_deep *deep, int index)
     memcpy(mtm_wire_string_header(to, len), text, len);
 }
 
-static void put_word(struct mtl_deep *deep, int index)
+static inline void put_word(struct mtl_deep *deep, int index)
 {
     struct mtm_word word = mtl_number_to_word(deep->L, index);
     mtm_wire_put_word(mtl_deep_room(deep, mtm_wire_word_size(word.tag)), word);
 }
 
-static void put_string(struct mtl_deep *deep, int index)
+static inline void put_string(struct mtl_deep *deep, int index)
 {
     size_t len;
     const char *text = lua_tolstring(deep->L, index, &len);
@@ -92,10 +119,19 @@ static bool goes_by_name(struct mtl_deep *deep)
     return found && mtl_deep_put_by_name(deep);
 }
 
+/* The table with the address that the globals had may be another one by now. */
+static bool is_globals(struct mtl_deep *deep)
+{
+    mtc_push_globals(deep->L);
+    bool is = lua_rawequal(deep->L, -1, -2) != 0;
+    lua_pop(deep->L, 1);
+    return is;
+}
+
 static bool put_table(struct mtl_deep *deep)
 {
     size_t place;
-    if (lua_topointer(deep->L, -1) == deep->globals) {
+    if (MTM_UNLIKELY(lua_topointer(deep->L, -1) == deep->state->globals) && is_globals(deep)) {
         *mtl_deep_room(deep, 1) = MTM_TAG_GLOBALS;
         lua_pop(deep->L, 1);
         return false;
@@ -135,12 +171,10 @@ static bool put_other(struct mtl_deep *deep)
     return deep->again;
 }
 
-bool mtl_deep_put(struct mtl_deep *deep)
+static MTM_NOINLINE bool put_less_common(struct mtl_deep *deep)
 {
     lua_State *L = deep->L;
     switch (lua_type(L, -1)) {
-        case LUA_TNUMBER: put_word(deep, -1); break;
-        case LUA_TSTRING: put_string(deep, -1); break;
         case LUA_TBOOLEAN:
             mtm_wire_boolean(mtl_deep_room(deep, 2), lua_toboolean(L, -1) != 0);
             break;
@@ -168,10 +202,26 @@ bool mtl_deep_put(struct mtl_deep *deep)
     return false;
 }
 
+static MTM_ALWAYS_INLINE bool put(struct mtl_deep *deep)
+{
+    lua_State *L = deep->L;
+    const int type = lua_type(L, -1);
+    if (type == LUA_TNUMBER) put_word(deep, -1);
+    else if (type == LUA_TSTRING) put_string(deep, -1);
+    else return put_less_common(deep);
+    lua_pop(L, 1);
+    return false;
+}
+
+bool mtl_deep_put(struct mtl_deep *deep)
+{
+    return put(deep);
+}
+
 /* ---- tables ---- */
 
 /* The rest of a table, as lua_next gives it: [table][key][value] are on top. */
-static bool put_pair(struct mtl_deep *deep, struct mtl_level *level)
+static inline bool put_pair(struct mtl_deep *deep, struct mtl_level *level)
 {
     lua_State *L = deep->L;
     struct mtm_word word;
@@ -190,10 +240,10 @@ static bool put_pair(struct mtl_deep *deep, struct mtl_level *level)
             lua_pushvalue(L, -1);
             ++level->pairs;
             level->stage = MTL_VALUE;
-            return mtl_deep_put(deep);
+            return put(deep);
     }
     ++level->pairs;
-    return mtl_deep_put(deep);
+    return put(deep);
 }
 
 /* The value of the key on top. */
@@ -225,7 +275,7 @@ static bool put_rest(struct mtl_deep *deep, struct mtl_level *level, int table)
     lua_rawgeti(L, table, (int)(level->array + 1));
     if (!lua_isnil(L, -1)) {
         ++level->array;
-        return mtl_deep_put(deep);
+        return put(deep);
     }
     lua_pop(L, 1);
     push_value(L, table);
@@ -262,7 +312,7 @@ static void run_level(struct mtl_deep *deep)
                     break;
                 }
                 ++level->array;
-                deeper = mtl_deep_put(deep);
+                deeper = put(deep);
                 break;
             case MTL_REST: deeper = put_rest(deep, level, table); break;
             case MTL_PAIRS:
@@ -275,7 +325,7 @@ static void run_level(struct mtl_deep *deep)
             case MTL_VALUE:
                 push_value(L, table);
                 level->stage = MTL_PAIRS;
-                deeper = mtl_deep_put(deep);
+                deeper = put(deep);
                 break;
             case MTL_UPVALUES:
                 if (!mtl_deep_next_upvalue(deep, level)) {
@@ -283,7 +333,7 @@ static void run_level(struct mtl_deep *deep)
                     mtl_deep_ascend(deep);
                     return;
                 }
-                deeper = mtl_deep_put(deep);
+                deeper = put(deep);
                 break;
         }
     }
@@ -295,7 +345,7 @@ static void put_argument(struct mtl_deep *deep, int index)
 {
     deep->argument = index;
     lua_pushvalue(deep->L, index);
-    if (!mtl_deep_put(deep)) return;
+    if (!put(deep)) return;
     while (deep->draft->depth > 0 && !deep->again) run_level(deep);
 }
 
@@ -320,11 +370,13 @@ void mtl_encode_deep(struct mtl_deep *deep, lua_State *L, struct mtc_state *stat
     struct mtl_draft *draft = mtl_draft_take(L, state);
     *deep =
         (struct mtl_deep){.L = L, .state = state, .draft = draft, .named = state->names != 0};
-    mtc_push_globals(L);
-    deep->globals = lua_topointer(L, -1);
-    lua_pushnil(L); /* MTL_MODULES */
-    lua_pushnil(L); /* MTL_SPILL */
-    deep->base = lua_gettop(L) + 1;
+    if (MTM_UNLIKELY(!state->globals)) {
+        mtc_push_globals(L);
+        state->globals = lua_topointer(L, -1);
+        lua_pop(L, 1);
+    }
+    deep->base = lua_gettop(L) + MTL_DEEP_SLOTS + 1;
+    lua_settop(L, deep->base - 1);
     put_all(deep, first, last);
     const size_t size = draft->block ? mtl_draft_size(draft) : 0;
     mtm_message_init(message);

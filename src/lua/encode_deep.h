@@ -12,11 +12,10 @@ struct mtl_deep {
     struct mtl_draft *draft;
     int argument; /* the index of the value that is being written */
     int base;     /* of the stack: the table of the first level; below it the spilled ones */
-    const void *globals; /* the table */
-    bool named;          /* metatables are registered */
-    bool by_name;        /* some modules are known to go by their names: they are in a slot */
-    bool failed;         /* a dump was not written for want of memory of ours */
-    bool again;          /* one more of them has been found: all must be written once more */
+    bool named;   /* metatables are registered */
+    bool by_name; /* some modules are known to go by their names: they are in a slot */
+    bool failed;  /* a dump was not written for want of memory of ours */
+    bool again;   /* one more of them has been found: all must be written once more */
 };
 
 enum {

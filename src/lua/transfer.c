@@ -78,7 +78,10 @@ static MTM_NOINLINE int add_bytes(lua_State *L, struct mtc_handle *handle, int l
 {
     unsigned char bytes[MTM_FAST_MAX];
     int size = mtl_encode_short(L, 2, last, bytes, sizeof bytes);
-    if (MTM_UNLIKELY(size < 0)) return mtl_send(L, handle, false);
+    if (MTM_UNLIKELY(size < 0)) {
+        if (lua_istable(L, 2)) return send_deep(L, handle, last, false);
+        return mtl_send(L, handle, false);
+    }
     if (MTM_UNLIKELY(!mtm_fast_add(mtl_buffer_of(handle), bytes, (size_t)size))) {
         return mtl_send(L, handle, false);
     }
@@ -186,10 +189,12 @@ static void notify_removal(lua_State *L, struct mtc_state *state, struct mtm_del
 static int take_bytes(lua_State *L, struct mtc_handle *handle, const struct mtm_peeked *peeked)
 {
     int count = mtl_decode_short(L, peeked->bytes, peeked->size);
-    if (MTM_LIKELY(count >= 0)) {
-        if (MTM_LIKELY(mtm_fast_take(mtl_buffer_of(handle), peeked))) return count;
-        handle->owned.state->contended = MTL_CONTENDED;
+    if (MTM_UNLIKELY(count < 0)) {
+        lua_settop(L, 1);
+        count = mtl_decode_direct(L, handle->owned.state, peeked->bytes, peeked->size);
     }
+    if (MTM_LIKELY(mtm_fast_take(mtl_buffer_of(handle), peeked))) return count;
+    handle->owned.state->contended = MTL_CONTENDED;
     lua_settop(L, 1);
     return mtl_nextmsg(L, handle);
 }

@@ -41,6 +41,18 @@ test("each kind of Lua value has its type", function()
         .. "string:text string: nil:nil")
 end)
 
+test("what this version does not know is one nil, with all that is in it", function()
+    local b = mtmsg.newbuffer()
+    local cycle, shared = {}, { longkey = 1 }
+    cycle.me, cycle[1] = cycle, { shared, { shared, longkey = { longkey = shared } } }
+    local function f() return cycle, mtmsg end
+    local deep = {}
+    for _ = 1, 10000 do deep = { deep } end
+    b:addmsg("first", cycle, 1, shared, f, 2, {}, mtmsg, deep, _G, "last")
+    eq(rest(received(b)), "string:first nil:nil integer:1 nil:nil nil:nil integer:2 nil:nil nil:nil nil:nil nil:nil " ..
+       "string:last")
+end)
+
 test("a light userdata and a C function keep their addresses", function()
     local b = mtmsg.newbuffer()
     local p = old.pointer()

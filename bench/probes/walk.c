@@ -1,6 +1,6 @@
-/* What a value costs that is walked by lua_next and made anew by presized tables and raw sets, in one
- * state and without a message: the limit of what a message with tables can cost. It knows nothing of the
- * library. */
+/* What a value costs that is walked by lua_next and made anew by presized tables and raw sets,
+ * in one state and without a message: the limit of what a message with tables can cost. It
+ * knows nothing of the library. */
 #include "probe.h"
 
 #include <string.h>
@@ -112,7 +112,8 @@ static void walk(lua_State *L, int table)
     }
 }
 
-/* walk.both(n, value): seconds for walking the value and making it anew, n times each */
+/* walk.both(n, value): walks the value and makes it anew, n times each. The caller takes the
+ * time. */
 static int both(lua_State *L)
 {
     lua_Integer n = luaL_checkinteger(L, 1);
@@ -120,13 +121,12 @@ static int both(lua_State *L)
     luaL_checkstack(L, 200, NULL);
     step_count = 0;
     record(L, 2);
-    int64_t begin = probe_ns();
     for (lua_Integer i = 0; i < n; ++i) {
         walk(L, 2);
         make(L);
         lua_settop(L, 2);
     }
-    return probe_since(L, begin);
+    return 0;
 }
 
 PROBE_EXPORT int luaopen_walk(lua_State *L);

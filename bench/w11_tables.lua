@@ -1,9 +1,9 @@
 --[[ W11: tables
 
 A value is added and received at once. The probe does in C what cannot be saved: it goes through the same value by
-lua_next, and makes it anew by presized tables and raw sets, its keys pushed as strings. What a message costs beyond that
-is writing and reading bytes, noticing what was there before, and the queue. Where cjson is installed it stands beside it,
-with a message for its string.
+lua_next, and makes it anew by presized tables and raw sets, its keys pushed as strings. What a message costs beyond
+that is writing and reading bytes, noticing what was there before, and the queue. Where cjson is installed it stands
+beside it, with a message for its string.
 ]]
 
 local measure = require "measure"
@@ -22,8 +22,8 @@ end
 for i = 1, 20 do levels = { inner = levels, value = i } end
 
 local values = {
-    { "a record of 5 fields", record }, { "an array of 1,000 integers", numbers }, { "100 records of 5 fields", records },
-    { "20 levels", levels },
+    { "a record of 5 fields", record }, { "an array of 1,000 integers", numbers },
+    { "100 records of 5 fields", records }, { "20 levels", levels },
 }
 
 local entries = {}

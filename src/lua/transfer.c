@@ -69,7 +69,11 @@ static MTM_NOINLINE int send_deep(lua_State *L, struct mtc_handle *handle, int l
     struct mtm_message message;
     struct mtl_deep deep;
     mtl_encode_deep(&deep, L, handle->owned.state, 2, last, &message);
-    enum mtm_status status = put(handle, &message, replace, &failure);
+    enum mtm_status status = MTM_OK;
+    if (replace || message.size - 1 >= MTM_FAST_MAX ||
+        !mtm_fast_add(mtl_buffer_of(handle), message.part[0].ptr, message.size)) {
+        status = put(handle, &message, replace, &failure);
+    }
     mtl_deep_done(&deep);
     return mtl_push_put(L, handle, status, message.size, &failure);
 }

@@ -7,7 +7,6 @@
  * BROKEN 1 in scene 2: a look takes an empty buffer off without its tail lock
  * BROKEN 2 in scene 9: a put gives back the tail lock before it pushes the buffer
  * BROKEN 3 in scene 3: the last buffer leaves, and nobody is told
- * BROKEN 4 in scene 7: who finds something at once passes no baton
  * BROKEN 5 in scene 1: who adds wakes nobody
  * BROKEN 104 in scene 9: one wake-up stands for every message that comes meanwhile
  * BROKEN 6 in scene 4: the last hold is given back without the lock
@@ -545,9 +544,7 @@ proctype receiver(byte me; byte receives; bool nonblock) ALIVE {
         if
         :: status == EMPTY || status == BUSY -> WAIT_FOR_ONE()
         :: else ->
-#if BROKEN != 4
             BATON()
-#endif
         fi;
         if
         :: status == OK ->

@@ -79,7 +79,7 @@ enum mtm_status mtm_buffer_look(struct mtm_source *source, struct mtm_wait *wait
     struct mtm_trash trash = {0};
     delivery->through = NULL;
     enum mtm_status status = mtm_buffer_take(buffer, wait, delivery, &trash);
-    if (status == MTM_OK && buffer->object.owner) {
+    if (status == MTM_OK && buffer->object.owner && !wait->peek) {
         mtm_ready_passed_by((struct mtm_listener *)buffer->object.owner, buffer);
     }
     if (MTM_UNLIKELY(trash.segments != NULL)) mtm_queue_empty_trash(&buffer->queue, &trash);

@@ -31,6 +31,8 @@ struct mtc_state {
     const void *globals; /* where the table of globals is, or was when it was first asked for */
     bool no_functions;   /* functions of Lua are refused */
     struct mtl_pending *pending; /* the same for a receive that a hook watches */
+    struct mtl_call *call;       /* of notifiers that is under way, or NULL */
+    int protected_run;           /* reference in the registry: what makes that call */
 };
 
 /* How all our userdata begin. */

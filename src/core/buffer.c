@@ -70,7 +70,7 @@ static void free_buffer(struct mtm_object *object)
     if (listener) mtm_listener_announce(listener);
     if (topic) mtm_topic_leave(topic, buffer);
     for (int event = 0; event < MTM_EVENTS; ++event)
-        mtm_notifier_release(buffer->notifier[event]);
+        mtm_notifier_release(buffer->notifier[event], false);
     mtm_queue_fini(&buffer->queue);
     mtm_free(buffer);
     if (topic) mtm_object_release(&topic->object);
@@ -265,7 +265,8 @@ void mtm_buffer_close(struct mtm_buffer *buffer)
     mtm_waiters_wake_all(&buffer->source.waiters);
     mtm_queue_empty_trash(&buffer->queue, &trash);
     mtm_queue_drop_caches(&buffer->queue);
-    for (int event = 0; event < MTM_EVENTS; ++event) mtm_notifier_release(notifiers[event]);
+    for (int event = 0; event < MTM_EVENTS; ++event)
+        mtm_notifier_release(notifiers[event], false);
 }
 
 /* Only a buffer that was aborted changes its place in the ready queue. */

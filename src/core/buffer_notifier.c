@@ -12,6 +12,7 @@ struct mtm_notifier *mtm_buffer_plug(struct mtm_buffer *buffer, enum mtm_event e
     mtm_a32 *unusual =
         event == MTM_ADDED ? &buffer->queue.tail.unusual : &buffer->queue.head.unusual;
     buffer->notifier[event] = notifier;
+    if (old) mtm_store_rel(&old->gone, 1); /* pairs with call_foreign */
     mtm_set_unusual(unusual, MTM_UNUSUAL_NOTIFIER, notifier != NULL);
     if (event == MTM_TAKEN)
         mtm_store_rlx(&buffer->exact_takes, notifier && notifier->threshold > 0);
@@ -39,7 +40,7 @@ void mtm_buffer_disconnect(struct mtm_buffer *buffer, enum mtm_event event,
     if (!only || buffer->notifier[event] == only)
         notifier = mtm_buffer_plug(buffer, event, NULL);
     mtm_buffer_unlock_both(buffer);
-    mtm_notifier_release(notifier);
+    mtm_notifier_release(notifier, nonblock);
 }
 
 /* Whoever connects one has a root, so under the locks we either see the root or connect
@@ -54,5 +55,6 @@ void mtm_buffer_disconnect_unreachable(struct mtm_buffer *buffer)
         }
     }
     mtm_buffer_unlock_both(buffer);
-    for (int event = 0; event < MTM_EVENTS; ++event) mtm_notifier_release(notifier[event]);
+    for (int event = 0; event < MTM_EVENTS; ++event)
+        mtm_notifier_release(notifier[event], false);
 }

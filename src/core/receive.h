@@ -39,6 +39,14 @@ bool mtm_poll(struct mtm_object *object, struct mtm_wait *wait);
  * behind: if anything is left, this wakes another receiver. */
 void mtm_pass_baton(struct mtm_object *object);
 
+/* The notifier for the removal, with its reference, or NULL: whoever has it calls it. */
+static inline struct mtm_notifier *mtm_delivery_take_notifier(struct mtm_delivery *delivery)
+{
+    struct mtm_notifier *notifier = delivery->notifier;
+    delivery->notifier = NULL;
+    return notifier;
+}
+
 /* Calls the notifier for the removal. OK or NOTIFIER_FAILED; done or back must follow. */
 enum mtm_status mtm_delivery_notify(struct mtm_delivery *delivery, bool nonblock,
                                     struct mtm_failure *failure);

@@ -115,15 +115,22 @@ enum mtm_status mtm_buffer_add_empty(struct mtm_buffer *buffer, bool nonblock,
     return mtm_buffer_put(buffer, &empty, false, nonblock, next);
 }
 
+enum mtm_status mtm_writer_put(struct mtm_writer *writer, struct mtm_buffer *buffer,
+                               bool replace, bool nonblock, struct mtm_notifier **notifier)
+{
+    struct mtm_message message;
+    mtm_writer_message(writer, &message);
+    enum mtm_status status = mtm_buffer_put(buffer, &message, replace, nonblock, notifier);
+    if (status == MTM_OK) mtm_writer_clear(writer);
+    return status;
+}
+
 /* The writer is empty before the notifier runs, which may use it. */
 enum mtm_status mtm_writer_send(struct mtm_writer *writer, struct mtm_buffer *buffer,
                                 bool replace, bool nonblock, struct mtm_failure *failure)
 {
-    struct mtm_message message;
     struct mtm_notifier *notifier;
-    mtm_writer_message(writer, &message);
-    enum mtm_status status = mtm_buffer_put(buffer, &message, replace, nonblock, &notifier);
-    if (status == MTM_OK) mtm_writer_clear(writer);
+    enum mtm_status status = mtm_writer_put(writer, buffer, replace, nonblock, &notifier);
     if (MTM_LIKELY(!notifier)) return status;
     return mtm_notify(buffer, MTM_ADDED, notifier, nonblock, failure);
 }

@@ -28,6 +28,10 @@ enum mtm_status mtm_buffer_put(struct mtm_buffer *buffer, const struct mtm_messa
 enum mtm_status mtm_buffer_add_empty(struct mtm_buffer *buffer, bool nonblock,
                                      struct mtm_notifier **next);
 
+/* As mtm_buffer_put of the writer's values: once they are in, the writer is empty. */
+enum mtm_status mtm_writer_put(struct mtm_writer *writer, struct mtm_buffer *buffer,
+                               bool replace, bool nonblock, struct mtm_notifier **notifier);
+
 /* As add (or set) of the writer's values. Once the message is in, the writer is empty; if it is
  * not, nothing has changed. */
 enum mtm_status mtm_writer_send(struct mtm_writer *writer, struct mtm_buffer *buffer,

@@ -60,7 +60,9 @@ static void the_end_of_a_chain_is_dropped_where_it_was(void **state)
     bell_connect(&closed, second, MTM_ADDED, 0);
     bell_connect(&idle, second, MTM_TAKEN, 0);
     assert_int_equal(core_add(first, 1), MTM_OK);
-    assert_delivers(first, 1);
+    assert_delivers(first, 1); /* without waiting, and so without freeing */
+    assert_int_equal(closed.released, 0);
+    mtm_drop_handed_on();
     assert_int_equal(closed.released, 1);
     assert_int_equal(idle.released, 0);
     core_drop_buffer(first);

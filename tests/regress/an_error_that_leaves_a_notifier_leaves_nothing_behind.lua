@@ -1,3 +1,5 @@
+-- story: an error that left a notifier made later calls vanish or crash
+--
 -- A notifier whose author forgot to protect the call of a Lua function: an error of that function leaves the notifier
 -- by a jump, through the library. Once that left a pointer to a place on the stack that was gone: later calls were
 -- dropped in silence, or crashed.

@@ -1,3 +1,5 @@
+-- story: a handler was not called for what it added to its own inbox
+--
 -- A handler that adds to the inbox whose notifier it is was not called for that: the message lay there unannounced. Now
 -- it is called once more when it has returned, if it has added or taken anything meanwhile; never in the middle.
 

@@ -16,7 +16,7 @@ function model.new()
     local q = new_queues(state)
     local describe, is_aborted, check_state, new_object = q.describe, q.is_aborted, q.check_state, q.new_object
     local new_handle, enter, send, take = q.new_handle, q.enter, q.send, q.take
-    local remove, leave_if_drained, check_waiting = q.remove, q.leave_if_drained, q.check_waiting
+    local leave_if_drained, check_waiting = q.leave_if_drained, q.check_waiting
 
     local function nextmsg(handle, timeout)
         check_timeout(1, "nextmsg", timeout)
@@ -25,8 +25,7 @@ function model.new()
         if not message then return end
         if failure then
             table.insert(buffer.messages, 1, message)
-            if handle.object.ready then remove(handle.object.ready, buffer) end
-            enter(buffer, 1)
+            enter(buffer)
         end
         leave_if_drained(buffer)
         if failure then error(failure, 0) end
@@ -78,6 +77,7 @@ function model.new()
 
     local function clear(buffer)
         buffer.messages = {}
+        q.to_end(buffer)
         leave_if_drained(buffer)
     end
 
@@ -146,7 +146,7 @@ function model.new()
         self.object.aborted = flag
         each_member(self.object, function(buffer)
             buffer.aborted = flag
-            enter(buffer)
+            if flag then q.take_off(buffer) else enter(buffer) end
         end)
     end
 

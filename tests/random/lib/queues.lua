@@ -59,10 +59,17 @@ return function(state)
         end
     end
 
-    local function enter(buffer, place)
+    local function enter(buffer)
         if buffer.listener and can_serve(buffer) and not is_queued(buffer) then
-            table.insert(buffer.listener.ready, place or #buffer.listener.ready + 1, buffer)
+            table.insert(buffer.listener.ready, buffer)
         end
+    end
+
+    -- Whenever one of its messages was taken, by whomever.
+    local function to_end(buffer)
+        if not buffer.listener then return end
+        remove(buffer.listener.ready, buffer)
+        enter(buffer)
     end
 
     -- Several that are enabled at the same time may enter in any order.
@@ -153,6 +160,16 @@ return function(state)
         end
     end
 
+    -- A call that must not wait hands on what it lets go of, so it is not known when the last reference goes.
+    local function check_last_reference(buffer, event)
+        local notifier, met = buffer[event], {}
+        while notifier and not met[notifier.buffer] do
+            met[notifier.buffer] = true
+            if notifier.buffer.closed and notifier.buffer.refs == 1 then error(values.SKIP, 0) end
+            notifier = notifier.buffer[">"]
+        end
+    end
+
     -- Returns the text of a failure.
     local function notify(buffer, event, notifier)
         local met = {}
@@ -192,6 +209,7 @@ return function(state)
     end
 
     local function send(buffer, message, replace, stored)
+        check_last_reference(buffer, ">")
         local code, notifier = put(buffer, message, replace)
         if code == 1 or code == 2 then check_state(buffer) end
         if code == 5 then
@@ -227,22 +245,21 @@ return function(state)
         local buffer = first(object)
         while object.ready and object.ready[1] ~= buffer do table.remove(object.ready, 1) end
         if not buffer then return end
+        check_last_reference(buffer, "<")
         local message = buffer.messages[1]
         if limit and message.size > limit then
+            if object.ready then to_end(buffer) end
             values.raise_size(message.size, limit, "mtmsg.reader")
         end
         table.remove(buffer.messages, 1)
-        if object.ready then
-            table.remove(object.ready, 1)
-            enter(buffer)
-        end
+        to_end(buffer)
         local notifier = fired(buffer, "<")
         return message, buffer, notifier and notify(buffer, "<", notifier)
     end
 
     return {
         describe = describe, is_aborted = is_aborted, check_state = check_state, new_object = new_object,
-        new_handle = new_handle, remove = remove, take_off = take_off, enter = enter,
+        new_handle = new_handle, remove = remove, take_off = take_off, enter = enter, to_end = to_end,
         check_order = check_order, disconnect = disconnect, free_buffer = free_buffer,
         leave_if_drained = leave_if_drained, send = send, check_waiting = check_waiting, take = take,
     }

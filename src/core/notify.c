@@ -17,7 +17,8 @@ static enum mtm_status call_once(struct mtm_buffer *buffer, enum mtm_event event
     struct mtm_report report = {failure, false};
     MTM_PAUSE();
     MTM_ASSERT_UNLOCKED();
-    int rc = notifier->ops->notify(&notifier->code, notifier->object, mtm_report_handle, &report);
+    int rc =
+        notifier->ops->notify(&notifier->code, notifier->object, mtm_report_handle, &report);
     if (rc != 0 && rc != MTM_NOTIFY_CLOSED) {
         if (!report.given) mtm_failure_set_unknown(failure, rc);
         return MTM_NOTIFIER_FAILED;

@@ -141,7 +141,7 @@ void mtm_ready_take_off(struct mtm_listener *listener, struct mtm_buffer *buffer
 void mtm_ready_enter(struct mtm_listener *listener, struct mtm_buffer *buffer)
 {
     mtm_lock(&buffer->queue.tail.lock);
-    if (!buffer->ready && mtm_buffer_has_messages(buffer) &&
+    if ((!buffer->ready || mtm_load_rlx(&buffer->emptied)) && mtm_buffer_has_messages(buffer) &&
         mtm_object_may_take(&buffer->object) == MTM_OK) {
         mtm_ready_push(listener, buffer);
     }

@@ -50,8 +50,9 @@ void mtm_ready_take_off(struct mtm_listener *listener, struct mtm_buffer *buffer
 /* Takes over what producers have pushed, oldest first. Lock of the listener held. */
 void mtm_ready_collect(struct mtm_listener *listener);
 
-/* The buffer enters if it has messages, may be read and is not there. Waits for its tail lock;
- * the lock of the listener may be held. The caller wakes afterwards. */
+/* The buffer enters if it has messages, may be read, and is not there or has been emptied
+ * since. Waits for its tail lock; the lock of the listener may be held. The caller wakes
+ * afterwards. */
 void mtm_ready_enter(struct mtm_listener *listener, struct mtm_buffer *buffer);
 
 /* Messages of the buffer were taken, or thrown away, by another way than the listener. No lock

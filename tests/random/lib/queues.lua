@@ -119,7 +119,7 @@ return function(state)
         elseif object.listener then
             if #object.messages > 0 then
                 object.aborted = object.listener.aborted
-                enter(object)
+                if is_aborted(object) then take_off(object) else enter(object) end
             end
             leave_if_drained(object)
             release(object.listener)
@@ -236,6 +236,7 @@ return function(state)
         local waiting = timeout == nil and handle.blocking or timeout ~= nil and timeout > 1
         local fails = object.closed or is_aborted(object) or object.members and #object.members == 0
         if waiting and not fails and not first(object) then error(values.SKIP, 0) end
+        if not fails and first(object) then check_last_reference(first(object), "<") end
     end
 
     -- The message, the buffer that it is from, and the failure of the notifier. Nothing if there is none.
@@ -245,7 +246,6 @@ return function(state)
         local buffer = first(object)
         while object.ready and object.ready[1] ~= buffer do table.remove(object.ready, 1) end
         if not buffer then return end
-        check_last_reference(buffer, "<")
         local message = buffer.messages[1]
         if limit and message.size > limit then
             if object.ready then to_end(buffer) end

@@ -13,6 +13,7 @@ for host, globals in pairs { -- what programs that have Lua give to their script
     files["examples/hosts/" .. host] = {globals = globals}
 end
 files["bench/others/love"] = {globals = {"love"}}
+files["docs/site"] = {globals = {"pandoc"}} -- filters, which pandoc runs
 files["tests/example.lua"] = {globals = {"arg", "os"}} -- it starts other programs
 files["examples/embed/main.lua"] = {globals = {"start"}} -- a function of the host program
 

@@ -25,6 +25,7 @@
 #define APART(first, second) (BEGIN(second) >= END(first) + MTM_CACHE_LINE)
 #define ASSERT_64(condition, text) _Static_assert(sizeof(void *) < 8 || (condition), text)
 
+/* NOLINTNEXTLINE(bugprone-sizeof-expression): the size of the pointer is meant */
 ASSERT_64(END(object.name) <= MTM_CACHE_LINE, "finding reads one line");
 ASSERT_64(APART(object.life, object.owner) && BEGIN(object.owner) < BEGIN(object.flags),
           "holds don't disturb those who send");

@@ -26,7 +26,7 @@ struct mtm_report {
     bool given;
 };
 
-void mtm_report_handle(void *report, const char *text, size_t len);
+void mtm_report_handle(void *data, const char *text, size_t len);
 
 /* The notifier failed with this code, and gave no text. */
 void mtm_failure_set_unknown(struct mtm_failure *failure, int rc);

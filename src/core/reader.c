@@ -192,6 +192,7 @@ enum mtm_status mtm_reader_receive(struct mtm_reader *reader, struct mtm_object 
     return status;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): moving back writes there */
 static void note_move(struct mtm_reader *reader, unsigned char *elements, size_t shift,
                       const struct mtm_value *value)
 {

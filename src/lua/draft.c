@@ -132,7 +132,7 @@ static bool grow_met(struct mtl_draft *draft)
     memset(met, 0, count * sizeof *met);
     draft->met = met;
     draft->mets = count;
-    for (size_t i = 0; i < old_count; ++i) {
+    for (size_t i = 0; old && i < old_count; ++i) {
         if (old[i].message == draft->message) *find(draft, old[i].what) = old[i];
     }
     mtm_free(old);

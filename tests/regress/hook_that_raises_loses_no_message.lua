@@ -33,7 +33,7 @@ for _, kind in ipairs{ "buffer", "listener" } do
         test("an error as the call returns: " .. name, function()
             local from, buffer = source(kind)
             local nextmsg = from.nextmsg
-            buffer:addmsg(message, nil, "second")
+            buffer:addmsg(message, false, "second")
             buffer:addmsg("after")
             local ok, err = pcall(function()
                 debug.sethook(function()
@@ -48,7 +48,7 @@ for _, kind in ipairs{ "buffer", "listener" } do
             tap.is(ok, false)
             tap.is(err, "interrupted!")
             tap.is(buffer:msgcnt(), 2)
-            tap.gives({ message, nil, "second" }, nextmsg(from, 0))
+            tap.gives({ message, false, "second" }, nextmsg(from, 0))
             tap.gives({ "after" }, nextmsg(from, 0))
         end)
 

@@ -352,6 +352,32 @@ static void the_only_message_may_be_replaced(void **state)
     core_drop_buffer(buffer);
 }
 
+static bool is_short(const unsigned char *bytes, size_t size)
+{
+    (void)bytes;
+    return size < 20;
+}
+
+/* What may be taken at once is; the rest has only been copied. */
+static void what_is_plain_is_taken_at_once(void **state)
+{
+    (void)state;
+    struct mtm_buffer *buffer = used_buffer(NULL);
+    struct mtm_peeked peeked;
+    assert_true(add(buffer, 1, 15));
+    assert_true(add(buffer, 2, 25));
+    assert_int_equal(mtm_fast_peek_or_take(buffer, &peeked, is_short), MTM_FOUND_TAKEN);
+    assert_int_equal(peeked.size, 15);
+    assert_bytes(peeked.bytes, 1, 15);
+    assert_int_equal(mtm_buffer_count(buffer), 1);
+    assert_int_equal(mtm_fast_peek_or_take(buffer, &peeked, is_short), MTM_FOUND_BYTES);
+    assert_int_equal(mtm_buffer_count(buffer), 1);
+    assert_true(mtm_fast_take(buffer, &peeked));
+    assert_bytes(peeked.bytes, 2, 25);
+    assert_next(buffer, MTM_EMPTY);
+    core_drop_buffer(buffer);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -362,6 +388,7 @@ int main(void)
         CORE_TEST("what is not simple is refused", what_is_not_simple_is_refused),
         CORE_TEST("what cannot be taken stays", what_cannot_be_taken_stays),
         CORE_TEST("what was peeked is what is taken", what_was_peeked_is_what_is_taken),
+        CORE_TEST("what is plain is taken at once", what_is_plain_is_taken_at_once),
         CORE_TEST("a busy buffer is left alone", a_busy_buffer_is_left_alone),
         CORE_TEST("it wakes who waits", it_wakes_who_waits),
         CORE_TEST("a full ring takes no more", a_full_ring_takes_no_more),

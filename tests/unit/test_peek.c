@@ -205,7 +205,7 @@ static void a_lease_keeps_what_it_came_from(void **state)
 {
     (void)state;
     struct mtm_reader reader;
-    uint32_t number;
+    uint32_t number = 0;
     struct mtm_buffer *buffer = core_buffer(NULL);
     add(buffer, 1, SMALL);
     start(&reader, true);

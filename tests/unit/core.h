@@ -342,6 +342,7 @@ static inline void core_despite(struct mtm_lock *lock, void *(*run)(void *), voi
 static inline void core_await_waiters(const struct mtm_waiters *waiters, size_t count)
 {
     while (mtm_waiters_count(waiters) < count) mtm_plat_yield();
+    (void)mtm_load_acq(&waiters->state); /* sees what they have done before they joined */
 }
 
 static inline size_t core_one_waits(const void *what)

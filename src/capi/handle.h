@@ -30,6 +30,8 @@ struct mtc_state {
     int by_name; /* the same: how values of modules are found, 0: not needed yet */
     bool no_functions;           /* functions of Lua are refused */
     struct mtl_pending *pending; /* the same for a receive that a hook watches */
+    struct mtl_call *call;       /* of notifiers that is under way, or NULL */
+    int protected_run;           /* reference in the registry: what makes that call */
 };
 
 /* How all our userdata begin. */

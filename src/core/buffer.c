@@ -7,6 +7,7 @@
 
 #include "core/abort_all.h"
 #include "core/alloc.h"
+#include "core/bell.h"
 #include "core/life.h"
 #include "core/bound.h"
 #include "core/listener.h"
@@ -65,7 +66,7 @@ static void free_buffer(struct mtm_object *object)
     struct mtm_listener *listener = listener_of(buffer);
     if (listener) mtm_listener_announce(listener);
     for (int event = 0; event < MTM_EVENTS; ++event)
-        mtm_notifier_release(buffer->notifier[event]);
+        mtm_notifier_release(buffer->notifier[event], false);
     mtm_queue_fini(&buffer->queue);
     mtm_free(buffer);
 }
@@ -81,6 +82,7 @@ static void sync_buffer(struct mtm_object *object)
         mtm_unlock(&listener->object.lock);
         mtm_waiters_wake_one(&listener->source.waiters);
     }
+    mtm_bell_pay(buffer, false);
 }
 
 static void let_loose_buffer(struct mtm_object *object)
@@ -190,14 +192,14 @@ bool mtm_buffer_trylock_both(struct mtm_buffer *buffer, bool nonblock)
 {
     if (!mtm_lock_side(&buffer->queue.tail.lock, nonblock)) return false;
     if (mtm_lock_side(&buffer->queue.head.lock, nonblock)) return true;
-    mtm_unlock(&buffer->queue.tail.lock);
+    if (mtm_unlock(&buffer->queue.tail.lock)) mtm_bell_pay(buffer, nonblock);
     return false;
 }
 
-void mtm_buffer_unlock_both(struct mtm_buffer *buffer)
+bool mtm_buffer_unlock_both(struct mtm_buffer *buffer)
 {
     mtm_unlock(&buffer->queue.head.lock);
-    mtm_unlock(&buffer->queue.tail.lock);
+    return mtm_unlock(&buffer->queue.tail.lock);
 }
 
 enum mtm_status mtm_buffer_clear(struct mtm_buffer *buffer, bool nonblock)
@@ -207,9 +209,10 @@ enum mtm_status mtm_buffer_clear(struct mtm_buffer *buffer, bool nonblock)
     if (!mtm_buffer_trylock_both(buffer, nonblock)) return MTM_BUSY;
     const bool closed = mtm_object_is_closed(&buffer->object);
     if (!closed) mtm_queue_clear(&buffer->queue, &trash);
-    mtm_buffer_unlock_both(buffer);
+    const bool told = mtm_buffer_unlock_both(buffer);
     mtm_queue_empty_trash(&buffer->queue, &trash);
     mtm_queue_drop_spares(&buffer->queue);
+    if (MTM_UNLIKELY(told)) mtm_bell_pay(buffer, nonblock);
     return closed ? MTM_CLOSED : MTM_OK;
 }
 
@@ -254,7 +257,9 @@ void mtm_buffer_close(struct mtm_buffer *buffer)
     mtm_waiters_wake_all(&buffer->source.waiters);
     mtm_queue_empty_trash(&buffer->queue, &trash);
     mtm_queue_drop_caches(&buffer->queue);
-    for (int event = 0; event < MTM_EVENTS; ++event) mtm_notifier_release(notifiers[event]);
+    for (int event = 0; event < MTM_EVENTS; ++event)
+        mtm_notifier_release(notifiers[event], false);
+    mtm_bell_pay(buffer, false);
 }
 
 /* Only a buffer that was aborted changes its place in the ready queue. */
@@ -271,4 +276,5 @@ void mtm_buffer_abort(struct mtm_buffer *buffer, bool flag)
         mtm_unlock(&listener->object.lock);
         mtm_waiters_wake_one(&listener->source.waiters);
     }
+    mtm_bell_pay(buffer, false);
 }

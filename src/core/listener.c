@@ -7,6 +7,7 @@
 
 #include "core/abort_all.h"
 #include "core/alloc.h"
+#include "core/bell.h"
 #include "core/registry.h"
 
 #include "platform/hidden.h"
@@ -138,6 +139,7 @@ static void follow(struct mtm_listener *listener, struct mtm_buffer *buffer)
     mtm_lock(&listener->object.lock);
     mtm_listener_adopt(listener, buffer);
     mtm_unlock(&listener->object.lock);
+    mtm_bell_pay(buffer, false);
 }
 
 void mtm_listener_abort(struct mtm_listener *listener, bool flag)

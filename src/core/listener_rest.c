@@ -3,6 +3,7 @@
  * drained last stay warm, and each of the others gives up what it keeps when it leaves them. It
  * owns no data; a buffer is held while it is given a rest. */
 #include "core/life.h"
+#include "core/bell.h"
 #include "core/listener.h"
 
 #include "platform/hidden.h"
@@ -41,7 +42,7 @@ static struct mtm_buffer *any_warm(struct mtm_listener *listener)
 /* No lock held; the buffer is held, and let go. */
 void mtm_listener_cool(struct mtm_listener *listener, struct mtm_buffer *buffer, bool nonblock)
 {
-    mtm_queue_rest(&buffer->queue);
+    if (mtm_queue_rest(&buffer->queue)) mtm_bell_pay(buffer, true);
     mtm_listener_let_go(listener, buffer, nonblock);
 }
 

@@ -2,6 +2,7 @@
  * docs/design.md tells why that is enough. */
 #include "core/process.h"
 
+#include "core/drop.h"
 #include "core/life.h"
 #include "core/pool.h"
 #include "core/registry.h"
@@ -20,6 +21,7 @@ static void start_anew(void)
     mtm_registry_forget();
     mtm_roots_forget();
     mtm_pools_forget();
+    mtm_drop_forget();
 }
 
 /* Asking the system twice does no harm, so threads need not wait for each other, which might be

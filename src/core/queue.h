@@ -207,7 +207,7 @@ void mtm_queue_trim(struct mtm_queue *queue);
 
 /* No lock held: if there are no messages, and nobody is at work, it gives up all but a small
  * ring, what its size was given for, and a few blocks. For when nothing came. */
-void mtm_queue_rest(struct mtm_queue *queue);
+bool mtm_queue_rest(struct mtm_queue *queue); /* true: mtm_bell_pay must follow */
 
 /* Whether rest has something to give up. Any thread; a hint. */
 static inline bool mtm_queue_is_warm(const struct mtm_queue *queue)

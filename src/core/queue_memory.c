@@ -143,20 +143,21 @@ static void drop_spare(struct mtm_queue *queue)
 }
 
 /* What another thread has at this moment, or puts there now, marks the queue as warm again. */
-void mtm_queue_rest(struct mtm_queue *queue)
+bool mtm_queue_rest(struct mtm_queue *queue)
 {
     struct mtm_trash trash = {0};
-    if (!mtm_trylock(&queue->tail.lock)) return;
+    if (!mtm_trylock(&queue->tail.lock)) return false;
     bool cool = mtm_trylock(&queue->head.lock);
     if (cool) {
         cool = mtm_queue_cool(queue, &trash);
         mtm_unlock(&queue->head.lock);
     }
-    mtm_unlock(&queue->tail.lock);
-    if (!cool) return;
+    const bool told = mtm_unlock(&queue->tail.lock);
+    if (!cool) return told;
     mtm_free(trash.segments); /* the last one is the only one */
     drop_spare(queue);
     mtm_pool_rest(&queue->shared.pool, false);
+    return told;
 }
 
 void mtm_queue_drop_spares(struct mtm_queue *queue)

@@ -152,30 +152,43 @@ static void have(struct mtm_reader *reader, const struct mtm_delivery *in)
     reader->spoiled = false;
 }
 
+enum mtm_status mtm_reader_take(struct mtm_reader *reader, struct mtm_object *object,
+                                struct mtm_wait *wait, size_t *need, struct mtm_delivery *in)
+{
+    mtm_reader_clear(reader);
+    enum mtm_status status = receive(reader, object, wait, in);
+    if (status != MTM_OK) {
+        *need = in->slot.need;
+        return status;
+    }
+    if (MTM_UNLIKELY(!make_own(&in->slot))) {
+        mtm_delivery_put_back(in);
+        return MTM_NOMEM;
+    }
+    have(reader, in);
+    return MTM_OK;
+}
+
+void mtm_reader_settle(struct mtm_reader *reader, struct mtm_delivery *in, bool nonblock)
+{
+    if (MTM_UNLIKELY(reader->lease)) {
+        mtm_object_retain(kept(in));
+        reader->held = *in;
+    } else {
+        mtm_delivery_done(in, nonblock);
+    }
+}
+
 enum mtm_status mtm_reader_receive(struct mtm_reader *reader, struct mtm_object *object,
                                    struct mtm_wait *wait, size_t *need,
                                    struct mtm_failure *failure)
 {
     struct mtm_delivery in;
     const bool nonblock = mtm_wait_never(wait);
-    mtm_reader_clear(reader);
-    enum mtm_status status = receive(reader, object, wait, &in);
-    if (status != MTM_OK) {
-        *need = in.slot.need;
-        return status;
-    }
-    if (MTM_UNLIKELY(!make_own(&in.slot))) {
-        mtm_delivery_put_back(&in);
-        return MTM_NOMEM;
-    }
-    have(reader, &in);
+    enum mtm_status status = mtm_reader_take(reader, object, wait, need, &in);
+    if (status != MTM_OK) return status;
     status = mtm_delivery_notify(&in, nonblock, failure);
-    if (MTM_UNLIKELY(reader->lease)) {
-        mtm_object_retain(kept(&in));
-        reader->held = in;
-    } else {
-        mtm_delivery_done(&in, nonblock);
-    }
+    mtm_reader_settle(reader, &in, nonblock);
     return status;
 }
 

@@ -113,9 +113,8 @@ void mtm_peek_done(struct mtm_delivery *delivery)
 enum mtm_status mtm_delivery_notify(struct mtm_delivery *delivery, bool nonblock,
                                     struct mtm_failure *failure)
 {
-    struct mtm_notifier *notifier = delivery->notifier;
+    struct mtm_notifier *notifier = mtm_delivery_take_notifier(delivery);
     if (MTM_LIKELY(!notifier)) return MTM_OK;
-    delivery->notifier = NULL;
     return mtm_notify(delivery->from, MTM_TAKEN, notifier, nonblock, failure);
 }
 
@@ -160,7 +159,7 @@ bool mtm_delivery_put_back(struct mtm_delivery *delivery)
 {
     const bool back = put_back(delivery);
     if (back) announce_back(delivery);
-    mtm_notifier_release(delivery->notifier);
+    mtm_notifier_release(delivery->notifier, false);
     delivery->notifier = NULL;
     mtm_delivery_done(delivery, false);
     return back;

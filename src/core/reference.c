@@ -1,6 +1,7 @@
 /* The ends of references and of objects. It owns no state. */
 #include "core/reference.h"
 
+#include "core/drop.h"
 #include "core/index.h"
 #include "core/registry.h"
 
@@ -60,6 +61,7 @@ void mtm_root_release(struct mtm_object *object)
 {
     if (mtm_object_is_inherited(object)) return;
     mtm_object_release(object);
+    mtm_drop_handed_on();
     MTM_PAUSE();
     if (mtm_root_uncount()) break_rings();
 }

@@ -99,7 +99,7 @@ static void notifiers_work(struct scene *scene)
     mtm_object_retain(&buffer->object);
     struct mtm_notifier *new = mtm_notifier_new_buffer(buffer, 0);
     CHILD_NEEDS(mtm_buffer_connect(scene->quiet, MTM_ADDED, new) == MTM_CLOSED);
-    mtm_notifier_release(new);
+    mtm_notifier_release(new, false);
     core_drop_buffer(buffer);
     CHILD_NEEDS(mtm_no_roots());
 }

@@ -5,7 +5,6 @@
 #include "mtmsg/notify_capi.h"
 
 #include "capi/apis.h"
-#include "core/life.h"
 
 #include "platform/hidden.h"
 
@@ -20,13 +19,6 @@ static int foreign_notify(const void *api, void *object, mtm_error_handler handl
 }
 
 static const struct mtm_notifier_ops foreign_ops = {foreign_release, foreign_notify};
-
-static struct mtm_notifier *connect_buffer(struct mtm_buffer *buffer, int64_t threshold)
-{
-    struct mtm_notifier *notifier = mtm_notifier_new_buffer(buffer, threshold);
-    if (notifier) mtm_object_retain(&buffer->object);
-    return notifier;
-}
 
 static struct mtm_notifier *connect_foreign(const notify_capi *api, notify_notifier *object,
                                             int64_t threshold)
@@ -46,7 +38,7 @@ struct mtm_notifier *mtc_to_notifier(lua_State *L, int index, int64_t threshold,
     *status = MTM_UNKNOWN;
     if (!object) return NULL;
     if (api == &mtc_notify_capi)
-        notifier = connect_buffer((struct mtm_buffer *)(void *)object, threshold);
+        notifier = mtm_notifier_new_buffer((struct mtm_buffer *)(void *)object, threshold);
     else notifier = connect_foreign(api, object, threshold);
     *status = notifier ? MTM_OK : MTM_NOMEM;
     return notifier;

@@ -26,6 +26,8 @@ struct mtc_state {
     struct mtc_asset *first;      /* everything that the state's userdata own */
     struct mtl_decoder *decoding; /* for the protected call that is about to begin, or NULL */
     struct mtl_pending *pending;  /* the same for a receive that a hook watches */
+    struct mtl_call *call;        /* of notifiers that is under way, or NULL */
+    int protected_run;            /* reference in the registry: what makes that call */
 };
 
 /* How all our userdata begin. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "core/cargo.h"
 
 #include "platform/hidden.h"
 
@@ -19,7 +20,14 @@ struct mtm_block *mtm_block_new(size_t cap)
 
 void mtm_block_free(struct mtm_block *block)
 {
+    if (block && block->cargo) mtm_cargo_drop(block->cargo);
     mtm_free(block);
+}
+
+void mtm_block_unload(struct mtm_block *block)
+{
+    mtm_cargo_drop(block->cargo);
+    block->cargo = NULL;
 }
 
 void mtm_block_free_list(struct mtm_block *first, size_t count)

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct mtm_cargo;
+
 /* A piece of an encoded message; a message is the concatenation of its parts. */
 struct mtm_part {
     const void *ptr;
@@ -19,15 +21,18 @@ enum { MTM_MAX_PARTS = 8 };
 struct mtm_message {
     size_t size; /* sum of the parts, bytes */
     size_t nparts;
+    struct mtm_cargo **cargo; /* the sender's, of what it refers to; NULL: nothing. A put that
+                                 succeeds takes it over, and sets it to NULL. */
     struct mtm_part part[MTM_MAX_PARTS];
 };
 
 struct mtm_block {
-    struct mtm_block *link; /* guarded by whoever owns the block */
-    size_t cap;             /* bytes of room */
-    size_t size;            /* bytes used */
-    size_t seq;             /* place in the order of its buffer */
-    uint64_t epoch;         /* which filling of the buffer it came from */
+    struct mtm_block *link;  /* guarded by whoever owns the block */
+    size_t cap;              /* bytes of room */
+    size_t size;             /* bytes used */
+    size_t seq;              /* place in the order of its buffer */
+    uint64_t epoch;          /* which filling of the buffer it came from */
+    struct mtm_cargo *cargo; /* what its message refers to, or NULL; owned like the block */
 };
 
 /* The bytes begin 5 after a multiple of 8, so that the elements of an array which is the first
@@ -42,8 +47,12 @@ static inline unsigned char *mtm_block_data(struct mtm_block *block)
 /* Room for cap bytes, or NULL. No lock may be held. */
 struct mtm_block *mtm_block_new(size_t cap);
 
-/* NULL is fine. No lock may be held. */
+/* NULL is fine. No lock may be held. What the message referred to is handed on (drop.h). */
 void mtm_block_free(struct mtm_block *block);
+
+/* The message is not needed any more, but the block is: what it referred to is handed on. Never
+ * blocks. */
+void mtm_block_unload(struct mtm_block *block);
 
 /* Frees count blocks, following the links. */
 void mtm_block_free_list(struct mtm_block *first, size_t count);

@@ -7,9 +7,11 @@
 
 #include "core/abort_all.h"
 #include "core/alloc.h"
-#include "core/life.h"
+#include "core/bell.h"
 #include "core/listener.h"
+#include "core/reach.h"
 #include "core/receive.h"
+#include "core/reference.h"
 #include "core/registry.h"
 
 #include "platform/hidden.h"
@@ -64,9 +66,11 @@ static void free_buffer(struct mtm_object *object)
     struct mtm_listener *listener = listener_of(buffer);
     if (listener) mtm_listener_announce(listener);
     for (int event = 0; event < MTM_EVENTS; ++event)
-        mtm_notifier_release(buffer->notifier[event]);
+        mtm_notifier_release(mtm_buffer_plug(buffer, (enum mtm_event)event, NULL), false);
     mtm_queue_fini(&buffer->queue);
+    mtm_reach_forget(object);
     mtm_free(buffer);
+    mtm_drop_handed_on();
 }
 
 static void sync_buffer(struct mtm_object *object)
@@ -80,15 +84,19 @@ static void sync_buffer(struct mtm_object *object)
         mtm_unlock(&listener->object.lock);
         mtm_waiters_wake_one(&listener->source.waiters);
     }
+    mtm_bell_pay(buffer, false);
 }
 
-static void let_loose_buffer(struct mtm_object *object)
+static void cut_buffer(struct mtm_object *object)
 {
-    mtm_buffer_disconnect_unreachable(to_buffer(object));
+    struct mtm_buffer *buffer = to_buffer(object);
+    mtm_buffer_clear(buffer, false);
+    for (int event = 0; event < MTM_EVENTS; ++event)
+        mtm_buffer_disconnect(buffer, (enum mtm_event)event, NULL, false);
 }
 
 static const struct mtm_source_ops buffer_ops = {
-    {orphan_buffer, free_buffer, sync_buffer, let_loose_buffer},
+    {orphan_buffer, free_buffer, sync_buffer, cut_buffer},
     mtm_buffer_look,
     mtm_buffer_ready,
     mtm_buffer_join,
@@ -142,16 +150,20 @@ enum mtm_status mtm_buffer_new(const struct mtm_buffer_options *options,
             free_buffer(&buffer->object);
             return status;
         }
+        mtm_object_retain(&listener->object); /* before somebody finds the buffer */
     }
     status = mtm_registry_add(&buffer->object);
-    if (status != MTM_OK) {
-        if (listener) abandon(listener, buffer);
-        else free_buffer(&buffer->object);
-        return status;
+    if (status == MTM_OK) {
+        *out = buffer;
+        return MTM_OK;
     }
-    if (listener) mtm_object_retain(&listener->object);
-    *out = buffer;
-    return MTM_OK;
+    if (listener) {
+        abandon(listener, buffer);
+        mtm_object_release(&listener->object);
+    } else {
+        free_buffer(&buffer->object);
+    }
+    return status;
 }
 
 /* ---- events ---- */
@@ -187,14 +199,14 @@ bool mtm_buffer_trylock_both(struct mtm_buffer *buffer, bool nonblock)
 {
     if (!mtm_lock_side(&buffer->queue.tail.lock, nonblock)) return false;
     if (mtm_lock_side(&buffer->queue.head.lock, nonblock)) return true;
-    mtm_unlock(&buffer->queue.tail.lock);
+    if (mtm_unlock(&buffer->queue.tail.lock)) mtm_bell_pay(buffer, nonblock);
     return false;
 }
 
-void mtm_buffer_unlock_both(struct mtm_buffer *buffer)
+bool mtm_buffer_unlock_both(struct mtm_buffer *buffer)
 {
     mtm_unlock(&buffer->queue.head.lock);
-    mtm_unlock(&buffer->queue.tail.lock);
+    return mtm_unlock(&buffer->queue.tail.lock);
 }
 
 enum mtm_status mtm_buffer_clear(struct mtm_buffer *buffer, bool nonblock)
@@ -204,8 +216,10 @@ enum mtm_status mtm_buffer_clear(struct mtm_buffer *buffer, bool nonblock)
     if (!mtm_buffer_trylock_both(buffer, nonblock)) return MTM_BUSY;
     const bool closed = mtm_object_is_closed(&buffer->object);
     if (!closed) mtm_queue_clear(&buffer->queue, &trash);
-    mtm_buffer_unlock_both(buffer);
+    const bool told = mtm_buffer_unlock_both(buffer);
     mtm_queue_empty_trash(&buffer->queue, &trash);
+    if (MTM_UNLIKELY(told)) mtm_bell_pay(buffer, nonblock);
+    if (!nonblock) mtm_drop_handed_on();
     return closed ? MTM_CLOSED : MTM_OK;
 }
 
@@ -250,7 +264,10 @@ void mtm_buffer_close(struct mtm_buffer *buffer)
     mtm_waiters_wake_all(&buffer->source.waiters);
     mtm_queue_empty_trash(&buffer->queue, &trash);
     mtm_queue_drop_caches(&buffer->queue);
-    for (int event = 0; event < MTM_EVENTS; ++event) mtm_notifier_release(notifiers[event]);
+    for (int event = 0; event < MTM_EVENTS; ++event)
+        mtm_notifier_release(notifiers[event], false);
+    mtm_drop_handed_on();
+    mtm_bell_pay(buffer, false);
 }
 
 /* Only a buffer that was aborted changes its place in the ready queue. */
@@ -267,4 +284,5 @@ void mtm_buffer_abort(struct mtm_buffer *buffer, bool flag)
         mtm_unlock(&listener->object.lock);
         mtm_waiters_wake_one(&listener->source.waiters);
     }
+    mtm_bell_pay(buffer, false);
 }

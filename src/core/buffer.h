@@ -24,6 +24,7 @@ struct mtm_buffer {
     /* Atomic: 1 from the moment that somebody undertakes to enter it in the ready queue, until
      * it has left that. */
     mtm_a32 ready;
+    mtm_a32 owed; /* atomic: notifications that it got while it was busy */
     struct mtm_buffer *newly_ready_next; /* owned by whoever set `ready`, then by the stack */
     struct mtm_buffer *member_next, *member_prev; /* guarded by the listener's lock */
     struct mtm_queue queue;
@@ -79,15 +80,14 @@ enum mtm_status mtm_buffer_connect(struct mtm_buffer *buffer, enum mtm_event eve
 void mtm_buffer_disconnect(struct mtm_buffer *buffer, enum mtm_event event,
                            const struct mtm_notifier *only, bool nonblock);
 
-/* Disconnects both if no root is left in the process. */
-void mtm_buffer_disconnect_unreachable(struct mtm_buffer *buffer);
-
 /* ---- for the other modules of the core ---- */
 
 /* Both locks of the queue. trylock: with nonblock it does not wait, but returns false. */
 void mtm_buffer_lock_both(struct mtm_buffer *buffer);
 bool mtm_buffer_trylock_both(struct mtm_buffer *buffer, bool nonblock);
-void mtm_buffer_unlock_both(struct mtm_buffer *buffer);
+
+/* True: somebody wants to be told, by mtm_bell_pay when no lock is held any more. */
+bool mtm_buffer_unlock_both(struct mtm_buffer *buffer);
 
 /* Takes the lock; with nonblock it does not wait, but returns false. */
 static inline bool mtm_lock_side(struct mtm_lock *lock, bool nonblock)

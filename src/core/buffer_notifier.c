@@ -1,5 +1,6 @@
 /* Connecting notifiers to a buffer, and disconnecting them. When they are called is in
  * buffer.c, how in notify.c. */
+#include "core/bell.h"
 #include "core/buffer.h"
 #include "core/life.h"
 
@@ -12,6 +13,9 @@ struct mtm_notifier *mtm_buffer_plug(struct mtm_buffer *buffer, enum mtm_event e
     mtm_a32 *unusual =
         event == MTM_ADDED ? &buffer->queue.tail.unusual : &buffer->queue.head.unusual;
     buffer->notifier[event] = notifier;
+    if (old) mtm_store_rel(&old->gone, 1); /* pairs with call_foreign */
+    if (old && old->buffer) mtm_edge_pass(&old->edge, NULL);
+    if (notifier && notifier->buffer) mtm_edge_pass(&notifier->edge, &buffer->object);
     mtm_set_unusual(unusual, MTM_UNUSUAL_NOTIFIER, notifier != NULL);
     if (event == MTM_TAKEN)
         mtm_store_rlx(&buffer->exact_takes, notifier && notifier->threshold > 0);
@@ -26,7 +30,7 @@ enum mtm_status mtm_buffer_connect(struct mtm_buffer *buffer, enum mtm_event eve
     if (!mtm_object_is_closed(&buffer->object))
         status = buffer->notifier[event] ? MTM_HAS_NOTIFIER : MTM_OK;
     if (status == MTM_OK) mtm_buffer_plug(buffer, event, notifier);
-    mtm_buffer_unlock_both(buffer);
+    if (mtm_buffer_unlock_both(buffer)) mtm_bell_pay(buffer, false);
     return status;
 }
 
@@ -38,21 +42,6 @@ void mtm_buffer_disconnect(struct mtm_buffer *buffer, enum mtm_event event,
     if (!mtm_buffer_trylock_both(buffer, nonblock)) return;
     if (!only || buffer->notifier[event] == only)
         notifier = mtm_buffer_plug(buffer, event, NULL);
-    mtm_buffer_unlock_both(buffer);
-    mtm_notifier_release(notifier);
-}
-
-/* Whoever connects one has a root, so under the locks we either see the root or connect
- * comes later. */
-void mtm_buffer_disconnect_unreachable(struct mtm_buffer *buffer)
-{
-    struct mtm_notifier *notifier[MTM_EVENTS] = {NULL};
-    mtm_buffer_lock_both(buffer);
-    if (mtm_no_roots()) {
-        for (int event = 0; event < MTM_EVENTS; ++event) {
-            notifier[event] = mtm_buffer_plug(buffer, (enum mtm_event)event, NULL);
-        }
-    }
-    mtm_buffer_unlock_both(buffer);
-    for (int event = 0; event < MTM_EVENTS; ++event) mtm_notifier_release(notifier[event]);
+    if (mtm_buffer_unlock_both(buffer)) mtm_bell_pay(buffer, nonblock);
+    mtm_notifier_release(notifier, nonblock);
 }

@@ -1,30 +1,32 @@
 /* Taking from one buffer, and the buffer as a source that one can wait for. Putting, closing
  * and aborting are in buffer.c, waiting in receive.c; it owns no data. */
+#include "core/bell.h"
 #include "core/buffer.h"
 #include "core/receive.h"
 
 #include "platform/hidden.h"
 
-static void unlock_take(struct mtm_buffer *buffer, bool both)
+/* True: somebody wants to be told. */
+static bool unlock_take(struct mtm_buffer *buffer, bool both)
 {
     mtm_unlock(&buffer->queue.head.lock);
-    if (MTM_UNLIKELY(both)) mtm_unlock(&buffer->queue.tail.lock);
+    return MTM_UNLIKELY(both) && mtm_unlock(&buffer->queue.tail.lock);
 }
 
 /* The head lock, and before it the tail lock if the take must count exactly, which can change
  * until we have them. */
-static bool lock_take(struct mtm_buffer *buffer, struct mtm_wait *wait, bool *both)
+static bool lock_take(struct mtm_buffer *buffer, struct mtm_wait *wait, bool *both, bool *told)
 {
     for (;;) {
         *both = mtm_load_rlx(&buffer->exact_takes) != 0;
         MTM_PAUSE();
         if (MTM_UNLIKELY(*both) && !mtm_wait_lock(wait, &buffer->queue.tail.lock)) return false;
         if (!mtm_wait_lock(wait, &buffer->queue.head.lock)) {
-            if (*both) mtm_unlock(&buffer->queue.tail.lock);
+            if (*both) *told |= mtm_unlock(&buffer->queue.tail.lock);
             return false;
         }
         if (MTM_LIKELY((mtm_load_rlx(&buffer->exact_takes) != 0) == *both)) return true;
-        unlock_take(buffer, *both);
+        *told |= unlock_take(buffer, *both);
     }
 }
 
@@ -32,7 +34,8 @@ enum mtm_status mtm_buffer_take(struct mtm_buffer *buffer, struct mtm_wait *wait
                                 struct mtm_delivery *delivery, struct mtm_trash *trash)
 {
     bool both;
-    if (!lock_take(buffer, wait, &both)) return MTM_BUSY;
+    delivery->told = false;
+    if (!lock_take(buffer, wait, &both, &delivery->told)) return MTM_BUSY;
     enum mtm_status status = mtm_object_may_take(&buffer->object);
     if (MTM_LIKELY(status == MTM_OK)) {
         status = mtm_queue_take(&buffer->queue, &delivery->slot, trash);
@@ -42,7 +45,7 @@ enum mtm_status mtm_buffer_take(struct mtm_buffer *buffer, struct mtm_wait *wait
         delivery->more = mtm_queue_knows_more(&buffer->queue);
         delivery->notifier = mtm_buffer_fired(buffer, MTM_TAKEN);
     }
-    unlock_take(buffer, both);
+    delivery->told |= unlock_take(buffer, both);
     return status;
 }
 
@@ -68,6 +71,7 @@ enum mtm_status mtm_buffer_look(struct mtm_source *source, struct mtm_wait *wait
     if (status == MTM_EMPTY || (status == MTM_OK && !delivery->more)) {
         mtm_queue_trim_if_drained(&buffer->queue);
     }
+    if (MTM_UNLIKELY(delivery->told)) mtm_bell_pay(buffer, mtm_wait_never(wait));
     return status;
 }
 
@@ -85,7 +89,9 @@ bool mtm_buffer_join(struct mtm_source *source, struct mtm_wait *wait)
     struct mtm_lock *lock = &((struct mtm_buffer *)source)->queue.tail.lock;
     if (!mtm_wait_lock(wait, lock)) return false;
     mtm_waiters_join(&source->waiters);
-    mtm_unlock(lock);
+    if (MTM_UNLIKELY(mtm_unlock(lock))) {
+        mtm_bell_pay((struct mtm_buffer *)source, mtm_wait_never(wait));
+    }
     return true;
 }
 

@@ -4,6 +4,7 @@
 #ifndef MTM_CORE_FAST_PATH_H
 #define MTM_CORE_FAST_PATH_H
 
+#include "core/bell.h"
 #include "core/copy.h"
 #include "core/listener.h"
 #include "core/record.h"
@@ -38,7 +39,7 @@ static inline unsigned char *mtm_fast_begin(struct mtm_buffer *buffer, size_t re
                    mtm_tail_knows_room(tail, record))) {
         return to;
     }
-    mtm_unlock(&tail->lock);
+    if (MTM_UNLIKELY(mtm_unlock(&tail->lock))) mtm_bell_pay(buffer, true);
     return NULL;
 }
 
@@ -51,11 +52,12 @@ static inline void mtm_fast_end_at(struct mtm_buffer *buffer, size_t pos, size_t
     mtm_queue_publish(&buffer->queue);
     MTM_STEP(any_after_a_put);
     bool wake = mtm_waiters_any(&buffer->source.waiters);
-    mtm_unlock(&tail->lock);
+    const bool told = mtm_unlock(&tail->lock);
     MTM_PAUSE();
     if (buffer->object.owner)
         mtm_listener_ready((struct mtm_listener *)buffer->object.owner, buffer);
     if (MTM_UNLIKELY(wake)) mtm_waiters_wake(&buffer->source.waiters);
+    if (MTM_UNLIKELY(told)) mtm_bell_pay(buffer, true);
 }
 
 /* The same for a record straight ahead. */

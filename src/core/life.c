@@ -6,13 +6,38 @@
 
 static mtm_asize roots; /* atomic */
 
+/* Who looks whether anybody reaches an object with edges learns of each new reference. */
+static size_t one_more(size_t life)
+{
+    return (life + 1) | (life & MTM_LIFE_EDGES ? MTM_LIFE_TOUCHED : 0);
+}
+
 static bool retain_below(struct mtm_object *object, size_t limit)
 {
     size_t life = mtm_load_rlx(&object->life);
     do {
         if ((life & MTM_LIFE_REFS) >= limit) return false;
-    } while (!mtm_cas_rlx(&object->life, &life, life + MTM_LIFE_ONE_REF));
+        MTM_STEP(retain);
+    } while (!mtm_cas_acq_rel(&object->life, &life, one_more(life))); /* pairs: reach.c */
     return true;
+}
+
+enum mtm_status mtm_object_retain_found(struct mtm_object *object, bool (*rescue)(void))
+{
+    size_t life = mtm_load_rlx(&object->life);
+    do {
+        if ((life & MTM_LIFE_REFS) >= MTM_LIFE_MANY) return MTM_TOO_MANY;
+        if (MTM_UNLIKELY(life & MTM_LIFE_DOOMED) && !rescue()) return MTM_UNKNOWN;
+        MTM_STEP(find);
+    } while (!mtm_cas_acq_rel(&object->life, &life, one_more(life))); /* pairs: reach.c */
+    return MTM_OK;
+}
+
+void mtm_object_touch(struct mtm_object *object)
+{
+    size_t life = mtm_load_rlx(&object->life);
+    MTM_STEP(touch);
+    while (!mtm_cas_acq_rel(&object->life, &life, life | MTM_LIFE_TOUCHED)) continue;
 }
 
 bool mtm_object_try_retain(struct mtm_object *object)
@@ -28,7 +53,7 @@ void mtm_object_retain(struct mtm_object *object)
 bool mtm_object_release_early(struct mtm_object *object)
 {
     size_t life = mtm_load_rlx(&object->life);
-    while ((life & MTM_LIFE_REFS) != 1) {
+    while ((life & MTM_LIFE_REFS) != 1 && !(life & MTM_LIFE_EDGES)) {
         if ((life & MTM_LIFE_REFS) == MTM_LIFE_REFS) return true; /* it lost count */
         MTM_STEP(release);
         if (mtm_cas_acq_rel(&object->life, &life, life - 1)) return true; /* pairs: the last */

@@ -10,9 +10,15 @@
  * work on a buffer on behalf of its listener. Where size_t has 64 bits, 40 and 21 bits; where
  * it has 32, 18 and 11. */
 #define MTM_LIFE_BITS ((int)(sizeof(size_t) >= 8 ? 40 : 18))
-#define MTM_LIFE_ONE_REF ((size_t)1)
 #define MTM_LIFE_REFS (((size_t)1 << MTM_LIFE_BITS) - 1)
 #define MTM_LIFE_HOLD ((size_t)1 << (MTM_LIFE_BITS + 3))
+
+/* Between the counts, for reach.c: it has edges; it has been retained, or an edge has passed,
+ * since it was looked at; nobody reaches it, unless somebody still finds it. */
+#define MTM_LIFE_EDGES ((size_t)1 << MTM_LIFE_BITS)
+#define MTM_LIFE_TOUCHED ((size_t)2 << MTM_LIFE_BITS)
+#define MTM_LIFE_DOOMED ((size_t)4 << MTM_LIFE_BITS)
+
 #define MTM_LIFE_COUNTS (MTM_LIFE_REFS | ~(MTM_LIFE_HOLD - 1))
 #define MTM_LIFE_HOLDS (~(MTM_LIFE_HOLD - 1))
 
@@ -25,8 +31,16 @@
 bool mtm_object_try_retain(struct mtm_object *object);
 void mtm_object_retain(struct mtm_object *object);
 
-/* Gives back a reference that is not the last one, if it is not: true. Any thread. */
+/* The same for who found the object in the registry, whose lock is held: it may be doomed, and
+ * `rescue` then tells whether it can be saved. OK, TOO_MANY, or UNKNOWN: it can't. */
+enum mtm_status mtm_object_retain_found(struct mtm_object *object, bool (*rescue)(void));
+
+/* Gives back a reference, unless it is the last one or the object has edges: true. Any thread.
+ */
 bool mtm_object_release_early(struct mtm_object *object);
+
+/* Somebody has done something to it: reach.c looks again. Any thread that has a reference. */
+void mtm_object_touch(struct mtm_object *object);
 
 /* Holds are made under the owner's lock. can: whether one more can be counted, under that lock.
  * hold: if it can, makes one. */

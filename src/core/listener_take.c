@@ -1,6 +1,7 @@
 /* Taking from the buffers of a listener, and the listener as a source that one can wait for.
  * The order in which they are served is that of ready.c; it owns no data. */
 #include "core/life.h"
+#include "core/bell.h"
 #include "core/listener.h"
 
 #include "platform/hidden.h"
@@ -26,6 +27,10 @@ static enum mtm_status take_first(struct mtm_listener *listener, struct mtm_wait
         }
         enum mtm_status status = mtm_buffer_take(buffer, &for_lock, delivery, trash);
         delivery->from = buffer;
+        if (MTM_UNLIKELY(delivery->told && status != MTM_OK)) {
+            *more = true; /* after somebody has been told, who is in need of no lock */
+            return MTM_BUSY;
+        }
         switch (status) {
             case MTM_BUSY: busy = buffer; break;
             case MTM_OK: mtm_listener_requeue(listener, buffer, delivery->more); return status;
@@ -65,10 +70,11 @@ static enum mtm_status take_some(struct mtm_listener *listener, struct mtm_wait 
                                  struct mtm_delivery *delivery, bool *more)
 {
     struct mtm_trash trash = {0};
+    delivery->told = false;
     if (!mtm_wait_lock(wait, &listener->object.lock)) return MTM_BUSY;
     struct mtm_buffer *dead = mtm_listener_collect_deferred(listener);
     enum mtm_status status = take_locked(listener, wait, delivery, &trash, more);
-    bool held = status == MTM_OK || trash.segments;
+    bool held = status == MTM_OK || trash.segments || delivery->told;
     if (held) mtm_object_hold(&delivery->from->object);
     mtm_unlock(&listener->object.lock);
     MTM_PAUSE();
@@ -77,6 +83,7 @@ static enum mtm_status take_some(struct mtm_listener *listener, struct mtm_wait 
     if (MTM_UNLIKELY(trash.segments != NULL)) {
         mtm_queue_empty_trash(&delivery->from->queue, &trash);
     }
+    if (MTM_UNLIKELY(delivery->told)) mtm_bell_pay(delivery->from, mtm_wait_never(wait));
     if (held && status != MTM_OK) {
         mtm_listener_let_go(listener, delivery->from, mtm_wait_never(wait));
     }

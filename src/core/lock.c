@@ -51,6 +51,21 @@ bool mtm_lock_try_briefly(struct mtm_lock *lock)
     return false;
 }
 
+/* As if somebody was parked: it is the only thing that an unlock can see. */
+bool mtm_lock_or_tell(struct mtm_lock *lock)
+{
+    uint32_t word = mtm_load_rlx(&lock->word);
+    for (;;) {
+        const bool held = is_held(word);
+        const uint32_t next = held ? mtm_lock_held + 1 : mtm_lock_held;
+        MTM_STEP(take_it_or_tell);
+        if (!mtm_cas_acq_rel(&lock->word, &word, next)) continue; /* pairs with mtm_unlock */
+        if (held) return false;
+        MTM_HELD_ADD(1);
+        return true;
+    }
+}
+
 bool mtm_lock_until(struct mtm_lock *lock, int64_t deadline)
 {
     const uint32_t and_awaited = mtm_lock_held + 1;

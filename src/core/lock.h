@@ -50,12 +50,19 @@ static inline bool mtm_trylock(struct mtm_lock *lock)
 /* Blocks until the lock is taken (true) or the deadline has passed (false). */
 bool mtm_lock_until(struct mtm_lock *lock, int64_t deadline);
 
-/* Not recursive; by the thread that took it. Wakes one parked thread if there may be one. */
-static inline void mtm_unlock(struct mtm_lock *lock)
+/* Takes the lock if it is free (true); else sees to it that the unlock which follows returns
+ * true, and sees what was written before. Never blocks. */
+bool mtm_lock_or_tell(struct mtm_lock *lock);
+
+/* Not recursive; by the thread that took it. Wakes one parked thread if there may be one. True:
+ * so it was, or somebody else wanted to be told. */
+static inline bool mtm_unlock(struct mtm_lock *lock)
 {
     MTM_HELD_ADD(-1);
     MTM_STEP(unlock);
-    if (MTM_UNLIKELY(mtm_swap_rel(&lock->word, 0) & 2)) mtm_lock_wake(lock);
+    if (MTM_LIKELY(!(mtm_swap_acq_rel(&lock->word, 0) & 2))) return false; /* pairs: or_tell */
+    mtm_lock_wake(lock);
+    return true;
 }
 
 #endif

@@ -1,64 +1,11 @@
-/* Notifiers: what is called when a message was added to, or taken from, a buffer. Calls are
- * made after every lock has been given back; which notifier is connected where, and when it
- * fires, is the buffer's business. */
+/* Calling notifiers when a message was added to, or taken from, a buffer, after every lock has
+ * been given back. Which notifier is connected where, and when it fires, is the buffer's
+ * business. */
 #ifndef MTM_CORE_NOTIFY_H
 #define MTM_CORE_NOTIFY_H
 
+#include "core/notifier.h"
 #include "core/status.h"
-#include "platform/plat.h"
-
-struct mtm_buffer;
-
-/* Why a notifier failed: a text of the heap, owned by whoever passed the struct in, or NULL if
- * there was no memory for one. Start with {0}; free with mtm_failure_free. */
-struct mtm_failure {
-    char *text;
-    size_t len;
-};
-
-void mtm_failure_free(struct mtm_failure *failure);
-
-/* The text to show for a failure: its own one, or a fixed one if it has none. */
-const char *mtm_failure_text(const struct mtm_failure *failure, size_t *len);
-
-typedef void (*mtm_error_handler)(void *data, const char *text, size_t len);
-
-enum { MTM_NOTIFY_CLOSED = 1 }; /* result of notify: drop me */
-
-/* How to deal with a notifier that is not one of our buffers. */
-struct mtm_notifier_ops {
-    void (*release)(const void *api, void *object);
-    int (*notify)(const void *api, void *object, mtm_error_handler handler, void *data);
-};
-
-/* One connection of a notifier to a buffer; reference counted. */
-struct mtm_notifier {
-    mtm_a32 refs;              /* atomic */
-    int64_t threshold;         /* constant, as the rest; <= 0: none */
-    struct mtm_buffer *buffer; /* if it is one of ours (a reference), else NULL */
-    const struct mtm_notifier_ops *ops;
-    const void *api;
-    void *object;
-    struct mtm_notifier *next_doomed; /* owned by who gave back the last reference */
-};
-
-/* A connection with one reference; takes over the caller's reference to the buffer or object,
- * unless it returns NULL (no memory). No lock held. */
-struct mtm_notifier *mtm_notifier_new_buffer(struct mtm_buffer *buffer, int64_t threshold);
-struct mtm_notifier *mtm_notifier_new_foreign(const struct mtm_notifier_ops *ops,
-                                              const void *api, void *object, int64_t threshold);
-
-/* Any thread; never blocks. */
-static inline void mtm_notifier_retain(struct mtm_notifier *notifier)
-{
-    mtm_add_rlx(&notifier->refs, 1);
-}
-
-/* Any thread that holds no lock: the last one releases buffer or object. NULL is fine. */
-void mtm_notifier_release(struct mtm_notifier *notifier);
-
-/* Which of a buffer's notifiers. */
-enum mtm_event { MTM_ADDED, MTM_TAKEN, MTM_EVENTS };
 
 /* Calls the notifier of `buffer` for an event that has happened, and on through buffers that
  * are notifiers of buffers, by a loop; takes over the reference to `notifier` (NULL: nothing to

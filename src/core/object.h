@@ -36,9 +36,8 @@ struct mtm_object_ops {
     void (*free)(struct mtm_object *object);
     /* Take over the state of mtm_abort_all. No lock held. */
     void (*sync_abort)(struct mtm_object *object);
-    /* Give up all references to other objects that notifiers make, if no root is left in the
-     * process. No lock held. */
-    void (*let_loose)(struct mtm_object *object);
+    /* Give up all references to other objects: nobody can reach it. No lock held. */
+    void (*cut)(struct mtm_object *object);
 };
 
 struct mtm_object {
@@ -51,11 +50,12 @@ struct mtm_object {
     enum mtm_kind kind;
     struct mtm_lock lock; /* a listener's; a buffer has those of its queue instead */
     struct mtm_object *all_next, **all_link; /* guarded by the registry lock */
-    void *unused;
+    _Atomic(struct mtm_node *) node; /* atomic; set once, under the reach lock: of its edges */
     const struct mtm_object_ops *class;
     struct mtm_object *owner; /* a buffer's listener, or NULL */
     mtm_a32 flags;            /* atomic; see above; in a new object it is mtm_generation */
-    mtm_a32 aborts; /* atomic; how often it was aborted: for those who wait meanwhile */
+    mtm_a32 aborts;  /* atomic; how often it was aborted: for those who wait meanwhile */
+    mtm_a32 carries; /* atomic: 1: it has been a holder of edges */
 };
 
 /* CLOSED, ABORTED or OK, in this order of importance, as far as these flags say it. Exact if

@@ -2,7 +2,9 @@
  * docs/design.md tells why that is enough. */
 #include "core/process.h"
 
+#include "core/drop.h"
 #include "core/life.h"
+#include "core/reach.h"
 #include "core/registry.h"
 
 #include "platform/hidden.h"
@@ -18,6 +20,8 @@ static void start_anew(void)
     mtm_lock_held = mtm_generation + 1;
     mtm_registry_forget();
     mtm_roots_forget();
+    mtm_drop_forget();
+    mtm_reach_forget_all();
 }
 
 /* Asking the system twice does no harm, so threads need not wait for each other, which might be

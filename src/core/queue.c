@@ -133,12 +133,13 @@ static size_t write_long_header(struct mtm_segment *segment, size_t pos, uint64_
     return mtm_segment_write(segment, pos, header, sizeof header);
 }
 
-static void append_block(struct mtm_tail *tail, struct mtm_block *block)
+static void append_block(struct mtm_tail *tail, struct mtm_block *block, size_t record)
 {
     struct mtm_segment *segment = tail->segment;
     size_t pos = write_long_header(segment, tail->pos, block->size | pointer_flag);
     pos = mtm_segment_write(segment, pos, &block, sizeof(void *));
-    mtm_tail_move(tail, pos, MTM_POINTER_RECORD);
+    pos = mtm_skip_rest(segment, pos, record);
+    mtm_tail_move(tail, pos, record);
     block->link = tail->last_block;
     tail->last_block = block;
     ++tail->blocks_added;
@@ -165,22 +166,25 @@ static void append(struct mtm_queue *queue, const struct mtm_message *message,
                    struct mtm_put_memory *memory)
 {
     if (MTM_UNLIKELY(memory->block != NULL)) {
-        append_block(&queue->tail, memory->block);
+        if (message->cargo) memory->block->cargo = *message->cargo;
+        append_block(&queue->tail, memory->block, mtm_block_record(queue, message->size));
         memory->block = NULL;
     } else {
         append_bytes(&queue->tail, message);
     }
 }
 
-static size_t needed(const struct mtm_message *message, const struct mtm_put_memory *memory)
+static size_t needed(const struct mtm_queue *queue, const struct mtm_message *message,
+                     const struct mtm_put_memory *memory)
 {
-    return memory->block ? MTM_POINTER_RECORD : mtm_record_size(message->size);
+    return memory->block ? mtm_block_record(queue, message->size)
+                         : mtm_record_size(message->size);
 }
 
 enum mtm_status mtm_queue_put(struct mtm_queue *queue, const struct mtm_message *message,
                               struct mtm_put_memory *memory)
 {
-    size_t need = needed(message, memory);
+    size_t need = needed(queue, message, memory);
     if (queue->shared.fixed) {
         if (!has_fixed_room(queue, need)) return MTM_FULL;
     } else if (MTM_UNLIKELY(!has_room(queue, need))) {
@@ -236,7 +240,7 @@ enum mtm_status mtm_queue_replace(struct mtm_queue *queue, const struct mtm_mess
                                   struct mtm_put_memory *memory, struct mtm_trash *trash)
 {
     struct mtm_head *head = &queue->head;
-    size_t need = needed(message, memory);
+    size_t need = needed(queue, message, memory);
     bool must_link = queue->tail.segment->cap < need;
     if (must_link && !can_link(queue, need, memory)) return MTM_GROW;
     size_t count = drop_all(queue, trash);
@@ -333,7 +337,8 @@ static enum mtm_status take_long(struct mtm_queue *queue, struct mtm_slot *slot,
     if (status != MTM_OK) return status;
     pos = mtm_segment_read(segment, pos, &slot->block, sizeof(void *));
     ++queue->head.blocks_popped;
-    pop(queue, slot, pos, MTM_POINTER_RECORD);
+    const size_t record = mtm_block_record(queue, slot->need);
+    pop(queue, slot, mtm_skip_rest(segment, pos, record), record);
     return MTM_OK;
 }
 

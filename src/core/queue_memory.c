@@ -112,6 +112,7 @@ void mtm_queue_recycle(struct mtm_queue *queue, struct mtm_block *block)
     struct mtm_queue_shared *m = &queue->shared;
     struct mtm_block *rest = NULL;
     if (!block) return;
+    if (MTM_UNLIKELY(block->cargo != NULL)) mtm_block_unload(block);
     if (!m->fixed && block->cap > LARGE && mtm_trylock(&m->pool_lock)) {
         if (block->cap <= MTM_POOL_MAX - m->pool_bytes) {
             block->link = m->pool;
@@ -174,7 +175,11 @@ enum mtm_status mtm_queue_prepare(struct mtm_queue *queue, const struct mtm_mess
                                   struct mtm_put_memory *memory)
 {
     if (queue->shared.fixed) {
-        return mtm_record_size(message->size) > queue->shared.size ? MTM_TOO_LARGE : MTM_OK;
+        if (mtm_record_size(message->size) > queue->shared.size) return MTM_TOO_LARGE;
+        if (MTM_LIKELY(!message->cargo)) return MTM_OK;
+    }
+    if (MTM_UNLIKELY(message->cargo != NULL)) {
+        return make_block(queue, message, memory) ? MTM_OK : MTM_NOMEM;
     }
     if (MTM_LIKELY(message->size <= LARGE) || queue->shared.sized) return MTM_OK;
     return make_block(queue, message, memory) ? MTM_OK : MTM_NOMEM;

@@ -51,22 +51,30 @@ static enum mtm_status receive(struct mtm_reader *reader, struct mtm_object *obj
     }
 }
 
+enum mtm_status mtm_reader_take(struct mtm_reader *reader, struct mtm_object *object,
+                                struct mtm_wait *wait, size_t *need, struct mtm_delivery *in)
+{
+    mtm_reader_clear(reader);
+    enum mtm_status status = receive(reader, object, wait, in);
+    if (status != MTM_OK) {
+        *need = in->slot.need;
+        return status;
+    }
+    struct mtm_block *block = in->slot.block;
+    if (block != reader->own) reader->other = block;
+    reader->at = mtm_block_data(block);
+    reader->end = reader->at + block->size;
+    return MTM_OK;
+}
+
 enum mtm_status mtm_reader_receive(struct mtm_reader *reader, struct mtm_object *object,
                                    struct mtm_wait *wait, size_t *need,
                                    struct mtm_failure *failure)
 {
     struct mtm_delivery in;
     const bool nonblock = mtm_wait_never(wait);
-    mtm_reader_clear(reader);
-    enum mtm_status status = receive(reader, object, wait, &in);
-    if (status != MTM_OK) {
-        *need = in.slot.need;
-        return status;
-    }
-    struct mtm_block *block = in.slot.block;
-    if (block != reader->own) reader->other = block;
-    reader->at = mtm_block_data(block);
-    reader->end = reader->at + block->size;
+    enum mtm_status status = mtm_reader_take(reader, object, wait, need, &in);
+    if (status != MTM_OK) return status;
     status = mtm_delivery_notify(&in, nonblock, failure);
     mtm_delivery_done(&in, nonblock);
     return status;

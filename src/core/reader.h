@@ -31,6 +31,11 @@ enum mtm_status mtm_reader_receive(struct mtm_reader *reader, struct mtm_object 
                                    struct mtm_wait *wait, size_t *need,
                                    struct mtm_failure *failure);
 
+/* The same without calling the notifier: OK: mtm_delivery_take_notifier, and at last
+ * mtm_delivery_done, must follow. */
+enum mtm_status mtm_reader_take(struct mtm_reader *reader, struct mtm_object *object,
+                                struct mtm_wait *wait, size_t *need, struct mtm_delivery *in);
+
 /* Whether values are left. */
 static inline bool mtm_reader_has_more(const struct mtm_reader *reader)
 {

@@ -1,6 +1,7 @@
 /* The receive loop, and the ways that a taken message can go. It owns no state. */
 #include "core/receive.h"
 
+#include "core/cargo.h"
 #include "core/listener.h"
 
 #include "platform/hidden.h"
@@ -91,6 +92,9 @@ enum mtm_status mtm_receive(struct mtm_object *object, struct mtm_wait *wait,
     if (MTM_UNLIKELY(mtm_in_vain(status)) && wait->timeout != 0) {
         status = wait_for_one(source, wait, delivery);
     }
+    if (status == MTM_OK && MTM_UNLIKELY(delivery->slot.block->cargo != NULL)) {
+        mtm_cargo_unboard(delivery->slot.block->cargo);
+    }
     if (MTM_UNLIKELY(wait->polled) || ops->passes_always) pass_baton(source, status);
     return status;
 }
@@ -98,9 +102,8 @@ enum mtm_status mtm_receive(struct mtm_object *object, struct mtm_wait *wait,
 enum mtm_status mtm_delivery_notify(struct mtm_delivery *delivery, bool nonblock,
                                     struct mtm_failure *failure)
 {
-    struct mtm_notifier *notifier = delivery->notifier;
+    struct mtm_notifier *notifier = mtm_delivery_take_notifier(delivery);
     if (MTM_LIKELY(!notifier)) return MTM_OK;
-    delivery->notifier = NULL;
     return mtm_notify(delivery->from, MTM_TAKEN, notifier, nonblock, failure);
 }
 
@@ -116,6 +119,8 @@ static bool put_back(struct mtm_delivery *delivery)
 {
     struct mtm_buffer *buffer = delivery->from;
     struct mtm_slot *slot = &delivery->slot;
+    struct mtm_cargo *cargo = slot->block->cargo;
+    if (MTM_UNLIKELY(cargo != NULL)) mtm_cargo_board(cargo, &buffer->object, true);
     bool back = mtm_buffer_put_back(buffer, slot->block);
     if (back) {
         if (slot->block == slot->carrier) slot->carrier = NULL;
@@ -144,7 +149,7 @@ static void announce_back(struct mtm_delivery *delivery)
 void mtm_delivery_put_back(struct mtm_delivery *delivery)
 {
     if (put_back(delivery)) announce_back(delivery);
-    mtm_notifier_release(delivery->notifier);
+    mtm_notifier_release(delivery->notifier, false);
     delivery->notifier = NULL;
     mtm_delivery_done(delivery, false);
 }

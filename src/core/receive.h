@@ -11,6 +11,7 @@ struct mtm_delivery {
     struct mtm_slot slot;    /* carrier and limit are the receiver's, block is the message */
     struct mtm_buffer *from; /* where it was taken */
     bool more;               /* there was more, as far as the consumers' side knew */
+    bool told; /* somebody wants to be told, by mtm_bell_pay, of the look at `from` */
     struct mtm_listener *through;  /* the listener by which, or NULL; then `from` is held */
     struct mtm_notifier *notifier; /* to be called, or NULL */
 };
@@ -31,6 +32,14 @@ bool mtm_poll(struct mtm_object *object, struct mtm_wait *wait);
 /* Who has waited may have been woken, or may have stood in, for a message that it leaves
  * behind: if anything is left, this wakes another receiver. */
 void mtm_pass_baton(struct mtm_object *object);
+
+/* The notifier for the removal, with its reference, or NULL: whoever has it calls it. */
+static inline struct mtm_notifier *mtm_delivery_take_notifier(struct mtm_delivery *delivery)
+{
+    struct mtm_notifier *notifier = delivery->notifier;
+    delivery->notifier = NULL;
+    return notifier;
+}
 
 /* Calls the notifier for the removal. OK or NOTIFIER_FAILED; done or back must follow. */
 enum mtm_status mtm_delivery_notify(struct mtm_delivery *delivery, bool nonblock,

@@ -1,7 +1,9 @@
 /* The ends of references and of objects. It owns no state. */
 #include "core/reference.h"
 
+#include "core/drop.h"
 #include "core/index.h"
+#include "core/reach.h"
 #include "core/registry.h"
 
 #include "platform/hidden.h"
@@ -22,7 +24,10 @@ static void release_last(struct mtm_object *object)
     bool last = (life & MTM_LIFE_REFS) == 1;         /* it may have been found meanwhile */
     if (last) mtm_registry_remove(object);
     struct mtm_table *unused = mtm_registry_unlock();
-    if (last) dead = object->class->orphan(object);
+    if (last) {
+        dead = object->class->orphan(object);
+        mtm_reach_leave(object);
+    }
     if (owner) mtm_unlock(&owner->lock);
     mtm_table_free(unused);
     if (dead) object->class->free(object);
@@ -33,7 +38,14 @@ void mtm_object_release(struct mtm_object *object)
 {
     MTM_ASSERT_UNLOCKED();
     if (mtm_object_is_inherited(object)) return;
-    if (!mtm_object_release_early(object)) release_last(object);
+    while (!mtm_object_release_early(object)) {
+        if (mtm_load_rlx(&object->life) & MTM_LIFE_EDGES) {
+            if (mtm_reach_release(object)) return;
+        } else {
+            release_last(object);
+            return;
+        }
+    }
 }
 /* NOLINTEND(misc-no-recursion) */
 
@@ -45,21 +57,12 @@ struct mtm_object *mtm_object_next(struct mtm_object *object)
     return next;
 }
 
-/* Rings of buffers that are each other's notifiers keep each other alive. When no root is
- * left nobody can reach them any more. */
-static void break_rings(void)
-{
-    struct mtm_object *object = NULL;
-    while (mtm_no_roots() && (object = mtm_object_next(object)) != NULL) {
-        object->class->let_loose(object);
-    }
-    if (object) mtm_object_release(object);
-}
-
 void mtm_root_release(struct mtm_object *object)
 {
     if (mtm_object_is_inherited(object)) return;
     mtm_object_release(object);
+    mtm_drop_handed_on();
     MTM_PAUSE();
-    if (mtm_root_uncount()) break_rings();
+    mtm_root_uncount();
+    mtm_reach_work(); /* without roots, all that is left */
 }

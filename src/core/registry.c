@@ -6,6 +6,7 @@
 #include "core/index.h"
 #include "core/life.h"
 #include "core/lock.h"
+#include "core/reach.h"
 
 #include "platform/hidden.h"
 
@@ -20,6 +21,12 @@ static mtm_a32 aborted;          /* atomic; written under registry_lock */
 void mtm_registry_lock(void)
 {
     mtm_lock(&registry_lock);
+}
+
+void mtm_registry_await(void)
+{
+    mtm_lock(&registry_lock);
+    mtm_unlock(&registry_lock);
 }
 
 struct mtm_table *mtm_registry_unlock(void)
@@ -143,8 +150,8 @@ static enum mtm_status finish_find(struct mtm_object *found, struct mtm_object *
 {
     if (mtm_is_aborted_all()) return MTM_ABORTED;
     if (!found) return MTM_UNKNOWN;
-    MTM_STEP(find);
-    if (!mtm_object_try_retain(found)) return MTM_TOO_MANY;
+    enum mtm_status status = mtm_object_retain_found(found, mtm_reach_rescue);
+    if (status != MTM_OK) return status;
     mtm_root_count();
     *out = found;
     return MTM_OK;
@@ -180,7 +187,11 @@ struct mtm_object *mtm_registry_next(struct mtm_object *object)
     if (object && mtm_object_is_inherited(object)) return NULL; /* forked during the walk */
     mtm_lock(&registry_lock);
     struct mtm_object *next = object ? object->all_next : all;
-    if (next) mtm_object_retain(next);
+    enum mtm_status status = MTM_UNKNOWN;
+    while (next && (status = mtm_object_retain_found(next, mtm_reach_rescue)) == MTM_UNKNOWN) {
+        next = next->all_next; /* that one is on its way out */
+    }
+    if (next && status != MTM_OK) mtm_object_retain(next);
     mtm_unlock(&registry_lock);
     return next;
 }

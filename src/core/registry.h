@@ -40,6 +40,10 @@ void mtm_registry_lock(void);
 struct mtm_table *mtm_registry_unlock(void);
 void mtm_registry_remove(struct mtm_object *object);
 
+/* When it returns, nobody is any more at what they were at under the lock when it was called.
+ * The reach lock may be held. */
+void mtm_registry_await(void);
+
 /* The flag of mtm_abort_all; written under the registry lock. */
 void mtm_registry_set_abort(bool flag);
 

@@ -2,6 +2,8 @@
  * waking, freeing and notifying come after they have been given back. It owns no state. */
 #include "core/send.h"
 
+#include "core/bell.h"
+#include "core/cargo.h"
 #include "core/listener.h"
 
 #include "platform/hidden.h"
@@ -10,6 +12,7 @@
 struct aftermath {
     struct mtm_notifier *notifier; /* a reference, or NULL */
     bool wake;                     /* somebody waits for the buffer */
+    bool told;                     /* somebody wants to be told that the lock was given back */
 };
 
 /* A put needs the head lock, too, to replace, or to count exactly for a threshold. */
@@ -38,33 +41,44 @@ static enum mtm_status put_locked(struct mtm_buffer *buffer, const struct mtm_me
     return status;
 }
 
+/* How a message is put. */
+struct way {
+    bool replace, nonblock;
+    bool roughly; /* with nonblock, and the head lock not to be had: counts without it */
+};
+
 static enum mtm_status try_put(struct mtm_buffer *buffer, const struct mtm_message *message,
-                               bool replace, bool nonblock, struct mtm_put_memory *memory,
+                               struct way way, struct mtm_put_memory *memory,
                                struct mtm_trash *trash, struct aftermath *after)
 {
     struct mtm_lock *tail = &buffer->queue.tail.lock, *head = &buffer->queue.head.lock;
-    if (!mtm_lock_side(tail, nonblock)) return MTM_BUSY;
-    bool both = put_needs_head(buffer, replace);
+    if (!mtm_lock_side(tail, way.nonblock)) return MTM_BUSY;
+    const bool need = put_needs_head(buffer, way.replace);
+    const bool both = need && mtm_lock_side(head, way.nonblock);
     enum mtm_status status = MTM_BUSY;
-    if (!both || mtm_lock_side(head, nonblock)) {
-        status = put_locked(buffer, message, replace, memory, trash, after);
+    if (both || !need || way.roughly) {
+        status = put_locked(buffer, message, way.replace, memory, trash, after);
         if (both) mtm_unlock(head);
     }
-    mtm_unlock(tail);
+    after->told |= mtm_unlock(tail);
     return status;
 }
 
-enum mtm_status mtm_buffer_put(struct mtm_buffer *buffer, const struct mtm_message *message,
-                               bool replace, bool nonblock, struct mtm_notifier **notifier)
+/* What it returns in `after` is the notifier, and whether somebody must be told. */
+static enum mtm_status put(struct mtm_buffer *buffer, const struct mtm_message *message,
+                           struct way way, struct aftermath *after)
 {
     struct mtm_put_memory memory = {0};
     struct mtm_trash trash = {0};
-    struct aftermath after = {0};
+    struct mtm_cargo *const cargo = message->cargo ? *message->cargo : NULL;
     enum mtm_status status = mtm_object_may_put(&buffer->object);
+    if (MTM_UNLIKELY(cargo != NULL) && !mtm_cargo_board(cargo, &buffer->object, way.nonblock)) {
+        return MTM_BUSY;
+    }
     if (MTM_LIKELY(status == MTM_OK))
         status = mtm_queue_prepare(&buffer->queue, message, &memory);
     while (status == MTM_OK) {
-        status = try_put(buffer, message, replace, nonblock, &memory, &trash, &after);
+        status = try_put(buffer, message, way, &memory, &trash, after);
         MTM_PAUSE();
         if (MTM_LIKELY(status != MTM_GROW)) break;
         status = mtm_queue_get_memory(&buffer->queue, message, &memory);
@@ -73,10 +87,27 @@ enum mtm_status mtm_buffer_put(struct mtm_buffer *buffer, const struct mtm_messa
         mtm_listener_ready((struct mtm_listener *)buffer->object.owner, buffer);
     }
     MTM_PAUSE();
-    if (after.wake) mtm_waiters_wake(&buffer->source.waiters);
+    if (MTM_UNLIKELY(cargo != NULL)) {
+        if (status == MTM_OK) *message->cargo = NULL;
+        else mtm_cargo_unboard(cargo);
+    }
+    if (after->wake) mtm_waiters_wake(&buffer->source.waiters);
     mtm_queue_free_memory(&buffer->queue, &memory);
-    if (MTM_UNLIKELY(replace)) mtm_queue_empty_trash(&buffer->queue, &trash);
+    if (MTM_UNLIKELY(way.replace)) {
+        mtm_queue_empty_trash(&buffer->queue, &trash);
+        if (!way.nonblock) mtm_drop_handed_on();
+    }
+    return status;
+}
+
+enum mtm_status mtm_buffer_put(struct mtm_buffer *buffer, const struct mtm_message *message,
+                               bool replace, bool nonblock, struct mtm_notifier **notifier)
+{
+    const struct way way = {replace, nonblock, false};
+    struct aftermath after = {0};
+    enum mtm_status status = put(buffer, message, way, &after);
     *notifier = after.notifier;
+    if (MTM_UNLIKELY(after.told)) mtm_bell_pay(buffer, nonblock);
     return status;
 }
 
@@ -105,20 +136,32 @@ enum mtm_status mtm_buffer_set(struct mtm_buffer *buffer, const struct mtm_messa
 enum mtm_status mtm_buffer_add_empty(struct mtm_buffer *buffer, bool nonblock,
                                      struct mtm_notifier **next)
 {
+    const struct way way = {false, nonblock, true};
+    struct aftermath after = {0};
     struct mtm_message empty;
     empty.size = empty.nparts = 0;
-    return mtm_buffer_put(buffer, &empty, false, nonblock, next);
+    empty.cargo = NULL;
+    enum mtm_status status = put(buffer, &empty, way, &after);
+    *next = after.notifier;
+    return status;
+}
+
+enum mtm_status mtm_writer_put(struct mtm_writer *writer, struct mtm_buffer *buffer,
+                               bool replace, bool nonblock, struct mtm_notifier **notifier)
+{
+    struct mtm_message message;
+    mtm_writer_message(writer, &message);
+    enum mtm_status status = mtm_buffer_put(buffer, &message, replace, nonblock, notifier);
+    if (status == MTM_OK) mtm_writer_clear(writer);
+    return status;
 }
 
 /* The writer is empty before the notifier runs, which may use it. */
 enum mtm_status mtm_writer_send(struct mtm_writer *writer, struct mtm_buffer *buffer,
                                 bool replace, bool nonblock, struct mtm_failure *failure)
 {
-    struct mtm_message message;
     struct mtm_notifier *notifier;
-    mtm_writer_message(writer, &message);
-    enum mtm_status status = mtm_buffer_put(buffer, &message, replace, nonblock, &notifier);
-    if (status == MTM_OK) mtm_writer_clear(writer);
+    enum mtm_status status = mtm_writer_put(writer, buffer, replace, nonblock, &notifier);
     if (MTM_LIKELY(!notifier)) return status;
     return mtm_notify(buffer, MTM_ADDED, notifier, nonblock, failure);
 }

@@ -23,10 +23,16 @@ enum mtm_status mtm_buffer_set(struct mtm_buffer *buffer, const struct mtm_messa
 enum mtm_status mtm_buffer_put(struct mtm_buffer *buffer, const struct mtm_message *message,
                                bool replace, bool nonblock, struct mtm_notifier **notifier);
 
-/* One empty message, as a notifier adds it: the buffer's own notifier is not called, but
- * returned with a reference (or NULL). */
+/* For mtm_bell_ring: one empty message. The buffer's own notifier is not called, but returned
+ * with a reference (or NULL). Nobody is told that the lock was given back: the caller looks for
+ * what is owed. With nonblock, and the buffer being received from, the notifier may also be
+ * returned for a message more than there is. */
 enum mtm_status mtm_buffer_add_empty(struct mtm_buffer *buffer, bool nonblock,
                                      struct mtm_notifier **next);
+
+/* As mtm_buffer_put of the writer's values: once they are in, the writer is empty. */
+enum mtm_status mtm_writer_put(struct mtm_writer *writer, struct mtm_buffer *buffer,
+                               bool replace, bool nonblock, struct mtm_notifier **notifier);
 
 /* As add (or set) of the writer's values. Once the message is in, the writer is empty; if it is
  * not, nothing has changed. */

@@ -3,6 +3,7 @@
 #include "core/writer.h"
 
 #include "core/alloc.h"
+#include "core/cargo.h"
 #include "core/growth.h"
 #include "core/size.h"
 
@@ -36,6 +37,9 @@ void mtm_writer_fini(struct mtm_writer *writer)
 {
     mtm_block_free(writer->block);
     writer->block = NULL;
+    mtm_cargo_drop(writer->cargo);
+    writer->cargo = NULL;
+    mtm_drop_handed_on();
 }
 
 size_t mtm_writer_size(const struct mtm_writer *writer)
@@ -166,6 +170,8 @@ void mtm_writer_clear(struct mtm_writer *writer)
 {
     writer->array = NULL;
     if (writer->block) writer->block->size = 0;
+    if (writer->cargo) mtm_cargo_drop(writer->cargo);
+    writer->cargo = NULL;
 }
 
 void mtm_writer_message(struct mtm_writer *writer, struct mtm_message *message)
@@ -173,6 +179,7 @@ void mtm_writer_message(struct mtm_writer *writer, struct mtm_message *message)
     place_array(writer);
     message->size = mtm_writer_size(writer);
     message->nparts = 0;
+    message->cargo = writer->cargo ? &writer->cargo : NULL;
     if (message->size == 0) return;
     message->nparts = 1;
     message->part[0] = (struct mtm_part){mtm_block_data(writer->block), message->size};

@@ -18,6 +18,7 @@ struct mtm_writer {
         *array; /* the elements of the latest array, where they are aligned, or NULL */
     unsigned char *array_place; /* ... and where they must be in the message */
     size_t array_bytes;
+    struct mtm_cargo *cargo; /* the objects among the values, or NULL */
 };
 
 /* Allocates at once if the size was given (or is fixed). OK or NOMEM; fini is allowed in both

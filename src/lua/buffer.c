@@ -158,7 +158,7 @@ static int buffer_notifier(lua_State *L)
     if (status == MTM_UNKNOWN) return mtl_raise_type(L, 2, "notifier object or nil");
     if (notifier) status = mtm_buffer_connect(buffer, event, notifier);
     if (status == MTM_OK) return 0;
-    mtm_notifier_release(notifier);
+    mtm_notifier_release(notifier, false);
     return mtl_raise_for(L, status, handle->object);
 }
 

@@ -7,6 +7,7 @@
 #include "lua/classes.h"
 #include "lua/decode.h"
 #include "lua/errors.h"
+#include "lua/protect.h"
 #include "lua/tostring.h"
 
 #include "platform/hidden.h"
@@ -46,6 +47,25 @@ static struct reader_asset *check_reader(lua_State *L)
     return r;
 }
 
+/* An error that the notifier raises goes on from here; the message is in the reader. */
+static enum mtm_status receive(lua_State *L, struct reader_asset *r, struct mtc_handle *handle,
+                               struct mtm_wait *wait, size_t *need, struct mtm_failure *failure)
+{
+    struct mtm_delivery in;
+    bool raised = false;
+    const bool nonblock = mtm_wait_never(wait);
+    enum mtm_status status = mtm_reader_take(&r->reader, handle->object, wait, need, &in);
+    if (status != MTM_OK) return status;
+    struct mtm_notifier *notifier = mtm_delivery_take_notifier(&in);
+    if (MTM_UNLIKELY(notifier != NULL)) {
+        status = mtl_notify(L, handle->owned.state, in.from, MTM_TAKEN, notifier, nonblock,
+                            failure, &raised);
+    }
+    mtm_delivery_done(&in, nonblock);
+    if (raised) lua_error(L);
+    return status;
+}
+
 static int reader_nextmsg(lua_State *L)
 {
     struct reader_asset *r = check_reader(L);
@@ -53,8 +73,7 @@ static int reader_nextmsg(lua_State *L)
     struct mtm_wait wait = mtl_check_wait(L, 3, handle->nonblock, "timeout seconds expected");
     struct mtm_failure failure = {0};
     struct mtl_blame blame = {.object = handle->object};
-    enum mtm_status status =
-        mtm_reader_receive(&r->reader, handle->object, &wait, &blame.size, &failure);
+    enum mtm_status status = receive(L, r, handle, &wait, &blame.size, &failure);
     switch (status) {
         case MTM_OK: lua_pushboolean(L, 1); return 1;
         case MTM_EMPTY:

@@ -7,6 +7,7 @@
 
 #include "core/alloc.h"
 #include "lua/errors.h"
+#include "lua/protect.h"
 
 #include "platform/hidden.h"
 
@@ -49,6 +50,7 @@ struct mtc_state *mtl_state_push(lua_State *L)
         lua_pushcfunction(L, state_gc);
         lua_setfield(L, -2, "__gc");
         lua_setmetatable(L, -2);
+        mtl_protect_init(L, state);
         lua_pushvalue(L, -2);
         lua_pushvalue(L, -2);
         lua_rawset(L, LUA_REGISTRYINDEX);

@@ -10,6 +10,7 @@
 #include "lua/decode.h"
 #include "lua/encode.h"
 #include "lua/errors.h"
+#include "lua/protect.h"
 #include "lua/state.h"
 #include "lua/writer.h"
 
@@ -52,12 +53,18 @@ int mtl_push_put(lua_State *L, struct mtc_handle *handle, enum mtm_status status
     return raise_put(L, handle, status, size);
 }
 
-static enum mtm_status put(struct mtc_handle *handle, struct mtm_message *message, bool replace,
-                           struct mtm_failure *failure)
+/* *raised: as mtl_notify. */
+static enum mtm_status put(lua_State *L, struct mtc_handle *handle, struct mtm_message *message,
+                           bool replace, struct mtm_failure *failure, bool *raised)
 {
     struct mtm_buffer *buffer = mtl_buffer_of(handle);
-    if (replace) return mtm_buffer_set(buffer, message, handle->nonblock, failure);
-    return mtm_buffer_add(buffer, message, handle->nonblock, failure);
+    const bool nonblock = handle->nonblock;
+    struct mtm_notifier *notifier;
+    enum mtm_status status = mtm_buffer_put(buffer, message, replace, nonblock, &notifier);
+    *raised = false;
+    if (MTM_LIKELY(!notifier)) return status;
+    return mtl_notify(L, handle->owned.state, buffer, MTM_ADDED, notifier, nonblock, failure,
+                      raised);
 }
 
 /* Too many values for the scratch memory: by a writer. */
@@ -68,8 +75,10 @@ static MTM_NOINLINE int send_by_writer(lua_State *L, struct mtc_handle *handle, 
     struct mtm_message message;
     mtm_writer_message(mtl_writer_push_encoded(L, handle->owned.state, 2, last), &message);
     struct mtc_owned *writer = lua_touserdata(L, -1);
-    enum mtm_status status = put(handle, &message, replace, &failure);
+    bool raised;
+    enum mtm_status status = put(L, handle, &message, replace, &failure, &raised);
     mtl_owned_fini(writer);
+    if (raised) return lua_error(L);
     return mtl_push_put(L, handle, status, message.size, &failure);
 }
 
@@ -105,7 +114,9 @@ MTM_NOINLINE int mtl_send(lua_State *L, struct mtc_handle *handle, bool replace)
     if (MTM_UNLIKELY(!mtl_encode(L, 2, last, &encoder))) {
         return send_by_writer(L, handle, last, replace);
     }
-    enum mtm_status status = put(handle, &encoder.message, replace, &failure);
+    bool raised;
+    enum mtm_status status = put(L, handle, &encoder.message, replace, &failure, &raised);
+    if (MTM_UNLIKELY(raised)) return lua_error(L);
     if (MTM_LIKELY(status == MTM_OK)) {
         lua_pushboolean(L, 1);
         return 1;
@@ -176,8 +187,14 @@ static void notify_removal(lua_State *L, struct mtc_state *state, struct mtm_del
                            bool nonblock)
 {
     struct mtm_failure failure = {0};
-    if (MTM_LIKELY(mtm_delivery_notify(in, nonblock, &failure) == MTM_OK)) return;
+    bool raised;
+    struct mtm_notifier *notifier = mtm_delivery_take_notifier(in);
+    if (MTM_LIKELY(!notifier)) return;
+    enum mtm_status status =
+        mtl_notify(L, state, in->from, MTM_TAKEN, notifier, nonblock, &failure, &raised);
+    if (status == MTM_OK && !raised) return;
     put_back(state, in);
+    if (raised) lua_error(L);
     lua_settop(L, 1); /* the values may have left no room for the text */
     mtl_raise_failure(L, state, &failure);
 }

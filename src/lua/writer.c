@@ -6,6 +6,7 @@
 #include "lua/classes.h"
 #include "lua/encode.h"
 #include "lua/errors.h"
+#include "lua/protect.h"
 #include "lua/tostring.h"
 #include "lua/transfer.h"
 
@@ -101,10 +102,18 @@ static int put(lua_State *L, bool replace)
 {
     struct mtm_writer *writer = writer_of(check_writer(L));
     struct mtc_handle *handle = mtl_check_buffer(L, 2);
+    struct mtm_buffer *buffer = mtl_buffer_of(handle);
+    const bool nonblock = handle->nonblock;
     struct mtm_failure failure = {0};
+    struct mtm_notifier *notifier;
+    bool raised = false;
     const size_t size = mtm_writer_size(writer);
-    enum mtm_status status =
-        mtm_writer_send(writer, mtl_buffer_of(handle), replace, handle->nonblock, &failure);
+    enum mtm_status status = mtm_writer_put(writer, buffer, replace, nonblock, &notifier);
+    if (notifier) {
+        status = mtl_notify(L, handle->owned.state, buffer, MTM_ADDED, notifier, nonblock,
+                            &failure, &raised);
+    }
+    if (raised) return lua_error(L);
     return mtl_push_put(L, handle, status, size, &failure);
 }
 

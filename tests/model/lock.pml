@@ -4,6 +4,7 @@
  * BROKEN 1 in scene 1: who has parked takes the lock as if nobody else had
  * BROKEN 2 in scene 1: unlock rouses before it gives the lock back
  * BROKEN 3 in scene 1: unlock looks at the word, then stores to it
+ * BROKEN 4 in scene 4: who wants to be told looks at the word, and changes nothing
  */
 #if SCENE == 1 /* three threads without a deadline, one of them twice */
 #define THREADS 3
@@ -12,12 +13,15 @@
 #define THREADS 4
 #define RUN timed[2] = true; timed[3] = true; \
     run locker(0, 1); run locker(1, 1); run locker(2, 1); run locker(3, 1)
+#elif SCENE == 4 /* two who leave something to whoever has the lock, which is fought for */
+#define THREADS 3
+#define RUN run locker(0, 2); run locker(1, 1); run teller(); run teller()
 #elif SCENE == 3 /* large: four threads, some twice */
 #define THREADS 4
 #define RUN timed[3] = true; run locker(0, 2); run locker(1, 2); run locker(2, 1); run locker(3, 2)
 #endif
 
-byte word, inside;
+byte word, inside, owed;
 bool parked[THREADS], timed[THREADS];
 
 #define SWAP(old, value) d_step { old = word; word = value }
@@ -83,11 +87,39 @@ inline GIVE_LOCK() {
 #else
     SWAP(old, 0);                         /* step: unlock */
     if
-    :: old == 2 -> ROUSE()                /* step: rouse_for_a_lock */
+    :: old == 2 -> ROUSE();               /* step: rouse_for_a_lock */
+        owed = 0                          /* step: pay */
     :: else
     fi
 #endif
     old = 0
+}
+
+/* Leaves something to whoever has the lock, or finds that nobody has it. */
+proctype teller() {
+    byte old;
+    owed++;                               /* step: owe */
+#if BROKEN == 4
+    if
+    :: d_step { word == 0 -> word = 1 } GIVE_LOCK(); owed = 0
+    :: word != 0
+    fi
+#else
+    if
+    :: d_step { word == 0 -> word = 1 }   /* step: take_it_or_tell */
+        inside++;
+        assert(inside == 1);
+        inside--;
+        GIVE_LOCK();
+        owed = 0
+    :: d_step { word != 0 -> word = 2 }
+    fi
+#endif
+}
+
+/* When nothing moves any more. */
+active proctype monitor() {
+    timeout -> assert(owed == 0)
 }
 
 proctype locker(byte me, times) {

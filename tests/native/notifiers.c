@@ -37,9 +37,11 @@ struct notify_notifier {
     const sender_capi *sender;
     sender_object *source;
     atomic_int inner_code; /* what that call returned; -1 before */
+    atomic_int times;      /* how often that is still to be done; negative: always */
 
     /* a Lua function, called if notify runs in the Lua thread */
-    int function; /* reference in the table of functions, or LUA_NOREF */
+    int function;     /* reference in the table of functions, or LUA_NOREF */
+    lua_State *naked; /* if not NULL: it is called there, without protection */
 };
 
 static atomic_int live; /* notifiers that are not freed */
@@ -100,9 +102,19 @@ static int notify(notify_notifier *n, notifier_error_handler eh, void *ehdata)
         support_gate_open(&n->entered);
         support_gate_wait(&n->opened, 1e6);
     }
-    if (n->target) add_message(n);
-    if (n->source) take_message(n);
+    int left = atomic_load(&n->times);
+    if (left > 0) atomic_fetch_sub(&n->times, 1);
+    if (n->target && left != 0) add_message(n);
+    if (n->source && left != 0) take_message(n);
     int code = atomic_load(&n->code);
+    if (n->naked) {
+        atomic_fetch_sub(&n->inside, 1);
+        lua_getfield(n->naked, LUA_REGISTRYINDEX, FUNCTIONS);
+        lua_rawgeti(n->naked, -1, n->function);
+        lua_remove(n->naked, -2);
+        lua_call(n->naked, 0, 0); /* an error leaves from here */
+        return code;
+    }
     if (n->function != LUA_NOREF && here) {
         code = call_lua(n, eh, ehdata);
     } else if (n->text && eh) {
@@ -212,7 +224,9 @@ static int notifiers_forget(lua_State *L)
     return 0;
 }
 
-/* notifiers.new{code, text, here_only, gated, add_to, take_from, call} -> notifier */
+/* notifiers.new{code, text, here_only, gated, add_to, take_from, times, call, naked} ->
+ * notifier; naked: in the state that made it, an error of `call` leaves the notifier instead of
+ * being returned */
 static int notifiers_new(lua_State *L)
 {
     lua_settop(L, 1);
@@ -227,6 +241,7 @@ static int notifiers_new(lua_State *L)
     atomic_fetch_add(&live, 1);
     atomic_store(&n->refs, 1);
     atomic_store(&n->inner_code, -1);
+    atomic_store(&n->times, (int)support_number(L, 1, "times", -1));
     support_gate_init(&n->entered);
     support_gate_init(&n->opened);
     n->here_only = support_flag(L, 1, "here_only");
@@ -237,6 +252,7 @@ static int notifiers_new(lua_State *L)
     lua_pop(L, 1);
     set_objects(L, n);
     set_function(L, n);
+    if (support_flag(L, 1, "naked")) n->naked = L;
     return 1;
 }
 

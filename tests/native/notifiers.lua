@@ -250,7 +250,17 @@ end)
 test("code 1 of the removing side disconnects, and the message is returned", function()
     local b, n = connected({code = 1}, "<")
     b:addmsg("m1")
+    eq((b:nextmsg()), "m1")
+    eq(n:connections(), 0)
+end)
+
+test("a call that must not wait disconnects, and leaves freeing to others", function()
+    local b, n = connected({code = 1}, "<")
+    b:addmsg("m1")
     eq((b:nextmsg(0)), "m1")
+    mtmsg.newbuffer():close()
+    collectgarbage()
+    collectgarbage()
     eq(n:connections(), 0)
 end)
 
@@ -266,7 +276,7 @@ test("code 1 disconnects the one of two connections that it comes from", functio
     b:notifier(n, "<")
     b:addmsg("m")
     eq(n:connections(), 1)
-    eq((b:nextmsg(0)), "m")
+    eq((b:nextmsg()), "m")
     eq(n:connections(), 0)
 end)
 
@@ -354,12 +364,12 @@ end)
 
 ---------------------------------------------------------------------------------- calling back
 
-test("a notifier may add to the buffer that calls it, and is not called for that", function()
+test("a notifier may add to the buffer that calls it, and is called once more for that", function()
     local b = mtmsg.newbuffer()
-    local n = notifiers.new {add_to = b}
+    local n = notifiers.new {add_to = b, times = 1}
     b:notifier(n)
     b:addmsg("m1")
-    eq(n:notified(), 1)
+    eq(n:notified(), 2)
     eq(n:inner_code(), 0)
     eq(table.concat(native.drain(b), " "), "m1 from notifier")
     eq(calls(n, b.addmsg, b, "m2"), 1) -- the next time it is called again
@@ -388,25 +398,26 @@ test("a notifier of the removing side may refill the buffer", function()
     b:notifier(nil, "<")
 end)
 
-test("a notifier of the removing side may take, and is not called for that", function()
+test("a notifier of the removing side may take, and is called once more for that", function()
     local b = mtmsg.newbuffer()
-    local n = notifiers.new {take_from = b}
+    local n = notifiers.new {take_from = b, times = 1}
     b:notifier(n, "<")
     for i = 1, 4 do b:addmsg(i) end
     eq((b:nextmsg(0)), 1)
-    eq((b:nextmsg(0)), 3)
     eq(n:notified(), 2)
-    eq(b:msgcnt(), 0)
+    eq((b:nextmsg(0)), 3)
+    eq(n:notified(), 3)
+    eq(b:msgcnt(), 1)
     b:notifier(nil, "<")
 end)
 
 test("while one side's notifier runs the other side's is called, once", function()
     local b = mtmsg.newbuffer()
-    local taker, adder = notifiers.new {take_from = b}, notifiers.new {add_to = b}
+    local taker, adder = notifiers.new {take_from = b, times = 1}, notifiers.new {add_to = b}
     b:notifier(taker, ">")
     b:notifier(adder, "<")
-    eq(b:addmsg("m"), true) -- taken by taker, replaced by adder, for which taker is not called
-    eq(taker:notified() .. adder:notified(), "11")
+    eq(b:addmsg("m"), true) -- taken by taker, replaced by adder, for which taker is called once more
+    eq(taker:notified() .. adder:notified(), "21")
     eq(b:msgcnt(), 1)
     b:notifier(nil, ">")
     b:notifier(nil, "<")
@@ -414,12 +425,12 @@ end)
 
 test("two buffers whose notifiers add to each other do not recur", function()
     local a, b = mtmsg.newbuffer(), mtmsg.newbuffer()
-    local to_a, to_b = notifiers.new {add_to = a}, notifiers.new {add_to = b}
+    local to_a, to_b = notifiers.new {add_to = a}, notifiers.new {add_to = b, times = 2}
     a:notifier(to_b)
     b:notifier(to_a)
     eq(a:addmsg("m"), true)
-    eq(to_b:notified() .. to_a:notified(), "11")
-    eq(a:msgcnt() .. b:msgcnt(), "21")
+    eq(to_b:notified() .. to_a:notified(), "32")
+    eq(a:msgcnt() .. b:msgcnt(), "32")
     a:notifier(nil)
     b:notifier(nil)
 end)

@@ -51,7 +51,6 @@ static inline void buffer_connect(struct mtm_buffer *notifying, struct mtm_buffe
 {
     struct mtm_notifier *notifier = mtm_notifier_new_buffer(notifying, threshold);
     assert_non_null(notifier);
-    mtm_object_retain(&notifying->object);
     assert_int_equal(mtm_buffer_connect(buffer, event, notifier), MTM_OK);
 }
 

@@ -117,7 +117,7 @@ static void one_notifier_for_each_event(void **state)
     assert_int_equal(third.released, 1);
     refused = mtm_notifier_new_foreign(&bell_ops, NULL, &first, 0);
     assert_int_equal(mtm_buffer_connect(buffer, MTM_ADDED, refused), MTM_CLOSED);
-    mtm_notifier_release(refused);
+    mtm_notifier_release(refused, false);
     assert_int_equal(first.released, 2);
     core_drop_buffer(buffer);
 }

@@ -2,35 +2,120 @@
  * meanwhile. They own the bells. */
 #include "bell.h"
 
+/* How deep calls are nested, the deepest, and how many more calls do something. */
+static int depth, deepest, left;
+
+/* Adds two and takes one. */
 static void use_buffer(struct bell *bell)
 {
     struct mtm_buffer *buffer = bell->arg;
     uint32_t number;
-    size_t before = mtm_buffer_count(buffer);
-    bool fine = core_add(buffer, 8) == MTM_OK && mtm_buffer_count(buffer) == before + 1;
-    if (!fine || core_next(&buffer->object, 0, &number) != MTM_OK) bell->answer = 99;
+    if (++depth > deepest) deepest = depth;
+    if (left > 0) {
+        --left;
+        size_t before = mtm_buffer_count(buffer);
+        bool fine = core_add(buffer, 8) == MTM_OK && core_add(buffer, 9) == MTM_OK;
+        fine = fine && core_next(&buffer->object, 0, &number) == MTM_OK;
+        if (!fine || mtm_buffer_count(buffer) != before + 1) bell->answer = 99;
+    }
+    --depth;
 }
 
-/* While it runs, the same thread does not call it again on this buffer. */
-static void it_may_use_the_buffer_that_calls_it(void **state)
+/* What it adds and takes itself calls it once more when it has returned: never in the middle,
+ * and as long as there is any. */
+static void its_own_messages_call_it_once_more(void **state)
+{
+    (void)state;
+    for (int times = 0; times < 6; ++times) {
+        struct mtm_buffer *buffer = core_buffer(NULL);
+        struct bell bell = {.act = use_buffer, .arg = buffer};
+        bell_connect(&bell, buffer, MTM_ADDED, 0);
+        bell_connect(&bell, buffer, MTM_TAKEN, 0);
+        deepest = 0;
+        left = times;
+        assert_int_equal(core_add(buffer, 1), MTM_OK);
+        assert_int_equal(bell.rings, times + 1);
+        assert_int_equal(deepest, 1);
+        core_drop_buffer(buffer);
+        assert_int_equal(bell.released, 2);
+    }
+}
+
+static void add_and_leave(struct bell *bell)
+{
+    struct mtm_buffer *buffer = bell->arg;
+    if (core_add(buffer, 8) != MTM_OK) bell->answer = 99;
+    mtm_buffer_disconnect(buffer, MTM_ADDED, NULL, false);
+}
+
+static void add_and_fail(struct bell *bell)
+{
+    if (core_add(bell->arg, 8) == MTM_OK) bell->answer = 2;
+}
+
+/* One that is not connected any more, or has failed, is not. */
+static void its_own_messages_may_be_its_last(void **state)
 {
     (void)state;
     struct mtm_buffer *buffer = core_buffer(NULL);
-    struct bell added = {.act = use_buffer, .arg = buffer};
-    struct bell taken = {.act = use_buffer, .arg = buffer};
-    bell_connect(&added, buffer, MTM_ADDED, 0);
-    bell_connect(&taken, buffer, MTM_TAKEN, 0);
-    for (uint32_t i = 1; i <= 5; ++i) {
-        assert_int_equal(core_add(buffer, i), MTM_OK);
-        assert_int_equal(added.rings, i);
-        assert_int_equal(taken.rings, i);
+    struct bell leaving = {.act = add_and_leave, .arg = buffer};
+    struct bell failing = {.act = add_and_fail, .arg = buffer};
+    bell_connect(&leaving, buffer, MTM_ADDED, 0);
+    assert_int_equal(core_add(buffer, 1), MTM_OK);
+    assert_int_equal(leaving.rings, 1);
+    assert_int_equal(leaving.released, 1);
+    bell_connect(&failing, buffer, MTM_ADDED, 0);
+    assert_int_equal(core_add(buffer, 1), MTM_NOTIFIER_FAILED);
+    assert_int_equal(failing.rings, 1);
+    core_drop_buffer(buffer);
+    assert_int_equal(failing.released, 1);
+}
+
+/* ---- left by a jump ---- */
+
+static jmp_buf outside;
+
+static void jump(struct bell *bell)
+{
+    if (bell->rings % 2 == 1) longjmp(outside, 1);
+}
+
+/* Through a pointer, lest the compiler make one frame of several. */
+static void (*volatile go_down)(struct mtm_buffer *buffer, int levels);
+
+static void add_below(struct mtm_buffer *buffer, int levels)
+{
+    if (levels > 0) go_down(buffer, levels - 1);
+    else core_add(buffer, 1);
+    depth = levels;
+}
+
+/* What it leaves behind does not stop later calls, from wherever on the stack they come. */
+static void it_may_be_left_by_a_jump(void **state)
+{
+    (void)state;
+    struct mtm_buffer *buffer = core_buffer(NULL);
+    struct bell bell = {.act = jump};
+    bell_connect(&bell, buffer, MTM_ADDED, 0);
+    go_down = add_below;
+    for (volatile int levels = 0; levels < 20; ++levels) {
+        const uint64_t mark = mtm_running_mark();
+        if (setjmp(outside) == 0) {
+            go_down(buffer, levels);
+        } else if (levels % 2) {
+            mtm_running_unwind(mark); /* as Lua's callers do */
+        }
+        go_down(buffer, levels % 2 ? 2 * levels : levels / 2);
+        assert_int_equal(bell.rings, 2 * (levels + 1));
     }
     core_drop_buffer(buffer);
+    assert_int_equal(bell.released, 1);
 }
 
 static void reconnect(struct bell *bell)
 {
     struct mtm_buffer *buffer = bell->arg;
+    if (bell->rings % 2 == 0) return; /* for its own message */
     mtm_buffer_disconnect(buffer, MTM_ADDED, NULL, false);
     bell_connect(bell, buffer, MTM_ADDED, 0);
     if (core_add(buffer, 9) != MTM_OK) bell->answer = 99;
@@ -70,7 +155,7 @@ static void it_may_reconnect_itself(void **state)
     bell_connect(&bell, buffer, MTM_ADDED, 0);
     for (uint32_t i = 1; i <= 5; ++i) {
         assert_int_equal(core_add(buffer, i), MTM_OK);
-        assert_int_equal(bell.rings, i);
+        assert_int_equal(bell.rings, 2 * i);
         assert_int_equal(bell.released, i);
     }
     core_drop_buffer(buffer);
@@ -79,10 +164,10 @@ static void it_may_reconnect_itself(void **state)
 
 static void add_to_another(struct bell *bell)
 {
-    if (core_add(bell->arg, 9) != MTM_OK) bell->answer = 99;
+    if (bell->rings < 3 && core_add(bell->arg, 9) != MTM_OK) bell->answer = 99;
 }
 
-/* It is the notifier of that one, too. */
+/* It is the notifier of that one, too, and is called there in the middle of the first call. */
 static void it_is_called_for_another_buffer_meanwhile(void **state)
 {
     (void)state;
@@ -91,7 +176,7 @@ static void it_is_called_for_another_buffer_meanwhile(void **state)
     bell_connect(&bell, first, MTM_ADDED, 0);
     bell_connect(&bell, second, MTM_ADDED, 0);
     assert_int_equal(core_add(first, 1), MTM_OK);
-    assert_int_equal(bell.rings, 2);
+    assert_int_equal(bell.rings, 3);
     assert_int_equal(mtm_buffer_count(second), 2);
     core_drop_buffer(first);
     core_drop_buffer(second);
@@ -226,7 +311,9 @@ static void they_come_and_go(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        CORE_TEST("it may use the buffer that calls it", it_may_use_the_buffer_that_calls_it),
+        CORE_TEST("its own messages call it once more", its_own_messages_call_it_once_more),
+        CORE_TEST("its own messages may be its last", its_own_messages_may_be_its_last),
+        CORE_TEST("it may be left by a jump", it_may_be_left_by_a_jump),
         CORE_TEST("it may reconnect itself", it_may_reconnect_itself),
         CORE_TEST("it may make way for another", it_may_make_way_for_another),
         CORE_TEST("it is called for another buffer meanwhile",

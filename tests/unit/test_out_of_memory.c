@@ -153,12 +153,10 @@ static enum mtm_status connect_both(struct scene *s)
     enum mtm_status status = MTM_OK;
     struct mtm_notifier *one = mtm_notifier_new_foreign(&bell_ops, NULL, &bell, 0);
     assert_int_equal(bell.released, 0);
-    mtm_object_retain(&s->buffer->object);
     struct mtm_notifier *two = mtm_notifier_new_buffer(s->buffer, 0);
-    if (!two) mtm_object_release(&s->buffer->object); /* the reference has stayed here */
     if (!one || !two) status = MTM_NOMEM;
-    mtm_notifier_release(one);
-    mtm_notifier_release(two);
+    mtm_notifier_release(one, false);
+    mtm_notifier_release(two, false);
     assert_int_equal(bell.released, one != NULL);
     return status;
 }

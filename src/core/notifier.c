@@ -1,0 +1,59 @@
+/* Making and freeing connections. It owns no state. */
+#include "core/notifier.h"
+
+#include "core/alloc.h"
+#include "core/buffer.h"
+#include "core/life.h"
+#include "core/reference.h"
+
+#include "platform/hidden.h"
+
+static struct mtm_notifier *new_notifier(const struct mtm_notifier *from)
+{
+    struct mtm_notifier *notifier = mtm_alloc(sizeof *notifier);
+    if (notifier) {
+        *notifier = *from;
+        mtm_store_rlx(&notifier->refs, 1);
+    }
+    return notifier;
+}
+
+struct mtm_notifier *mtm_notifier_new_buffer(struct mtm_buffer *buffer, int64_t threshold)
+{
+    if (!mtm_object_try_retain(&buffer->object)) return NULL;
+    struct mtm_notifier *notifier =
+        new_notifier(&(struct mtm_notifier){.buffer = buffer, .threshold = threshold});
+    struct mtm_edge *edge = notifier ? &notifier->edge : NULL;
+    if (!notifier || mtm_reach_prepare(&buffer->object) != MTM_OK) {
+        mtm_object_release(&buffer->object);
+        mtm_free(notifier);
+        return NULL;
+    }
+    edge->target = &buffer->object;
+    mtm_edges_link(&edge, 1, false);
+    return notifier;
+}
+
+struct mtm_notifier *mtm_notifier_new_foreign(const struct mtm_notifier_ops *ops,
+                                              const void *api, void *object, int64_t threshold)
+{
+    return new_notifier(&(struct mtm_notifier){
+        .ops = ops, .api = api, .object = object, .threshold = threshold});
+}
+
+static void free_notifier(struct mtm_drop *drop)
+{
+    struct mtm_notifier *notifier =
+        (struct mtm_notifier *)(void *)((char *)drop - offsetof(struct mtm_notifier, drop));
+    if (notifier->buffer) mtm_edge_drop(&notifier->edge);
+    else notifier->ops->release(notifier->api, notifier->object);
+    mtm_free(notifier);
+}
+
+/* Freeing a notifier may free a buffer, and that one's notifiers, however many there are. */
+void mtm_notifier_release(struct mtm_notifier *notifier, bool nonblock)
+{
+    if (!notifier || mtm_sub_acq_rel(&notifier->refs, 1) != 1) return; /* pairs with itself */
+    MTM_ASSERT_UNLOCKED();
+    mtm_drop(&notifier->drop, free_notifier, nonblock);
+}

@@ -1,0 +1,62 @@
+/* A protected call around mtm_notify. It owns the arguments of the call that is under way. */
+#include "lua/protect.h"
+
+#include "platform/hidden.h"
+
+struct mtl_call {
+    struct mtm_buffer *buffer;
+    enum mtm_event event;
+    struct mtm_notifier *notifier;
+    bool nonblock;
+    struct mtm_failure *failure;
+    enum mtm_status status;
+    bool begun;
+};
+
+static void run(struct mtl_call *call)
+{
+    call->begun = true;
+    call->status =
+        mtm_notify(call->buffer, call->event, call->notifier, call->nonblock, call->failure);
+}
+
+static int protected_run(lua_State *L)
+{
+    struct mtc_state *state = lua_touserdata(L, lua_upvalueindex(1));
+    run(state->call);
+    return 0;
+}
+
+void mtl_protect_init(lua_State *L, struct mtc_state *state)
+{
+    lua_pushvalue(L, -1);
+    lua_pushcclosure(L, protected_run, 1);
+    state->protected_run = luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+/* Nothing is allocated in the state before the notifier is called: that could fail, and the
+ * message is in. */
+enum mtm_status mtl_notify(lua_State *L, struct mtc_state *state, struct mtm_buffer *buffer,
+                           enum mtm_event event, struct mtm_notifier *notifier, bool nonblock,
+                           struct mtm_failure *failure, bool *raised)
+{
+    struct mtl_call call = {buffer, event, notifier, nonblock, failure, MTM_OK, false};
+    struct mtl_call *outer = state->call;
+    const uint64_t mark = mtm_running_mark();
+    *raised = false;
+    state->call = &call;
+    if (lua_checkstack(L, LUA_MINSTACK)) {
+        lua_rawgeti(L, LUA_REGISTRYINDEX, state->protected_run);
+        *raised = lua_pcall(L, 0, 0, 0) != 0;
+    }
+    state->call = outer;
+    if (*raised && call.begun) {
+        mtm_running_unwind(mark);
+        mtm_failure_free(failure);
+    } else if (!call.begun) { /* too deep a stack for a protected call */
+        if (*raised) lua_pop(L, 1);
+        *raised = false;
+        run(&call);
+    }
+    return call.status;
+}

@@ -22,8 +22,10 @@ void mtm_lock_slowly(struct mtm_lock *lock)
     for (int pause = PAUSE_MIN, i = 0; i < SPINS_BEFORE_PARK; i += pause) {
         for (int k = 0; k < pause; ++k) mtm_plat_relax();
         uint32_t word = mtm_load_rlx(&lock->word);
-        MTM_STEP(take_a_free_lock);
-        if (word == 0 && mtm_cas_acq(&lock->word, &word, mtm_lock_held)) return;
+        if (word == 0) {
+            MTM_STEP(take_a_free_lock);
+            if (mtm_cas_acq(&lock->word, &word, mtm_lock_held)) return;
+        }
         if (pause < PAUSE_MAX) pause *= 2;
     }
     /* From here on take it as awaited: others may be parked, so our unlock must wake one. */
@@ -44,8 +46,10 @@ bool mtm_lock_try_briefly(struct mtm_lock *lock)
 {
     for (int i = 0; i < TRIES; ++i) {
         uint32_t word = mtm_load_rlx(&lock->word);
-        MTM_STEP(take_a_free_lock);
-        if (word == 0 && mtm_cas_acq(&lock->word, &word, mtm_lock_held)) return true;
+        if (word == 0) {
+            MTM_STEP(take_a_free_lock);
+            if (mtm_cas_acq(&lock->word, &word, mtm_lock_held)) return true;
+        }
         mtm_plat_relax();
     }
     return false;

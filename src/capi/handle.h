@@ -17,22 +17,17 @@ enum mtc_class { MTC_BUFFER, MTC_LISTENER, MTC_WRITER, MTC_READER, MTC_DRAFT, MT
 
 /* A userdata that every function of the module can reach: what is kept for a Lua state. */
 struct mtc_state {
-    uintptr_t tag;              /* as in struct mtc_owned */
-    int metatable[MTC_CLASSES]; /* of the classes: references in Lua's registry, 0: not made yet
-                                 */
+    uintptr_t tag; /* as in struct mtc_owned */
     bool closed;   /* finalized: nothing that was made in the state may be used any more */
     int contended; /* receives left to be done without the fast path: others are quicker */
     struct mtm_block *carrier;    /* for receiving; NULL while a receive has it */
     struct mtc_asset *first;      /* everything that the state's userdata own */
     struct mtl_decoder *decoding; /* for the protected call that is about to begin, or NULL */
-    int draft;   /* a reference in Lua's registry, 0: none yet. Messages are written there */
-    int names;   /* the same, 0: no metatable is registered */
-    int by_name; /* the same: how values of modules are found, 0: not needed yet */
+    bool names;          /* a metatable is registered: what is under MTL_NAMES is in use */
     const void *globals; /* where the table of globals is, or was when it was first asked for */
     bool no_functions;   /* functions of Lua are refused */
     struct mtl_pending *pending; /* the same for a receive that a hook watches */
     struct mtl_call *call;       /* of notifiers that is under way, or NULL */
-    int protected_run;           /* reference in the registry: what makes that call */
 };
 
 /* How all our userdata begin. */

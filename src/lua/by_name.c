@@ -75,8 +75,7 @@ static void push_new_names(lua_State *L, struct mtc_state *state)
     }
     lua_settop(L, names);
     lua_pushvalue(L, names);
-    if (state->by_name == 0) state->by_name = luaL_ref(L, LUA_REGISTRYINDEX);
-    else lua_rawseti(L, LUA_REGISTRYINDEX, state->by_name);
+    mtl_keep(L, state, MTL_BY_NAME);
 }
 
 /* Pushes what package.loaded has for the name on top of the stack, in its place; and, if that
@@ -105,10 +104,11 @@ static void push_found(lua_State *L)
 /* Pushes the name of the value at that index: a string, a pair, or nil. */
 static void push_name(lua_State *L, struct mtc_state *state, int index)
 {
+    const int top = lua_gettop(L);
     for (int attempt = 0; attempt < 2; ++attempt) {
-        if (attempt == 0 && state->by_name != 0) {
-            lua_rawgeti(L, LUA_REGISTRYINDEX, state->by_name);
-        } else {
+        if (attempt == 0) mtl_push_kept(L, state, MTL_BY_NAME);
+        if (attempt == 1 || lua_isnil(L, -1)) {
+            lua_settop(L, top);
             push_new_names(L, state);
             attempt = 1;
         }

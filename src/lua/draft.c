@@ -30,24 +30,19 @@ static struct mtl_draft *draft_new(lua_State *L, struct mtc_state *state)
     struct mtc_owned *owned = mtl_owned_new(L, state, &info);
     struct mtl_draft *draft = (struct mtl_draft *)owned->asset;
     lua_pushvalue(L, -1);
-    if (state->draft != 0) lua_rawseti(L, LUA_REGISTRYINDEX, state->draft);
-    else state->draft = luaL_ref(L, LUA_REGISTRYINDEX);
+    mtl_keep(L, state, MTL_DRAFT);
     return draft;
 }
 
 struct mtl_draft *mtl_draft_take(lua_State *L, struct mtc_state *state)
 {
-    struct mtl_draft *draft = NULL;
-    if (state->draft != 0) {
-        lua_rawgeti(L, LUA_REGISTRYINDEX, state->draft);
-        struct mtc_owned *owned = lua_touserdata(L, -1);
-        draft = owned ? (struct mtl_draft *)owned->asset : NULL;
-        if (!draft || draft->busy || state->closed) {
-            lua_pop(L, 1);
-            draft = NULL;
-        }
+    mtl_push_kept(L, state, MTL_DRAFT);
+    struct mtc_owned *owned = lua_touserdata(L, -1);
+    struct mtl_draft *draft = owned ? (struct mtl_draft *)owned->asset : NULL;
+    if (MTM_UNLIKELY(!draft || draft->busy || state->closed)) {
+        lua_pop(L, 1);
+        draft = draft_new(L, state);
     }
-    if (MTM_UNLIKELY(!draft)) draft = draft_new(L, state);
     draft->busy = true;
     mtl_draft_clear(draft);
     return draft;

@@ -368,8 +368,7 @@ void mtl_encode_deep(struct mtl_deep *deep, lua_State *L, struct mtc_state *stat
 {
     luaL_checkstack(L, LUA_MINSTACK, "too many values");
     struct mtl_draft *draft = mtl_draft_take(L, state);
-    *deep =
-        (struct mtl_deep){.L = L, .state = state, .draft = draft, .named = state->names != 0};
+    *deep = (struct mtl_deep){.L = L, .state = state, .draft = draft, .named = state->names};
     if (MTM_UNLIKELY(!state->globals)) {
         mtc_push_globals(L);
         state->globals = lua_topointer(L, -1);

@@ -13,7 +13,7 @@ bool mtl_deep_name(struct mtl_deep *deep)
     int top = lua_gettop(L);
     bool found = false;
     if (!lua_istable(L, top) || !lua_getmetatable(L, top)) return false;
-    lua_rawgeti(L, LUA_REGISTRYINDEX, deep->state->names);
+    mtl_push_kept(L, deep->state, MTL_NAMES);
     lua_pushvalue(L, top + 1);
     lua_rawget(L, top + 2);
     if (lua_type(L, -1) == LUA_TSTRING) {
@@ -27,10 +27,10 @@ bool mtl_deep_name(struct mtl_deep *deep)
 
 void mtl_push_named(lua_State *L, const struct mtc_state *state)
 {
-    if (state->names == 0) {
+    if (!state->names) {
         lua_pushnil(L);
     } else {
-        lua_rawgeti(L, LUA_REGISTRYINDEX, state->names);
+        mtl_push_kept(L, state, MTL_NAMES);
         lua_pushvalue(L, -2);
         lua_rawget(L, -2);
         lua_remove(L, -2);
@@ -58,11 +58,12 @@ static void check_metatable(lua_State *L, int index)
 
 static void push_names(lua_State *L, struct mtc_state *state)
 {
-    if (state->names == 0) {
+    if (!state->names) {
         lua_newtable(L);
-        state->names = luaL_ref(L, LUA_REGISTRYINDEX);
+        mtl_keep(L, state, MTL_NAMES);
+        state->names = true;
     }
-    lua_rawgeti(L, LUA_REGISTRYINDEX, state->names);
+    mtl_push_kept(L, state, MTL_NAMES);
 }
 
 /* names[names[name]] = nil, names[name] = nil */

@@ -1,6 +1,8 @@
 /* A protected call around mtm_notify. It owns the arguments of the call that is under way. */
 #include "lua/protect.h"
 
+#include "lua/state.h"
+
 #include "platform/hidden.h"
 
 struct mtl_call {
@@ -31,7 +33,7 @@ void mtl_protect_init(lua_State *L, struct mtc_state *state)
 {
     lua_pushvalue(L, -1);
     lua_pushcclosure(L, protected_run, 1);
-    state->protected_run = luaL_ref(L, LUA_REGISTRYINDEX);
+    mtl_keep(L, state, MTL_CALL);
 }
 
 /* Nothing is allocated in the state before the notifier is called: that could fail, and the
@@ -46,7 +48,7 @@ enum mtm_status mtl_notify(lua_State *L, struct mtc_state *state, struct mtm_buf
     *raised = false;
     state->call = &call;
     if (lua_checkstack(L, LUA_MINSTACK)) {
-        lua_rawgeti(L, LUA_REGISTRYINDEX, state->protected_run);
+        mtl_push_kept(L, state, MTL_CALL);
         *raised = lua_pcall(L, 0, 0, 0) != 0;
     }
     state->call = outer;

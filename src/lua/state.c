@@ -35,6 +35,32 @@ static const char *push_state_name(lua_State *L)
     return lua_pushfstring(L, "mtmsg.state %p", (const void *)&mtc_copy);
 }
 
+/* They are in the metatable of the state, which has room for them from the beginning, under
+ * numbers; it is in the registry by the state's address. Under numbers in the registry itself
+ * they could be lost: where memory fails while Lua 5.1 or 5.2 makes a table larger, its hash
+ * part is still the old one, but the numbers in it are looked for in the new array, and
+ * luaL_ref gives them away once more. */
+static void push_all_kept(lua_State *L, const struct mtc_state *state)
+{
+    lua_pushlightuserdata(L, (void *)(uintptr_t)state);
+    lua_rawget(L, LUA_REGISTRYINDEX);
+}
+
+void mtl_push_kept(lua_State *L, const struct mtc_state *state, int which)
+{
+    push_all_kept(L, state);
+    lua_rawgeti(L, -1, which + 1);
+    lua_remove(L, -2);
+}
+
+void mtl_keep(lua_State *L, const struct mtc_state *state, int which)
+{
+    push_all_kept(L, state);
+    lua_insert(L, -2);
+    lua_rawseti(L, -2, which + 1);
+    lua_pop(L, 1);
+}
+
 struct mtc_state *mtl_state_push(lua_State *L)
 {
     struct mtc_state *state;
@@ -46,9 +72,12 @@ struct mtc_state *mtl_state_push(lua_State *L)
         state = lua_newuserdata(L, sizeof *state);
         memset(state, 0, sizeof *state);
         state->tag = mtc_tag(state, MTC_STATE_MAGIC);
-        lua_createtable(L, 0, 1);
+        lua_createtable(L, MTL_KEPT, 1);
         lua_pushcfunction(L, state_gc);
         lua_setfield(L, -2, "__gc");
+        lua_pushlightuserdata(L, state);
+        lua_pushvalue(L, -2);
+        lua_rawset(L, LUA_REGISTRYINDEX);
         lua_setmetatable(L, -2);
         mtl_protect_init(L, state);
         lua_pushvalue(L, -2);
@@ -85,7 +114,7 @@ void *mtl_owned_new(lua_State *L, struct mtc_state *state, const struct mtl_clas
     struct mtl_blame blame = {.what = mtl_class_name(info->class)};
     struct mtc_owned *owned = lua_newuserdata(L, info->block_size);
     memset(owned, 0, info->block_size);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, state->metatable[info->class]);
+    mtl_push_kept(L, state, (int)info->class);
     lua_setmetatable(L, -2);
     if (state->closed) mtl_raise(L, MTM_CLOSED, &blame);
     owned->state = state;
@@ -129,12 +158,14 @@ const char *mtl_class_name(enum mtc_class class)
  * which came first. */
 static void push_metatable(lua_State *L, enum mtc_class class)
 {
-    int *reference = &mtl_state_push(L)->metatable[class];
-    if (*reference == 0) {
+    const struct mtc_state *state = mtl_state_push(L);
+    mtl_push_kept(L, state, (int)class);
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
         lua_newtable(L);
-        *reference = luaL_ref(L, LUA_REGISTRYINDEX);
+        lua_pushvalue(L, -1);
+        mtl_keep(L, state, (int)class);
     }
-    lua_rawgeti(L, LUA_REGISTRYINDEX, *reference);
     lua_remove(L, -2);
     lua_getfield(L, LUA_REGISTRYINDEX, mtl_class_name(class));
     if (lua_isnil(L, -1)) {
@@ -150,7 +181,7 @@ static bool is_class(lua_State *L)
     bool found = false;
     const struct mtc_state *state = mtl_state_push(L);
     for (int class = 0; class < MTC_CLASSES && !found; ++class) {
-        lua_rawgeti(L, LUA_REGISTRYINDEX, state->metatable[class]);
+        mtl_push_kept(L, state, class);
         found = lua_rawequal(L, -1, -3) != 0;
         lua_pop(L, 1);
     }

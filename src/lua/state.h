@@ -13,6 +13,20 @@ enum { MTL_CARRIER_SIZE = 4096 + 512, MTL_CARRIER_KEEP = 64 * 1024, MTL_CONTENDE
 /* Pushes the state's userdata: made if it is not there. */
 struct mtc_state *mtl_state_push(lua_State *L);
 
+/* The values of Lua that a state keeps: the metatables of the classes, each under its enum
+ * mtc_class, and these. */
+enum {
+    MTL_DRAFT = MTC_CLASSES, /* the userdata in which messages are written */
+    MTL_NAMES,               /* from names to metatables, and back */
+    MTL_BY_NAME,             /* how values of modules are found */
+    MTL_CALL,                /* the function that calls a notifier */
+    MTL_KEPT
+};
+
+/* Pushes what is kept there, or nil. keep: pops a value and keeps it; it allocates nothing. */
+void mtl_push_kept(lua_State *L, const struct mtc_state *state, int which);
+void mtl_keep(lua_State *L, const struct mtc_state *state, int which);
+
 /* A zeroed asset of `size` bytes on the list, or NULL. `fini` frees what it owns; it is called
  * once, and must cope with a asset that owns nothing yet. */
 void *mtl_asset_new(struct mtc_state *state, size_t size,

@@ -206,6 +206,9 @@ function buffer:isnonblock() end
 ---Closes the buffer for all threads and for good, and frees its messages.
 function buffer:close() end
 
+---No more messages, for all threads and for good: those that are there are delivered, then it is as if closed.
+function buffer:finish() end
+
 ---Aborts the buffer: whoever uses it, or waits for it, gets `operation_aborted`. Messages stay. False enables it again.
 ---@param flag? boolean true unless given
 function buffer:abort(flag) end
@@ -260,6 +263,9 @@ function listener:clear() end
 
 ---Closes the listener and its buffers for all threads and for good, and frees the messages.
 function listener:close() end
+
+---Finishes its buffers, and refuses new ones; when they are drained it is as if closed.
+function listener:finish() end
 
 ---Aborts the listener and its buffers, or enables them again with false. Messages stay.
 ---@param flag? boolean true unless given

@@ -56,7 +56,7 @@ static bool orphan_buffer(struct mtm_object *object)
     if (!listener) return true;
     if ((mtm_load_rlx(&object->life) & MTM_LIFE_COUNTS) != 0 ||
         mtm_buffer_has_messages(buffer)) {
-        mtm_listener_adopt(listener, buffer);
+        mtm_listener_adopt(listener, buffer); /* announced when it is freed */
         return false;
     }
     mtm_listener_leave(listener, buffer);
@@ -211,6 +211,16 @@ void mtm_buffer_unlock_both(struct mtm_buffer *buffer)
     mtm_unlock(&buffer->queue.tail.lock);
 }
 
+/* A finished buffer that may be drained leaves its listener with the next look there, which
+ * finds it by its entry in the ready queue. Both locks held. True: wake one who looks. */
+static bool announce_end(struct mtm_buffer *buffer)
+{
+    struct mtm_listener *listener = listener_of(buffer);
+    if (!listener || !mtm_object_is_finished(&buffer->object)) return false;
+    if (!buffer->ready) mtm_ready_push(listener, buffer);
+    return true;
+}
+
 enum mtm_status mtm_buffer_clear(struct mtm_buffer *buffer, bool nonblock)
 {
     struct mtm_trash trash = {0};
@@ -218,8 +228,10 @@ enum mtm_status mtm_buffer_clear(struct mtm_buffer *buffer, bool nonblock)
     if (!mtm_buffer_trylock_both(buffer, nonblock)) return MTM_BUSY;
     const bool closed = mtm_object_is_closed(&buffer->object);
     if (!closed) mtm_queue_clear(&buffer->queue, &trash);
+    const bool parts = announce_end(buffer);
     mtm_buffer_unlock_both(buffer);
     if (buffer->object.owner) mtm_ready_passed_by(listener_of(buffer), buffer);
+    if (parts) mtm_ready_wake(buffer);
     mtm_queue_empty_trash(&buffer->queue, &trash);
     mtm_queue_drop_spares(&buffer->queue);
     return closed ? MTM_CLOSED : MTM_OK;
@@ -260,7 +272,9 @@ void mtm_buffer_close(struct mtm_buffer *buffer)
     mtm_buffer_unlock_both(buffer);
     if (listener) {
         mtm_ready_take_off(listener, buffer);
+        bool last = mtm_listener_part(listener, buffer);
         mtm_unlock(&listener->object.lock);
+        if (last) mtm_listener_announce(listener);
     }
     MTM_PAUSE();
     mtm_waiters_wake_all(&buffer->source.waiters);
@@ -268,6 +282,19 @@ void mtm_buffer_close(struct mtm_buffer *buffer)
     mtm_queue_drop_caches(&buffer->queue);
     for (int event = 0; event < MTM_EVENTS; ++event)
         mtm_notifier_release(notifiers[event], false);
+}
+
+void mtm_buffer_finish(struct mtm_buffer *buffer)
+{
+    if (mtm_object_is_inherited(&buffer->object)) return;
+    mtm_buffer_lock_both(buffer);
+    mtm_object_change(&buffer->object, MTM_IS_FINISHED, 0);
+    tell_fast_path(buffer);
+    announce_end(buffer);
+    mtm_buffer_unlock_both(buffer);
+    MTM_PAUSE();
+    mtm_waiters_wake_all(&buffer->source.waiters);
+    mtm_ready_wake(buffer);
 }
 
 /* Only a buffer that was aborted changes its place in the ready queue. */
@@ -281,7 +308,9 @@ void mtm_buffer_abort(struct mtm_buffer *buffer, bool flag)
     if (listener) {
         if (flag || was_aborted) mtm_ready_take_off(listener, buffer);
         if (!flag) mtm_ready_enter(listener, buffer);
+        bool last = mtm_listener_part(listener, buffer);
         mtm_unlock(&listener->object.lock);
+        if (last) mtm_listener_announce(listener);
         mtm_source_wake_one(&listener->source);
     }
 }

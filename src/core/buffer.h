@@ -30,8 +30,9 @@ struct mtm_buffer {
     struct mtm_queue queue;
     struct mtm_spin spin; /* of those who wait */
     /* Guarded by the listener's lock: */
-    bool queued;                                /* on the ready queue, not in the stack */
-    size_t place;                               /* there: its turn when it was put there */
+    bool queued;  /* on the ready queue, not in the stack */
+    bool parted;  /* finished and drained: it does not count as connected */
+    size_t place; /* there: its turn when it was put there */
     struct mtm_buffer *ready_next, *ready_prev; /* next: in the stack, too */
     struct mtm_buffer *deferred_next;           /* owned by the last hold, then by the stack */
     struct mtm_topic *topic; /* constant once subscribed, a reference; NULL: none */
@@ -68,6 +69,12 @@ size_t mtm_buffer_count(const struct mtm_buffer *buffer);
 /* Every operation from now on, and every waiting one, gets CLOSED; messages and rings are
  * freed. May be repeated. */
 void mtm_buffer_close(struct mtm_buffer *buffer);
+
+/* No more messages: every put from now on, and every one that waits for room, gets CLOSED. What
+ * is there is delivered, and then receives get CLOSED, those who wait for it included; what is
+ * put back later is there for whoever asks again. A listener's buffer then leaves it. For good;
+ * may be repeated; calls no notifier. */
+void mtm_buffer_finish(struct mtm_buffer *buffer);
 
 /* Every receive and put from now on, and every waiting one, gets ABORTED, until it is called
  * with false. */
@@ -114,8 +121,8 @@ struct mtm_notifier *mtm_buffer_plug(struct mtm_buffer *buffer, enum mtm_event e
 struct mtm_delivery;
 
 /* One look at the queue, without waiting for a message (for the lock as `wait` says): OK,
- * EMPTY, BUSY, CLOSED, ABORTED, GROW, TOO_LARGE. The caller may hold the listener's lock; trash
- * is emptied after it. */
+ * EMPTY, BUSY, CLOSED (or finished, and empty), ABORTED, GROW, TOO_LARGE. The caller may hold
+ * the listener's lock; trash is emptied after it. */
 enum mtm_status mtm_buffer_take(struct mtm_buffer *buffer, struct mtm_wait *wait,
                                 struct mtm_delivery *delivery, struct mtm_trash *trash);
 

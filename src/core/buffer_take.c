@@ -39,6 +39,7 @@ enum mtm_status mtm_buffer_take(struct mtm_buffer *buffer, struct mtm_wait *wait
         if (MTM_UNLIKELY(wait->peek))
             status = mtm_queue_peek(&buffer->queue, &delivery->slot, trash);
         else status = mtm_queue_take(&buffer->queue, &delivery->slot, trash);
+        if (status == MTM_EMPTY && mtm_object_is_finished(&buffer->object)) status = MTM_CLOSED;
     }
     if (status == MTM_OK) {
         delivery->from = buffer;
@@ -81,6 +82,7 @@ enum mtm_status mtm_buffer_look(struct mtm_source *source, struct mtm_wait *wait
     enum mtm_status status = mtm_buffer_take(buffer, wait, delivery, &trash);
     if (status == MTM_OK && buffer->object.owner && !wait->peek) {
         mtm_ready_passed_by((struct mtm_listener *)buffer->object.owner, buffer);
+        if (mtm_object_is_finished(&buffer->object)) mtm_ready_wake(buffer); /* it may part */
     }
     if (MTM_UNLIKELY(trash.segments != NULL)) mtm_queue_empty_trash(&buffer->queue, &trash);
     if (status == MTM_EMPTY || (status == MTM_OK && !delivery->more)) {
@@ -92,8 +94,11 @@ enum mtm_status mtm_buffer_look(struct mtm_source *source, struct mtm_wait *wait
 size_t mtm_buffer_waiting(const struct mtm_source *source)
 {
     MTM_STEP(see_flags);
-    if (mtm_load_acq(&source->object.flags) != mtm_generation) return 1;
-    return mtm_queue_count_once(&((const struct mtm_buffer *)source)->queue);
+    if (MTM_LIKELY(mtm_load_acq(&source->object.flags) == mtm_generation))
+        return mtm_queue_count_once(&((const struct mtm_buffer *)source)->queue);
+    if (mtm_object_is_stopped(&source->object)) return 1;
+    size_t count = mtm_queue_count_once(&((const struct mtm_buffer *)source)->queue);
+    return count > 0 ? count : 1; /* that it is finished */
 }
 
 /* Producers look for sleepers under the tail lock, so one joins under it: either they see us,

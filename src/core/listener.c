@@ -109,7 +109,7 @@ enum mtm_status mtm_listener_clear(struct mtm_listener *listener, bool nonblock)
     if (mtm_object_is_closed(&listener->object)) return MTM_CLOSED;
     struct mtm_buffer *buffer = NULL;
     /* Not more than there are: others may join all the time. */
-    for (size_t left = mtm_load_rlx(&listener->connected); left > 0; --left) {
+    for (size_t left = mtm_load_rlx(&listener->members); left > 0; --left) {
         if (!mtm_listener_step(listener, &buffer, nonblock)) return MTM_BUSY;
         if (!buffer) return status;
         if (mtm_buffer_clear(buffer, nonblock) == MTM_BUSY) status = MTM_BUSY;
@@ -125,9 +125,17 @@ void mtm_listener_close(struct mtm_listener *listener)
     while ((buffer = next_member(listener, buffer)) != NULL) mtm_buffer_close(buffer);
 }
 
+void mtm_listener_finish(struct mtm_listener *listener)
+{
+    if (mtm_object_is_inherited(&listener->object)) return;
+    change(listener, MTM_IS_FINISHED, 0, false);
+    struct mtm_buffer *buffer = NULL;
+    while ((buffer = next_member(listener, buffer)) != NULL) mtm_buffer_finish(buffer);
+}
+
 /* It keeps its place in the ready queue if nothing changes; else it leaves it, or comes to its
  * end. */
-void mtm_listener_adopt(struct mtm_listener *listener, struct mtm_buffer *buffer)
+bool mtm_listener_adopt(struct mtm_listener *listener, struct mtm_buffer *buffer)
 {
     const uint32_t own = MTM_IS_ABORTED;
     uint32_t set = mtm_load_rlx(&listener->object.flags) & own;
@@ -135,13 +143,15 @@ void mtm_listener_adopt(struct mtm_listener *listener, struct mtm_buffer *buffer
     if (set) mtm_ready_take_off(listener, buffer);
     else mtm_ready_enter(listener, buffer);
     mtm_source_wake_one(&listener->source);
+    return mtm_listener_part(listener, buffer);
 }
 
 static void follow(struct mtm_listener *listener, struct mtm_buffer *buffer)
 {
     mtm_lock(&listener->object.lock);
-    mtm_listener_adopt(listener, buffer);
+    bool last = mtm_listener_adopt(listener, buffer);
     mtm_unlock(&listener->object.lock);
+    if (last) mtm_listener_announce(listener);
 }
 
 void mtm_listener_abort(struct mtm_listener *listener, bool flag)

@@ -21,7 +21,8 @@ struct mtm_listener {
         deferred;        /* atomic: stack of buffers whose hold could not be given back */
     mtm_asize turns;     /* atomic: numbers for the places in the ready queue */
     mtm_asize nready;    /* atomic, written under lock: length of the ready queue */
-    mtm_asize connected; /* atomic, written under lock: buffers */
+    mtm_asize connected; /* atomic, written under lock: buffers that are not parted */
+    mtm_asize members;   /* atomic, written under lock: all of them */
     struct mtm_buffer *ready_first, *ready_last;
     struct mtm_buffer *member_first, *member_last;
     struct mtm_buffer *warm[MTM_WARM]; /* drained lately, and may keep memory for later */
@@ -41,6 +42,10 @@ enum mtm_status mtm_listener_clear(struct mtm_listener *listener, bool nonblock)
 /* Closes the listener and its buffers. */
 void mtm_listener_close(struct mtm_listener *listener);
 
+/* Finishes its buffers, and refuses new ones; when they have been drained, receives get CLOSED.
+ */
+void mtm_listener_finish(struct mtm_listener *listener);
+
 /* Aborts (or re-enables) the listener and its buffers. */
 void mtm_listener_abort(struct mtm_listener *listener, bool flag);
 
@@ -52,11 +57,18 @@ enum mtm_status mtm_listener_join(struct mtm_listener *listener, struct mtm_buff
 /* A member that nobody can use any more leaves. Lock held. */
 void mtm_listener_leave(struct mtm_listener *listener, struct mtm_buffer *buffer);
 
+/* A member that is finished and drained leaves, as far as those who receive are concerned: true
+ * if it does now; then announce must follow. Lock held; exact, because whoever puts a message
+ * back lets it rejoin after that (no lock held). */
+bool mtm_listener_part(struct mtm_listener *listener, struct mtm_buffer *buffer);
+void mtm_listener_rejoin(struct mtm_listener *listener, struct mtm_buffer *buffer);
+
 /* After a member has left: if it was the last one, those who wait learn that. No lock held. */
 void mtm_listener_announce(struct mtm_listener *listener);
 
-/* The buffer takes over the listener's own abortion, or that it is not aborted. Lock held. */
-void mtm_listener_adopt(struct mtm_listener *listener, struct mtm_buffer *buffer);
+/* The buffer takes over the listener's own abortion, or that it is not aborted. Lock held.
+ * True: announce must follow. */
+bool mtm_listener_adopt(struct mtm_listener *listener, struct mtm_buffer *buffer);
 
 /* Gives back the hold on a buffer; frees it if it was left to drain and is empty now. */
 void mtm_listener_let_go(struct mtm_listener *listener, struct mtm_buffer *buffer,

@@ -16,7 +16,7 @@ struct look {
     bool more;               /* the lock has been held long enough, but there are others */
 };
 
-/* Looks at one ready buffer. EMPTY: go on with the next one. */
+/* Looks at one ready buffer. EMPTY: go on with the next one. Its entry may have gone. */
 static enum mtm_status look_at(struct look *look, struct mtm_buffer *buffer)
 {
     struct mtm_wait never = {.timeout = 0};
@@ -58,6 +58,7 @@ static enum mtm_status take_first(struct look *look)
         if (mtm_ready_reorder(look->listener, &buffer)) continue;
         struct mtm_buffer *next = buffer->ready_next;
         enum mtm_status status = look_at(look, buffer);
+        mtm_listener_part(look->listener, buffer);
         if (status == MTM_BUSY && !look->busy) look->busy = buffer;
         if (status != MTM_BUSY && status != MTM_EMPTY) return status;
         buffer = next;
@@ -66,13 +67,21 @@ static enum mtm_status take_first(struct look *look)
     return look->busy || look->more ? MTM_BUSY : MTM_EMPTY;
 }
 
+/* EMPTY, or that there is nothing more to come. */
+static enum mtm_status nothing(const struct mtm_listener *listener)
+{
+    if (MTM_LIKELY(mtm_load_rlx(&listener->connected) != 0)) return MTM_EMPTY;
+    return mtm_object_is_finished(&listener->object) ? MTM_CLOSED : MTM_NO_BUFFERS;
+}
+
 static enum mtm_status take_locked(struct look *look)
 {
     enum mtm_status status = mtm_object_may_take(&look->listener->object);
-    if (status != MTM_OK) return status;
-    if (mtm_load_rlx(&look->listener->connected) == 0) return MTM_NO_BUFFERS;
+    if (status == MTM_OK) status = nothing(look->listener);
+    if (status != MTM_EMPTY) return status;
     mtm_ready_collect(look->listener);
-    return take_first(look);
+    status = take_first(look);
+    return status == MTM_EMPTY ? nothing(look->listener) : status;
 }
 
 /* Waits, as `wait` says, until the locks of the buffer that was passed over are free. */
@@ -88,7 +97,9 @@ static enum mtm_status take_some(struct look *look, struct mtm_wait *wait)
     struct mtm_delivery *delivery = look->delivery;
     if (!mtm_wait_lock(wait, &listener->object.lock)) return MTM_BUSY;
     struct mtm_buffer *dead = mtm_listener_collect_deferred(listener);
+    const size_t connected = mtm_load_rlx(&listener->connected);
     enum mtm_status status = take_locked(look);
+    const bool parted = mtm_load_rlx(&listener->connected) != connected;
     bool held = status == MTM_OK || look->trash.segments;
     struct mtm_buffer *cold = NULL;
     if (held) mtm_object_hold(&delivery->from->object);
@@ -98,6 +109,7 @@ static enum mtm_status take_some(struct look *look, struct mtm_wait *wait)
     mtm_unlock(&listener->object.lock);
     MTM_PAUSE();
     delivery->through = listener;
+    if (MTM_UNLIKELY(parted)) mtm_listener_announce(listener);
     if (MTM_UNLIKELY(dead != NULL)) mtm_listener_free_dead(dead);
     if (MTM_UNLIKELY(cold != NULL)) mtm_listener_cool(listener, cold, mtm_wait_never(wait));
     if (MTM_UNLIKELY(look->trash.segments != NULL)) {
@@ -131,7 +143,7 @@ enum mtm_status mtm_listener_look(struct mtm_source *source, struct mtm_wait *wa
 size_t mtm_listener_waiting(const struct mtm_source *source)
 {
     MTM_STEP(see_flags);
-    if (mtm_load_acq(&source->object.flags) != mtm_generation) return 1;
+    if (mtm_object_is_stopped(&source->object)) return 1;
     return mtm_ready_count((const struct mtm_listener *)source);
 }
 

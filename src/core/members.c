@@ -16,10 +16,18 @@ enum mtm_status mtm_listener_join(struct mtm_listener *listener, struct mtm_buff
         *(listener->member_last ? &listener->member_last->member_next
                                 : &listener->member_first) = buffer;
         listener->member_last = buffer;
+        mtm_store_rlx(&listener->members, mtm_load_rlx(&listener->members) + 1);
         mtm_store_rel(&listener->connected, mtm_load_rlx(&listener->connected) + 1);
     }
     mtm_unlock(&listener->object.lock);
     return status;
+}
+
+static void count_off(struct mtm_listener *listener)
+{
+    size_t connected = mtm_load_rlx(&listener->connected) - 1;
+    MTM_STEP(leave_the_listener);
+    mtm_store_rel(&listener->connected, connected);
 }
 
 void mtm_listener_leave(struct mtm_listener *listener, struct mtm_buffer *buffer)
@@ -29,9 +37,28 @@ void mtm_listener_leave(struct mtm_listener *listener, struct mtm_buffer *buffer
     struct mtm_buffer *prev = buffer->member_prev, *next = buffer->member_next;
     *(prev ? &prev->member_next : &listener->member_first) = next;
     *(next ? &next->member_prev : &listener->member_last) = prev;
-    size_t connected = mtm_load_rlx(&listener->connected) - 1;
-    MTM_STEP(leave_the_listener);
-    mtm_store_rel(&listener->connected, connected);
+    mtm_store_rlx(&listener->members, mtm_load_rlx(&listener->members) - 1);
+    if (!buffer->parted) count_off(listener);
+}
+
+bool mtm_listener_part(struct mtm_listener *listener, struct mtm_buffer *buffer)
+{
+    if (MTM_LIKELY(!mtm_object_is_finished(&buffer->object)) || buffer->parted) return false;
+    if (mtm_buffer_has_messages(buffer)) return false;
+    buffer->parted = true;
+    count_off(listener);
+    return true;
+}
+
+void mtm_listener_rejoin(struct mtm_listener *listener, struct mtm_buffer *buffer)
+{
+    if (MTM_LIKELY(!mtm_object_is_finished(&buffer->object))) return;
+    mtm_lock(&listener->object.lock);
+    if (buffer->parted && mtm_buffer_has_messages(buffer)) {
+        buffer->parted = false;
+        mtm_store_rel(&listener->connected, mtm_load_rlx(&listener->connected) + 1);
+    }
+    mtm_unlock(&listener->object.lock);
 }
 
 /* Who waits at the lock of the listener, or for what it finds, is not woken under it. */

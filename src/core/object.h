@@ -20,9 +20,10 @@ enum {
     MTM_IS_CLOSED = 1,
     MTM_IS_ABORTED = 2,     /* by its own abort, or its listener's */
     MTM_IS_ABORTED_ALL = 4, /* by mtm_abort_all */
+    MTM_IS_FINISHED = 8,    /* no more messages; takes go on until it is drained */
 
     /* What the flags mean for each direction: any of these stops it. */
-    MTM_STOPS_PUTS = MTM_IS_CLOSED | MTM_IS_ABORTED | MTM_IS_ABORTED_ALL,
+    MTM_STOPS_PUTS = MTM_IS_CLOSED | MTM_IS_ABORTED | MTM_IS_ABORTED_ALL | MTM_IS_FINISHED,
     MTM_STOPS_TAKES = MTM_IS_CLOSED | MTM_IS_ABORTED | MTM_IS_ABORTED_ALL
 };
 
@@ -88,6 +89,12 @@ static inline bool mtm_object_is_closed(const struct mtm_object *object)
     return ((mtm_load_acq(&object->flags) ^ mtm_generation) & ends) != 0;
 }
 
+/* Whether it gets no more messages. Exact if the caller holds one of the object's locks. */
+static inline bool mtm_object_is_finished(const struct mtm_object *object)
+{
+    return (mtm_load_acq(&object->flags) & MTM_IS_FINISHED) != 0; /* pairs: mtm_object_change */
+}
+
 /* Whether it was made before this process was forked. Such an object is closed, its locks and
  * lists may be as another thread left them in mid-action, and it is never freed. What works on
  * an object without asking for its state first asks for this. */
@@ -102,5 +109,12 @@ void mtm_object_change(struct mtm_object *object, uint32_t set, uint32_t clear);
 
 /* Whether the object was aborted and not re-enabled since. Any thread, never blocks. */
 bool mtm_object_is_aborted(const struct mtm_object *object);
+
+/* Whether those who take must learn of its state, by a look: it is closed, aborted or
+ * inherited. Lock-free. */
+static inline bool mtm_object_is_stopped(const struct mtm_object *object)
+{
+    return mtm_object_stopped(object, MTM_STOPS_TAKES) != MTM_OK;
+}
 
 #endif

@@ -120,7 +120,7 @@ bool mtm_ready_retire(struct mtm_listener *listener, struct mtm_buffer *buffer)
 void mtm_ready_drop(struct mtm_listener *listener, struct mtm_buffer *buffer)
 {
     if (!mtm_lock_if_free(&buffer->queue.tail.lock)) return;
-    if (mtm_object_may_take(&buffer->object) != MTM_OK) {
+    if (mtm_object_may_take(&buffer->object) != MTM_OK || !mtm_buffer_has_messages(buffer)) {
         unlink_ready(listener, buffer);
         buffer->ready = false;
     }

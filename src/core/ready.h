@@ -41,7 +41,7 @@ void mtm_ready_to_end(struct mtm_listener *listener, struct mtm_buffer *buffer);
  * queue (true), unless it has messages after all, or one is just being put. Never blocks. */
 bool mtm_ready_retire(struct mtm_listener *listener, struct mtm_buffer *buffer);
 
-/* The same for one that is closed or aborted. */
+/* The same for one that is closed or aborted, or finished. */
 void mtm_ready_drop(struct mtm_listener *listener, struct mtm_buffer *buffer);
 
 /* Lock of the listener held; the buffer leaves the queue. Waits for its tail lock. */

@@ -111,7 +111,8 @@ enum mtm_status mtm_receive(struct mtm_object *object, struct mtm_wait *wait,
         status = wait_for_one(source, wait, delivery);
     }
     if (MTM_UNLIKELY(wait->polled) || ops->passes_always) pass_baton(source, status);
-    if (MTM_UNLIKELY(status == MTM_EMPTY)) ops->rest(source, mtm_wait_never(wait));
+    if (MTM_UNLIKELY(status == MTM_EMPTY || status == MTM_CLOSED))
+        ops->rest(source, mtm_wait_never(wait));
     return status;
 }
 
@@ -165,6 +166,7 @@ static void announce_back(struct mtm_delivery *delivery)
     struct mtm_listener *listener = (struct mtm_listener *)buffer->object.owner;
     MTM_PAUSE();
     if (listener) {
+        mtm_listener_rejoin(listener, buffer);
         mtm_ready_enter(listener, buffer);
         mtm_source_wake_one(&listener->source);
     }

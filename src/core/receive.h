@@ -17,7 +17,8 @@ struct mtm_delivery {
 
 /* Takes the next message, waiting for it as `wait` says. The caller has a reference to the
  * object and holds no lock. OK: then call notify (or not: then back), and at last done or back.
- * EMPTY (nothing came in time), BUSY, CLOSED, ABORTED, NO_BUFFERS, TOO_LARGE (the limit).
+ * EMPTY (nothing came in time), BUSY, CLOSED (or finished, and drained), ABORTED, NO_BUFFERS,
+ * TOO_LARGE (the limit).
  * GROW: slot.need bytes are needed; get a larger carrier and call again with the same `wait`.
  * If not OK no message was taken. */
 enum mtm_status mtm_receive(struct mtm_object *object, struct mtm_wait *wait,

@@ -106,6 +106,12 @@ static int buffer_close(lua_State *L)
     return 0;
 }
 
+static int buffer_finish(lua_State *L)
+{
+    mtm_buffer_finish(mtl_buffer_of(mtl_check_buffer(L, 1)));
+    return 0;
+}
+
 static int buffer_abort(lua_State *L)
 {
     struct mtc_handle *handle = mtl_check_buffer(L, 1);
@@ -174,6 +180,7 @@ static const luaL_Reg methods[] = {
     {"clear", buffer_clear},
     {"notifier", buffer_notifier},
     {"close", buffer_close},
+    {"finish", buffer_finish},
     {"abort", buffer_abort},
     {NULL, NULL},
 };

@@ -84,6 +84,12 @@ static int listener_close(lua_State *L)
     return 0;
 }
 
+static int listener_finish(lua_State *L)
+{
+    mtm_listener_finish(listener_of(mtl_check_listener(L, 1)));
+    return 0;
+}
+
 static int listener_abort(lua_State *L)
 {
     struct mtc_handle *handle = mtl_check_listener(L, 1);
@@ -100,6 +106,7 @@ static const luaL_Reg methods[] = {
     {"newbuffer", listener_newbuffer},
     {"clear", listener_clear},
     {"close", listener_close},
+    {"finish", listener_finish},
     {"abort", listener_abort},
     {NULL, NULL},
 };

@@ -74,6 +74,7 @@ int mtl_handle_tostring(lua_State *L)
     luaL_addstring(&text, mtl_class_of(handle->object));
     luaL_addstring(&text, address);
     mtl_add_description(&text, handle->object);
+    if (mtm_object_is_finished(handle->object)) luaL_addstring(&text, " finished");
     luaL_pushresult(&text);
     return 1;
 }

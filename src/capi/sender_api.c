@@ -39,7 +39,10 @@ static sender_reader *new_reader(size_t capacity, float grow)
 {
     sender_reader *made = mtm_alloc(sizeof *made);
     if (!made) return NULL;
-    if (mtm_reader_init(&made->reader, capacity, true, (double)grow) == MTM_OK) return made;
+    if (mtm_reader_init(&made->reader, capacity, true, (double)grow) == MTM_OK) {
+        mtm_reader_align(&made->reader);
+        return made;
+    }
     mtm_free(made);
     return NULL;
 }

@@ -2,6 +2,7 @@
  * blocks, and a reference while it has a lease. */
 #include "core/reader.h"
 
+#include "core/alloc.h"
 #include "core/growth.h"
 #include "core/listener.h"
 #include "core/reference.h"
@@ -12,8 +13,19 @@
 enum mtm_status mtm_reader_init(struct mtm_reader *reader, size_t size, bool sized, double grow)
 {
     *reader = (struct mtm_reader){.initial = size, .grow = grow, .fixed = grow <= 0};
+    reader->most_moves = MTM_READER_MOVES;
     if (sized || reader->fixed) reader->own = mtm_block_new(size);
     return reader->own || !(sized || reader->fixed) ? MTM_OK : MTM_NOMEM;
+}
+
+void mtm_reader_lease(struct mtm_reader *reader)
+{
+    reader->lease = true;
+}
+
+void mtm_reader_align(struct mtm_reader *reader)
+{
+    reader->aligns = true;
 }
 
 void mtm_reader_fini(struct mtm_reader *reader)
@@ -22,51 +34,81 @@ void mtm_reader_fini(struct mtm_reader *reader)
     mtm_reader_clear(reader);
     mtm_block_free(reader->own);
     reader->own = NULL;
+    mtm_free(reader->moves);
+    reader->moves = NULL;
+    reader->most_moves = MTM_READER_MOVES;
 }
 
-void mtm_reader_lease(struct mtm_reader *reader)
+static void forget_values(struct mtm_reader *reader)
 {
-    reader->lease = true;
-}
-
-void mtm_reader_clear(struct mtm_reader *reader)
-{
-    mtm_reader_done(reader);
     reader->at = reader->end = NULL;
     mtm_block_free(reader->other);
     reader->other = NULL;
 }
 
-/* What a lease has a reference to: the buffer, or the listener that holds it. */
-static struct mtm_object *kept(const struct mtm_delivery *held)
+void mtm_reader_clear(struct mtm_reader *reader)
 {
-    return held->through ? &held->through->object : &held->from->object;
+    mtm_reader_done(reader);
+    forget_values(reader);
 }
 
-void mtm_reader_done(struct mtm_reader *reader)
+/* ---- leases ---- */
+
+static void give_up_root(struct mtm_reader *reader)
+{
+    struct mtm_object *root = reader->root;
+    reader->root = NULL;
+    if (root) mtm_root_release(root);
+}
+
+/* Its message has been dealt with; the root stays. */
+static void end_lease(struct mtm_reader *reader, bool nonblock)
 {
     struct mtm_delivery held = reader->held;
     reader->from_id = 0;
     reader->held.from = NULL;
-    if (!held.from) return;
-    mtm_delivery_done(&held, false);
-    mtm_object_release(kept(&held));
+    if (held.from) mtm_delivery_done(&held, nonblock);
+}
+
+void mtm_reader_done(struct mtm_reader *reader)
+{
+    end_lease(reader, false);
+    give_up_root(reader);
+}
+
+/* The root is of the object from which it was received: the buffer, or the listener that holds
+ * it. A row of messages from one object needs a single one. */
+static void begin_lease(struct mtm_reader *reader, struct mtm_object *object,
+                        const struct mtm_delivery *in)
+{
+    reader->held = *in;
+    reader->held.notifier = NULL; /* who took it calls it */
+    if (reader->root) return;
+    mtm_root_retain(object);
+    reader->root = object;
 }
 
 /* ---- giving back ---- */
 
+static struct mtm_move *moves_of(struct mtm_reader *reader)
+{
+    return reader->moves ? reader->moves : reader->few_moves;
+}
+
 static void move_back(struct mtm_reader *reader)
 {
     while (reader->nmoves > 0) {
-        const struct mtm_move *move = &reader->move[--reader->nmoves];
+        const struct mtm_move *move = &moves_of(reader)[--reader->nmoves];
         memmove(move->elements, move->elements - move->shift, move->bytes);
         memcpy(move->elements - sizeof move->count, &move->count, sizeof move->count);
     }
 }
 
 /* The message is in its own block, or in the carrier, which goes with it. */
-static bool give_back(struct mtm_reader *reader, struct mtm_delivery *delivery)
+static enum mtm_status give_back(struct mtm_reader *reader, struct mtm_delivery *delivery)
 {
+    const bool closed = mtm_object_is_closed(&delivery->from->object);
+    move_back(reader);
     delivery->slot.carrier = reader->own;
     delivery->slot.block = reader->other ? reader->other : reader->own;
     reader->other = NULL;
@@ -74,32 +116,31 @@ static bool give_back(struct mtm_reader *reader, struct mtm_delivery *delivery)
     reader->from_id = 0;
     bool back = mtm_delivery_put_back(delivery);
     reader->own = delivery->slot.carrier;
-    return back;
+    if (back) return MTM_OK;
+    return closed ? MTM_CLOSED : MTM_EMPTY;
 }
 
 static enum mtm_status give_back_by_id(struct mtm_reader *reader)
 {
     struct mtm_object *object;
+    if (reader->spoiled) return MTM_NOMEM;
     enum mtm_status status = mtm_registry_find_id(MTM_BUFFER, reader->from_id, &object);
     if (status != MTM_OK) return status;
     struct mtm_delivery delivery = {.from = (struct mtm_buffer *)object};
-    move_back(reader);
-    bool back = give_back(reader, &delivery);
+    status = give_back(reader, &delivery);
     mtm_root_release(object);
-    return back ? MTM_OK : MTM_CLOSED;
+    return status;
 }
 
 enum mtm_status mtm_reader_put_back(struct mtm_reader *reader)
 {
     struct mtm_delivery held = reader->held;
     if (reader->from_id == 0) return MTM_EMPTY;
-    if (reader->spoiled) return MTM_NOMEM;
     if (!held.from) return give_back_by_id(reader);
     reader->held.from = NULL;
-    move_back(reader);
-    bool back = give_back(reader, &held);
-    mtm_object_release(kept(&held));
-    return back ? MTM_OK : MTM_CLOSED;
+    enum mtm_status status = give_back(reader, &held);
+    give_up_root(reader);
+    return status;
 }
 
 /* ---- receiving ---- */
@@ -129,15 +170,44 @@ static enum mtm_status receive(struct mtm_reader *reader, struct mtm_object *obj
     }
 }
 
-/* We move arrays, so nobody else may read the bytes. False: no memory. */
-static bool make_own(struct mtm_slot *slot)
+/* Where arrays are moved nobody else may read the bytes. False: no memory. */
+static bool make_own(const struct mtm_reader *reader, struct mtm_slot *slot)
 {
     struct mtm_block *block = slot->block;
-    if (block == slot->carrier || !mtm_block_is_shared(block)) return true;
+    if (!reader->aligns || block == slot->carrier || !mtm_block_is_shared(block)) return true;
     struct mtm_block *copy = mtm_block_copy(block);
     if (!copy) return false;
     mtm_block_free(block);
     slot->block = copy;
+    return true;
+}
+
+static size_t count_arrays(const struct mtm_block *block, const unsigned char *at)
+{
+    const unsigned char *end = at + block->size;
+    struct mtm_value value;
+    size_t count = 0;
+    bool whole = true;
+    while (whole && mtm_wire_read(&at, end, &value) != MTM_TAG_END) {
+        count += value.tag == MTM_TAG_ARRAY;
+        for (uint64_t parts = mtm_wire_parts(&value); whole && parts > 0; --parts)
+            whole = mtm_wire_skip(&at, end);
+    }
+    return count;
+}
+
+/* A lease must be able to go back, however many of its arrays are moved. False: no memory. */
+static bool make_room_for_moves(struct mtm_reader *reader, struct mtm_block *block)
+{
+    if (!reader->lease || !reader->aligns) return true;
+    if (block->size < reader->most_moves * MTM_ARRAY_HEADER) return true;
+    const size_t count = count_arrays(block, mtm_block_data(block));
+    if (count <= reader->most_moves) return true;
+    struct mtm_move *more = mtm_alloc(mtm_size_mul(count, sizeof *more));
+    if (!more) return false;
+    mtm_free(reader->moves);
+    reader->moves = more;
+    reader->most_moves = count;
     return true;
 }
 
@@ -152,31 +222,33 @@ static void have(struct mtm_reader *reader, const struct mtm_delivery *in)
     reader->spoiled = false;
 }
 
+/* While it waits the reader may keep a root of the object: so does its caller. */
 enum mtm_status mtm_reader_take(struct mtm_reader *reader, struct mtm_object *object,
                                 struct mtm_wait *wait, size_t *need, struct mtm_delivery *in)
 {
-    mtm_reader_clear(reader);
+    end_lease(reader, mtm_wait_never(wait));
+    forget_values(reader);
+    if (reader->root != object) give_up_root(reader);
     enum mtm_status status = receive(reader, object, wait, in);
+    if (status == MTM_OK && MTM_UNLIKELY(!make_own(reader, &in->slot) ||
+                                         !make_room_for_moves(reader, in->slot.block))) {
+        mtm_delivery_put_back(in);
+        reader->own = in->slot.carrier;
+        status = MTM_NOMEM;
+    }
     if (status != MTM_OK) {
         *need = in->slot.need;
+        give_up_root(reader);
         return status;
     }
-    if (MTM_UNLIKELY(!make_own(&in->slot))) {
-        mtm_delivery_put_back(in);
-        return MTM_NOMEM;
-    }
     have(reader, in);
+    if (MTM_UNLIKELY(reader->lease)) begin_lease(reader, object, in);
     return MTM_OK;
 }
 
 void mtm_reader_settle(struct mtm_reader *reader, struct mtm_delivery *in, bool nonblock)
 {
-    if (MTM_UNLIKELY(reader->lease)) {
-        mtm_object_retain(kept(in));
-        reader->held = *in;
-    } else {
-        mtm_delivery_done(in, nonblock);
-    }
+    if (MTM_LIKELY(!reader->lease)) mtm_delivery_done(in, nonblock);
 }
 
 enum mtm_status mtm_reader_receive(struct mtm_reader *reader, struct mtm_object *object,
@@ -197,11 +269,11 @@ static void note_move(struct mtm_reader *reader, unsigned char *elements, size_t
                       const struct mtm_value *value)
 {
     if (shift == 0) return;
-    if (reader->nmoves == MTM_READER_MOVES) {
+    if (reader->nmoves == reader->most_moves) {
         reader->spoiled = true;
         return;
     }
-    reader->move[reader->nmoves++] = (struct mtm_move){
+    moves_of(reader)[reader->nmoves++] = (struct mtm_move){
         elements, shift, value->array.elsize * value->array.count, value->array.count};
 }
 
@@ -209,6 +281,7 @@ enum mtm_tag mtm_reader_next_aligned(struct mtm_reader *reader, struct mtm_value
 {
     mtm_reader_next(reader, out);
     if (out->tag == MTM_TAG_ARRAY) {
+        MTM_ASSERT(reader->aligns);
         unsigned char *elements = (unsigned char *)(uintptr_t)out->array.ptr; /* in our block */
         size_t shift = (uintptr_t)elements & (size_t)(out->array.elsize - 1) & 7;
         note_move(reader, elements, shift, out);

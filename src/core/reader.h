@@ -23,11 +23,15 @@ struct mtm_reader {
     double grow;
     bool fixed;
     bool lease;               /* a message goes back unless it is done */
+    bool aligns;              /* constant: arrays are moved to be aligned */
     bool spoiled;             /* more arrays were moved than could be noted: it can't go back */
     uint64_t from_id;         /* the buffer of the message */
     struct mtm_delivery held; /* a lease; from is NULL if nothing is held */
+    struct mtm_object *root;  /* what the lease was received from, referenced; or NULL */
     size_t nmoves;            /* arrays that must be moved back before the message goes back */
-    struct mtm_move move[MTM_READER_MOVES];
+    size_t most_moves;        /* of which there is room for so many: */
+    struct mtm_move *moves;   /* NULL: few_moves */
+    struct mtm_move few_moves[MTM_READER_MOVES];
 };
 
 /* Allocates at once if the size was given (or is fixed). OK or NOMEM; fini is allowed in both
@@ -35,13 +39,17 @@ struct mtm_reader {
 enum mtm_status mtm_reader_init(struct mtm_reader *reader, size_t size, bool sized,
                                 double grow);
 
-/* A message that is held by a lease goes back. */
+/* A message that is held by a lease goes back. Waits for locks, as everything here that ends a
+ * lease does. */
 void mtm_reader_fini(struct mtm_reader *reader);
 
-/* From now on each message is a lease: it goes back to its place, first in line, when the
- * reader ends before it is done. What it came from is kept alive meanwhile; for a listener its
- * buffer counts as left to drain. */
+/* Before anything is received: each message is a lease. It goes back to its place, first in
+ * line, when the reader ends before it is done. What it came from is kept alive meanwhile, by a
+ * root; for a listener its buffer counts as left to drain. */
 void mtm_reader_lease(struct mtm_reader *reader);
+
+/* Before anything is received: values are read by mtm_reader_next_aligned. */
+void mtm_reader_align(struct mtm_reader *reader);
 
 /* Forgets the values, and keeps the memory; a lease is done. */
 void mtm_reader_clear(struct mtm_reader *reader);
@@ -49,10 +57,12 @@ void mtm_reader_clear(struct mtm_reader *reader);
 /* The message has been dealt with: a lease ends. The values stay. */
 void mtm_reader_done(struct mtm_reader *reader);
 
-/* The message goes back to its place in its buffer, first in line, and the reader is empty. OK;
- * EMPTY: the reader has none, or it is done; UNKNOWN, CLOSED: so is the buffer, or its messages
- * were thrown away since, and this one with them; NOMEM: too many of its arrays had to be moved
- * to be aligned, and it stays here. */
+/* The message goes back to its place in its buffer, first in line, and the reader is empty.
+ * CLOSED: so is the buffer; EMPTY: the reader has none, or it is done, or the messages of its
+ * time have been thrown away since, and this one with them. Of a lease there are no other
+ * outcomes. Otherwise the buffer is looked for, and the message stays in the reader if it is
+ * UNKNOWN (its last reference is gone), ABORTED (everything is) or TOO_MANY; or if NOMEM: too
+ * many arrays had to be moved to be aligned. */
 enum mtm_status mtm_reader_put_back(struct mtm_reader *reader);
 
 /* The next message of the object, in place of what the reader had, which is done and gone
@@ -63,7 +73,7 @@ enum mtm_status mtm_reader_receive(struct mtm_reader *reader, struct mtm_object 
                                    struct mtm_failure *failure);
 
 /* The same without calling the notifier: OK: mtm_delivery_take_notifier, and at last
- * mtm_reader_settle, must follow. */
+ * mtm_reader_settle, must follow; a notifier that is called in between may use the reader. */
 enum mtm_status mtm_reader_take(struct mtm_reader *reader, struct mtm_object *object,
                                 struct mtm_wait *wait, size_t *need, struct mtm_delivery *in);
 
@@ -86,8 +96,9 @@ static inline enum mtm_tag mtm_reader_next(struct mtm_reader *reader, struct mtm
  * to be read, if the message is damaged. */
 bool mtm_reader_skip(struct mtm_reader *reader, const struct mtm_value *value);
 
-/* As next; the elements of an array are aligned for their type. They are moved over their
- * header, which has been read: who uses this must not read the value a second time. */
+/* As next, for a reader that aligns; the elements of an array are aligned for their type. They
+ * are moved over their header, which has been read: who uses this must not read the value a
+ * second time. */
 enum mtm_tag mtm_reader_next_aligned(struct mtm_reader *reader, struct mtm_value *out);
 
 #endif

@@ -196,6 +196,7 @@ static void check_reader(const struct message *message, struct fuzz_input *in)
                                       message->size - message->size / 3};
     FUZZ_CHECK(mtm_buffer_add(buffer, &parts, true, &failure) == MTM_OK, "not added");
     FUZZ_CHECK(mtm_reader_init(&reader, fuzz_byte(in), true, 1.5) == MTM_OK, "no reader");
+    mtm_reader_align(&reader);
     FUZZ_CHECK(mtm_reader_receive(&reader, &buffer->object, &wait, &need, &failure) == MTM_OK,
                "not received");
     struct message again = {.bytes = malloc(message->size + 1)};

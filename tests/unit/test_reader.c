@@ -215,6 +215,7 @@ static void arrays_are_aligned_when_they_are_read(void **state)
     struct mtm_reader reader;
     size_t need;
     assert_int_equal(mtm_reader_init(&reader, 10, false, 2), MTM_OK);
+    mtm_reader_align(&reader);
     for (size_t before = 0; before < 9; ++before) {
         for (size_t i = 0; i < 4 * 5; ++i) {
             const unsigned char elsize = (unsigned char)(1u << i / 5);
@@ -267,6 +268,38 @@ static void a_failed_notifier_leaves_the_message_here(void **state)
     assert_int_equal(bell.released, 1);
 }
 
+/* A table whose only value is cut off: nothing is left to be read after it. */
+static void a_damaged_message_ends_where_it_is_damaged(void **state)
+{
+    (void)state;
+    struct mtm_buffer *buffer = core_buffer(NULL);
+    struct mtm_reader reader;
+    struct mtm_value value;
+    size_t need;
+    for (int damaged = 0; damaged < 2; ++damaged) {
+        unsigned char bytes[40], *end = mtm_wire_boolean(bytes, true);
+        end = mtm_wire_pair(end, MTM_TAG_TABLE, 1, 0);
+        end = mtm_wire_string_header(end, 3);
+        if (!damaged) end = mtm_wire_nil(mtm_wire_nil(mtm_wire_nil(end)));
+        if (!damaged) end = mtm_wire_nil(end);
+        struct mtm_message message = core_message(bytes, (size_t)(end - bytes));
+        assert_int_equal(mtm_buffer_add(buffer, &message, false, NULL), MTM_OK);
+        assert_int_equal(mtm_reader_init(&reader, 10, false, 2), MTM_OK);
+        mtm_reader_lease(&reader);
+        mtm_reader_align(&reader);
+        assert_int_equal(receive(&reader, buffer, &need), MTM_OK);
+        assert_int_equal(mtm_reader_next_aligned(&reader, &value), MTM_TAG_BOOLEAN);
+        assert_int_equal(mtm_reader_next_aligned(&reader, &value), MTM_TAG_TABLE);
+        assert_int_equal(mtm_reader_skip(&reader, &value), !damaged);
+        assert_int_equal(mtm_reader_next_aligned(&reader, &value),
+                         damaged ? MTM_TAG_END : MTM_TAG_NIL);
+        assert_false(mtm_reader_has_more(&reader));
+        mtm_reader_done(&reader);
+        mtm_reader_fini(&reader);
+    }
+    core_drop_buffer(buffer);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -281,6 +314,8 @@ int main(void)
                   arrays_are_aligned_when_they_are_read),
         CORE_TEST("a failed notifier leaves the message here",
                   a_failed_notifier_leaves_the_message_here),
+        CORE_TEST("a damaged message ends where it is damaged",
+                  a_damaged_message_ends_where_it_is_damaged),
     };
     return UNIT_RUN(tests);
 }

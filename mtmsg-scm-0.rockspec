@@ -95,6 +95,7 @@ build = {
                 "src/lua/module.c",
                 "src/lua/named.c",
                 "src/lua/object.c",
+                "src/lua/options.c",
                 "src/lua/place.c",
                 "src/lua/protect.c",
                 "src/lua/reader.c",

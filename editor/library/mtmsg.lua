@@ -33,11 +33,31 @@ local writer = {}
 ---@class mtmsg.reader
 local reader = {}
 
+---What gives way if an addition would exceed a bound.
+---@alias mtmsg.overflow
+---| "refuse" # the new message: addmsg returns false
+---| "oldest" # the oldest messages are dropped
+
+---How a buffer is to be made.
+---@class mtmsg.buffer_options
+---@field name? string need not be unique
+---@field size? integer bytes to begin with; 1024 unless given
+---@field grow? number factor by which memory grows; 2 unless given, 0 for a fixed size
+---@field limit? integer the most messages
+---@field maxbytes? integer the most bytes that they account for
+---@field overflow? mtmsg.overflow what gives way; `"refuse"` unless given
+---@field create? boolean find an open one of that name, or create it; the second result tells which
+
+---How a listener is to be made.
+---@class mtmsg.listener_options
+---@field name? string need not be unique
+---@field create? boolean find an open one of that name, or create it; the second result tells which
+
 ---What errors begin with; look for them with `err:find(mtmsg.error.object_closed, 1, true)`.
 ---@class mtmsg.error
 ---@field ambiguous_name string several buffers, or several listeners, have the name
 ---@field has_notifier string the buffer has a notifier of this type already
----@field message_size string more than the fixed size of a buffer, writer or reader holds
+---@field message_size string more bytes than a buffer, writer or reader may hold
 ---@field no_buffers string a listener without any buffer cannot receive
 ---@field object_closed string the buffer or listener is closed
 ---@field operation_aborted string the object, or everything, is aborted
@@ -52,13 +72,15 @@ local reader = {}
 local mtmsg = {}
 
 ---Creates a buffer. With grow 0 the size in bytes is a fixed limit, and no message that fits needs an allocation.
+---With the option `create` an open one of the name is found, if there is one.
 ---
----Raises `operation_aborted`, `out_of_memory`.
+---Raises `operation_aborted`, `out_of_memory`, `ambiguous_name`.
 ---@param name? string need not be unique
 ---@param size? integer bytes to begin with; 1024 unless given
 ---@param grow? number factor by which memory grows; 2 unless given, 0 for a fixed size
 ---@return mtmsg.buffer
 ---@overload fun(size?: integer, grow?: number): mtmsg.buffer
+---@overload fun(options: mtmsg.buffer_options): mtmsg.buffer, boolean?
 ---@nodiscard
 function mtmsg.newbuffer(name, size, grow) end
 
@@ -76,6 +98,7 @@ function mtmsg.buffer(id) end
 ---Raises `operation_aborted`, `out_of_memory`.
 ---@param name? string need not be unique
 ---@return mtmsg.listener
+---@overload fun(options: mtmsg.listener_options): mtmsg.listener, boolean?
 ---@nodiscard
 function mtmsg.newlistener(name) end
 
@@ -233,6 +256,7 @@ function listener:name() end
 ---@param grow? number factor by which memory grows; 2 unless given, 0 for a fixed size
 ---@return mtmsg.buffer
 ---@overload fun(self: mtmsg.listener, size?: integer, grow?: number): mtmsg.buffer
+---@overload fun(self: mtmsg.listener, options: mtmsg.buffer_options): mtmsg.buffer, boolean?
 ---@nodiscard
 function listener:newbuffer(name, size, grow) end
 

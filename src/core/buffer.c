@@ -143,29 +143,67 @@ static void abandon(struct mtm_listener *listener, struct mtm_buffer *buffer)
     if (dead) free_buffer(&buffer->object);
 }
 
+/* The new buffer is made known, unless find says that *found, an open one of its name, will do.
+ */
+static enum mtm_status make_known(struct mtm_buffer *buffer, struct mtm_listener *listener,
+                                  bool find, struct mtm_object **found)
+{
+    enum mtm_status status = listener ? mtm_listener_join(listener, buffer) : MTM_OK;
+    *found = NULL;
+    if (status != MTM_OK) {
+        free_buffer(&buffer->object);
+        return status;
+    }
+    if (find) status = mtm_registry_find_or_add(&buffer->object, found);
+    else status = mtm_registry_add(&buffer->object);
+    if (status != MTM_OK || *found) {
+        if (listener) abandon(listener, buffer);
+        else free_buffer(&buffer->object);
+    } else if (listener) {
+        mtm_object_retain(&listener->object);
+    }
+    return status;
+}
+
 enum mtm_status mtm_buffer_new(const struct mtm_buffer_options *options,
                                struct mtm_buffer **out)
 {
-    struct mtm_listener *listener = options->listener;
     struct mtm_buffer *buffer;
+    struct mtm_object *found;
     enum mtm_status status = make_buffer(options, &buffer);
-    if (status != MTM_OK) return status;
-    if (listener) {
-        status = mtm_listener_join(listener, buffer);
-        if (status != MTM_OK) {
-            free_buffer(&buffer->object);
-            return status;
-        }
+    if (status == MTM_OK) status = make_known(buffer, options->listener, false, &found);
+    if (status == MTM_OK) *out = buffer;
+    return status;
+}
+
+/* What was found is of no use to a listener that is not its own. */
+static enum mtm_status accept(struct mtm_object *found, const struct mtm_listener *listener,
+                              struct mtm_buffer **out)
+{
+    if (listener && found->owner != &listener->object) {
+        mtm_root_release(found);
+        return MTM_AMBIGUOUS;
     }
-    status = mtm_registry_add(&buffer->object);
-    if (status != MTM_OK) {
-        if (listener) abandon(listener, buffer);
-        else free_buffer(&buffer->object);
-        return status;
-    }
-    if (listener) mtm_object_retain(&listener->object);
-    *out = buffer;
+    *out = to_buffer(found);
     return MTM_OK;
+}
+
+enum mtm_status mtm_buffer_find_or_new(const struct mtm_buffer_options *options,
+                                       struct mtm_buffer **out, bool *created)
+{
+    struct mtm_buffer *buffer;
+    struct mtm_object *found;
+    enum mtm_status status =
+        mtm_registry_find_open(MTM_BUFFER, options->name, options->name_len, &found);
+    *created = false;
+    if (status == MTM_UNKNOWN) {
+        status = make_buffer(options, &buffer);
+        if (status == MTM_OK) status = make_known(buffer, options->listener, true, &found);
+        *created = status == MTM_OK && !found;
+    }
+    if (*created) *out = buffer;
+    if (status != MTM_OK || *created) return status;
+    return accept(found, options->listener, out);
 }
 
 /* ---- events ---- */
@@ -262,6 +300,7 @@ void mtm_buffer_close(struct mtm_buffer *buffer)
     struct mtm_trash trash = {0};
     struct mtm_notifier *notifiers[MTM_EVENTS];
     if (mtm_object_is_inherited(&buffer->object)) return;
+    mtm_registry_retire(&buffer->object);
     if (listener) mtm_lock(&listener->object.lock);
     mtm_buffer_lock_both(buffer);
     mtm_object_change(&buffer->object, MTM_IS_CLOSED, 0);

@@ -60,6 +60,12 @@ enum { MTM_DEFAULT_SIZE = 1024 };
 enum mtm_status mtm_buffer_new(const struct mtm_buffer_options *options,
                                struct mtm_buffer **out);
 
+/* With a name: the open buffer of that name (*created is false, the other options don't count),
+ * or a new one; no two threads make two. Also TOO_MANY, and AMBIGUOUS: several open ones have
+ * it, or the one that has it is not of options->listener. */
+enum mtm_status mtm_buffer_find_or_new(const struct mtm_buffer_options *options,
+                                       struct mtm_buffer **out, bool *created);
+
 /* OK, CLOSED or BUSY. Calls no notifier. */
 enum mtm_status mtm_buffer_clear(struct mtm_buffer *buffer, bool nonblock);
 

@@ -3,7 +3,9 @@
  * A table that is full is replaced by one of twice the size. From then on each new object moves
  * a few buckets from the old one, so that it is empty long before the new one is full; a bucket
  * of the old table that has not been moved is still where its objects are. All objects of one
- * name hang on the first one, so a bucket has few names, however many objects share one. */
+ * name are a ring, of which the first one is in the bucket: so a bucket has few names, however
+ * many objects share one. In the ring those that were closed come last, so the first two tell
+ * whether exactly one is open. */
 #include "core/index.h"
 
 #include <string.h>
@@ -135,33 +137,74 @@ static struct mtm_name *named_in(const struct bucket *bucket, const struct mtm_n
     return name;
 }
 
-/* The second of a name comes after the first, so that this one keeps its place in the bucket.
- */
+/* The ring goes on without it, or with it in front of `next`. */
+static void unlink_name(struct mtm_name *name)
+{
+    name->met->same = name->same;
+    name->same->met = name->met;
+}
+
+static void link_name(struct mtm_name *name, struct mtm_name *next)
+{
+    name->same = next;
+    name->met = next->met;
+    name->met->same = next->met = name;
+}
+
+/* In place of the first of the ring, which may be about to leave. */
+static void lead(struct bucket *bucket, struct mtm_name *first, struct mtm_name *name)
+{
+    struct mtm_name **link = &bucket->by_name;
+    while (*link != first) link = &(*link)->next;
+    *link = name;
+    name->next = first->next;
+    first->leads = false;
+    name->leads = true;
+}
+
+/* The second of a name comes after the first, so that this one keeps its place in the bucket,
+ * unless only the second is open. The last of the ring is the one before the first. */
 static void add_name(struct bucket *bucket, struct mtm_name *name)
 {
     struct mtm_name *first = named_in(bucket, &name->hash);
-    name->same = name->met = NULL;
+    name->known = true;
+    name->leads = !first;
     if (!first) {
+        name->same = name->met = name;
         push_name(bucket, name);
-        return;
+    } else if (first->retired || name->retired) {
+        link_name(name, first);
+        if (!name->retired) lead(bucket, first, name);
+    } else {
+        link_name(name, first->same);
     }
-    name->met = first;
-    name->same = first->same;
-    first->same = name;
-    if (name->same) name->same->met = name;
 }
 
 static void remove_name(struct bucket *bucket, struct mtm_name *name)
 {
-    if (name->same) name->same->met = name->met;
-    if (name->met) {
-        name->met->same = name->same;
+    name->known = false;
+    if (name->same != name) {
+        if (name->leads) lead(bucket, name, name->same);
+        unlink_name(name);
         return;
     }
     struct mtm_name **link = &bucket->by_name;
     while (*link != name) link = &(*link)->next;
     *link = name->next;
-    if (name->same) push_name(bucket, name->same);
+}
+
+void mtm_index_retire(struct mtm_index *index, struct mtm_name *name)
+{
+    if (name->retired) return;
+    name->retired = true;
+    if (!name->known || name->same == name) return;
+    struct bucket *bucket = bucket_of(index, name->hash.word[0]);
+    if (name->leads) {
+        lead(bucket, name, name->same);
+    } else {
+        unlink_name(name);
+        link_name(name, named_in(bucket, &name->hash));
+    }
 }
 
 void mtm_index_add(struct mtm_index *index, struct mtm_object *object)
@@ -204,8 +247,11 @@ struct mtm_object *mtm_index_by_id(const struct mtm_index *index, uint64_t id)
     return object;
 }
 
-struct mtm_name *mtm_index_by_name(const struct mtm_index *index,
-                                   const struct mtm_name_hash *hash)
+const struct mtm_name *mtm_index_by_name(const struct mtm_index *index,
+                                         const struct mtm_name_hash *hash, bool *one)
 {
-    return index->now ? named_in(bucket_of(index, hash->word[0]), hash) : NULL;
+    const struct mtm_name *first =
+        index->now ? named_in(bucket_of(index, hash->word[0]), hash) : NULL;
+    if (first) *one = first->same == first || (!first->retired && first->same->retired);
+    return first;
 }

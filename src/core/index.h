@@ -36,10 +36,14 @@ struct mtm_table *mtm_index_take_unused(struct mtm_index *index);
 /* Lock held: without objects it keeps no tables. */
 void mtm_index_give_up(struct mtm_index *index);
 
-/* Lock held. The object of that id, or NULL; the first of that name, which leads to the others
- * by `same`, or NULL. */
+/* Lock held. The object of that name is being closed: it comes after all open ones of the name.
+ * May be repeated, and come before the object is added. */
+void mtm_index_retire(struct mtm_index *index, struct mtm_name *name);
+
+/* Lock held. The object of that id, or NULL; the first of that name, an open one if there is
+ * any, or NULL. *one: it is the only one, or the only open one. */
 struct mtm_object *mtm_index_by_id(const struct mtm_index *index, uint64_t id);
-struct mtm_name *mtm_index_by_name(const struct mtm_index *index,
-                                   const struct mtm_name_hash *hash);
+const struct mtm_name *mtm_index_by_name(const struct mtm_index *index,
+                                         const struct mtm_name_hash *hash, bool *one);
 
 #endif

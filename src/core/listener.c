@@ -84,23 +84,45 @@ static const struct mtm_source_ops listener_ops = {
     true,
 };
 
-enum mtm_status mtm_listener_new(const char *name, size_t name_len, struct mtm_listener **out)
+static struct mtm_listener *make_listener(const char *name, size_t name_len)
 {
     size_t room = mtm_name_room(sizeof(struct mtm_listener), name, name_len);
     struct mtm_listener *listener = mtm_alloc(room);
-    if (!listener) return MTM_NOMEM;
+    if (!listener) return NULL;
     *listener = (struct mtm_listener){.object = {.class = &listener_ops.object,
                                                  .kind = MTM_LISTENER,
                                                  .life = 1,
                                                  .flags = mtm_generation}};
     mtm_name_init(&listener->object, listener + 1, name, name_len);
+    return listener;
+}
+
+enum mtm_status mtm_listener_new(const char *name, size_t name_len, struct mtm_listener **out)
+{
+    struct mtm_listener *listener = make_listener(name, name_len);
+    if (!listener) return MTM_NOMEM;
     enum mtm_status status = mtm_registry_add(&listener->object);
-    if (status != MTM_OK) {
-        mtm_free(listener);
-        return status;
+    if (status == MTM_OK) *out = listener;
+    else mtm_free(listener);
+    return status;
+}
+
+enum mtm_status mtm_listener_find_or_new(const char *name, size_t name_len,
+                                         struct mtm_listener **out, bool *created)
+{
+    struct mtm_object *found;
+    enum mtm_status status = mtm_registry_find_open(MTM_LISTENER, name, name_len, &found);
+    *created = false;
+    if (status == MTM_UNKNOWN) {
+        struct mtm_listener *listener = make_listener(name, name_len);
+        if (!listener) return MTM_NOMEM;
+        status = mtm_registry_find_or_add(&listener->object, &found);
+        *created = status == MTM_OK && !found;
+        if (*created) *out = listener;
+        else mtm_free(listener);
     }
-    *out = listener;
-    return MTM_OK;
+    if (status == MTM_OK && !*created) *out = to_listener(found);
+    return status;
 }
 
 enum mtm_status mtm_listener_clear(struct mtm_listener *listener, bool nonblock)
@@ -120,6 +142,7 @@ enum mtm_status mtm_listener_clear(struct mtm_listener *listener, bool nonblock)
 
 void mtm_listener_close(struct mtm_listener *listener)
 {
+    mtm_registry_retire(&listener->object);
     change(listener, MTM_IS_CLOSED, 0, false);
     struct mtm_buffer *buffer = NULL;
     while ((buffer = next_member(listener, buffer)) != NULL) mtm_buffer_close(buffer);

@@ -35,6 +35,11 @@ struct mtm_listener {
 /* OK, NOMEM, ABORTED. *out has a root. name as in mtm_buffer_options. */
 enum mtm_status mtm_listener_new(const char *name, size_t name_len, struct mtm_listener **out);
 
+/* The open listener of that name (*created is false), or a new one; no two threads make two.
+ * Also TOO_MANY, AMBIGUOUS (several open ones have the name). */
+enum mtm_status mtm_listener_find_or_new(const char *name, size_t name_len,
+                                         struct mtm_listener **out, bool *created);
+
 /* Throws away the messages of all buffers. OK, CLOSED, or BUSY (some of them were busy;
  * nonblock only). */
 enum mtm_status mtm_listener_clear(struct mtm_listener *listener, bool nonblock);

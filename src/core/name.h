@@ -21,7 +21,11 @@ struct mtm_name {
     struct mtm_object *object;
     /* guarded by the registry lock: */
     struct mtm_name *next;       /* another name in the same bucket; of the first of its kind */
-    struct mtm_name *same, *met; /* the next, and the previous, object of this very name */
+    struct mtm_name *same, *met; /* the next, and the previous, object of this very name: a ring
+                                  */
+    bool known;                  /* it is in a ring */
+    bool leads;                  /* the first of its ring, which is in the bucket */
+    bool retired;                /* of a closed object: behind all others of the ring */
     size_t len;                  /* any bytes */
     char bytes[];
 };

@@ -109,37 +109,9 @@ enum mtm_origin mtm_registry_origin(uint64_t id)
     return origin;
 }
 
-enum mtm_status mtm_registry_add(struct mtm_object *object)
-{
-    mtm_process_begin();
-    mtm_lock(&registry_lock);
-    enum mtm_status status = mtm_is_aborted_all() ? MTM_ABORTED : make_room();
-    if (status == MTM_OK && mtm_is_aborted_all()) status = MTM_ABORTED; /* while we made room */
-    if (first_id == 0) start_ids();
-    if (status == MTM_OK && next_id >> id_bits != 0)
-        status = MTM_NOMEM; /* none is used twice */
-    if (status == MTM_OK) {
-        object->id = next_id++;
-        mtm_index_add(&objects, object);
-        link_into_all(object);
-        mtm_root_count();
-    } else {
-        mtm_index_give_up(&objects);
-    }
-    mtm_table_free(mtm_registry_unlock());
-    return status;
-}
-
-void mtm_registry_remove(struct mtm_object *object)
-{
-    mtm_index_remove(&objects, object);
-    *object->all_link = object->all_next;
-    if (object->all_next) object->all_next->all_link = object->all_link;
-}
-
-/* Retains what was found. An object in the table has a reference: the last one goes under this
- * lock, and takes the object out of the table. */
-static enum mtm_status finish_find(struct mtm_object *found, struct mtm_object **out)
+/* Lock held. Retains what was found. An object in the table has a reference: the last one goes
+ * under this lock, and takes the object out of the table. */
+static enum mtm_status retain_found(struct mtm_object *found, struct mtm_object **out)
 {
     if (mtm_is_aborted_all()) return MTM_ABORTED;
     if (!found) return MTM_UNKNOWN;
@@ -150,12 +122,91 @@ static enum mtm_status finish_find(struct mtm_object *found, struct mtm_object *
     return MTM_OK;
 }
 
+/* Lock held. open: those that were closed don't count. */
+static enum mtm_status find_named(const struct mtm_name_hash *hash, bool open,
+                                  struct mtm_object **out)
+{
+    bool one = false;
+    const struct mtm_name *first = mtm_index_by_name(&objects, hash, &one);
+    if (first && open && first->retired) first = NULL;
+    if (first && !one && !mtm_is_aborted_all()) return MTM_AMBIGUOUS;
+    return retain_found(first ? first->object : NULL, out);
+}
+
+/* Lock held; there is room. */
+static enum mtm_status enter(struct mtm_object *object)
+{
+    if (mtm_is_aborted_all()) return MTM_ABORTED; /* perhaps while we made room */
+    if (first_id == 0) start_ids();
+    if (next_id >> id_bits != 0) return MTM_NOMEM; /* none is used twice */
+    object->id = next_id++;
+    mtm_index_add(&objects, object);
+    link_into_all(object);
+    mtm_root_count();
+    return MTM_OK;
+}
+
+enum mtm_status mtm_registry_add(struct mtm_object *object)
+{
+    mtm_process_begin();
+    mtm_lock(&registry_lock);
+    enum mtm_status status = mtm_is_aborted_all() ? MTM_ABORTED : make_room();
+    if (status == MTM_OK) status = enter(object);
+    if (status != MTM_OK) mtm_index_give_up(&objects);
+    mtm_table_free(mtm_registry_unlock());
+    return status;
+}
+
+/* Between the search and the entry the lock is not given back. */
+enum mtm_status mtm_registry_find_or_add(struct mtm_object *object, struct mtm_object **found)
+{
+    *found = NULL;
+    mtm_process_begin();
+    mtm_lock(&registry_lock);
+    enum mtm_status status = mtm_is_aborted_all() ? MTM_ABORTED : make_room();
+    MTM_STEP(find_or_add);
+    if (status == MTM_OK) {
+        status = find_named(&object->name->hash, true, found);
+        if (status == MTM_UNKNOWN) status = enter(object);
+    }
+    if (status != MTM_OK) mtm_index_give_up(&objects);
+    mtm_table_free(mtm_registry_unlock());
+    return status;
+}
+
+void mtm_registry_retire(struct mtm_object *object)
+{
+    if (!object->name || mtm_object_is_inherited(object)) return;
+    mtm_lock(&registry_lock);
+    MTM_STEP(retire_name);
+    mtm_index_retire(&objects, object->name);
+    mtm_unlock(&registry_lock);
+}
+
+void mtm_registry_remove(struct mtm_object *object)
+{
+    mtm_index_remove(&objects, object);
+    *object->all_link = object->all_next;
+    if (object->all_next) object->all_next->all_link = object->all_link;
+}
+
 enum mtm_status mtm_registry_find_id(enum mtm_kind kind, uint64_t id, struct mtm_object **out)
 {
     mtm_process_begin();
     mtm_lock(&registry_lock);
     struct mtm_object *o = mtm_index_by_id(&objects, id);
-    enum mtm_status status = finish_find(o && o->kind == kind ? o : NULL, out);
+    enum mtm_status status = retain_found(o && o->kind == kind ? o : NULL, out);
+    mtm_unlock(&registry_lock);
+    return status;
+}
+
+static enum mtm_status find_name(enum mtm_kind kind, const char *name, size_t len, bool open,
+                                 struct mtm_object **out)
+{
+    const struct mtm_name_hash hash = mtm_name_hash((int)kind, name, len);
+    mtm_process_begin();
+    mtm_lock(&registry_lock);
+    enum mtm_status status = find_named(&hash, open, out);
     mtm_unlock(&registry_lock);
     return status;
 }
@@ -163,16 +214,13 @@ enum mtm_status mtm_registry_find_id(enum mtm_kind kind, uint64_t id, struct mtm
 enum mtm_status mtm_registry_find_name(enum mtm_kind kind, const char *name, size_t len,
                                        struct mtm_object **out)
 {
-    const struct mtm_name_hash hash = mtm_name_hash((int)kind, name, len);
-    mtm_process_begin();
-    mtm_lock(&registry_lock);
-    const struct mtm_name *first = mtm_index_by_name(&objects, &hash);
-    enum mtm_status status = MTM_AMBIGUOUS;
-    if (!first || !first->same || mtm_is_aborted_all()) {
-        status = finish_find(first ? first->object : NULL, out);
-    }
-    mtm_unlock(&registry_lock);
-    return status;
+    return find_name(kind, name, len, false, out);
+}
+
+enum mtm_status mtm_registry_find_open(enum mtm_kind kind, const char *name, size_t len,
+                                       struct mtm_object **out)
+{
+    return find_name(kind, name, len, true, out);
 }
 
 struct mtm_object *mtm_registry_next(struct mtm_object *object)

@@ -14,10 +14,23 @@
  * NOMEM; if not OK nothing has changed. */
 enum mtm_status mtm_registry_add(struct mtm_object *object);
 
+/* The same for an object with a name; but where an open one of its kind and name is known, that
+ * is *found, with a new root reference, and the new one is not made known. Else *found is NULL.
+ * Also TOO_MANY (references to what was found) and AMBIGUOUS. */
+enum mtm_status mtm_registry_find_or_add(struct mtm_object *object, struct mtm_object **found);
+
+/* Before the object is closed: from now on its name leads to it only where there is no open one
+ * of that name. So whoever sees it closed finds another, or none. The caller has a reference,
+ * or keeps the object from being freed otherwise. May be repeated. */
+void mtm_registry_retire(struct mtm_object *object);
+
 /* A new root reference to the object of that kind. OK, UNKNOWN, ABORTED, TOO_MANY (references
- * to it), or AMBIGUOUS (by name). */
+ * to it), or AMBIGUOUS (by name: several open ones have it, or several closed ones). find_open:
+ * closed ones are unknown. */
 enum mtm_status mtm_registry_find_id(enum mtm_kind kind, uint64_t id, struct mtm_object **out);
 enum mtm_status mtm_registry_find_name(enum mtm_kind kind, const char *name, size_t len,
+                                       struct mtm_object **out);
+enum mtm_status mtm_registry_find_open(enum mtm_kind kind, const char *name, size_t len,
                                        struct mtm_object **out);
 
 /* Ids must fit into so many bits (at least 20), since a Lua of this process can hold no more:

@@ -291,6 +291,7 @@ void mtm_topic_close(struct mtm_topic *topic)
 {
     struct mtm_buffer *buffer = NULL;
     if (mtm_object_is_inherited(&topic->object)) return;
+    mtm_registry_retire(&topic->object);
     change(topic, MTM_IS_CLOSED, 0);
     while ((buffer = step(topic, buffer)) != NULL) mtm_buffer_close(buffer);
     mtm_topic_clear(topic);

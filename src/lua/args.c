@@ -67,32 +67,46 @@ bool mtl_to_integral(lua_State *L, int index, int64_t *out)
     return (double)*out == number;
 }
 
-static size_t check_size(lua_State *L, int index)
+const char *mtl_read_size(lua_State *L, int index, size_t *size)
 {
     int64_t integer;
-    double number = (double)luaL_checknumber(L, index);
-    if (number != number) luaL_argerror(L, index, "size must not be NaN");
-    if (number <= 0) return 0;
-    if (number > (double)PTRDIFF_MAX) luaL_argerror(L, index, "size is too large");
+    double number = (double)lua_tonumber(L, index);
+    *size = 0;
+    if (number != number) return "size must not be NaN";
+    if (number <= 0) return NULL;
+    if (number > (double)PTRDIFF_MAX) return "size is too large";
     if (mtl_to_integral(L, index, &integer)) {
-        if (integer > PTRDIFF_MAX) luaL_argerror(L, index, "size is too large");
-        return (size_t)integer;
+        if (integer > PTRDIFF_MAX) return "size is too large";
+        *size = (size_t)integer;
+        return NULL;
     }
-    if (number >= (double)PTRDIFF_MAX) luaL_argerror(L, index, "size is too large");
-    return (size_t)number;
+    if (number >= (double)PTRDIFF_MAX) return "size is too large";
+    *size = (size_t)number;
+    return NULL;
+}
+
+const char *mtl_read_grow(lua_State *L, int index, double *grow)
+{
+    double number = (double)lua_tonumber(L, index);
+    if (number != number) return "grow factor must not be NaN";
+    *grow = number > 0 ? number : 0;
+    return NULL;
 }
 
 struct mtl_memory mtl_check_memory(lua_State *L, int index)
 {
     struct mtl_memory memory = {MTM_DEFAULT_SIZE, false, MTM_DEFAULT_GROW};
+    const char *wrong;
     if (!lua_isnoneornil(L, index)) {
-        memory.size = check_size(L, index);
+        luaL_checknumber(L, index);
+        wrong = mtl_read_size(L, index, &memory.size);
+        if (wrong) luaL_argerror(L, index, wrong);
         memory.sized = true;
     }
     if (!lua_isnoneornil(L, index + 1)) {
-        double grow = (double)luaL_checknumber(L, index + 1);
-        if (grow != grow) luaL_argerror(L, index + 1, "grow factor must not be NaN");
-        memory.grow = grow > 0 ? grow : 0;
+        luaL_checknumber(L, index + 1);
+        wrong = mtl_read_grow(L, index + 1, &memory.grow);
+        if (wrong) luaL_argerror(L, index + 1, wrong);
     }
     return memory;
 }

@@ -42,6 +42,10 @@ struct mtl_memory {
 };
 struct mtl_memory mtl_check_memory(lua_State *L, int index);
 
+/* The same of a number, or a string that is one: NULL, or the text of what is wrong with it. */
+const char *mtl_read_size(lua_State *L, int index, size_t *size);
+const char *mtl_read_grow(lua_State *L, int index, double *grow);
+
 /* Whether the value is a number with an integral value that an int64_t can hold. */
 bool mtl_to_integral(lua_State *L, int index, int64_t *out);
 

@@ -10,29 +10,53 @@
 #include "lua/classes.h"
 #include "lua/decode.h"
 #include "lua/errors.h"
+#include "lua/options.h"
 #include "lua/tostring.h"
 #include "lua/transfer.h"
 
 #include "platform/hidden.h"
 
+static void check_options(lua_State *L, int index, struct mtl_options *given,
+                          struct mtm_buffer_options *options)
+{
+    mtl_check_options(
+        L, index, MTL_OPTION_NAME | MTL_OPTION_MEMORY | MTL_OPTION_BOUNDS | MTL_OPTION_CREATE,
+        given);
+    mtl_buffer_options(given, options);
+}
+
+static void check_arguments(lua_State *L, int first, struct mtm_buffer_options *options)
+{
+    if (lua_type(L, first) == LUA_TSTRING) {
+        options->name = lua_tolstring(L, first, &options->name_len);
+        ++first;
+    }
+    struct mtl_memory memory = mtl_check_memory(L, first);
+    options->size = memory.size;
+    options->sized = memory.sized;
+    options->grow = memory.grow;
+}
+
 int mtl_newbuffer_for(lua_State *L, struct mtc_state *state, int first,
                       struct mtm_listener *listener)
 {
     struct mtm_buffer_options options = {.listener = listener};
-    if (lua_type(L, first) == LUA_TSTRING) {
-        options.name = lua_tolstring(L, first, &options.name_len);
-        ++first;
-    }
-    struct mtl_memory memory = mtl_check_memory(L, first);
-    options.size = memory.size;
-    options.sized = memory.sized;
-    options.grow = memory.grow;
-    struct mtc_handle *handle = mtl_handle_push(L, state, MTM_BUFFER);
+    struct mtl_options given = {.create = false};
     struct mtm_buffer *buffer;
-    enum mtm_status status = mtm_buffer_new(&options, &buffer);
+    bool created;
+    if (lua_istable(L, first)) check_options(L, first, &given, &options);
+    else check_arguments(L, first, &options);
+    struct mtc_handle *handle = mtl_handle_push(L, state, MTM_BUFFER);
+    enum mtm_status status = given.create ? mtm_buffer_find_or_new(&options, &buffer, &created)
+                                          : mtm_buffer_new(&options, &buffer);
+    if (status == MTM_AMBIGUOUS) {
+        return mtl_raise_not_found(L, status, "buffer", given.name_index);
+    }
     if (status != MTM_OK) return mtl_raise_for(L, status, listener ? &listener->object : NULL);
     mtl_handle_set(handle, &buffer->object);
-    return 1;
+    if (!given.create) return 1;
+    lua_pushboolean(L, created);
+    return 2;
 }
 
 int mtl_newbuffer(lua_State *L)

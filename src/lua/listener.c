@@ -5,6 +5,7 @@
 #include "lua/classes.h"
 #include "lua/decode.h"
 #include "lua/errors.h"
+#include "lua/options.h"
 #include "lua/tostring.h"
 #include "lua/transfer.h"
 
@@ -15,17 +16,34 @@ static struct mtm_listener *listener_of(const struct mtc_handle *handle)
     return (struct mtm_listener *)handle->object;
 }
 
+static void check_name(lua_State *L, struct mtl_options *given)
+{
+    if (lua_istable(L, 1)) {
+        mtl_check_options(L, 1, MTL_OPTION_NAME | MTL_OPTION_CREATE, given);
+    } else if (!lua_isnoneornil(L, 1)) {
+        given->name = luaL_checklstring(L, 1, &given->name_len);
+    }
+}
+
 int mtl_newlistener(lua_State *L)
 {
-    size_t len = 0;
-    const char *name = lua_isnoneornil(L, 1) ? NULL : luaL_checklstring(L, 1, &len);
+    struct mtl_options given = {.create = false};
+    struct mtm_listener *listener;
+    bool created;
+    check_name(L, &given);
     struct mtc_state *state = lua_touserdata(L, lua_upvalueindex(1));
     struct mtc_handle *handle = mtl_handle_push(L, state, MTM_LISTENER);
-    struct mtm_listener *listener;
-    enum mtm_status status = mtm_listener_new(name, len, &listener);
+    enum mtm_status status =
+        given.create ? mtm_listener_find_or_new(given.name, given.name_len, &listener, &created)
+                     : mtm_listener_new(given.name, given.name_len, &listener);
+    if (status == MTM_AMBIGUOUS) {
+        return mtl_raise_not_found(L, status, "listener", given.name_index);
+    }
     if (status != MTM_OK) return mtl_raise_for(L, status, NULL);
     mtl_handle_set(handle, &listener->object);
-    return 1;
+    if (!given.create) return 1;
+    lua_pushboolean(L, created);
+    return 2;
 }
 
 int mtm_listener(lua_State *L)

@@ -38,6 +38,17 @@ local function expand(text, shapes)
     shapes[table.concat(names, ",")] = true
 end
 
+-- A line like "- *options*: ..." below a heading is another way to call it; the fields of options and of what calls
+-- return stand in tables, each with the objects that it is for.
+local function add_options(text, calls, fields)
+    for name, section in text:gmatch("\n### `([%w_:.]+)%([^\n]*(.-)%f[#\0]###? ") do
+        if section:find("\n- *options*:", 1, true) then calls[name]["options"] = true end
+    end
+    for field, classes in text:match("\n### Options\n(.-)\n### "):gmatch("\n| `(%w+)` | ([%w, ]+) |") do
+        for class in classes:gmatch("%w+") do fields[class .. "_options." .. field] = true end
+    end
+end
+
 local function from_reference()
     local calls, fields = {}, {}
     for heading in ("\n" .. read("docs/reference.md")):gmatch("\n### `([^\n]+)`") do
@@ -50,6 +61,7 @@ local function from_reference()
             fields[heading] = true
         end
     end
+    add_options("\n" .. read("docs/reference.md"), calls, fields)
     return calls, fields
 end
 
@@ -73,8 +85,18 @@ end
 
 -- ------------------------------------------------------------------------------------------------ LuaCATS
 
-local luacats_types = { ["string?"] = "string", ["any ..."] = "...", ["mtmsg.buffer"] = "buffer",
+local luacats_types = { ["any ..."] = "...", ["mtmsg.buffer"] = "buffer",
     ["mtmsg.listener"] = "listener", ["mtmsg.writer"] = "writer", ["mtmsg.reader"] = "reader" }
+
+-- "mtmsg.buffer, boolean?" as "buffer,boolean"
+local function luacats_results(text)
+    local types = {}
+    for name in text:gmatch("[^,]+") do
+        name = name:match("^%s*(.-)%??$")
+        types[#types + 1] = luacats_types[name] or name
+    end
+    return table.concat(types, ",")
+end
 
 local function luacats_overload(calls, name, text)
     local arguments, returns = text:match("^fun(%b()):? ?(.*)$")
@@ -87,7 +109,7 @@ local function luacats_overload(calls, name, text)
             parameters[#parameters + 1] = { name = parameter, optional = mark == "?" or parameter == "..." }
         end
     end
-    add_call(calls, name, parameters, luacats_types[returns] or returns)
+    add_call(calls, name, parameters, luacats_results(returns))
 end
 
 local function from_luacats()
@@ -97,17 +119,16 @@ local function from_luacats()
         local tag, rest = line:match("^%-%-%-@(%w+) ?(.*)$")
         local name, list = line:match("^function ([%w_.:]+)(%b()) end$")
         if tag == "class" then
-            class = rest:match("^[%w.]+")
+            class = rest:match("^[%w_.]+")
         elseif tag == "field" then
-            fields[class .. "." .. rest:match("^[%w_]+")] = true
+            fields[class:gsub("^mtmsg%.(%w+_)", "%1") .. "." .. rest:match("^[%w_]+")] = true
         elseif tag == "param" then
             local parameter, mark = rest:match("^([%w_.]+)(%??) %S")
             optional[parameter] = mark == "?" or parameter == "..."
         elseif tag == "overload" then
             overloads[#overloads + 1] = rest
         elseif tag == "return" then
-            lu.assertEquals(returns, "", "two results: " .. line)
-            returns = rest:match("^any %.%.%.") or rest:match("^%S+")
+            returns = returns .. (returns == "" and "" or ",") .. (rest:match("^any %.%.%.") or rest:match("^%S+"))
         elseif name then
             local parameters, described = {}, 0
             for parameter in list:gmatch("[%w_.]+") do
@@ -118,7 +139,7 @@ local function from_luacats()
                 described = described + 1
             end
             lu.assertEquals(described, #parameters, name .. ": @param of something else")
-            add_call(calls, name, parameters, luacats_types[returns] or returns)
+            add_call(calls, name, parameters, luacats_results(returns))
             for _, overload in ipairs(overloads) do
                 luacats_overload(calls, name, overload)
             end
@@ -180,11 +201,15 @@ local function from_teal()
             if tokens[at] ~= ")" then expect(",") end
         end
         if next_is(":") then
-            returns = type_name()
-            if next_is("...") then returns = "..." end
+            local types = {}
+            repeat
+                types[#types + 1] = type_name():lower()
+                if next_is("...") then types[#types] = "..." end
+            until not next_is(",")
+            returns = table.concat(types, ",")
         end
         lu.assertEquals(method, record ~= "mtmsg", name)
-        add_call(calls, prefix .. (method and ":" or ".") .. name, parameters, returns:lower())
+        add_call(calls, prefix .. (method and ":" or ".") .. name, parameters, returns)
     end
 
     local function enum()
@@ -203,7 +228,7 @@ local function from_teal()
             elseif name == "record" and tokens[at] ~= ":" then
                 local inner = word()
                 known[inner] = true
-                body(inner, inner == "Errors" and "mtmsg.error" or inner:lower())
+                body(inner, inner == "Errors" and "mtmsg.error" or inner:gsub("(%l)(%u)", "%1_%2"):lower())
             else
                 expect(":")
                 if next_is("function") then
@@ -255,7 +280,8 @@ TestEditors = {}
 
 function TestEditors:test_the_reference_gives_every_way_to_call()
     local calls = from_reference()
-    lu.assertEquals(keys(calls["mtmsg.newbuffer"]), { "", "name", "name,size", "name,size,grow", "size", "size,grow" })
+    lu.assertEquals(keys(calls["mtmsg.newbuffer"]), { "", "name", "name,size", "name,size,grow", "options", "size",
+        "size,grow" })
     lu.assertEquals(keys(calls["listener:nextmsg"]), { "", "...", "timeout", "timeout,..." })
     lu.assertEquals(keys(calls["reader:nextmsg"]), { "buffer", "buffer,timeout", "listener", "listener,timeout" })
     lu.assertEquals(keys(calls["writer:add"]), { "", "..." })
@@ -299,6 +325,9 @@ for _, from in ipairs { from_luacats, from_teal } do
                 if not name:find("^__") then expected[#expected + 1] = class .. ":" .. name end
             end
         end
+        for name in pairs(fields) do
+            if name:find("_options.", 1, true) then expected[#expected + 1] = name end -- as in the reference
+        end
         table.sort(expected)
         lu.assertEquals(keys(calls, fields), expected)
     end
@@ -311,8 +340,8 @@ function TestEditors:test_no_class_passes_for_another()
         classes[name] = true
         if parent ~= "" then parents[#parents + 1] = name .. parent end
     end
-    lu.assertEquals(keys(classes), { "mtmsg", "mtmsg.buffer", "mtmsg.error", "mtmsg.listener", "mtmsg.reader",
-        "mtmsg.writer" })
+    lu.assertEquals(keys(classes), { "mtmsg", "mtmsg.buffer", "mtmsg.buffer_options", "mtmsg.error", "mtmsg.listener",
+        "mtmsg.listener_options", "mtmsg.reader", "mtmsg.writer" })
     lu.assertEquals(parents, {})
 end
 

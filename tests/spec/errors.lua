@@ -105,7 +105,7 @@ end
 local creating = {}
 for _, prefix in ipairs{"mtmsg.newbuffer(", "lst:newbuffer("} do
     local name = "newbuffer"
-    for _, wrong in ipairs{"true", "{}", "print", "0/0", "-(0/0)", "1/0", "2^63", "2^64", "1e300"} do
+    for _, wrong in ipairs{"true", "{1}", "print", "0/0", "-(0/0)", "1/0", "2^63", "2^64", "1e300"} do
         creating[#creating + 1] = {name, 1, prefix .. wrong .. ")"}
         creating[#creating + 1] = {name, 2, prefix .. "'name', " .. wrong .. ")"}
     end
@@ -123,7 +123,7 @@ for _, name in ipairs{"newwriter", "newreader"} do
         creating[#creating + 1] = {name, 2, ("mtmsg.%s(10, %s)"):format(name, wrong)}
     end
 end
-for _, wrong in ipairs{"true", "{}", "print"} do
+for _, wrong in ipairs{"true", "{1}", "print"} do
     creating[#creating + 1] = {"newlistener", 1, ("mtmsg.newlistener(%s)"):format(wrong)}
 end
 

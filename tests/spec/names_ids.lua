@@ -122,6 +122,8 @@ for_each_kind("a name used twice is ambiguous, ids are not", function(kind)
     eq(kind.find(a:id()):id(), a:id())
     eq(kind.find(b:id()):id(), b:id())
     a:close()
+    eq(kind.find("twice"):id(), b:id()) -- open ones come first
+    b:close()
     raises(('mtmsg.error.ambiguous_name: %s name "twice"'):format(kind.name), "find('twice')", env)
     a = nil
     spec.collect()

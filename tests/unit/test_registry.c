@@ -122,9 +122,10 @@ static void a_name_used_twice_is_ambiguous(void **state)
         objects[i] = named(MTM_BUFFER, "n", 1);
         assert_int_equal(find_name(MTM_BUFFER, "n", 1), i == 0 ? MTM_OK : MTM_AMBIGUOUS);
     }
-    mtm_buffer_close((struct mtm_buffer *)objects[0]); /* it still counts */
     mtm_root_release(objects[1]);
     assert_int_equal(find_name(MTM_BUFFER, "n", 1), MTM_AMBIGUOUS);
+    mtm_buffer_close((struct mtm_buffer *)objects[0]);
+    found_by_name(MTM_BUFFER, objects[2]);
     mtm_root_release(objects[2]);
     found_by_name(MTM_BUFFER, objects[0]);
     found_by_name(MTM_LISTENER, listener);

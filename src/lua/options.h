@@ -1,0 +1,34 @@
+/* Options of calls that make objects, given as a table: which fields there are, and what they
+ * may be. It owns nothing, and makes nothing. */
+#ifndef MTL_OPTIONS_H
+#define MTL_OPTIONS_H
+
+#include "lua/args.h"
+
+/* The fields that a call takes. */
+enum {
+    MTL_OPTION_NAME = 1,
+    MTL_OPTION_MEMORY = 2, /* size, grow */
+    MTL_OPTION_BOUNDS = 4, /* limit, maxbytes, overflow */
+    MTL_OPTION_CREATE = 8, /* needs a name */
+    MTL_OPTION_LAST = 16
+};
+
+struct mtl_options {
+    int name_index;   /* where on the stack the name is, or 0 */
+    const char *name; /* NULL: none. Valid as long as it is on the stack */
+    size_t name_len;
+    struct mtl_memory memory;
+    struct mtm_bounds bounds;
+    bool create, last;
+};
+
+/* Reads the table at that index, raw, and leaves one value on the stack: the name, or nil. What
+ * is not in the table has its default. Any other field, and any value that a field may not
+ * have, is a bad argument whose text names the field. */
+void mtl_check_options(lua_State *L, int index, unsigned fields, struct mtl_options *options);
+
+/* Those that a buffer is made with; the listener stays as it is. */
+void mtl_buffer_options(const struct mtl_options *options, struct mtm_buffer_options *buffer);
+
+#endif

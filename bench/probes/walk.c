@@ -1,6 +1,7 @@
 /* What a value costs that is walked by lua_next and made anew by presized tables and raw sets,
- * in one state and without a message: the limit of what a message with tables can cost. It
- * knows nothing of the library. */
+ * in one state and without a message; and what it costs if its keys and values are read as
+ * well, by the calls that Lua has for it, and copied: the limit of what a message with tables
+ * can cost. It knows nothing of the library. */
 #include "probe.h"
 
 #include <string.h>
@@ -112,9 +113,54 @@ static void walk(lua_State *L, int table)
     }
 }
 
-/* walk.both(n, value): walks the value and makes it anew, n times each. The caller takes the
- * time. */
-static int both(lua_State *L)
+/* Where what is read goes to; it begins again when it is full. */
+static unsigned char bytes[1 << 16];
+static size_t used;
+
+static void copy(const void *from, size_t len)
+{
+    if (len > sizeof bytes - used) used = 0;
+    if (len <= sizeof bytes) memcpy(bytes + used, from, len);
+    used += len;
+}
+
+static void read_value(lua_State *L, int index)
+{
+    lua_Number number;
+    lua_Integer integer;
+    size_t len;
+    const char *text;
+    int truth;
+    switch (lua_type(L, index)) {
+        case LUA_TNUMBER:
+            number = lua_tonumber(L, index);
+            integer = lua_tointeger(L, index);
+            if (number == (lua_Number)integer) copy(&integer, sizeof integer);
+            else copy(&number, sizeof number);
+            break;
+        case LUA_TSTRING:
+            text = lua_tolstring(L, index, &len);
+            copy(text, len);
+            break;
+        default:
+            truth = lua_toboolean(L, index);
+            copy(&truth, 1);
+            break;
+    }
+}
+
+static void read(lua_State *L, int table)
+{
+    for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
+        read_value(L, -2);
+        if (lua_type(L, -1) == LUA_TTABLE) read(L, lua_gettop(L));
+        else read_value(L, -1);
+    }
+}
+
+/* Goes through the value at index 2 by `go`, and makes it anew, as often as argument 1 says.
+ * The caller takes the time. */
+static int measure(lua_State *L, void (*go)(lua_State *L, int table))
 {
     lua_Integer n = luaL_checkinteger(L, 1);
     luaL_checktype(L, 2, LUA_TTABLE);
@@ -122,17 +168,29 @@ static int both(lua_State *L)
     step_count = 0;
     record(L, 2);
     for (lua_Integer i = 0; i < n; ++i) {
-        walk(L, 2);
+        go(L, 2);
         make(L);
         lua_settop(L, 2);
     }
     return 0;
 }
 
+/* walk.both(n, value) */
+static int both(lua_State *L)
+{
+    return measure(L, walk);
+}
+
+/* walk.read(n, value): the same, and reads what is there. */
+static int both_and_read(lua_State *L)
+{
+    return measure(L, read);
+}
+
 PROBE_EXPORT int luaopen_walk(lua_State *L);
 
 PROBE_EXPORT int luaopen_walk(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"both", both}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"both", both}, {"read", both_and_read}, {NULL, NULL}};
     return probe_open(L, functions);
 }

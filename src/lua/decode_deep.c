@@ -386,9 +386,12 @@ static void run_pairs(struct mtl_build *build, struct levels *levels)
 
 void mtl_build_value(struct mtl_build *build, const struct mtm_value *value)
 {
-    struct levels levels = {.cap = ON_STACK + 1, .base = lua_gettop(build->L) + 1};
+    struct levels levels; /* not to be cleared: it is large */
     struct level level;
     levels.level = levels.first;
+    levels.cap = ON_STACK + 1;
+    levels.depth = 0;
+    levels.base = lua_gettop(build->L) + 1;
     if (!push(build, value, &level)) return;
     begin(build, &levels, level);
     while (levels.depth > 0) {

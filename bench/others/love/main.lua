@@ -35,5 +35,13 @@ function love.load()
     measure(3, "ping-pong, round trip", trips, function(count)
         for _ = 1, count do there:push(42) back:demand() end
     end, love.thread.newThread(returner), there, back, trips)
+    local record = { identifier = 17, name = "a name", price = 1.5, flagged = true, comment = "some more text" }
+    local numbers = {}
+    for i = 1, 1000 do numbers[i] = i * 300 end
+    for _, case in ipairs { { "a record of 5 fields", record, 10 }, { "an array of 1,000 integers", numbers, 1000 } } do
+        measure(11, "add and take of " .. case[1], math.floor(n / case[3]) + 1, function(count)
+            for _ = 1, count do there:push(case[2]) there:pop() end
+        end)
+    end
     love.event.quit()
 end

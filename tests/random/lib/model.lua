@@ -252,7 +252,7 @@ function model.new()
             if object.members then each_member(object, sync) end
         end
         for _, object in ipairs(state.objects) do
-            if object.members then each_member(object, enter) end
+            if object.members then each_member(object, flag and q.take_off or enter) end
         end
     end
 

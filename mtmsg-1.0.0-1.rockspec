@@ -54,6 +54,7 @@ build = {
                 "src/core/object.c",
                 "src/core/pool.c",
                 "src/core/process.c",
+                "src/core/publish.c",
                 "src/core/queue.c",
                 "src/core/queue_memory.c",
                 "src/core/queue_take.c",

@@ -1,5 +1,6 @@
 /* A topic: what is added to it is added to every buffer that has subscribed, the mirror image
- * of a listener. Its subscribers are ordinary buffers, which it knows and does not own. */
+ * of a listener. Its subscribers are ordinary buffers, which it knows and does not own; adding
+ * is in publish.h. */
 #ifndef MTM_CORE_TOPIC_H
 #define MTM_CORE_TOPIC_H
 
@@ -13,6 +14,7 @@ struct mtm_topic {
     struct mtm_lock turn;
     bool keeps_latest;        /* constant */
     struct mtm_block *latest; /* guarded by the turn: the latest message, if it is kept */
+    mtm_asize published;      /* atomic, written in the turn: messages */
     mtm_asize count;          /* atomic, written under the lock: subscribers */
     struct mtm_buffer *first, *last;
 };
@@ -37,20 +39,6 @@ static inline size_t mtm_topic_count(const struct mtm_topic *topic)
     return mtm_load_rlx(&topic->count);
 }
 
-/* What has become of a message. */
-struct mtm_published {
-    size_t taken;   /* subscribers that have it */
-    size_t refused; /* that were full or busy, or for which it is too large */
-};
-
-/* Adds the message to every subscriber that is open; a large one is stored once. It does not
- * wait for room, so a slow subscriber holds up nobody. OK, CLOSED, ABORTED, NOMEM; BUSY (with
- * nonblock: somebody is publishing); NOTIFIER_FAILED: of a subscriber; all are called. If not
- * OK or NOTIFIER_FAILED nobody has it. Waits for locks and for who is publishing. */
-enum mtm_status mtm_topic_add(struct mtm_topic *topic, const struct mtm_message *message,
-                              bool nonblock, struct mtm_published *published,
-                              struct mtm_failure *failure);
-
 /* Forgets the latest message. */
 void mtm_topic_clear(struct mtm_topic *topic);
 
@@ -58,8 +46,21 @@ void mtm_topic_clear(struct mtm_topic *topic);
 void mtm_topic_close(struct mtm_topic *topic);
 void mtm_topic_abort(struct mtm_topic *topic, bool flag);
 
+/* Finishes the subscribers: a message that is being published reaches all of them before, or
+ * none; new messages and subscribers are refused. Waits for who is publishing. */
+void mtm_topic_finish(struct mtm_topic *topic);
+
 /* For the buffer that is being freed: it is unlinked. The caller gives back the reference to
  * the topic afterwards. */
 void mtm_topic_leave(struct mtm_topic *topic, struct mtm_buffer *buffer);
+
+/* ---- between topic.c and publish.c ---- */
+
+enum { MTM_STORED_ONCE = 4096 }; /* messages of more bytes are stored once for all */
+
+/* Whoever has the turn publishes, subscribes or finishes; false: nonblock, and another thread
+ * has it. */
+bool mtm_topic_take_turn(struct mtm_topic *topic, bool nonblock);
+void mtm_topic_end_turn(struct mtm_topic *topic);
 
 #endif

@@ -1,11 +1,15 @@
-/* Publishing to the subscribers of a topic: core/topic. It shows: all subscribers get all messages in one order, a new
- * one begins with the latest, nobody puts into a buffer that was freed, and the list has nothing that was freed. How a
- * put works is in queue.pml; how references go is in listener.pml.
+/* Publishing to the subscribers of a topic: core/topic and publish. It shows: all subscribers get all messages in one
+ * order, a new one begins with the latest, nobody puts into a buffer that was freed, and the list has nothing that was
+ * freed; a message that comes while the topic is finished reaches all subscribers or none, and whoever subscribes while
+ * it is closed (or aborted) is either refused or closed, too. How a put works is in queue.pml; how references go is in
+ * listener.pml.
  *
  * BROKEN 1 in scene 1: who publishes does not wait for its turn
  * BROKEN 2 in scene 2: who publishes takes a reference of a buffer that has none any more
  * BROKEN 3 in scene 2: a buffer is freed before it is unlinked
  * BROKEN 4 in scene 3: who subscribes gets the latest message before it has its turn
+ * BROKEN 5 in scene 4: who finishes the topic does not wait for its turn
+ * BROKEN 6 in scene 5: who subscribes asks for the state of the topic before it joins, and not as it joins
  */
 #if SCENE == 1 /* two publish to two subscribers */
 #define LINKED 2
@@ -16,6 +20,12 @@
 #elif SCENE == 3 /* one subscribes meanwhile */
 #define LINKED 1
 #define RUN run publisher(1); run publisher(2); run subscriber(1)
+#elif SCENE == 4 /* it is finished meanwhile */
+#define LINKED 2
+#define RUN run publisher(1); run publisher(2); run ender(true)
+#elif SCENE == 5 /* one subscribes while it is closed */
+#define LINKED 1
+#define RUN run publisher(1); run subscriber(1); run ender(false)
 #endif
 
 #define BUFFERS 2
@@ -23,7 +33,7 @@
 
 bit turn, list_lock;
 byte refs[BUFFERS], latest, published;
-bool linked[BUFFERS], freed[BUFFERS];
+bool linked[BUFFERS], freed[BUFFERS], ended[BUFFERS], over; /* over: the topic is finished, or closed */
 
 typedef log { byte count, at[3], begins };
 log got[BUFFERS];
@@ -34,8 +44,12 @@ inline LOCK(word) { d_step { word == 0 -> word = 1 } }
 inline PUT(b, m) {
     d_step {
         assert(!freed[b] && refs[b] > 0);
-        got[b].at[got[b].count] = m;
-        got[b].count++
+        if
+        :: !ended[b] ->
+            got[b].at[got[b].count] = m;
+            got[b].count++
+        :: else
+        fi
     }
 }
 
@@ -63,6 +77,10 @@ proctype publisher(byte m) {
 #if BROKEN != 1
     LOCK(turn);
 #endif
+    if
+    :: over -> turn = 0; goto refused
+    :: else
+    fi;
     LOCK(list_lock);
     b = 0;
     do
@@ -108,6 +126,39 @@ proctype publisher(byte m) {
         :: else
         fi;
         b++
+    od;
+refused:
+    skip
+}
+
+/* Finishes (in a turn) or closes. The walk over the list takes one reference after the other; nobody releases one in
+ * these scenes. */
+proctype ender(bool finishes) {
+    byte b;
+#if BROKEN == 5
+    finishes = false;
+#endif
+    if
+    :: finishes -> LOCK(turn)
+    :: else
+    fi;
+    LOCK(list_lock);
+    over = true;
+    list_lock = 0;
+    if
+    :: finishes -> turn = 0
+    :: else
+    fi;
+    do
+    :: b == BUFFERS -> break
+    :: else ->
+        LOCK(list_lock);
+        if
+        :: linked[b] -> ended[b] = true
+        :: else
+        fi;
+        list_lock = 0;
+        b++
     od
 }
 
@@ -122,13 +173,21 @@ proctype subscriber(byte b) {
     LOCK(turn);
     m = latest;
 #endif
+#if BROKEN == 6
+    bool open = !over;
+#else
+#define open (!over)
+#endif
     if
     :: m != 0 -> PUT(b, m)
     :: else
     fi;
     d_step { got[b].begins = (published > 0 -> published - 1 : 0) }
     LOCK(list_lock);
-    linked[b] = true;
+    if
+    :: open -> linked[b] = true           /* step: join_topic */
+    :: else -> d_step { refs[b] = 0; freed[b] = true }
+    fi;
     list_lock = 0;
     turn = 0
 }
@@ -144,8 +203,10 @@ init {
         for (b : 0 .. BUFFERS - 1) {
             if
             :: !freed[b] && refs[b] == 1 ->
-                /* it has all from where it began, in their order */
+                /* it has all from where it began, in their order; what is closed has what came before */
+#if SCENE != 5
                 assert(got[b].count == published - got[b].begins);
+#endif
                 for (i : 0 .. 1) {
                     if
                     :: i < got[b].count -> assert(got[b].at[i] == order[got[b].begins + i])
@@ -153,7 +214,8 @@ init {
                     fi
                 }
             :: else -> assert(!linked[b])
-            fi
+            fi;
+            assert(!linked[b] || ended[b] == over)
         }
     }
 }

@@ -1,54 +1,7 @@
 /* Tests of topics: everything reaches everybody in one order, large messages are stored once,
  * the latest waits for those who come later, and subscribers may end at any time. They own
  * topics and buffers. */
-#include "bell.h"
-
-#include "core/reference.h"
-#include "core/topic.h"
-
-enum { LARGE = 60000 };
-
-static struct mtm_topic *topic_new(bool keeps_latest)
-{
-    struct mtm_topic *topic = NULL;
-    assert_int_equal(mtm_topic_new(NULL, 0, keeps_latest, &topic), MTM_OK);
-    return topic;
-}
-
-static void drop(struct mtm_topic *topic)
-{
-    mtm_root_release(&topic->object);
-}
-
-static struct mtm_buffer *subscribe(struct mtm_topic *topic, size_t limit,
-                                    struct mtm_listener *listener)
-{
-    const struct mtm_buffer_options options = {.size = MTM_DEFAULT_SIZE,
-                                               .grow = MTM_DEFAULT_GROW,
-                                               .bounds.limit = limit,
-                                               .listener = listener};
-    struct mtm_buffer *buffer = NULL;
-    assert_int_equal(mtm_topic_subscribe(topic, &options, &buffer), MTM_OK);
-    return buffer;
-}
-
-static enum mtm_status publish(struct mtm_topic *topic, uint32_t number, size_t taken,
-                               size_t refused)
-{
-    ++number; /* 0 would end a list of expected ones */
-    struct mtm_message message = core_message(&number, sizeof number);
-    struct mtm_published published;
-    struct mtm_failure failure = {0};
-    enum mtm_status status = mtm_topic_add(topic, &message, false, &published, &failure);
-    mtm_failure_free(&failure);
-    if (status == MTM_OK || status == MTM_NOTIFIER_FAILED) {
-        assert_int_equal(published.taken, taken);
-        assert_int_equal(published.refused, refused);
-    }
-    return status;
-}
-
-#define assert_gets(buffer, number) assert_delivers(buffer, (number) + 1)
+#include "topic_unit.h"
 
 static void everybody_gets_everything(void **state)
 {
@@ -88,7 +41,7 @@ static void a_large_message_is_stored_once(void **state)
     for (int i = 0; i < SUBSCRIBERS; ++i) /* their rings are there */
         assert_int_equal(core_add(buffers[i], 1), MTM_OK);
     const size_t before = core_bytes;
-    assert_int_equal(mtm_topic_add(topic, &message, false, &published, NULL), MTM_OK);
+    assert_int_equal(mtm_topic_add(topic, &message, false, false, &published, NULL), MTM_OK);
     assert_int_equal(published.taken, SUBSCRIBERS);
     assert_in_range(core_bytes - before, LARGE, LARGE + 100 + SUBSCRIBERS * 100);
     for (int i = 0; i < SUBSCRIBERS; ++i) {
@@ -129,7 +82,7 @@ static void the_latest_waits_for_those_who_come_later(void **state)
     core_fill(bytes, 8, LARGE);
     struct mtm_message message = core_message(bytes, LARGE);
     struct mtm_published published;
-    assert_int_equal(mtm_topic_add(topic, &message, false, &published, NULL), MTM_OK);
+    assert_int_equal(mtm_topic_add(topic, &message, false, false, &published, NULL), MTM_OK);
     const struct mtm_buffer_options sized = {.size = 2 * LARGE, .sized = true, .grow = 2};
     assert_int_equal(mtm_topic_subscribe(topic, &sized, &late), MTM_OK);
     struct mtm_delivery in = {.slot.limit = SIZE_MAX, .slot.carrier = mtm_block_new(LARGE)};
@@ -224,7 +177,7 @@ static void running_out_of_memory_is_told(void **state)
         struct mtm_published published;
         size_t got = 0;
         core_failure = nth;
-        enum mtm_status status = mtm_topic_add(topic, &message, false, &published, NULL);
+        enum mtm_status status = mtm_topic_add(topic, &message, false, false, &published, NULL);
         core_failure = 0;
         for (int i = 0; i < SUBSCRIBERS; ++i) got += mtm_buffer_count(buffers[i]);
         if (status == MTM_OK) {
@@ -291,100 +244,125 @@ static void notifiers_may_publish(void **state)
     drop(topic);
 }
 
-/* ---- threads ---- */
-
-enum { PUBLISHERS = 2, READERS = 2, EACH = 4000, FIRST = 1 };
-
-struct crowd {
-    struct mtm_topic *topic;
-    mtm_a32 publishers, done, readers;
-    struct mtm_buffer *buffer[READERS];
-    uint32_t got[READERS][PUBLISHERS * EACH];
-};
-
-static void *publish_many(void *opaque)
-{
-    struct crowd *crowd = opaque;
-    const uint32_t me = mtm_add_seq(&crowd->publishers, 1);
-    for (uint32_t i = 0; i < EACH; ++i) {
-        uint32_t number = me << 24 | (i + FIRST);
-        struct mtm_message message = core_message(&number, sizeof number);
-        struct mtm_published published;
-        assert_int_equal(mtm_topic_add(crowd->topic, &message, false, &published, NULL),
-                         MTM_OK);
-        assert_true(published.taken >= READERS);
-    }
-    mtm_add_seq(&crowd->done, 1);
-    return NULL;
-}
-
-static void *read_all(void *opaque)
-{
-    struct crowd *crowd = opaque;
-    const uint32_t me = mtm_add_seq(&crowd->readers, 1);
-    for (int i = 0; i < PUBLISHERS * EACH; ++i)
-        assert_int_equal(core_next(&crowd->buffer[me]->object, MTM_FOREVER, &crowd->got[me][i]),
-                         MTM_OK);
-    return NULL;
-}
-
-static void *come_and_go(void *opaque)
-{
-    struct crowd *crowd = opaque;
-    while (mtm_load_seq(&crowd->done) < PUBLISHERS) {
-        struct mtm_listener *listener = core_listener();
-        struct mtm_buffer *buffer = subscribe(crowd->topic, 3, NULL);
-        struct mtm_buffer *served = subscribe(crowd->topic, 0, listener);
-        uint32_t number;
-        core_next(&buffer->object, 0, &number);
-        core_next(&listener->object, 0, &number);
-        core_drop_buffer(served);
-        core_drop_listener(listener);
-        mtm_buffer_close(buffer);
-        core_drop_buffer(buffer);
-    }
-    return NULL;
-}
-
-static void all_readers_see_one_order(void **state)
+/* Of a topic, and of its subscribers, while the last root goes: what only they themselves hold
+ * ends. */
+static void a_ring_of_subscribers_ends_with_the_last_root(void **state)
 {
     (void)state;
-    static struct crowd crowd;
-    pthread_t publishers[PUBLISHERS], readers[READERS], others;
-    crowd = (struct crowd){.topic = topic_new(true)};
-    for (int i = 0; i < READERS; ++i) crowd.buffer[i] = subscribe(crowd.topic, 0, NULL);
-    unit_start(readers, READERS, read_all, &crowd);
-    unit_start(publishers, PUBLISHERS, publish_many, &crowd);
-    unit_start(&others, 1, come_and_go, &crowd);
-    unit_join(publishers, PUBLISHERS);
-    unit_join(readers, READERS);
-    unit_join(&others, 1);
-    uint32_t next[PUBLISHERS] = {FIRST, FIRST};
-    for (int i = 0; i < PUBLISHERS * EACH; ++i) {
-        const uint32_t number = crowd.got[0][i];
-        assert_int_equal(number & 0xFFFFFF, next[number >> 24]++);
-        assert_int_equal(number, crowd.got[1][i]);
-    }
-    for (int i = 0; i < READERS; ++i) core_drop_buffer(crowd.buffer[i]);
-    assert_int_equal(mtm_topic_count(crowd.topic), 0);
-    drop(crowd.topic);
+    struct mtm_topic *topic = topic_new(true);
+    struct mtm_buffer *first = subscribe(topic, 0, NULL), *second = subscribe(topic, 0, NULL);
+    struct mtm_notifier *notifier = mtm_notifier_new_buffer(second, 0);
+    assert_int_equal(mtm_buffer_connect(first, MTM_ADDED, notifier), MTM_OK);
+    notifier = mtm_notifier_new_buffer(first, 0);
+    assert_int_equal(mtm_buffer_connect(second, MTM_ADDED, notifier), MTM_OK);
+    assert_int_equal(publish(topic, 1, 2, 0), MTM_OK);
+    drop(topic);
+    core_drop_buffer(first);
+    core_drop_buffer(second); /* nothing is left: the test's end looks at that */
 }
 
-static void a_nonblocking_publisher_does_not_wait_for_its_turn(void **state)
+static void the_first_of_several_failures_is_told(void **state)
 {
     (void)state;
     struct mtm_topic *topic = topic_new(false);
-    struct mtm_buffer *buffer = subscribe(topic, 0, NULL);
-    uint32_t number = 1;
-    struct mtm_message message = core_message(&number, sizeof number);
+    struct bell bells[3] = {
+        {.answer = 0}, {.answer = 3, .text = "one"}, {.answer = 4, .text = "two"}};
+    struct mtm_buffer *buffers[3];
     struct mtm_published published;
-    mtm_lock(&topic->turn); /* as if another thread were publishing */
-    enum mtm_status status = mtm_topic_add(topic, &message, true, &published, NULL);
-    mtm_unlock(&topic->turn);
-    assert_int_equal(status, MTM_BUSY);
-    assert_int_equal(mtm_buffer_count(buffer), 0);
-    assert_int_equal(mtm_topic_add(topic, &message, true, &published, NULL), MTM_OK);
+    struct mtm_failure failure = {0};
+    uint32_t number = 5;
+    struct mtm_message message = core_message(&number, sizeof number);
+    for (int i = 0; i < 3; ++i) {
+        buffers[i] = subscribe(topic, 0, NULL);
+        bell_connect(&bells[i], buffers[i], MTM_ADDED, 0);
+    }
+    assert_int_equal(mtm_topic_add(topic, &message, false, false, &published, &failure),
+                     MTM_NOTIFIER_FAILED);
+    assert_int_equal(published.taken, 3);
+    assert_text(&failure, "Error while calling notifier: one");
+    for (int i = 0; i < 3; ++i) {
+        assert_int_equal(bells[i].rings, 1);
+        assert_int_equal(mtm_buffer_count(buffers[i]), 1);
+        core_drop_buffer(buffers[i]);
+    }
+    drop(topic);
+}
+
+/* Whichever request fails: there is no topic, or no subscriber, and nothing is left of it. */
+static void a_topic_or_a_subscriber_is_made_or_not(void **state)
+{
+    (void)state;
+    struct mtm_topic *topic = NULL;
+    struct mtm_buffer *buffer = NULL;
+    const struct mtm_buffer_options options = {
+        .name = "s", .name_len = 1, .size = 100, .grow = 2};
+    struct mtm_object *found;
+    for (uint32_t nth = 1; !topic; ++nth) {
+        core_failure = nth;
+        enum mtm_status status = mtm_topic_new("t", 1, true, &topic);
+        core_failure = 0;
+        assert_int_equal(status, topic ? MTM_OK : MTM_NOMEM);
+    }
+    assert_int_equal(publish(topic, 1, 0, 0), MTM_OK);
+    for (uint32_t nth = 1; !buffer; ++nth) {
+        core_failure = nth;
+        enum mtm_status status = mtm_topic_subscribe(topic, &options, &buffer);
+        core_failure = 0;
+        assert_int_equal(status, buffer ? MTM_OK : MTM_NOMEM);
+        assert_int_equal(mtm_topic_count(topic), buffer ? 1 : 0);
+        if (buffer) break;
+        assert_int_equal(mtm_registry_find_name(MTM_BUFFER, "s", 1, &found), MTM_UNKNOWN);
+    }
+    assert_gets(buffer, 1); /* the latest */
     core_drop_buffer(buffer);
+    drop(topic);
+    mtm_abort_all(true);
+    assert_int_equal(mtm_topic_new("t", 1, true, &topic), MTM_ABORTED);
+    mtm_abort_all(false);
+}
+
+static void a_finished_topic_ends_when_it_is_drained(void **state)
+{
+    (void)state;
+    struct mtm_topic *topic = topic_new(true);
+    struct mtm_listener *listener = core_listener();
+    struct mtm_buffer *plain = subscribe(topic, 0, NULL),
+                      *served = subscribe(topic, 0, listener);
+    struct mtm_buffer *refused = NULL;
+    const struct mtm_buffer_options options = {.size = 100, .grow = 2};
+    uint32_t number;
+    assert_int_equal(publish(topic, 1, 2, 0), MTM_OK);
+    mtm_topic_finish(topic);
+    assert_int_equal(publish(topic, 2, 0, 0), MTM_CLOSED);
+    assert_int_equal(mtm_topic_subscribe(topic, &options, &refused), MTM_CLOSED);
+    assert_int_equal(core_add(plain, 2), MTM_CLOSED);
+    assert_gets(plain, 1);
+    assert_int_equal(core_next(&plain->object, 0, &number), MTM_CLOSED);
+    assert_int_equal(core_next(&listener->object, 0, &number), MTM_OK);
+    assert_int_equal(core_next(&listener->object, 0, &number), MTM_NO_BUFFERS);
+    mtm_topic_finish(topic);
+    core_drop_buffer(plain);
+    core_drop_buffer(served);
+    core_drop_listener(listener);
+    drop(topic);
+}
+
+static void a_message_may_replace_what_is_there(void **state)
+{
+    (void)state;
+    struct mtm_topic *topic = topic_new(false);
+    struct mtm_buffer *full = subscribe(topic, 1, NULL), *other = subscribe(topic, 0, NULL);
+    struct mtm_published published;
+    uint32_t number = 9;
+    struct mtm_message message = core_message(&number, sizeof number);
+    for (uint32_t n = 0; n < 3; ++n) publish(topic, n, n ? 1 : 2, n ? 1 : 0);
+    assert_int_equal(mtm_topic_add(topic, &message, true, false, &published, NULL), MTM_OK);
+    assert_int_equal(published.taken, 2);
+    assert_int_equal(mtm_buffer_count(other), 1);
+    assert_delivers(full, 9);
+    assert_delivers(other, 9);
+    core_drop_buffer(full);
+    core_drop_buffer(other);
     drop(topic);
 }
 
@@ -399,9 +377,15 @@ int main(void)
         CORE_TEST("a topic is found, closed and aborted", a_topic_is_found_closed_and_aborted),
         CORE_TEST("running out of memory is told", running_out_of_memory_is_told),
         CORE_TEST("notifiers may publish", notifiers_may_publish),
-        CORE_TEST("all readers see one order", all_readers_see_one_order),
-        CORE_TEST("a nonblocking publisher does not wait for its turn",
-                  a_nonblocking_publisher_does_not_wait_for_its_turn),
+        CORE_TEST("a ring of subscribers ends with the last root",
+                  a_ring_of_subscribers_ends_with_the_last_root),
+        CORE_TEST("the first of several failures is told",
+                  the_first_of_several_failures_is_told),
+        CORE_TEST("a topic or a subscriber is made or not",
+                  a_topic_or_a_subscriber_is_made_or_not),
+        CORE_TEST("a finished topic ends when it is drained",
+                  a_finished_topic_ends_when_it_is_drained),
+        CORE_TEST("a message may replace what is there", a_message_may_replace_what_is_there),
     };
     return UNIT_RUN(tests);
 }

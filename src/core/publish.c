@@ -1,0 +1,198 @@
+/* One message to all subscribers, in a turn. It owns no state: who gets a message is collected
+ * by the call that publishes it. */
+#include "core/publish.h"
+
+#include "core/alloc.h"
+#include "core/fast_path.h"
+#include "core/reference.h"
+#include "core/send.h"
+
+#include "platform/hidden.h"
+
+enum { PATIENCE_NS = 10 * 1000 * 1000 }; /* with all who are busy */
+
+/* ---- targets ---- */
+
+/* All subscribers of now; only those who have the turn make them more. OK or NOMEM. */
+static enum mtm_status collect(struct mtm_topic *topic, struct mtm_targets *targets)
+{
+    const size_t most = mtm_topic_count(topic);
+    targets->count = targets->rung = 0;
+    targets->at = targets->few;
+    if (most > MTM_FEW_TARGETS)
+        targets->at = mtm_alloc(mtm_size_mul(most, sizeof *targets->at));
+    if (!targets->at) return MTM_NOMEM;
+    mtm_lock(&topic->object.lock);
+    for (struct mtm_buffer *buffer = topic->first; buffer; buffer = buffer->topic_next) {
+        if (!mtm_object_retain_alive(&buffer->object)) continue;
+        targets->at[targets->count++] = (struct mtm_target){.buffer = buffer};
+    }
+    mtm_unlock(&topic->object.lock);
+    return MTM_OK;
+}
+
+struct mtm_target *mtm_targets_ring(struct mtm_targets *targets)
+{
+    while (targets->rung < targets->count) {
+        struct mtm_target *target = &targets->at[targets->rung++];
+        if (target->notifier) return target;
+    }
+    return NULL;
+}
+
+void mtm_targets_free(struct mtm_targets *targets)
+{
+    for (size_t i = 0; i < targets->count; ++i)
+        mtm_object_release(&targets->at[i].buffer->object);
+    if (targets->at != targets->few) mtm_free(targets->at);
+}
+
+/* ---- with the turn ---- */
+
+static enum mtm_status put_one(struct mtm_target *to, const struct mtm_message *message,
+                               bool replace)
+{
+    if (message->nparts == 1 && message->size - 1 < MTM_FAST_MAX && !replace &&
+        mtm_fast_add(to->buffer, message->part[0].ptr, message->size)) {
+        return MTM_OK;
+    }
+    return mtm_buffer_put(to->buffer, message, replace, true, &to->notifier);
+}
+
+static void count(struct mtm_published *published, enum mtm_status status)
+{
+    if (status == MTM_OK) ++published->taken;
+    else if (status != MTM_CLOSED && status != MTM_ABORTED) ++published->refused;
+}
+
+/* Until the locks of the buffer are free, as `wait` says. */
+static void await_locks(struct mtm_buffer *buffer, struct mtm_wait *wait)
+{
+    struct mtm_queue *queue = &buffer->queue;
+    if (mtm_wait_lock(wait, &queue->tail.lock)) mtm_unlock(&queue->tail.lock);
+    if (mtm_wait_lock(wait, &queue->head.lock)) mtm_unlock(&queue->head.lock);
+}
+
+/* Those who were busy when it was their turn, after all others have the message. */
+static void put_late(struct mtm_targets *targets, const struct mtm_message *message,
+                     bool replace, struct mtm_published *published)
+{
+    struct mtm_wait wait = {.timeout = PATIENCE_NS};
+    for (size_t i = 0; i < targets->count; ++i) {
+        struct mtm_target *to = &targets->at[i];
+        enum mtm_status status = MTM_BUSY;
+        if (!to->busy) continue;
+        do {
+            await_locks(to->buffer, &wait);
+            status = put_one(to, message, replace);
+        } while (status == MTM_BUSY && !mtm_wait_is_over(&wait));
+        count(published, status);
+    }
+}
+
+static void put_all(struct mtm_targets *targets, const struct mtm_message *message,
+                    bool replace, bool nonblock, struct mtm_published *published)
+{
+    bool late = false;
+    for (size_t i = 0; i < targets->count; ++i) {
+        struct mtm_target *to = &targets->at[i];
+        enum mtm_status status = put_one(to, message, replace);
+        to->busy = MTM_UNLIKELY(status == MTM_BUSY) && !nonblock;
+        if (to->busy) late = true;
+        else count(published, status);
+    }
+    if (MTM_UNLIKELY(late)) put_late(targets, message, replace, published);
+}
+
+/* *stored: becomes the latest message, if that is kept; then it is what was that before. */
+static enum mtm_status publish(struct mtm_topic *topic, const struct mtm_message *message,
+                               struct mtm_block **stored, bool replace, bool nonblock,
+                               struct mtm_targets *targets, struct mtm_published *published)
+{
+    enum mtm_status status = mtm_object_may_put(&topic->object);
+    if (status == MTM_OK) status = collect(topic, targets);
+    if (status != MTM_OK) return status;
+    put_all(targets, message, replace, nonblock, published);
+    mtm_store_rlx(&topic->published, mtm_load_rlx(&topic->published) + 1);
+    if (topic->keeps_latest) {
+        struct mtm_block *old = topic->latest;
+        topic->latest = *stored;
+        *stored = old;
+    }
+    return MTM_OK;
+}
+
+/* ---- without ---- */
+
+enum mtm_status mtm_topic_put(struct mtm_topic *topic, const struct mtm_message *message,
+                              bool replace, bool nonblock, struct mtm_targets *targets,
+                              struct mtm_published *published)
+{
+    struct mtm_message copy = *message;
+    struct mtm_block *stored = NULL;
+    *published = (struct mtm_published){0};
+    enum mtm_status status = mtm_object_may_put(&topic->object);
+    if (status != MTM_OK) return status;
+    if (message->size > MTM_STORED_ONCE || topic->keeps_latest) {
+        stored = mtm_message_to_block(message, NULL);
+        if (!stored) return MTM_NOMEM;
+        if (message->size > MTM_STORED_ONCE) copy.stored = stored;
+    }
+    status = MTM_BUSY;
+    if (mtm_topic_take_turn(topic, nonblock)) {
+        status = publish(topic, &copy, &stored, replace, nonblock, targets, published);
+        mtm_topic_end_turn(topic);
+    }
+    mtm_block_free(stored);
+    return status;
+}
+
+/* After the turn: a notifier may publish, and so may what is freed with a buffer. */
+static enum mtm_status ring_all(struct mtm_targets *targets, bool nonblock,
+                                struct mtm_failure *failure)
+{
+    enum mtm_status result = MTM_OK;
+    struct mtm_target *to;
+    while ((to = mtm_targets_ring(targets)) != NULL) {
+        struct mtm_failure own = {0};
+        if (mtm_notify(to->buffer, MTM_ADDED, to->notifier, nonblock, &own) == MTM_OK) continue;
+        if (result == MTM_OK) *failure = own;
+        else mtm_failure_free(&own);
+        result = MTM_NOTIFIER_FAILED;
+    }
+    mtm_targets_free(targets);
+    return result;
+}
+
+enum mtm_status mtm_topic_add(struct mtm_topic *topic, const struct mtm_message *message,
+                              bool replace, bool nonblock, struct mtm_published *published,
+                              struct mtm_failure *failure)
+{
+    struct mtm_targets targets;
+    enum mtm_status status =
+        mtm_topic_put(topic, message, replace, nonblock, &targets, published);
+    return status == MTM_OK ? ring_all(&targets, nonblock, failure) : status;
+}
+
+enum mtm_status mtm_writer_put_to_topic(struct mtm_writer *writer, struct mtm_topic *topic,
+                                        bool replace, bool nonblock,
+                                        struct mtm_targets *targets,
+                                        struct mtm_published *published)
+{
+    struct mtm_message message;
+    mtm_writer_message(writer, &message);
+    enum mtm_status status =
+        mtm_topic_put(topic, &message, replace, nonblock, targets, published);
+    if (status == MTM_OK) mtm_writer_clear(writer);
+    return status;
+}
+
+enum mtm_status mtm_writer_publish(struct mtm_writer *writer, struct mtm_topic *topic,
+                                   bool replace, bool nonblock, struct mtm_failure *failure)
+{
+    struct mtm_targets targets;
+    struct mtm_published published;
+    enum mtm_status status =
+        mtm_writer_put_to_topic(writer, topic, replace, nonblock, &targets, &published);
+    return status == MTM_OK ? ring_all(&targets, nonblock, failure) : status;
+}

@@ -1,0 +1,64 @@
+/* Publishing: putting one message into every buffer that has subscribed to a topic. Who the
+ * subscribers are is in topic.h, how one message gets into one buffer in send.h. */
+#ifndef MTM_CORE_PUBLISH_H
+#define MTM_CORE_PUBLISH_H
+
+#include "core/topic.h"
+#include "core/writer.h"
+
+/* Who gets a message, and what is to be called then. */
+struct mtm_target {
+    struct mtm_buffer *buffer;     /* a reference */
+    struct mtm_notifier *notifier; /* with a reference, for mtm_notify; or NULL */
+    bool busy;                     /* its locks could not be had at once */
+};
+
+enum { MTM_FEW_TARGETS = 32 };
+
+/* All who got one message. It belongs to the call that publishes, and stays where it is. */
+struct mtm_targets {
+    struct mtm_target few[MTM_FEW_TARGETS], *at;
+    size_t count, rung; /* those before have been asked for by mtm_targets_ring */
+};
+
+/* What has become of a message. */
+struct mtm_published {
+    size_t taken;   /* subscribers that have it */
+    size_t refused; /* that were full or busy, for which it is too large, or memory was short */
+};
+
+/* Any thread that has a reference to the topic and holds no lock. They wait for who is
+ * publishing, and for locks; with `nonblock` they don't, but return BUSY instead. */
+
+/* Puts the message into every subscriber that is open (replace: in place of what is there); a
+ * large one is stored once. It does not wait for room, and for who is suspended in one of their
+ * buffers at most 10 ms, so a slow subscriber holds up nobody. OK: mtm_targets_ring as long as
+ * it gives something, and at last mtm_targets_free, must follow. CLOSED (or finished), ABORTED,
+ * NOMEM, BUSY: nobody has it. */
+enum mtm_status mtm_topic_put(struct mtm_topic *topic, const struct mtm_message *message,
+                              bool replace, bool nonblock, struct mtm_targets *targets,
+                              struct mtm_published *published);
+
+/* The next one whose notifier is to be called: by the caller, who takes it over. NULL: none is
+ * left. */
+struct mtm_target *mtm_targets_ring(struct mtm_targets *targets);
+
+/* Gives back the references. Nothing else of it is needed any more. */
+void mtm_targets_free(struct mtm_targets *targets);
+
+/* As put, and calls the notifiers. NOTIFIER_FAILED: of one subscriber, whose failure is told if
+ * it is the first; all are called, and all have the message that are counted. */
+enum mtm_status mtm_topic_add(struct mtm_topic *topic, const struct mtm_message *message,
+                              bool replace, bool nonblock, struct mtm_published *published,
+                              struct mtm_failure *failure);
+
+/* As put, or add, of the writer's values: if they have been published the writer is empty,
+ * before any notifier is called. */
+enum mtm_status mtm_writer_put_to_topic(struct mtm_writer *writer, struct mtm_topic *topic,
+                                        bool replace, bool nonblock,
+                                        struct mtm_targets *targets,
+                                        struct mtm_published *published);
+enum mtm_status mtm_writer_publish(struct mtm_writer *writer, struct mtm_topic *topic,
+                                   bool replace, bool nonblock, struct mtm_failure *failure);
+
+#endif

@@ -1,0 +1,245 @@
+/* Tests of topics with several threads: one order for all, subscribers that come, go, or are
+ * suspended, and the end of a topic meanwhile. They own topics and buffers. */
+#include "topic_unit.h"
+
+/* ---- threads ---- */
+
+enum { PUBLISHERS = 2, READERS = 2, EACH = 4000, FIRST = 1 };
+
+struct crowd {
+    struct mtm_topic *topic;
+    mtm_a32 publishers, done, readers;
+    struct mtm_buffer *buffer[READERS];
+    uint32_t got[READERS][PUBLISHERS * EACH];
+};
+
+static void *publish_many(void *opaque)
+{
+    struct crowd *crowd = opaque;
+    const uint32_t me = mtm_add_seq(&crowd->publishers, 1);
+    for (uint32_t i = 0; i < EACH; ++i) {
+        uint32_t number = me << 24 | (i + FIRST);
+        struct mtm_message message = core_message(&number, sizeof number);
+        struct mtm_published published;
+        assert_int_equal(mtm_topic_add(crowd->topic, &message, false, false, &published, NULL),
+                         MTM_OK);
+        assert_true(published.taken >= READERS);
+    }
+    mtm_add_seq(&crowd->done, 1);
+    return NULL;
+}
+
+static void *read_all(void *opaque)
+{
+    struct crowd *crowd = opaque;
+    const uint32_t me = mtm_add_seq(&crowd->readers, 1);
+    for (int i = 0; i < PUBLISHERS * EACH; ++i)
+        assert_int_equal(core_next(&crowd->buffer[me]->object, MTM_FOREVER, &crowd->got[me][i]),
+                         MTM_OK);
+    return NULL;
+}
+
+static void *come_and_go(void *opaque)
+{
+    struct crowd *crowd = opaque;
+    while (mtm_load_seq(&crowd->done) < PUBLISHERS) {
+        struct mtm_listener *listener = core_listener();
+        struct mtm_buffer *buffer = subscribe(crowd->topic, 3, NULL);
+        struct mtm_buffer *served = subscribe(crowd->topic, 0, listener);
+        uint32_t number;
+        core_next(&buffer->object, 0, &number);
+        core_next(&listener->object, 0, &number);
+        core_drop_buffer(served);
+        core_drop_listener(listener);
+        mtm_buffer_close(buffer);
+        core_drop_buffer(buffer);
+    }
+    return NULL;
+}
+
+static void all_readers_see_one_order(void **state)
+{
+    (void)state;
+    static struct crowd crowd;
+    pthread_t publishers[PUBLISHERS], readers[READERS], others;
+    crowd = (struct crowd){.topic = topic_new(true)};
+    for (int i = 0; i < READERS; ++i) crowd.buffer[i] = subscribe(crowd.topic, 0, NULL);
+    unit_start(readers, READERS, read_all, &crowd);
+    unit_start(publishers, PUBLISHERS, publish_many, &crowd);
+    unit_start(&others, 1, come_and_go, &crowd);
+    unit_join(publishers, PUBLISHERS);
+    unit_join(readers, READERS);
+    unit_join(&others, 1);
+    uint32_t next[PUBLISHERS] = {FIRST, FIRST};
+    for (int i = 0; i < PUBLISHERS * EACH; ++i) {
+        const uint32_t number = crowd.got[0][i];
+        assert_int_equal(number & 0xFFFFFF, next[number >> 24]++);
+        assert_int_equal(number, crowd.got[1][i]);
+    }
+    for (int i = 0; i < READERS; ++i) core_drop_buffer(crowd.buffer[i]);
+    assert_int_equal(mtm_topic_count(crowd.topic), 0);
+    drop(crowd.topic);
+}
+
+static void a_nonblocking_publisher_does_not_wait_for_its_turn(void **state)
+{
+    (void)state;
+    struct mtm_topic *topic = topic_new(false);
+    struct mtm_buffer *buffer = subscribe(topic, 0, NULL);
+    uint32_t number = 1;
+    struct mtm_message message = core_message(&number, sizeof number);
+    struct mtm_published published;
+    mtm_lock(&topic->turn); /* as if another thread were publishing */
+    enum mtm_status status = mtm_topic_add(topic, &message, false, true, &published, NULL);
+    mtm_unlock(&topic->turn);
+    assert_int_equal(status, MTM_BUSY);
+    assert_int_equal(mtm_buffer_count(buffer), 0);
+    assert_int_equal(mtm_topic_add(topic, &message, false, true, &published, NULL), MTM_OK);
+    core_drop_buffer(buffer);
+    drop(topic);
+}
+
+/* ---- who is suspended ---- */
+
+/* Holds a lock of a subscriber, as a thread would that was suspended in the middle of an
+ * operation. */
+struct hold {
+    struct mtm_lock *lock;
+    mtm_a32 held, enough;
+};
+
+static void *hold_lock(void *opaque)
+{
+    struct hold *hold = opaque;
+    mtm_lock(hold->lock);
+    mtm_store_seq(&hold->held, 1);
+    while (!mtm_load_seq(&hold->enough)) mtm_plat_yield();
+    mtm_unlock(hold->lock);
+    return NULL;
+}
+
+static void who_is_suspended_holds_up_nobody(void **state)
+{
+    (void)state;
+    for (int head = 0; head < 2; ++head) {
+        struct mtm_topic *topic = topic_new(false);
+        const struct mtm_buffer_options options = {
+            .size = 1000, .grow = 2, .bounds = {.limit = 1, .drop_oldest = true}};
+        struct mtm_buffer *stuck = NULL, *other;
+        assert_int_equal(mtm_topic_subscribe(topic, &options, &stuck), MTM_OK);
+        other = subscribe(topic, 0, NULL);
+        struct mtm_queue *queue = &stuck->queue;
+        struct hold hold = {.lock = head ? &queue->head.lock : &queue->tail.lock};
+        pthread_t thread;
+        unit_start(&thread, 1, hold_lock, &hold);
+        while (!mtm_load_seq(&hold.held)) mtm_plat_yield();
+        assert_int_equal(publish(topic, 1, 1, 1), MTM_OK); /* it has given up on that one */
+        assert_gets(other, 1);
+        uint32_t number = 2;
+        struct mtm_message message = core_message(&number, sizeof number);
+        struct mtm_published published;
+        assert_int_equal(mtm_topic_add(topic, &message, false, true, &published, NULL), MTM_OK);
+        assert_int_equal(published.taken, 1);
+        assert_int_equal(published.refused, 1);
+        mtm_store_seq(&hold.enough, 1);
+        unit_join(&thread, 1);
+        assert_int_equal(publish(topic, 3, 2, 0), MTM_OK);
+        assert_gets(stuck, 3);
+        core_drop_buffer(stuck);
+        core_drop_buffer(other);
+        drop(topic);
+    }
+}
+
+/* One that is busy for a moment gets the message after the others. */
+static void *hold_for_a_moment(void *opaque)
+{
+    struct hold *hold = opaque;
+    while (!mtm_load_seq(&hold->enough)) {
+        mtm_lock(hold->lock);
+        mtm_store_seq(&hold->held, 1);
+        for (int i = 0; i < 20; ++i) mtm_plat_yield();
+        mtm_unlock(hold->lock);
+        mtm_plat_yield();
+    }
+    return NULL;
+}
+
+static void who_is_busy_for_a_moment_gets_it_later(void **state)
+{
+    (void)state;
+    enum { MESSAGES = 200 };
+    struct mtm_topic *topic = topic_new(false);
+    struct mtm_buffer *busy = subscribe(topic, 0, NULL), *other = subscribe(topic, 0, NULL);
+    struct hold hold = {.lock = &busy->queue.tail.lock};
+    pthread_t thread;
+    size_t taken = 0;
+    unit_start(&thread, 1, hold_for_a_moment, &hold);
+    while (!mtm_load_seq(&hold.held)) mtm_plat_yield();
+    for (uint32_t n = 0; n < MESSAGES; ++n) {
+        struct mtm_message message = core_message(&n, sizeof n);
+        struct mtm_published published;
+        assert_int_equal(mtm_topic_add(topic, &message, false, false, &published, NULL),
+                         MTM_OK);
+        assert_int_equal(published.taken + published.refused, 2);
+        taken += published.taken;
+    }
+    mtm_store_seq(&hold.enough, 1);
+    unit_join(&thread, 1);
+    assert_int_equal(mtm_buffer_count(other), MESSAGES);
+    assert_int_equal(mtm_buffer_count(busy), taken - MESSAGES);
+    core_drop_buffer(busy);
+    core_drop_buffer(other);
+    drop(topic);
+}
+
+/* ---- the end ---- */
+
+struct end {
+    struct mtm_topic *topic;
+    struct mtm_buffer *made; /* or NULL */
+};
+
+static void *subscribe_once(void *opaque)
+{
+    struct end *end = opaque;
+    const struct mtm_buffer_options options = {.size = 100, .grow = 2};
+    if (mtm_topic_subscribe(end->topic, &options, &end->made) != MTM_OK) end->made = NULL;
+    return NULL;
+}
+
+static void whoever_subscribes_at_the_end_is_refused_or_ended(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 600; ++round) {
+        struct end end = {.topic = topic_new(round % 2 != 0)};
+        pthread_t thread;
+        publish(end.topic, 1, 0, 0);
+        unit_start(&thread, 1, subscribe_once, &end);
+        if (round % 3) mtm_plat_yield();
+        if (round % 5 == 0) mtm_topic_finish(end.topic);
+        else if (round % 5 == 1) mtm_topic_abort(end.topic, true);
+        else mtm_topic_close(end.topic);
+        unit_join(&thread, 1);
+        if (end.made) {
+            assert_int_not_equal(mtm_object_may_put(&end.made->object), MTM_OK);
+            core_drop_buffer(end.made);
+        }
+        drop(end.topic);
+    }
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        CORE_TEST("all readers see one order", all_readers_see_one_order),
+        CORE_TEST("a nonblocking publisher does not wait for its turn",
+                  a_nonblocking_publisher_does_not_wait_for_its_turn),
+        CORE_TEST("who is suspended holds up nobody", who_is_suspended_holds_up_nobody),
+        CORE_TEST("who is busy for a moment gets it later",
+                  who_is_busy_for_a_moment_gets_it_later),
+        CORE_TEST("whoever subscribes at the end is refused or ended",
+                  whoever_subscribes_at_the_end_is_refused_or_ended),
+    };
+    return UNIT_RUN(tests);
+}

@@ -24,6 +24,7 @@ struct mtm_block *mtm_block_copy(struct mtm_block *block)
     memcpy(mtm_block_data(copy), mtm_block_data(block), block->size);
     copy->size = block->size;
     copy->seq = block->seq;
+    copy->rank = block->rank;
     copy->epoch = block->epoch;
     return copy;
 }

@@ -36,6 +36,7 @@ struct mtm_block {
     size_t seq;              /* place in the order of its buffer */
     uint64_t epoch;          /* which filling of the buffer it came from */
     struct mtm_block *whole; /* constant: the block that has the bytes, if not this one */
+    uint32_t rank; /* among those of one place: see mtm_queue_put_anyway; constant in a queue */
     mtm_a32 others; /* atomic: who holds the block besides its owner; they only read bytes */
 };
 

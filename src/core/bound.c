@@ -46,8 +46,9 @@ struct mtm_queue_numbers mtm_queue_numbers(const struct mtm_queue *queue)
     return (struct mtm_queue_numbers){
         .messages = mtm_queue_count_once(queue),
         .bytes = mtm_queue_bytes(queue),
-        .added = mtm_load_rlx(&queue->tail.added) + m->replacing,
-        .taken = taken + m->replacing - returned - m->replaced - m->cleared - m->dropped,
+        .added = mtm_load_rlx(&queue->tail.added) + m->replacing + m->anyway,
+        .taken =
+            taken + m->replacing + m->anyway - returned - m->replaced - m->cleared - m->dropped,
         .replaced = m->replaced,
         .dropped = m->dropped,
     };

@@ -56,7 +56,8 @@ static enum mtm_status put_one(struct mtm_target *to, const struct mtm_message *
         mtm_fast_add(to->buffer, message->part[0].ptr, message->size)) {
         return MTM_OK;
     }
-    return mtm_buffer_put(to->buffer, message, replace, true, &to->notifier);
+    const unsigned options = MTM_PUT_NONBLOCK | (replace ? MTM_PUT_REPLACE : 0u);
+    return mtm_buffer_put(to->buffer, message, options, &to->notifier);
 }
 
 static void count(struct mtm_published *published, enum mtm_status status)

@@ -69,7 +69,7 @@ static void link_segment(struct mtm_queue *queue, struct mtm_put_memory *memory)
     tail->floor = tail->written;
 }
 
-static bool can_link(struct mtm_queue *queue, size_t need, struct mtm_put_memory *memory)
+static bool can_link(const struct mtm_queue *queue, size_t need, struct mtm_put_memory *memory)
 {
     if (memory->segment && memory->segment->cap >= need) return true;
     memory->need = need;
@@ -129,12 +129,10 @@ static size_t needed(const struct mtm_message *message, const struct mtm_put_mem
     return memory->block ? MTM_POINTER_RECORD : mtm_record_size(message->size);
 }
 
-enum mtm_status mtm_queue_put(struct mtm_queue *queue, const struct mtm_message *message,
-                              struct mtm_put_memory *memory)
+static enum mtm_status put_in_ring(struct mtm_queue *queue, const struct mtm_message *message,
+                                   struct mtm_put_memory *memory)
 {
     size_t need = needed(message, memory);
-    if (MTM_UNLIKELY(mtm_queue_is_bounded(queue)) && !mtm_queue_has_place(queue, message->size))
-        return MTM_FULL;
     if (queue->shared.fixed) {
         if (!has_fixed_room(queue, need)) return MTM_FULL;
     } else if (MTM_UNLIKELY(!has_room(queue, need))) {
@@ -144,6 +142,20 @@ enum mtm_status mtm_queue_put(struct mtm_queue *queue, const struct mtm_message 
     append(queue, message, memory);
     mtm_queue_publish(queue);
     return MTM_OK;
+}
+
+enum mtm_status mtm_queue_put(struct mtm_queue *queue, const struct mtm_message *message,
+                              struct mtm_put_memory *memory)
+{
+    if (MTM_UNLIKELY(mtm_queue_is_bounded(queue)) && !mtm_queue_has_place(queue, message->size))
+        return MTM_FULL;
+    return put_in_ring(queue, message, memory);
+}
+
+bool mtm_queue_has_memory(const struct mtm_queue *queue, const struct mtm_message *message,
+                          struct mtm_put_memory *memory)
+{
+    return queue->shared.fixed || can_link(queue, needed(message, memory), memory);
 }
 
 /* ---- both sides ---- */
@@ -175,6 +187,27 @@ static size_t drop_all(struct mtm_queue *queue, struct mtm_trash *trash)
     MTM_STEP(epoch);
     ++head->epoch;
     return count;
+}
+
+/* Where the ring has no room it goes to what was put back, behind everything that is there; and
+ * is served from there when that has been taken. */
+static void append_to_back(struct mtm_queue *queue, struct mtm_block *block)
+{
+    block->seq = mtm_load_rlx(&queue->tail.added);
+    block->rank = (uint32_t)queue->shared.anyway++;
+    block->epoch = queue->head.epoch;
+    mtm_queue_put_back(queue, block);
+}
+
+enum mtm_status mtm_queue_put_anyway(struct mtm_queue *queue, const struct mtm_message *message,
+                                     struct mtm_put_memory *memory)
+{
+    struct mtm_put_memory none = {0};
+    if (!queue->shared.fixed) return put_in_ring(queue, message, memory);
+    if (put_in_ring(queue, message, &none) == MTM_OK) return MTM_OK;
+    append_to_back(queue, memory->block);
+    memory->block = NULL;
+    return MTM_OK;
 }
 
 /* To those who only count, the messages that were there turn into the new one in a single step:

@@ -14,6 +14,8 @@
 
 struct mtm_notifier;
 
+#define MTM_RANK_RECORD UINT32_MAX /* of a block for a record that has left the rings */
+
 enum { MTM_RING_KEPT = 1024 }; /* bytes of a ring that a queue at rest may keep */
 
 /* What a queue may hold at most, beside what fits into a fixed size; 0: no bound. */
@@ -69,9 +71,9 @@ struct mtm_queue_shared {
     double grow;                         /* how many times larger the next ring is */
     struct mtm_pool pool;                /* blocks for later */
     struct mtm_bounds bounds;            /* constant; SIZE_MAX: none */
-    /* guarded by both locks: messages thrown away by setmsg, to make room, by clear; and how
-     * often setmsg found any */
-    size_t replaced, dropped, cleared, replacing;
+    /* guarded by both locks: messages thrown away by setmsg, to make room, by clear; how often
+     * setmsg found any; and how many messages went past the bounds of a full ring */
+    size_t replaced, dropped, cleared, replacing, anyway;
 };
 
 struct mtm_queue {
@@ -128,6 +130,20 @@ enum mtm_status mtm_queue_put(struct mtm_queue *queue, const struct mtm_message 
  * changed. */
 enum mtm_status mtm_queue_replace(struct mtm_queue *queue, const struct mtm_message *message,
                                   struct mtm_put_memory *memory, struct mtm_trash *trash);
+
+/* Tail lock held: whether a put that is FULL now would never be GROW later. If not: as after
+ * GROW. */
+bool mtm_queue_has_memory(const struct mtm_queue *queue, const struct mtm_message *message,
+                          struct mtm_put_memory *memory);
+
+/* Both locks held: as put, but past all bounds; never FULL. The memory must come from reserve,
+ * then it is never GROW. */
+enum mtm_status mtm_queue_put_anyway(struct mtm_queue *queue, const struct mtm_message *message,
+                                     struct mtm_put_memory *memory);
+
+/* No lock held, after prepare: what a put at any later time may need. OK or NOMEM. */
+enum mtm_status mtm_queue_reserve(struct mtm_queue *queue, const struct mtm_message *message,
+                                  struct mtm_put_memory *memory);
 
 /* No lock held, after GROW: OK or NOMEM. */
 enum mtm_status mtm_queue_get_memory(struct mtm_queue *queue, const struct mtm_message *message,

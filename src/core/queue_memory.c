@@ -194,6 +194,20 @@ enum mtm_status mtm_queue_prepare(struct mtm_queue *queue, const struct mtm_mess
     return make_block(queue, message, memory) ? MTM_OK : MTM_NOMEM;
 }
 
+/* A ring for it as it is, or a block for where a ring of fixed size is full. */
+enum mtm_status mtm_queue_reserve(struct mtm_queue *queue, const struct mtm_message *message,
+                                  struct mtm_put_memory *memory)
+{
+    if (!queue->shared.fixed) {
+        memory->need = mtm_record_size(message->size);
+        if (memory->block) memory->need = MTM_POINTER_RECORD;
+        memory->cap = memory->need > MTM_RING_KEPT ? memory->need : MTM_RING_KEPT;
+        memory->segment = mtm_segment_new(memory->cap);
+        return memory->segment ? MTM_OK : MTM_NOMEM;
+    }
+    return memory->block || make_block(queue, message, memory) ? MTM_OK : MTM_NOMEM;
+}
+
 enum mtm_status mtm_queue_get_memory(struct mtm_queue *queue, const struct mtm_message *message,
                                      struct mtm_put_memory *memory)
 {

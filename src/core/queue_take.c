@@ -21,6 +21,13 @@ static void advance(struct mtm_queue *queue, struct mtm_trash *trash)
     }
 }
 
+/* Whether what was put back comes before what is in the rings: always, but for messages that
+ * were put past the bounds of a full ring. */
+static bool back_is_first(const struct mtm_head *head)
+{
+    return head->back && (ptrdiff_t)(head->back->seq - head->popped) <= 0;
+}
+
 /* May the receiver have it, and where does it go? */
 static enum mtm_status fits(const struct mtm_slot *slot, size_t size, bool copied)
 {
@@ -33,6 +40,7 @@ static void pop(struct mtm_queue *queue, struct mtm_slot *slot, size_t pos, size
 {
     struct mtm_head *head = &queue->head;
     slot->block->seq = head->popped;
+    slot->block->rank = MTM_RANK_RECORD;
     slot->block->epoch = head->epoch;
     mtm_head_pop(head, pos, record);
 }
@@ -129,7 +137,7 @@ static void drop_record(struct mtm_queue *queue, struct mtm_trash *trash)
 
 bool mtm_queue_drop_oldest(struct mtm_queue *queue, struct mtm_trash *trash)
 {
-    if (queue->head.back) {
+    if (back_is_first(&queue->head)) {
         struct mtm_block *block = pop_back(queue);
         block->link = trash->back;
         trash->back = block;
@@ -145,7 +153,7 @@ enum mtm_status mtm_queue_take(struct mtm_queue *queue, struct mtm_slot *slot,
                                struct mtm_trash *trash)
 {
     struct mtm_head *head = &queue->head;
-    if (MTM_UNLIKELY(head->back != NULL)) return take_back(queue, slot);
+    if (MTM_UNLIKELY(back_is_first(head))) return take_back(queue, slot);
     if (mtm_queue_is_drained(queue)) return MTM_EMPTY;
     advance(queue, trash);
     struct mtm_segment *segment = head->segment;
@@ -160,7 +168,7 @@ enum mtm_status mtm_queue_peek(struct mtm_queue *queue, struct mtm_slot *slot,
                                struct mtm_trash *trash)
 {
     struct mtm_head *head = &queue->head;
-    struct mtm_block *block = head->back;
+    struct mtm_block *block = back_is_first(head) ? head->back : NULL;
     if (!block) {
         if (mtm_queue_is_drained(queue)) return MTM_EMPTY;
         advance(queue, trash);
@@ -181,6 +189,12 @@ enum mtm_status mtm_queue_peek(struct mtm_queue *queue, struct mtm_slot *slot,
     return MTM_OK;
 }
 
+static bool comes_before(const struct mtm_block *first, const struct mtm_block *second)
+{
+    if (first->seq != second->seq) return (ptrdiff_t)(first->seq - second->seq) < 0;
+    return first->rank < second->rank;
+}
+
 bool mtm_queue_put_back(struct mtm_queue *queue, struct mtm_block *block)
 {
     struct mtm_head *head = &queue->head;
@@ -188,7 +202,7 @@ bool mtm_queue_put_back(struct mtm_queue *queue, struct mtm_block *block)
     MTM_STEP(outdated);
     if (block->epoch != head->epoch) return false;
     struct mtm_block *first = head->back, **link = &first;
-    while (*link && (ptrdiff_t)((*link)->seq - block->seq) < 0) link = &(*link)->link;
+    while (*link && comes_before(*link, block)) link = &(*link)->link;
     block->link = *link;
     *link = block;
     mtm_set_back(queue, first);

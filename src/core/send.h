@@ -18,10 +18,28 @@ enum mtm_status mtm_buffer_add(struct mtm_buffer *buffer, const struct mtm_messa
 enum mtm_status mtm_buffer_set(struct mtm_buffer *buffer, const struct mtm_message *message,
                                bool nonblock, struct mtm_failure *failure);
 
-/* Add or set without calling the notifier: it is returned with a reference (or NULL), for
- * mtm_notify. */
+/* How a message is put. */
+enum mtm_put_option {
+    MTM_PUT_REPLACE = 1,  /* in place of all that is there, in one step; never FULL */
+    MTM_PUT_NONBLOCK = 2, /* never waits for a lock */
+    MTM_PUT_ANYWAY = 4    /* past all bounds, as what is put back, and if it is aborted, too */
+};
+
+/* Puts without calling the notifier: it is returned with a reference (or NULL), for mtm_notify.
+ * options: of enum mtm_put_option. Outcomes as of add; ANYWAY is never FULL or ABORTED. */
 enum mtm_status mtm_buffer_put(struct mtm_buffer *buffer, const struct mtm_message *message,
-                               bool replace, bool nonblock, struct mtm_notifier **notifier);
+                               unsigned options, struct mtm_notifier **notifier);
+
+/* For a put ANYWAY later on, which then cannot fail for want of memory. reserve: OK, NOMEM,
+ * TOO_LARGE, CLOSED (inherited). put_reserved: OK or CLOSED (or finished); in any case the
+ * memory is used up. The message must be the same. */
+enum mtm_status mtm_buffer_reserve(struct mtm_buffer *buffer, const struct mtm_message *message,
+                                   struct mtm_put_memory *memory);
+void mtm_buffer_unreserve(struct mtm_buffer *buffer, struct mtm_put_memory *memory);
+enum mtm_status mtm_buffer_put_reserved(struct mtm_buffer *buffer,
+                                        const struct mtm_message *message,
+                                        struct mtm_put_memory *memory,
+                                        struct mtm_notifier **notifier);
 
 /* One empty message, as a notifier adds it: the buffer's own notifier is not called, but
  * returned with a reference (or NULL). */
@@ -30,11 +48,32 @@ enum mtm_status mtm_buffer_add_empty(struct mtm_buffer *buffer, bool nonblock,
 
 /* As mtm_buffer_put of the writer's values: once they are in, the writer is empty. */
 enum mtm_status mtm_writer_put(struct mtm_writer *writer, struct mtm_buffer *buffer,
-                               bool replace, bool nonblock, struct mtm_notifier **notifier);
+                               unsigned options, struct mtm_notifier **notifier);
 
 /* As add (or set) of the writer's values. Once the message is in, the writer is empty; if it is
  * not, nothing has changed. */
 enum mtm_status mtm_writer_send(struct mtm_writer *writer, struct mtm_buffer *buffer,
                                 bool replace, bool nonblock, struct mtm_failure *failure);
+
+/* ---- for room.c ---- */
+
+/* A put under way. */
+struct mtm_put {
+    struct mtm_buffer *buffer;
+    const struct mtm_message *message;
+    unsigned options;
+    struct mtm_wait *wait; /* for locks, at least */
+    struct mtm_put_memory *memory;
+    struct mtm_notifier *notifier; /* out: a reference, or NULL */
+    bool wake;                     /* somebody waits for the buffer */
+    struct mtm_trash trash;
+};
+
+/* In this order: begin (if OK), try, end with the last status. locked: one attempt with the
+ * locks held that it needs; GROW: it needs memory. */
+enum mtm_status mtm_put_begin(struct mtm_put *put);
+enum mtm_status mtm_put_try(struct mtm_put *put);
+enum mtm_status mtm_put_locked(struct mtm_put *put);
+void mtm_put_end(struct mtm_put *put, enum mtm_status status);
 
 #endif

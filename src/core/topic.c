@@ -95,7 +95,7 @@ static enum mtm_status put_latest(struct mtm_topic *topic, struct mtm_buffer *bu
     mtm_message_init(&message);
     mtm_message_add(&message, mtm_block_data(latest), latest->size);
     if (latest->size > MTM_STORED_ONCE) message.stored = latest;
-    enum mtm_status status = mtm_buffer_put(buffer, &message, false, false, &notifier);
+    enum mtm_status status = mtm_buffer_put(buffer, &message, 0, &notifier);
     return status == MTM_NOMEM ? status : MTM_OK; /* a new buffer has no notifier */
 }
 

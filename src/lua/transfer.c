@@ -61,7 +61,9 @@ static enum mtm_status put(lua_State *L, struct mtc_handle *handle, struct mtm_m
     struct mtm_buffer *buffer = mtl_buffer_of(handle);
     const bool nonblock = handle->nonblock;
     struct mtm_notifier *notifier;
-    enum mtm_status status = mtm_buffer_put(buffer, message, replace, nonblock, &notifier);
+    const unsigned options =
+        (replace ? MTM_PUT_REPLACE : 0u) | (nonblock ? MTM_PUT_NONBLOCK : 0u);
+    enum mtm_status status = mtm_buffer_put(buffer, message, options, &notifier);
     *raised = false;
     if (MTM_LIKELY(!notifier)) return status;
     return mtl_notify(L, handle->owned.state, buffer, MTM_ADDED, notifier, nonblock, failure,

@@ -99,7 +99,9 @@ static int put(lua_State *L, bool replace)
     struct mtm_notifier *notifier;
     bool raised = false;
     const size_t size = mtm_writer_size(writer);
-    enum mtm_status status = mtm_writer_put(writer, buffer, replace, nonblock, &notifier);
+    const unsigned options =
+        (replace ? MTM_PUT_REPLACE : 0u) | (nonblock ? MTM_PUT_NONBLOCK : 0u);
+    enum mtm_status status = mtm_writer_put(writer, buffer, options, &notifier);
     if (notifier) {
         status = mtl_notify(L, handle->owned.state, buffer, MTM_ADDED, notifier, nonblock,
                             &failure, &raised);

@@ -51,8 +51,9 @@ static void no_buffer_takes_a_message_that_is_too_much_to_count(void **state)
         assert_int_equal(core_add(buffers[i], 7), MTM_OK);
         for (int replace = 0; replace < 2; ++replace) {
             struct mtm_notifier *notifier;
-            assert_int_equal(mtm_buffer_put(buffers[i], &message, replace, false, &notifier),
-                             expected);
+            assert_int_equal(
+                mtm_buffer_put(buffers[i], &message, replace ? MTM_PUT_REPLACE : 0, &notifier),
+                expected);
         }
         assert_delivers(buffers[i], 7);
         core_drop_buffer(buffers[i]);
@@ -71,9 +72,8 @@ static void what_goes_in_front_counts(void **state)
         mtm_message_init(&message);
         mtm_message_add(&message, &byte, SIZE_MAX - less);
         assert_true(mtm_record_size(message.size) >= message.size);
-        assert_int_equal(mtm_buffer_put(fixed, &message, false, false, &notifier),
-                         MTM_TOO_LARGE);
-        assert_int_equal(mtm_buffer_put(growing, &message, false, false, &notifier), MTM_NOMEM);
+        assert_int_equal(mtm_buffer_put(fixed, &message, 0, &notifier), MTM_TOO_LARGE);
+        assert_int_equal(mtm_buffer_put(growing, &message, 0, &notifier), MTM_NOMEM);
         assert_null(mtm_block_new(SIZE_MAX - less));
         assert_null(mtm_segment_new(SIZE_MAX - less));
         assert_null(mtm_alloc(SIZE_MAX - less));

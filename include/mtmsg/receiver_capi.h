@@ -40,6 +40,10 @@ extern "C" {
 #define RECEIVER_CAPI_VERSION_MINOR 0
 #define RECEIVER_CAPI_VERSION_PATCH 0
 
+/* The newer version beside it, struct receiver_capi_2_1: tables, and values of any kind. */
+#define RECEIVER_CAPI_2_1_VERSION_MINOR 1
+#define RECEIVER_CAPI_2_1_VERSION_PATCH 0
+
 /* Where messages go; opaque, reference counted, shared by threads. */
 typedef struct receiver_object receiver_object;
 
@@ -47,6 +51,10 @@ typedef struct receiver_object receiver_object;
 typedef struct receiver_writer receiver_writer;
 
 typedef struct receiver_capi receiver_capi;
+typedef struct receiver_capi_2_1 receiver_capi_2_1;
+
+/* Holds a message that was taken: sender_capi.h. */
+struct sender_reader;
 
 /* Element types of arrays: the C types of the same names. */
 enum receiver_array_type {
@@ -158,6 +166,100 @@ struct receiver_capi {
                               size_t elementCount);
 };
 
+/*
+ * Version 2.1: the functions of 2.0, and more. Objects and writers are the same for both
+ * versions.
+ */
+struct receiver_capi_2_1 {
+    int version_major;
+    int version_minor;
+    int version_patch;
+
+    /* Another version of this API from the same provider, or NULL. */
+    void *next_capi;
+
+    /* As in 2.0. */
+    receiver_object *(*toReceiver)(lua_State *L, int index);
+    void (*retainReceiver)(receiver_object *b);
+    void (*releaseReceiver)(receiver_object *b);
+
+    /*
+     * As in 2.0. A writer whose growFactor is 0 has room for 32 tables inside of one another
+     * and for 32 tables with a number, beside its capacity; more are refused with -1.
+     */
+    receiver_writer *(*newWriter)(size_t initialCapacity, float growFactor);
+
+    /* As in 2.0. */
+    void (*freeWriter)(receiver_writer *w);
+
+    /* As in 2.0, and one more code:
+     *   7    a table has been begun in the writer and not ended: nothing has changed */
+    int (*msgToReceiver)(receiver_object *b, receiver_writer *w, int clear, int nonblock,
+                         receiver_error_handler eh, void *ehdata);
+
+    /* As in 2.0. Tables that have been begun are gone, too. */
+    void (*clearWriter)(receiver_writer *w);
+
+    /*
+     * As in 2.0, and inside of a table that has been begun. All functions that add return one
+     * more code: -3 if no such value may stand there, which each of them tells; addNumber: not
+     * a number, in the place of a key. addArray returns NULL for it.
+     */
+    int (*addBooleanToWriter)(receiver_writer *w, int boolVal);
+    int (*addIntegerToWriter)(receiver_writer *w, lua_Integer intVal);
+    int (*addNumberToWriter)(receiver_writer *w, lua_Number numVal);
+    int (*addStringToWriter)(receiver_writer *w, const char *ptr, size_t len);
+    int (*addBytesToWriter)(receiver_writer *w, const unsigned char *bytes, size_t len);
+    void *(*addArrayToWriter)(receiver_writer *w, enum receiver_array_type type,
+                              size_t elementCount);
+
+    /* nil; -3 in the place of a key. */
+    int (*addNilToWriter)(receiver_writer *w);
+
+    /* A light userdata. What it points to is the caller's business; so is that LuaJIT takes
+     * addresses of up to 47 bits alone. */
+    int (*addPointerToWriter)(receiver_writer *w, void *ptr);
+
+    /* A C function, for any state that receives it to call. That its library stays in memory
+     * is the caller's business. */
+    int (*addFunctionToWriter)(receiver_writer *w, lua_CFunction function);
+
+    /*
+     * Begins a table: what is added next is in it, until its end. The first arrayCount values
+     * are [1], [2] and so on, the later ones are keys and their values in turn. If fewer than
+     * arrayCount values come these are all, so (size_t)-1 is for a list of unknown length. Any
+     * value but nil and not-a-number may be a key, tables, too; of a key that comes twice the
+     * last value counts.
+     *
+     * number, if it is not NULL, gets the number by which addReferenceToWriter can add the same
+     * table once more, later in the message or in the table itself; valid until the message is
+     * handed over or cleared.
+     *
+     * The table accounts for 9 bytes and what is in it.
+     */
+    int (*beginTableInWriter)(receiver_writer *w, size_t arrayCount, size_t *number);
+
+    /* Ends the table that was begun last; -3 if there is none, or a key lacks its value. Never
+     * allocates. */
+    int (*endTableInWriter)(receiver_writer *w);
+
+    /* The table of that number once more: whoever receives the message gets one table in both
+     * places. -3 if no table of the message was given it. Accounts for 5 bytes. */
+    int (*addReferenceToWriter)(receiver_writer *w, size_t number);
+
+    /*
+     * The value that nextValueFromReader (version 1.1) of the same provider has given last, of
+     * whatever type, with all that is in it; the reader goes on behind it. So a TABLE is passed
+     * on whole, and its END is not seen. May be called several times, for several writers.
+     *
+     * Tables and functions that occur several times among the values that are passed on from
+     * one message to one writer stay one. -3 if there is no such value, if it is an END, or if
+     * it refers to a table or function that was not passed on before; and for nil and
+     * not-a-number in the place of a key.
+     */
+    int (*addValueToWriter)(receiver_writer *w, struct sender_reader *r);
+};
+
 #ifdef __cplusplus
 }
 #endif
@@ -182,6 +284,15 @@ MTMSG_CAPI_INLINE const receiver_capi *receiver_get_capi(lua_State *L, int index
     return (const receiver_capi *)mtmsg_capi_find(L, index, RECEIVER_CAPI_ID_STRING,
                                                   RECEIVER_CAPI_VERSION_MAJOR,
                                                   RECEIVER_CAPI_VERSION_MINOR, errorReason);
+}
+
+/* The same for version 2.1: reason 1 is also that the provider has 2.0 alone. */
+MTMSG_CAPI_INLINE const receiver_capi_2_1 *receiver_get_capi_2_1(lua_State *L, int index,
+                                                                 int *errorReason)
+{
+    return (const receiver_capi_2_1 *)mtmsg_capi_find(
+        L, index, RECEIVER_CAPI_ID_STRING, RECEIVER_CAPI_VERSION_MAJOR,
+        RECEIVER_CAPI_2_1_VERSION_MINOR, errorReason);
 }
 
 #endif

@@ -41,6 +41,10 @@ extern "C" {
 #define SENDER_CAPI_VERSION_MINOR 0
 #define SENDER_CAPI_VERSION_PATCH 0
 
+/* The newer version beside it, struct sender_capi_1_1: tables, and messages that go back. */
+#define SENDER_CAPI_1_1_VERSION_MINOR 1
+#define SENDER_CAPI_1_1_VERSION_PATCH 0
+
 /* Where messages come from; opaque, reference counted, shared by threads. */
 typedef struct sender_object sender_object;
 
@@ -48,6 +52,7 @@ typedef struct sender_object sender_object;
 typedef struct sender_reader sender_reader;
 
 typedef struct sender_capi sender_capi;
+typedef struct sender_capi_1_1 sender_capi_1_1;
 
 /* Which member of the union of a sender_capi_value is set. */
 enum sender_capi_value_type {
@@ -111,6 +116,62 @@ struct sender_capi_value {
     };
 };
 typedef struct sender_capi_value sender_capi_value;
+
+/* More types of values, which version 1.1 knows. In 1.0 each of them, with all that is in it,
+ * is one NIL. */
+enum sender_capi_value_type_1_1 {
+    SENDER_CAPI_TYPE_TABLE = 9,      /* tableVal; what is in it comes next, and then its END */
+    SENDER_CAPI_TYPE_END = 10,       /* no member; the table that was begun last has ended */
+    SENDER_CAPI_TYPE_REFERENCE = 11, /* numberVal; a table or function that was there before */
+    SENDER_CAPI_TYPE_FUNCTION = 12,  /* numberVal; a function of Lua with its variables */
+    SENDER_CAPI_TYPE_MODULE = 13     /* moduleVal; a module, or a field of one, of whichever
+                                      * state receives it */
+};
+
+/*
+ * arrayCount values come next, which are [1], [2] and so on, and then hashCount times a key and
+ * its value; then comes the END. Any of them may be a table itself, a key, too. Both counts are
+ * exact. A key is never NIL.
+ *
+ * The tables and functions of a message are numbered from 1 in the order in which they come; as
+ * those inside of a function count, too, one cannot count them oneself. With shared not 0 one
+ * or more REFERENCEs to the number come later in the message, be it inside of the table.
+ */
+struct sender_capi_table {
+    size_t number;
+    size_t arrayCount;
+    size_t hashCount;
+    int shared;
+};
+
+/* The name by which it is required, and that of the field, or NULL: it is the module itself.
+ * "_G" without a field is the table of globals. */
+struct sender_capi_module {
+    struct sender_capi_string name;
+    struct sender_capi_string field;
+};
+
+/* One value of a message in version 1.1. Its pointers belong to the reader that it came from.
+ */
+struct sender_capi_value_1_1 {
+    int type; /* enum sender_capi_value_type, or that of 1.1; later versions may know more */
+#if defined(__GNUC__)
+    __extension__ /* no part of the language before C11 */
+#endif
+        union {
+        int boolVal;
+        lua_Integer intVal;
+        lua_Number numVal;
+        void *ptrVal;
+        lua_CFunction funcVal;
+        struct sender_capi_string strVal;
+        struct sender_capi_array arrayVal;
+        struct sender_capi_table tableVal;
+        size_t numberVal;
+        struct sender_capi_module moduleVal;
+    };
+};
+typedef struct sender_capi_value_1_1 sender_capi_value_1_1;
 
 /*
  * Takes the text of a failure. Called in the thread of the failing call, before that call
@@ -189,6 +250,92 @@ struct sender_capi {
                                  double timeout, sender_error_handler eh, void *ehdata);
 };
 
+/*
+ * Version 1.1: the functions of 1.0, and more. Objects and readers are the same for both
+ * versions; one message should be read by the functions of one of them.
+ */
+struct sender_capi_1_1 {
+    int version_major;
+    int version_minor;
+    int version_patch;
+
+    /* Another version of this API from the same provider, or NULL. */
+    void *next_capi;
+
+    /* As in 1.0. */
+    sender_object *(*toSender)(lua_State *L, int index);
+    void (*retainSender)(sender_object *b);
+    void (*releaseSender)(sender_object *b);
+
+    /*
+     * As in 1.0. A reader whose growFactor is 0 takes no message in which tables and functions
+     * are nested deeper than 32 levels or in which more than 32 different keys come more than
+     * once, and puts messages back, unless they are leases, only if at most 8 of their arrays
+     * had to be moved: all that needs memory beside its capacity.
+     */
+    sender_reader *(*newReader)(size_t initialCapacity, float growFactor);
+
+    /* As in 1.0. A message that is held by a lease goes back, see leaseReader; that waits for
+     * a lock of the sender, briefly. */
+    void (*freeReader)(sender_reader *r);
+
+    /* As in 1.0. A lease is done. */
+    void (*clearReader)(sender_reader *r);
+
+    /*
+     * As in 1.0, and goes into tables: after a value of type TABLE come those that are in it,
+     * and an END. What is inside of a FUNCTION is passed over. However deep tables are nested,
+     * no stack is taken for it.
+     */
+    void (*nextValueFromReader)(sender_reader *r, sender_capi_value_1_1 *out);
+
+    /*
+     * As in 1.0. Code 4 also means that the reader's growFactor is 0 and the message needs more
+     * than is said at newReader.
+     */
+    int (*nextMessageFromSender)(sender_object *b, sender_reader *r, int nonblock,
+                                 double timeout, sender_error_handler eh, void *ehdata);
+
+    /*
+     * Before the first message is taken: each one that the reader takes is a lease. It stays
+     * the sender's until doneReader, clearReader or nextMessageFromSender, and goes back to its
+     * place, first in line, with freeReader. The sender is kept alive meanwhile. Never waits or
+     * allocates.
+     */
+    void (*leaseReader)(sender_reader *r);
+
+    /*
+     * The message has been dealt with: it cannot go back any more. Its values can still be
+     * read. Does nothing if there is no message. Never allocates; may free.
+     */
+    void (*doneReader)(sender_reader *r);
+
+    /*
+     * Gives the message back to the buffer from which it came, whole, to its place in the order
+     * there: first in line. With or without a lease, once, whatever was read of it. Whoever
+     * waits there is woken; no notifier is called. A buffer of fixed size may exceed it by that
+     * until it fits again. Waits for a lock of the buffer, briefly. Does not allocate.
+     *
+     * Returns
+     *   0    it is back, and the reader is empty
+     *   1    the buffer is closed, or was cleared or set since: the message is dropped, and the
+     *        reader is empty
+     *   2    everything is aborted, by mtmsg.abort(): the reader still has it
+     *   3    the reader has no message, or is done with it
+     *   4    the buffer's last reference is gone, and it was no lease: the reader still has it
+     *   5    it was no lease, and the reader's growFactor is 0 and more than 8 arrays were read
+     *        that had to be moved, or the buffer has too many references: the reader has it
+     * Any thread.
+     */
+    int (*putBackReader)(sender_reader *r);
+
+    /*
+     * The id of the buffer that the message came from: an integer from 1 to 2^53, as Lua knows
+     * it; or 0 if there is no message, or it is done or back. Never waits.
+     */
+    double (*sourceOfReader)(sender_reader *r);
+};
+
 #ifdef __cplusplus
 }
 #endif
@@ -212,6 +359,15 @@ MTMSG_CAPI_INLINE const sender_capi *sender_get_capi(lua_State *L, int index, in
     return (const sender_capi *)mtmsg_capi_find(L, index, SENDER_CAPI_ID_STRING,
                                                 SENDER_CAPI_VERSION_MAJOR,
                                                 SENDER_CAPI_VERSION_MINOR, errorReason);
+}
+
+/* The same for version 1.1: reason 1 is also that the provider has 1.0 alone. */
+MTMSG_CAPI_INLINE const sender_capi_1_1 *sender_get_capi_1_1(lua_State *L, int index,
+                                                             int *errorReason)
+{
+    return (const sender_capi_1_1 *)mtmsg_capi_find(L, index, SENDER_CAPI_ID_STRING,
+                                                    SENDER_CAPI_VERSION_MAJOR,
+                                                    SENDER_CAPI_1_1_VERSION_MINOR, errorReason);
 }
 
 #endif

@@ -22,6 +22,8 @@ void mtc_report(struct mtm_failure *failure,
 
 extern const struct notify_capi mtc_notify_capi;
 extern const struct receiver_capi mtc_receiver_capi;
+extern const struct receiver_capi_2_1 mtc_receiver_capi_2_1;
 extern const struct sender_capi mtc_sender_capi;
+extern const struct sender_capi_1_1 mtc_sender_capi_1_1;
 
 #endif

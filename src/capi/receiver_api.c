@@ -1,18 +1,21 @@
-/* Buffers as receivers of messages from native code: thin functions over core/send and
- * core/writer. It owns the writers that native code makes. */
+/* Buffers as receivers of messages from native code: thin functions over core/compose.
+ * It owns the writers that native code makes. */
 #include "capi/shim.h"
 #include "mtmsg/receiver_capi.h"
 
 #include "capi/apis.h"
+#include "capi/reader.h"
 #include "core/alloc.h"
+#include "core/compose.h"
 #include "core/reference.h"
-#include "core/send.h"
 
 #include "platform/hidden.h"
 
 struct receiver_writer {
-    struct mtm_writer writer;
+    struct mtm_composer composer;
 };
+
+enum { IS_OPEN = 7 }; /* the code for a message in which a table has not been ended */
 
 static struct mtm_buffer *of_receiver(receiver_object *receiver)
 {
@@ -38,7 +41,7 @@ static receiver_writer *new_writer(size_t capacity, float grow)
 {
     receiver_writer *made = mtm_alloc(sizeof *made);
     if (!made) return NULL;
-    if (mtm_writer_init(&made->writer, capacity, true, (double)grow) == MTM_OK) return made;
+    if (mtm_compose_init(&made->composer, capacity, (double)grow) == MTM_OK) return made;
     mtm_free(made);
     return NULL;
 }
@@ -46,7 +49,7 @@ static receiver_writer *new_writer(size_t capacity, float grow)
 static void free_writer(receiver_writer *w)
 {
     if (!w) return;
-    mtm_writer_fini(&w->writer);
+    mtm_compose_fini(&w->composer);
     mtm_free(w);
 }
 
@@ -54,46 +57,115 @@ static int msg_to_receiver(receiver_object *receiver, receiver_writer *w, int cl
                            int nonblock, receiver_error_handler handler, void *data)
 {
     struct mtm_failure failure = {0};
-    enum mtm_status status =
-        mtm_writer_send(&w->writer, of_receiver(receiver), clear != 0, nonblock != 0, &failure);
+    enum mtm_status status = mtm_compose_send(&w->composer, of_receiver(receiver), clear != 0,
+                                              nonblock != 0, &failure);
+    if (status == MTM_MISPLACED) return IS_OPEN;
     if (status == MTM_NOTIFIER_FAILED) mtc_report(&failure, handler, data);
     return mtc_put_code(status);
 }
 
 static void clear_writer(receiver_writer *w)
 {
-    mtm_writer_clear(&w->writer);
+    mtm_compose_clear(&w->composer);
 }
+
+/* ---- values ---- */
 
 static int add_code(enum mtm_status status)
 {
-    return status == MTM_OK ? 0 : status == MTM_TOO_LARGE ? -1 : -2;
+    if (MTM_LIKELY(status == MTM_OK)) return 0;
+    return status == MTM_TOO_LARGE ? -1 : status == MTM_MISPLACED ? -3 : -2;
+}
+
+/* What has been added to the writer counts in the table that it is in. */
+static int added(receiver_writer *w, enum mtm_status status, size_t count)
+{
+    if (MTM_LIKELY(status == MTM_OK)) mtm_compose_added(&w->composer, count);
+    return add_code(status);
 }
 
 static int add_boolean(receiver_writer *w, int value)
 {
-    return add_code(mtm_writer_add_boolean(&w->writer, value != 0));
+    enum mtm_status status = mtm_compose_may(&w->composer, 1, false);
+    if (status == MTM_OK) status = mtm_writer_add_boolean(&w->composer.writer, value != 0);
+    return added(w, status, 1);
 }
 
 static int add_integer(receiver_writer *w, lua_Integer value)
 {
-    return add_code(mtm_writer_add_integer(&w->writer, value));
+    enum mtm_status status = mtm_compose_may(&w->composer, 1, false);
+    if (status == MTM_OK) status = mtm_writer_add_integer(&w->composer.writer, value);
+    return added(w, status, 1);
 }
 
 static int add_number(receiver_writer *w, lua_Number value)
 {
-    return add_code(mtm_writer_add_number(&w->writer, (double)value));
+    const double number = (double)value;
+    enum mtm_status status = mtm_compose_may(&w->composer, 1, number != number);
+    if (status == MTM_OK) status = mtm_writer_add_number(&w->composer.writer, number);
+    return added(w, status, 1);
 }
 
 static int add_string(receiver_writer *w, const char *text, size_t len)
 {
-    return add_code(mtm_writer_add_string(&w->writer, text, len));
+    enum mtm_status status = mtm_compose_may(&w->composer, 1, false);
+    if (status == MTM_OK) status = mtm_writer_add_string(&w->composer.writer, text, len);
+    if (status == MTM_OK) mtm_compose_added_string(&w->composer, len);
+    return add_code(status);
 }
 
 static int add_bytes(receiver_writer *w, const unsigned char *bytes, size_t count)
 {
-    return add_code(mtm_writer_add_bytes(&w->writer, bytes, count));
+    enum mtm_status status = mtm_compose_may(&w->composer, count, false);
+    if (status == MTM_OK) status = mtm_writer_add_bytes(&w->composer.writer, bytes, count);
+    return added(w, status, count);
 }
+
+static int add_nil(receiver_writer *w)
+{
+    enum mtm_status status = mtm_compose_may(&w->composer, 1, true);
+    if (status == MTM_OK) status = mtm_writer_add_nil(&w->composer.writer);
+    return added(w, status, 1);
+}
+
+static int add_word(receiver_writer *w, enum mtm_tag tag, uintptr_t word)
+{
+    enum mtm_status status = mtm_compose_may(&w->composer, 1, false);
+    if (status == MTM_OK) status = mtm_writer_add_pointer(&w->composer.writer, tag, word);
+    return added(w, status, 1);
+}
+
+static int add_pointer(receiver_writer *w, void *pointer)
+{
+    return add_word(w, MTM_TAG_POINTER, (uintptr_t)pointer);
+}
+
+static int add_function(receiver_writer *w, lua_CFunction function)
+{
+    return add_word(w, MTM_TAG_FUNCTION, (uintptr_t)function);
+}
+
+static int begin_table(receiver_writer *w, size_t count, size_t *number)
+{
+    return add_code(mtm_compose_begin(&w->composer, count, number));
+}
+
+static int end_table(receiver_writer *w)
+{
+    return add_code(mtm_compose_end(&w->composer));
+}
+
+static int add_reference(receiver_writer *w, size_t number)
+{
+    return add_code(mtm_compose_refer(&w->composer, number));
+}
+
+static int add_value(receiver_writer *w, struct sender_reader *r)
+{
+    return add_code(mtm_compose_copy(&w->composer, &r->walk));
+}
+
+/* ---- arrays ---- */
 
 static size_t element_size(enum receiver_array_type type)
 {
@@ -116,28 +188,43 @@ static size_t element_size(enum receiver_array_type type)
 
 static void *add_array(receiver_writer *w, enum receiver_array_type type, size_t count)
 {
-    enum mtm_status status;
+    enum mtm_status status = mtm_compose_may(&w->composer, 1, false);
     size_t size = element_size(type);
-    if (size == 0) return NULL;
-    return mtm_writer_array(&w->writer, (unsigned char)type, (unsigned char)size, count,
-                            &status);
+    if (size == 0 || status != MTM_OK) return NULL;
+    void *elements = mtm_writer_array(&w->composer.writer, (unsigned char)type,
+                                      (unsigned char)size, count, &status);
+    if (elements) mtm_compose_added(&w->composer, 1);
+    return elements;
 }
 
+/* What both versions begin with. */
+#define FUNCTIONS_OF_2_0                                                                       \
+    .toReceiver = to_receiver, .retainReceiver = retain_receiver,                              \
+    .releaseReceiver = release_receiver, .newWriter = new_writer, .freeWriter = free_writer,   \
+    .msgToReceiver = msg_to_receiver, .clearWriter = clear_writer,                             \
+    .addBooleanToWriter = add_boolean, .addIntegerToWriter = add_integer,                      \
+    .addNumberToWriter = add_number, .addStringToWriter = add_string,                          \
+    .addBytesToWriter = add_bytes, .addArrayToWriter = add_array
+
+const struct receiver_capi_2_1 mtc_receiver_capi_2_1 = {
+    .version_major = RECEIVER_CAPI_VERSION_MAJOR,
+    .version_minor = RECEIVER_CAPI_2_1_VERSION_MINOR,
+    .version_patch = RECEIVER_CAPI_2_1_VERSION_PATCH,
+    FUNCTIONS_OF_2_0,
+    .addNilToWriter = add_nil,
+    .addPointerToWriter = add_pointer,
+    .addFunctionToWriter = add_function,
+    .beginTableInWriter = begin_table,
+    .endTableInWriter = end_table,
+    .addReferenceToWriter = add_reference,
+    .addValueToWriter = add_value,
+};
+
+/* The one that is found first, by those who know no other. */
 const struct receiver_capi mtc_receiver_capi = {
     .version_major = RECEIVER_CAPI_VERSION_MAJOR,
     .version_minor = RECEIVER_CAPI_VERSION_MINOR,
     .version_patch = RECEIVER_CAPI_VERSION_PATCH,
-    .toReceiver = to_receiver,
-    .retainReceiver = retain_receiver,
-    .releaseReceiver = release_receiver,
-    .newWriter = new_writer,
-    .freeWriter = free_writer,
-    .msgToReceiver = msg_to_receiver,
-    .clearWriter = clear_writer,
-    .addBooleanToWriter = add_boolean,
-    .addIntegerToWriter = add_integer,
-    .addNumberToWriter = add_number,
-    .addStringToWriter = add_string,
-    .addBytesToWriter = add_bytes,
-    .addArrayToWriter = add_array,
+    .next_capi = (void *)&mtc_receiver_capi_2_1,
+    FUNCTIONS_OF_2_0,
 };

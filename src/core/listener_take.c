@@ -43,6 +43,7 @@ static enum mtm_status look_at(struct look *look, struct mtm_buffer *buffer)
         case MTM_AMBIGUOUS:
         case MTM_TOO_MANY:
         case MTM_HAS_NOTIFIER:
+        case MTM_MISPLACED:
         case MTM_NOTIFIER_FAILED: break; /* no result of a take */
     }
     MTM_ASSERT(false);

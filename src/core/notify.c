@@ -77,6 +77,7 @@ static int code_of(enum mtm_status status)
         case MTM_AMBIGUOUS:
         case MTM_TOO_MANY:
         case MTM_HAS_NOTIFIER:
+        case MTM_MISPLACED:
         case MTM_NOTIFIER_FAILED:
         case MTM_GROW: break;
     }

@@ -41,6 +41,7 @@ void mtm_reader_fini(struct mtm_reader *reader)
 
 static void forget_values(struct mtm_reader *reader)
 {
+    ++reader->message;
     reader->at = reader->end = NULL;
     mtm_block_free(reader->other);
     reader->other = NULL;
@@ -112,6 +113,7 @@ static enum mtm_status give_back(struct mtm_reader *reader, struct mtm_delivery 
     delivery->slot.carrier = reader->own;
     delivery->slot.block = reader->other ? reader->other : reader->own;
     reader->other = NULL;
+    ++reader->message;
     reader->at = reader->end = NULL;
     reader->from_id = 0;
     bool back = mtm_delivery_put_back(delivery);
@@ -196,12 +198,8 @@ static size_t count_arrays(const struct mtm_block *block, const unsigned char *a
     return count;
 }
 
-/* A lease must be able to go back, however many of its arrays are moved. False: no memory. */
-static bool make_room_for_moves(struct mtm_reader *reader, struct mtm_block *block)
+bool mtm_reader_reserve_moves(struct mtm_reader *reader, size_t count)
 {
-    if (!reader->lease || !reader->aligns) return true;
-    if (block->size < reader->most_moves * MTM_ARRAY_HEADER) return true;
-    const size_t count = count_arrays(block, mtm_block_data(block));
     if (count <= reader->most_moves) return true;
     struct mtm_move *more = mtm_alloc(mtm_size_mul(count, sizeof *more));
     if (!more) return false;
@@ -211,6 +209,14 @@ static bool make_room_for_moves(struct mtm_reader *reader, struct mtm_block *blo
     return true;
 }
 
+/* A lease must be able to go back, however many of its arrays are moved. False: no memory. */
+static bool make_room_for_moves(struct mtm_reader *reader, struct mtm_block *block)
+{
+    if (!reader->lease || !reader->aligns) return true;
+    if (block->size < reader->most_moves * MTM_ARRAY_HEADER) return true;
+    return mtm_reader_reserve_moves(reader, count_arrays(block, mtm_block_data(block)));
+}
+
 static void have(struct mtm_reader *reader, const struct mtm_delivery *in)
 {
     struct mtm_block *block = in->slot.block;
@@ -218,6 +224,7 @@ static void have(struct mtm_reader *reader, const struct mtm_delivery *in)
     reader->at = mtm_block_data(block);
     reader->end = reader->at + block->size;
     reader->from_id = in->from->object.id;
+    ++reader->message;
     reader->nmoves = 0;
     reader->spoiled = false;
 }
@@ -251,6 +258,13 @@ void mtm_reader_settle(struct mtm_reader *reader, struct mtm_delivery *in, bool 
     if (MTM_LIKELY(!reader->lease)) mtm_delivery_done(in, nonblock);
 }
 
+void mtm_reader_untake(struct mtm_reader *reader, struct mtm_delivery *in)
+{
+    reader->held.from = NULL;
+    (void)give_back(reader, in);
+    give_up_root(reader);
+}
+
 enum mtm_status mtm_reader_receive(struct mtm_reader *reader, struct mtm_object *object,
                                    struct mtm_wait *wait, size_t *need,
                                    struct mtm_failure *failure)
@@ -277,17 +291,20 @@ static void note_move(struct mtm_reader *reader, unsigned char *elements, size_t
         elements, shift, value->array.elsize * value->array.count, value->array.count};
 }
 
+void mtm_reader_align_array(struct mtm_reader *reader, struct mtm_value *array)
+{
+    MTM_ASSERT(reader->aligns);
+    unsigned char *elements = (unsigned char *)(uintptr_t)array->array.ptr; /* in our block */
+    size_t shift = (uintptr_t)elements & (size_t)(array->array.elsize - 1) & 7;
+    note_move(reader, elements, shift, array);
+    memmove(elements - shift, elements, array->array.elsize * array->array.count);
+    array->array.ptr = elements - shift;
+}
+
 enum mtm_tag mtm_reader_next_aligned(struct mtm_reader *reader, struct mtm_value *out)
 {
     mtm_reader_next(reader, out);
-    if (out->tag == MTM_TAG_ARRAY) {
-        MTM_ASSERT(reader->aligns);
-        unsigned char *elements = (unsigned char *)(uintptr_t)out->array.ptr; /* in our block */
-        size_t shift = (uintptr_t)elements & (size_t)(out->array.elsize - 1) & 7;
-        note_move(reader, elements, shift, out);
-        memmove(elements - shift, elements, out->array.elsize * out->array.count);
-        out->array.ptr = elements - shift;
-    }
+    if (out->tag == MTM_TAG_ARRAY) mtm_reader_align_array(reader, out);
     return out->tag;
 }
 

@@ -26,6 +26,7 @@ struct mtm_reader {
     bool aligns;              /* constant: arrays are moved to be aligned */
     bool spoiled;             /* more arrays were moved than could be noted: it can't go back */
     uint64_t from_id;         /* the buffer of the message */
+    uint64_t message;         /* another one for each message that comes or goes */
     struct mtm_delivery held; /* a lease; from is NULL if nothing is held */
     struct mtm_object *root;  /* what the lease was received from, referenced; or NULL */
     size_t nmoves;            /* arrays that must be moved back before the message goes back */
@@ -79,6 +80,14 @@ enum mtm_status mtm_reader_take(struct mtm_reader *reader, struct mtm_object *ob
 
 void mtm_reader_settle(struct mtm_reader *reader, struct mtm_delivery *in, bool nonblock);
 
+/* In place of settle, before a notifier was called: what has been taken goes back as if it had
+ * not been, and the reader is empty. */
+void mtm_reader_untake(struct mtm_reader *reader, struct mtm_delivery *in);
+
+/* Nothing has been read yet: so many arrays can be moved and the message still goes back.
+ * False: no memory. */
+bool mtm_reader_reserve_moves(struct mtm_reader *reader, size_t count);
+
 /* Whether values are left. */
 static inline bool mtm_reader_has_more(const struct mtm_reader *reader)
 {
@@ -95,6 +104,9 @@ static inline enum mtm_tag mtm_reader_next(struct mtm_reader *reader, struct mtm
 /* The value has been read: passes over the values that belong to it. False, and nothing is left
  * to be read, if the message is damaged. */
 bool mtm_reader_skip(struct mtm_reader *reader, const struct mtm_value *value);
+
+/* For a reader that aligns: the value has been read, and is an array. As below. */
+void mtm_reader_align_array(struct mtm_reader *reader, struct mtm_value *array);
 
 /* As next, for a reader that aligns; the elements of an array are aligned for their type. They
  * are moved over their header, which has been read: who uses this must not read the value a

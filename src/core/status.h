@@ -19,6 +19,7 @@
     X(TOO_MANY, "too many references to one object")                                           \
     X(HAS_NOTIFIER, "a notifier is connected already")                                         \
     X(NOTIFIER_FAILED, "the notifier failed")                                                  \
+    X(MISPLACED, "no such value may stand there")                                              \
     X(GROW, "the memory given is too small; how much is needed was told")
 
 enum mtm_status {

@@ -42,6 +42,7 @@ static const char *error_name(enum mtm_status status)
         case MTM_BUSY:
         case MTM_FULL:
         case MTM_NOTIFIER_FAILED:
+        case MTM_MISPLACED:
         case MTM_GROW: break;
     }
     MTM_ASSERT(false); /* no error */

@@ -108,6 +108,7 @@ static int reader_nextmsg(lua_State *L)
         case MTM_AMBIGUOUS:
         case MTM_TOO_MANY:
         case MTM_HAS_NOTIFIER:
+        case MTM_MISPLACED:
         case MTM_GROW: break;
     }
     return mtl_raise(L, status, &blame);

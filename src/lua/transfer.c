@@ -49,6 +49,7 @@ int mtl_push_put(lua_State *L, struct mtc_handle *handle, enum mtm_status status
         case MTM_AMBIGUOUS:
         case MTM_TOO_MANY:
         case MTM_HAS_NOTIFIER:
+        case MTM_MISPLACED:
         case MTM_GROW: break;
     }
     return raise_put(L, handle, status, size);

@@ -97,6 +97,32 @@ FUNCTION(receiver_capi, addBytesToWriter, 12);
 FUNCTION(receiver_capi, addArrayToWriter, 13);
 END(receiver_capi, 13);
 
+/* The newer version begins as the older one. */
+CHECK(receiver_2_1_version,
+      RECEIVER_CAPI_2_1_VERSION_MINOR == 1 && RECEIVER_CAPI_2_1_VERSION_PATCH == 0);
+HEAD(receiver_capi_2_1);
+FUNCTION(receiver_capi_2_1, toReceiver, 1);
+FUNCTION(receiver_capi_2_1, retainReceiver, 2);
+FUNCTION(receiver_capi_2_1, releaseReceiver, 3);
+FUNCTION(receiver_capi_2_1, newWriter, 4);
+FUNCTION(receiver_capi_2_1, freeWriter, 5);
+FUNCTION(receiver_capi_2_1, msgToReceiver, 6);
+FUNCTION(receiver_capi_2_1, clearWriter, 7);
+FUNCTION(receiver_capi_2_1, addBooleanToWriter, 8);
+FUNCTION(receiver_capi_2_1, addIntegerToWriter, 9);
+FUNCTION(receiver_capi_2_1, addNumberToWriter, 10);
+FUNCTION(receiver_capi_2_1, addStringToWriter, 11);
+FUNCTION(receiver_capi_2_1, addBytesToWriter, 12);
+FUNCTION(receiver_capi_2_1, addArrayToWriter, 13);
+FUNCTION(receiver_capi_2_1, addNilToWriter, 14);
+FUNCTION(receiver_capi_2_1, addPointerToWriter, 15);
+FUNCTION(receiver_capi_2_1, addFunctionToWriter, 16);
+FUNCTION(receiver_capi_2_1, beginTableInWriter, 17);
+FUNCTION(receiver_capi_2_1, endTableInWriter, 18);
+FUNCTION(receiver_capi_2_1, addReferenceToWriter, 19);
+FUNCTION(receiver_capi_2_1, addValueToWriter, 20);
+END(receiver_capi_2_1, 20);
+
 VERSION(SENDER, 1, 0, 0);
 KEY(SENDER, 12);
 ARRAY_TYPES(SENDER);
@@ -111,11 +137,31 @@ FUNCTION(sender_capi, nextValueFromReader, 7);
 FUNCTION(sender_capi, nextMessageFromSender, 8);
 END(sender_capi, 8);
 
+CHECK(sender_1_1_version,
+      SENDER_CAPI_1_1_VERSION_MINOR == 1 && SENDER_CAPI_1_1_VERSION_PATCH == 0);
+HEAD(sender_capi_1_1);
+FUNCTION(sender_capi_1_1, toSender, 1);
+FUNCTION(sender_capi_1_1, retainSender, 2);
+FUNCTION(sender_capi_1_1, releaseSender, 3);
+FUNCTION(sender_capi_1_1, newReader, 4);
+FUNCTION(sender_capi_1_1, freeReader, 5);
+FUNCTION(sender_capi_1_1, clearReader, 6);
+FUNCTION(sender_capi_1_1, nextValueFromReader, 7);
+FUNCTION(sender_capi_1_1, nextMessageFromSender, 8);
+FUNCTION(sender_capi_1_1, leaseReader, 9);
+FUNCTION(sender_capi_1_1, doneReader, 10);
+FUNCTION(sender_capi_1_1, putBackReader, 11);
+FUNCTION(sender_capi_1_1, sourceOfReader, 12);
+END(sender_capi_1_1, 12);
+
 CHECK(value_types_1, SENDER_CAPI_TYPE_NONE == 0 && SENDER_CAPI_TYPE_NIL == 1);
 CHECK(value_types_2, SENDER_CAPI_TYPE_BOOLEAN == 2 && SENDER_CAPI_TYPE_INTEGER == 3);
 CHECK(value_types_3, SENDER_CAPI_TYPE_NUMBER == 4 && SENDER_CAPI_TYPE_LIGHTUSERDATA == 5);
 CHECK(value_types_4, SENDER_CAPI_TYPE_CFUNCTION == 6 && SENDER_CAPI_TYPE_STRING == 7);
 CHECK(value_types_5, SENDER_CAPI_TYPE_ARRAY == 8);
+CHECK(value_types_6, SENDER_CAPI_TYPE_TABLE == 9 && SENDER_CAPI_TYPE_END == 10);
+CHECK(value_types_7, SENDER_CAPI_TYPE_REFERENCE == 11 && SENDER_CAPI_TYPE_FUNCTION == 12);
+CHECK(value_types_8, SENDER_CAPI_TYPE_MODULE == 13);
 
 /* The value as a client declares it that nests its structs: the offsets in memory, in bytes. */
 struct value_shape {
@@ -138,12 +184,34 @@ IN_UNION(ptrVal);
 IN_UNION(funcVal);
 IN_UNION(strVal);
 IN_UNION(arrayVal);
+/* That of 1.1 begins alike. */
+CHECK(value_1_1_type, offsetof(sender_capi_value_1_1, type) == 0);
+CHECK(value_1_1_size, sizeof(sender_capi_value_1_1) == sizeof(struct value_shape));
+#define IN_UNION_1_1(member)                                                                   \
+    CHECK(value_1_1_##member,                                                                  \
+          offsetof(sender_capi_value_1_1, member) == offsetof(struct value_shape, u))
+IN_UNION_1_1(boolVal);
+IN_UNION_1_1(intVal);
+IN_UNION_1_1(numVal);
+IN_UNION_1_1(ptrVal);
+IN_UNION_1_1(funcVal);
+IN_UNION_1_1(strVal);
+IN_UNION_1_1(arrayVal);
+IN_UNION_1_1(tableVal);
+IN_UNION_1_1(numberVal);
+IN_UNION_1_1(moduleVal);
 CHECK(string_ptr, offsetof(struct sender_capi_string, ptr) == 0);
 CHECK(string_len, offsetof(struct sender_capi_string, len) == WORD);
 CHECK(array_type, offsetof(struct sender_capi_array, type) == 0);
 CHECK(array_size, offsetof(struct sender_capi_array, elementSize) == WORD);
 CHECK(array_count, offsetof(struct sender_capi_array, elementCount) == 2 * WORD);
 CHECK(array_data, offsetof(struct sender_capi_array, data) == 3 * WORD);
+CHECK(table_number, offsetof(struct sender_capi_table, number) == 0);
+CHECK(table_sequence, offsetof(struct sender_capi_table, arrayCount) == WORD);
+CHECK(table_pairs, offsetof(struct sender_capi_table, hashCount) == 2 * WORD);
+CHECK(table_shared, offsetof(struct sender_capi_table, shared) == 3 * WORD);
+CHECK(module_name, offsetof(struct sender_capi_module, name) == 0);
+CHECK(module_field, offsetof(struct sender_capi_module, field) == 2 * WORD);
 
 VERSION(CARRAY, 1, 0, 0);
 KEY(CARRAY, 12);
@@ -209,6 +277,32 @@ static int use_receiver(const receiver_capi *api, lua_State *L)
            integer && number && string && bytes && array;
 }
 
+static int use_receiver_2_1(const receiver_capi_2_1 *api)
+{
+    int (*send)(receiver_object *, receiver_writer *, int, int, handler, void *) =
+        api->msgToReceiver;
+    int (*nil)(receiver_writer *) = api->addNilToWriter;
+    int (*pointer)(receiver_writer *, void *) = api->addPointerToWriter;
+    int (*function)(receiver_writer *, lua_CFunction) = api->addFunctionToWriter;
+    int (*begin)(receiver_writer *, size_t, size_t *) = api->beginTableInWriter;
+    int (*end)(receiver_writer *) = api->endTableInWriter;
+    int (*refer)(receiver_writer *, size_t) = api->addReferenceToWriter;
+    int (*value)(receiver_writer *, struct sender_reader *) = api->addValueToWriter;
+    return send && nil && pointer && function && begin && end && refer && value;
+}
+
+static int use_sender_1_1(const sender_capi_1_1 *api)
+{
+    int (*next)(sender_object *, sender_reader *, int, double, handler, void *) =
+        api->nextMessageFromSender;
+    void (*value)(sender_reader *, sender_capi_value_1_1 *) = api->nextValueFromReader;
+    void (*lease)(sender_reader *) = api->leaseReader;
+    void (*done)(sender_reader *) = api->doneReader;
+    int (*back)(sender_reader *) = api->putBackReader;
+    double (*source)(sender_reader *) = api->sourceOfReader;
+    return next && value && lease && done && back && source;
+}
+
 static int use_sender(const sender_capi *api, lua_State *L)
 {
     sender_object *(*to)(lua_State *, int) = api->toSender;
@@ -259,6 +353,11 @@ int mtmsg_headers_use_everything(lua_State *L, sender_capi_value *v)
     const float *samples = (const float *)v->arrayVal.data;
     v->type = SENDER_CAPI_TYPE_BOOLEAN;
     v->boolVal = v->arrayVal.type == SENDER_FLOAT && samples[0] > 0;
+    const receiver_capi_2_1 *r21 = receiver_get_capi_2_1(L, 1, &why);
+    const sender_capi_1_1 *s11 = sender_get_capi_1_1(L, 1, &why);
+    if (!r21 || !s11 || !use_receiver_2_1(r21) || !use_sender_1_1(s11)) {
+        return why;
+    }
     if (!n || !r || !s || !c || !use_receiver(r, L) || !use_sender(s, L) || !use_carray(c, L)) {
         return why;
     }

@@ -55,14 +55,21 @@ end)
 
 test("each code that a header tells is in the table of codes", function()
     local codes = section "Every code"
-    for header, name in pairs {receiver = "msgToReceiver", sender = "nextMessageFromSender"} do
-        local told = read("include/mtmsg/" .. header .. "_capi.h"):match("     %* Returns\n(.-)\n     %* On ")
-        local found = 0
-        for code in told:gmatch "     %*   (%d+) " do
-            found = found + 1
-            assert(codes:find(("| `%s` | %s |"):format(name, code), 1, true), name .. " " .. code)
+    local least = {msgToReceiver = 8, nextMessageFromSender = 7, putBackReader = 6}
+    for _, header in ipairs {"receiver", "sender"} do
+        -- the comment in front of a function, and the function
+        local text = read("include/mtmsg/" .. header .. "_capi.h")
+        for told, name in text:gmatch "/%*([^/]-)%*/%s+[%w_]+ %*?%(%*(%w+)%)" do
+            local found = 0
+            for code in told:gmatch "\n     %*   (%d+) " do
+                found = found + 1
+                assert(codes:find(("| `%s` | %s |"):format(name, code), 1, true), name .. " " .. code)
+            end
+            if found > 0 then least[name] = (least[name] or 0) - found end
         end
-        assert(found >= 7, header .. ": the header was not understood")
+    end
+    for name, missing in pairs(least) do
+        assert(missing <= 0, name .. ": the header was not understood")
     end
 end)
 

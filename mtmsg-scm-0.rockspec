@@ -64,6 +64,7 @@ build = {
                 "src/core/receive.c",
                 "src/core/reference.c",
                 "src/core/registry.c",
+                "src/core/room.c",
                 "src/core/running.c",
                 "src/core/segment.c",
                 "src/core/send.c",

@@ -14,6 +14,7 @@
 #include "core/receive.h"
 #include "core/reference.h"
 #include "core/registry.h"
+#include "core/room.h"
 #include "core/topic.h"
 
 #include "platform/hidden.h"
@@ -107,17 +108,35 @@ static const struct mtm_source_ops buffer_ops = {
     false,
 };
 
+/* A buffer that may be full; its name follows. */
+struct with_room {
+    struct mtm_buffer buffer;
+    struct mtm_room room;
+};
+
+static bool waits_for_room(const struct mtm_buffer_options *options)
+{
+    const struct mtm_bounds *bounds = &options->bounds;
+    if (bounds->drop_oldest) return false;
+    return options->grow <= 0 || bounds->limit > 0 || bounds->maxbytes > 0;
+}
+
 static enum mtm_status make_buffer(const struct mtm_buffer_options *options,
                                    struct mtm_buffer **out)
 {
-    size_t room = mtm_name_room(sizeof(struct mtm_buffer), options->name, options->name_len);
-    struct mtm_buffer *buffer = mtm_alloc(room);
+    const bool roomy = waits_for_room(options);
+    const size_t own = roomy ? sizeof(struct with_room) : sizeof(struct mtm_buffer);
+    struct mtm_buffer *buffer = mtm_alloc(mtm_name_room(own, options->name, options->name_len));
     if (!buffer) return MTM_NOMEM;
     *buffer = (struct mtm_buffer){.object = {.class = &buffer_ops.object,
                                              .kind = MTM_BUFFER,
                                              .life = 1,
                                              .flags = mtm_generation}};
-    mtm_name_init(&buffer->object, buffer + 1, options->name, options->name_len);
+    if (roomy) {
+        buffer->room = &((struct with_room *)buffer)->room;
+        *buffer->room = (struct mtm_room){0};
+    }
+    mtm_name_init(&buffer->object, (char *)buffer + own, options->name, options->name_len);
     enum mtm_status status = mtm_queue_init(&buffer->queue, options->size, options->sized,
                                             options->grow, options->listener != NULL);
     if (options->listener) {
@@ -266,8 +285,9 @@ enum mtm_status mtm_buffer_clear(struct mtm_buffer *buffer, bool nonblock)
     if (!mtm_buffer_trylock_both(buffer, nonblock)) return MTM_BUSY;
     const bool closed = mtm_object_is_closed(&buffer->object);
     if (!closed) mtm_queue_clear(&buffer->queue, &trash);
-    const bool parts = announce_end(buffer);
+    const bool parts = announce_end(buffer), served = mtm_room_serve(buffer);
     mtm_buffer_unlock_both(buffer);
+    if (served) mtm_room_announce(buffer);
     if (buffer->object.owner) mtm_ready_passed_by(listener_of(buffer), buffer);
     if (parts) mtm_ready_wake(buffer);
     mtm_queue_empty_trash(&buffer->queue, &trash);
@@ -275,12 +295,13 @@ enum mtm_status mtm_buffer_clear(struct mtm_buffer *buffer, bool nonblock)
     return closed ? MTM_CLOSED : MTM_OK;
 }
 
-/* After a change of flags; both locks held. */
-static void tell_fast_path(struct mtm_buffer *buffer)
+/* After a change of flags, both locks held: the fast path, and those who wait for room. */
+static void tell_of_state(struct mtm_buffer *buffer)
 {
     const uint32_t flags = mtm_load_rlx(&buffer->object.flags);
     mtm_set_unusual(&buffer->queue.tail.unusual, MTM_UNUSUAL_STATE, flags & MTM_STOPS_PUTS);
     mtm_set_unusual(&buffer->queue.head.unusual, MTM_UNUSUAL_STATE, flags & MTM_STOPS_TAKES);
+    mtm_room_serve(buffer); /* whoever is told is told to go */
 }
 
 void mtm_buffer_change(struct mtm_buffer *buffer, uint32_t set, uint32_t clear, bool sync)
@@ -288,7 +309,7 @@ void mtm_buffer_change(struct mtm_buffer *buffer, uint32_t set, uint32_t clear, 
     mtm_buffer_lock_both(buffer);
     mtm_object_change(&buffer->object, set, clear);
     if (sync) mtm_object_sync(&buffer->object);
-    tell_fast_path(buffer);
+    tell_of_state(buffer);
     mtm_buffer_unlock_both(buffer);
     MTM_PAUSE();
     mtm_waiters_wake_all(&buffer->source.waiters);
@@ -304,7 +325,7 @@ void mtm_buffer_close(struct mtm_buffer *buffer)
     if (listener) mtm_lock(&listener->object.lock);
     mtm_buffer_lock_both(buffer);
     mtm_object_change(&buffer->object, MTM_IS_CLOSED, 0);
-    tell_fast_path(buffer);
+    tell_of_state(buffer);
     mtm_queue_shut(&buffer->queue, &trash);
     for (int event = 0; event < MTM_EVENTS; ++event)
         notifiers[event] = mtm_buffer_plug(buffer, (enum mtm_event)event, NULL);
@@ -328,7 +349,7 @@ void mtm_buffer_finish(struct mtm_buffer *buffer)
     if (mtm_object_is_inherited(&buffer->object)) return;
     mtm_buffer_lock_both(buffer);
     mtm_object_change(&buffer->object, MTM_IS_FINISHED, 0);
-    tell_fast_path(buffer);
+    tell_of_state(buffer);
     announce_end(buffer);
     mtm_buffer_unlock_both(buffer);
     MTM_PAUSE();

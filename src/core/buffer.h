@@ -9,6 +9,7 @@
 #include "core/source.h"
 
 struct mtm_listener;
+struct mtm_room;
 struct mtm_topic;
 
 /* First what both sides read and hardly anybody writes, then what producers write, then what
@@ -21,7 +22,8 @@ struct mtm_buffer {
     /* Written under both locks; [MTM_ADDED] is read under the tail, [MTM_TAKEN] under the head
      * lock. */
     struct mtm_notifier *notifier[MTM_EVENTS];
-    mtm_a32 exact_takes; /* atomic, written under both locks: takes need both, to count */
+    mtm_a32 exact_takes;   /* atomic, written under both locks: of enum mtm_exact; 0: none */
+    struct mtm_room *room; /* constant; NULL: nobody waits for room in this buffer */
     /* For the ready queue of the listener: */
     bool ready;            /* guarded by tail lock: it is there, or in the stack before it */
     _Atomic(bool) emptied; /* atomic: it has been emptied since, by another way */
@@ -38,6 +40,16 @@ struct mtm_buffer {
     struct mtm_topic *topic; /* constant once subscribed, a reference; NULL: none */
     struct mtm_buffer *topic_next, *topic_prev; /* guarded by the topic's lock */
 };
+
+/* Why takes need both locks: to count, or to serve those who wait for room. */
+enum mtm_exact { MTM_EXACT_COUNT = 1, MTM_EXACT_ROOM = 2 };
+
+/* Both locks held. */
+static inline void mtm_set_exact(struct mtm_buffer *buffer, enum mtm_exact why, bool flag)
+{
+    if (flag) mtm_or_rlx(&buffer->exact_takes, (uint32_t)why);
+    else mtm_and_rlx(&buffer->exact_takes, ~(uint32_t)why);
+}
 
 struct mtm_buffer_options {
     const char *name; /* NULL: none */

@@ -15,7 +15,7 @@ struct mtm_notifier *mtm_buffer_plug(struct mtm_buffer *buffer, enum mtm_event e
     if (old) mtm_store_rel(&old->gone, 1); /* pairs with call_foreign */
     mtm_set_unusual(unusual, MTM_UNUSUAL_NOTIFIER, notifier != NULL);
     if (event == MTM_TAKEN)
-        mtm_store_rlx(&buffer->exact_takes, notifier && notifier->threshold > 0);
+        mtm_set_exact(buffer, MTM_EXACT_COUNT, notifier && notifier->threshold > 0);
     return old;
 }
 

@@ -3,6 +3,7 @@
 #include "core/buffer.h"
 #include "core/ready.h"
 #include "core/receive.h"
+#include "core/room.h"
 
 #include "platform/hidden.h"
 
@@ -17,6 +18,7 @@ static void unlock_take(struct mtm_buffer *buffer, bool both)
 static bool lock_take(struct mtm_buffer *buffer, struct mtm_wait *wait, bool *both)
 {
     for (;;) {
+        MTM_STEP(needs_both);
         *both = mtm_load_rlx(&buffer->exact_takes) != 0;
         MTM_PAUSE();
         if (MTM_UNLIKELY(*both) && !mtm_wait_lock(wait, &buffer->queue.tail.lock)) return false;
@@ -24,6 +26,7 @@ static bool lock_take(struct mtm_buffer *buffer, struct mtm_wait *wait, bool *bo
             if (*both) mtm_unlock(&buffer->queue.tail.lock);
             return false;
         }
+        MTM_STEP(still_needs_both);
         if (MTM_LIKELY((mtm_load_rlx(&buffer->exact_takes) != 0) == *both)) return true;
         unlock_take(buffer, *both);
     }
@@ -45,6 +48,8 @@ enum mtm_status mtm_buffer_take(struct mtm_buffer *buffer, struct mtm_wait *wait
         delivery->from = buffer;
         delivery->more = wait->peek || mtm_queue_knows_more(&buffer->queue);
         delivery->notifier = wait->peek ? NULL : mtm_buffer_fired(buffer, MTM_TAKEN);
+        delivery->served =
+            MTM_UNLIKELY(mtm_room_is_wanted(buffer)) && !wait->peek && mtm_room_serve(buffer);
     }
     unlock_take(buffer, both);
     return status;
@@ -80,6 +85,7 @@ enum mtm_status mtm_buffer_look(struct mtm_source *source, struct mtm_wait *wait
     struct mtm_trash trash = {0};
     delivery->through = NULL;
     enum mtm_status status = mtm_buffer_take(buffer, wait, delivery, &trash);
+    if (status == MTM_OK && MTM_UNLIKELY(delivery->served)) mtm_room_announce(buffer);
     if (status == MTM_OK && buffer->object.owner && !wait->peek) {
         mtm_ready_passed_by((struct mtm_listener *)buffer->object.owner, buffer);
         if (mtm_object_is_finished(&buffer->object)) mtm_ready_wake(buffer); /* it may part */
@@ -94,11 +100,10 @@ enum mtm_status mtm_buffer_look(struct mtm_source *source, struct mtm_wait *wait
 size_t mtm_buffer_waiting(const struct mtm_source *source)
 {
     MTM_STEP(see_flags);
-    if (MTM_LIKELY(mtm_load_acq(&source->object.flags) == mtm_generation))
-        return mtm_queue_count_once(&((const struct mtm_buffer *)source)->queue);
-    if (mtm_object_is_stopped(&source->object)) return 1;
+    const uint32_t flags = mtm_load_acq(&source->object.flags) ^ mtm_generation;
+    if (MTM_UNLIKELY(flags & ~(uint32_t)MTM_IS_FINISHED)) return 1;
     size_t count = mtm_queue_count_once(&((const struct mtm_buffer *)source)->queue);
-    return count > 0 ? count : 1; /* that it is finished */
+    return count == 0 && MTM_UNLIKELY(flags) ? 1 : count; /* that it is finished */
 }
 
 /* Producers look for sleepers under the tail lock, so one joins under it: either they see us,

@@ -2,6 +2,7 @@
  * The order in which they are served is that of ready.c; it owns no data. */
 #include "core/life.h"
 #include "core/ready.h"
+#include "core/room.h"
 
 #include "platform/hidden.h"
 
@@ -110,6 +111,7 @@ static enum mtm_status take_some(struct look *look, struct mtm_wait *wait)
     mtm_unlock(&listener->object.lock);
     MTM_PAUSE();
     delivery->through = listener;
+    if (status == MTM_OK && MTM_UNLIKELY(delivery->served)) mtm_room_announce(delivery->from);
     if (MTM_UNLIKELY(parted)) mtm_listener_announce(listener);
     if (MTM_UNLIKELY(dead != NULL)) mtm_listener_free_dead(dead);
     if (MTM_UNLIKELY(cold != NULL)) mtm_listener_cool(listener, cold, mtm_wait_never(wait));
@@ -144,7 +146,8 @@ enum mtm_status mtm_listener_look(struct mtm_source *source, struct mtm_wait *wa
 size_t mtm_listener_waiting(const struct mtm_source *source)
 {
     MTM_STEP(see_flags);
-    if (mtm_object_is_stopped(&source->object)) return 1;
+    const uint32_t flags = mtm_load_acq(&source->object.flags) ^ mtm_generation;
+    if (MTM_UNLIKELY(flags & ~(uint32_t)MTM_IS_FINISHED)) return 1;
     return mtm_ready_count((const struct mtm_listener *)source);
 }
 

@@ -110,11 +110,4 @@ void mtm_object_change(struct mtm_object *object, uint32_t set, uint32_t clear);
 /* Whether the object was aborted and not re-enabled since. Any thread, never blocks. */
 bool mtm_object_is_aborted(const struct mtm_object *object);
 
-/* Whether those who take must learn of its state, by a look: it is closed, aborted or
- * inherited. Lock-free. */
-static inline bool mtm_object_is_stopped(const struct mtm_object *object)
-{
-    return mtm_object_stopped(object, MTM_STOPS_TAKES) != MTM_OK;
-}
-
 #endif

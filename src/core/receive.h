@@ -11,6 +11,7 @@ struct mtm_delivery {
     struct mtm_slot slot;    /* carrier and limit are the receiver's, block is the message */
     struct mtm_buffer *from; /* where it was taken */
     bool more;               /* there was more, as far as the consumers' side knew */
+    bool served;             /* somebody else's message was put in: see room.h */
     struct mtm_listener *through;  /* the listener by which, or NULL; then `from` is held */
     struct mtm_notifier *notifier; /* to be called, or NULL */
 };

@@ -5,6 +5,7 @@
 #include "core/alloc.h"
 #include "core/bound.h"
 #include "core/ready.h"
+#include "core/room.h"
 
 #include "platform/hidden.h"
 
@@ -38,7 +39,7 @@ static enum mtm_status put_in(struct mtm_put *put)
     return mtm_queue_put(queue, put->message, put->memory);
 }
 
-enum mtm_status mtm_put_locked(struct mtm_put *put)
+enum mtm_status mtm_put_in_line(struct mtm_put *put)
 {
     struct mtm_buffer *buffer = put->buffer;
     enum mtm_status status = may_put(put);
@@ -50,6 +51,19 @@ enum mtm_status mtm_put_locked(struct mtm_put *put)
         MTM_STEP(any_after_a_put);
         put->wake = mtm_waiters_any(&buffer->source.waiters);
     }
+    return status;
+}
+
+enum mtm_status mtm_put_locked(struct mtm_put *put)
+{
+    const bool wanted = MTM_UNLIKELY(mtm_room_is_wanted(put->buffer));
+    if (wanted && !(put->options & (MTM_PUT_REPLACE | MTM_PUT_ANYWAY))) {
+        /* nobody comes before those who are in line */
+        enum mtm_status status = may_put(put);
+        return status == MTM_OK ? MTM_FULL : status;
+    }
+    enum mtm_status status = mtm_put_in_line(put);
+    if (wanted && (put->options & MTM_PUT_REPLACE)) put->wake |= mtm_room_serve(put->buffer);
     return status;
 }
 
@@ -89,7 +103,7 @@ enum mtm_status mtm_put_begin(struct mtm_put *put)
 void mtm_put_end(struct mtm_put *put, enum mtm_status status)
 {
     struct mtm_buffer *buffer = put->buffer;
-    if (status == MTM_OK) mtm_ready_wake(buffer);
+    if (status == MTM_OK && !put->served) mtm_ready_wake(buffer);
     MTM_PAUSE();
     if (put->wake) mtm_source_wake(&buffer->source);
     mtm_queue_free_memory(&buffer->queue, put->memory);

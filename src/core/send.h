@@ -66,6 +66,7 @@ struct mtm_put {
     struct mtm_put_memory *memory;
     struct mtm_notifier *notifier; /* out: a reference, or NULL */
     bool wake;                     /* somebody waits for the buffer */
+    bool served;                   /* another thread has put it in, and woken them */
     struct mtm_trash trash;
 };
 
@@ -74,6 +75,7 @@ struct mtm_put {
 enum mtm_status mtm_put_begin(struct mtm_put *put);
 enum mtm_status mtm_put_try(struct mtm_put *put);
 enum mtm_status mtm_put_locked(struct mtm_put *put);
+enum mtm_status mtm_put_in_line(struct mtm_put *put); /* the same, when its turn has come */
 void mtm_put_end(struct mtm_put *put, enum mtm_status status);
 
 #endif

@@ -330,6 +330,13 @@ struct sender_capi_1_1 {
     int (*putBackReader)(sender_reader *r);
 
     /*
+     * Begins again with the first value of the message. What was taken before stays valid, but
+     * for the elements of arrays. Never waits, never allocates. Returns 0; 3 if the reader has
+     * no message, or was cleared; 5 as putBackReader, and nothing has changed.
+     */
+    int (*rewindReader)(sender_reader *r);
+
+    /*
      * The id of the buffer that the message came from: an integer from 1 to 2^53, as Lua knows
      * it; or 0 if there is no message, or it is done or back. Never waits.
      */

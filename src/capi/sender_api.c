@@ -310,6 +310,16 @@ static int put_back_reader(sender_reader *r)
     return r->reader.from_id == 0 ? 3 : back_code(mtm_reader_put_back(&r->reader));
 }
 
+/* The walk knows already what it needs of the message. */
+static int rewind_reader(sender_reader *r)
+{
+    const bool is_known = r->walk.message == r->reader.message;
+    enum mtm_status status = mtm_reader_rewind(&r->reader);
+    if (status != MTM_OK) return status == MTM_EMPTY ? 3 : 5;
+    if (is_known) mtm_walk_again(&r->walk);
+    return 0;
+}
+
 static double source_of_reader(sender_reader *r)
 {
     return (double)r->reader.from_id;
@@ -330,6 +340,7 @@ const struct sender_capi_1_1 mtc_sender_capi_1_1 = {
     .leaseReader = lease_reader,
     .doneReader = done_reader,
     .putBackReader = put_back_reader,
+    .rewindReader = rewind_reader,
     .sourceOfReader = source_of_reader,
 };
 

@@ -145,6 +145,16 @@ enum mtm_status mtm_reader_put_back(struct mtm_reader *reader)
     return status;
 }
 
+enum mtm_status mtm_reader_rewind(struct mtm_reader *reader)
+{
+    if (!reader->at) return MTM_EMPTY;
+    if (reader->spoiled) return MTM_NOMEM;
+    move_back(reader);
+    ++reader->message;
+    reader->at = mtm_block_data(reader->other ? reader->other : reader->own);
+    return MTM_OK;
+}
+
 /* ---- receiving ---- */
 
 /* Nothing is in it that must be kept. */

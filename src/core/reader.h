@@ -88,6 +88,10 @@ void mtm_reader_untake(struct mtm_reader *reader, struct mtm_delivery *in);
  * False: no memory. */
 bool mtm_reader_reserve_moves(struct mtm_reader *reader, size_t count);
 
+/* Begins again with the first value. OK; EMPTY: there is no message; NOMEM: too many arrays had
+ * to be moved, and nothing has changed. */
+enum mtm_status mtm_reader_rewind(struct mtm_reader *reader);
+
 /* Whether values are left. */
 static inline bool mtm_reader_has_more(const struct mtm_reader *reader)
 {

@@ -270,15 +270,22 @@ static enum mtm_status look(struct survey *survey, const struct mtm_visit *visit
     return status == MTM_OK && walk->depth == walk->levels ? more_levels(walk) : status;
 }
 
+void mtm_walk_again(struct mtm_walk *walk)
+{
+    walk->message = walk->reader->message;
+    walk->objects = walk->keys = 0;
+    walk->depth = 0;
+    walk->visit = (struct mtm_visit){.tag = MTM_TAG_END};
+}
+
 enum mtm_status mtm_walk_begin(struct mtm_walk *walk)
 {
     struct survey survey = {.walk = walk};
     struct mtm_reader *reader = walk->reader;
     const unsigned char *begin = reader->at;
     enum mtm_status status = MTM_OK;
-    walk->message = reader->message;
-    walk->objects = walk->keys = 0;
-    walk->depth = walk->marked = 0;
+    mtm_walk_again(walk);
+    walk->marked = 0;
     do {
         mtm_walk_step(walk, &walk->visit);
         status = look(&survey, &walk->visit);
@@ -288,9 +295,7 @@ enum mtm_status mtm_walk_begin(struct mtm_walk *walk)
         status = MTM_NOMEM;
     }
     reader->at = begin;
-    walk->objects = walk->keys = 0;
-    walk->depth = 0;
-    walk->visit = (struct mtm_visit){.tag = MTM_TAG_END};
+    mtm_walk_again(walk);
     return status;
 }
 

@@ -71,6 +71,9 @@ void mtm_walk_fini(struct mtm_walk *walk);
  * or more than MTM_WALK_KEYS keys come again. */
 enum mtm_status mtm_walk_begin(struct mtm_walk *walk);
 
+/* The reader has begun again with a message that was looked through. */
+void mtm_walk_again(struct mtm_walk *walk);
+
 /* The next value, and into it if it is a table; or the end of the innermost table, or of the
  * message, which is also where the bytes are damaged. Variables of functions are passed over;
  * elements of arrays are aligned. Begins by itself if that was forgotten. */

@@ -151,8 +151,9 @@ FUNCTION(sender_capi_1_1, nextMessageFromSender, 8);
 FUNCTION(sender_capi_1_1, leaseReader, 9);
 FUNCTION(sender_capi_1_1, doneReader, 10);
 FUNCTION(sender_capi_1_1, putBackReader, 11);
-FUNCTION(sender_capi_1_1, sourceOfReader, 12);
-END(sender_capi_1_1, 12);
+FUNCTION(sender_capi_1_1, rewindReader, 12);
+FUNCTION(sender_capi_1_1, sourceOfReader, 13);
+END(sender_capi_1_1, 13);
 
 CHECK(value_types_1, SENDER_CAPI_TYPE_NONE == 0 && SENDER_CAPI_TYPE_NIL == 1);
 CHECK(value_types_2, SENDER_CAPI_TYPE_BOOLEAN == 2 && SENDER_CAPI_TYPE_INTEGER == 3);
@@ -299,8 +300,9 @@ static int use_sender_1_1(const sender_capi_1_1 *api)
     void (*lease)(sender_reader *) = api->leaseReader;
     void (*done)(sender_reader *) = api->doneReader;
     int (*back)(sender_reader *) = api->putBackReader;
+    int (*rewind)(sender_reader *) = api->rewindReader;
     double (*source)(sender_reader *) = api->sourceOfReader;
-    return next && value && lease && done && back && source;
+    return next && value && lease && done && back && rewind && source;
 }
 
 static int use_sender(const sender_capi *api, lua_State *L)

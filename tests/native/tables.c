@@ -284,6 +284,12 @@ static int reader_back(lua_State *L)
     return code(L, r->api->putBackReader(r->reader));
 }
 
+static int reader_rewind(lua_State *L)
+{
+    struct reader *r = check_reader(L);
+    return code(L, r->api->rewindReader(r->reader));
+}
+
 static int reader_source(lua_State *L)
 {
     struct reader *r = check_reader(L);
@@ -463,12 +469,17 @@ int luaopen_tables(lua_State *L)
                                       {"refer", writer_refer},
                                       {"value", writer_value},
                                       {NULL, NULL}};
-    static const luaL_Reg reader[] = {
-        {"free", reader_free},       {"clear", reader_clear},
-        {"receive", reader_receive}, {"receive_as_before", reader_receive_as_before},
-        {"lease", reader_lease},     {"done", reader_done},
-        {"back", reader_back},       {"source", reader_source},
-        {"next", reader_next},       {NULL, NULL}};
+    static const luaL_Reg reader[] = {{"free", reader_free},
+                                      {"clear", reader_clear},
+                                      {"receive", reader_receive},
+                                      {"receive_as_before", reader_receive_as_before},
+                                      {"lease", reader_lease},
+                                      {"done", reader_done},
+                                      {"back", reader_back},
+                                      {"source", reader_source},
+                                      {"rewind", reader_rewind},
+                                      {"next", reader_next},
+                                      {NULL, NULL}};
     static const luaL_Reg module[] = {{"versions", versions},
                                       {"writer", new_writer},
                                       {"reader", new_reader},

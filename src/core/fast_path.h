@@ -1,6 +1,6 @@
-/* The common case of adding and taking, inline: a short message, an uncontended lock, room (or
- * the record) in the ring at hand, and nobody to notify. Whatever is not so is left to send.c
- * and receive.c: these functions then have changed nothing. */
+/* The common case of adding and taking, inline: a message that is in the ring itself, an
+ * uncontended lock, room (or the record) in the ring at hand, and nobody to notify. Whatever is
+ * not so is left to send.c and receive.c: these functions then have changed nothing. */
 #ifndef MTM_CORE_FAST_PATH_H
 #define MTM_CORE_FAST_PATH_H
 
@@ -11,6 +11,7 @@
 
 enum {
     MTM_FAST_MAX = MTM_LONG_MARK - 1, /* bytes of values: the header is one byte then */
+    MTM_VECTOR = 32,                  /* bytes that the C library's memcpy moves at once */
     MTM_AHEAD = 160 /* bytes: a cache line there has arrived when the records do */
 };
 
@@ -33,12 +34,10 @@ static inline unsigned char *mtm_fast_begin(struct mtm_buffer *buffer, size_t re
     return NULL;
 }
 
-/* The record is there, and ends before offset pos: publishes it, gives back the lock and wakes.
- */
-static inline void mtm_fast_end_at(struct mtm_buffer *buffer, size_t pos, size_t record)
+/* A record has been written: publishes it, gives back the lock and wakes. */
+static inline void mtm_fast_publish(struct mtm_buffer *buffer)
 {
     struct mtm_tail *tail = &buffer->queue.tail;
-    mtm_tail_move(tail, pos, record);
     mtm_ready_before_publishing(buffer);
     mtm_queue_publish(&buffer->queue);
     MTM_STEP(any_after_a_put);
@@ -52,26 +51,36 @@ static inline void mtm_fast_end_at(struct mtm_buffer *buffer, size_t pos, size_t
 /* The same for a record straight ahead. */
 static inline void mtm_fast_end(struct mtm_buffer *buffer, size_t record)
 {
-    mtm_fast_end_at(buffer, buffer->queue.tail.pos + record, record);
+    struct mtm_tail *tail = &buffer->queue.tail;
+    mtm_tail_move(tail, tail->pos + record, record);
+    mtm_fast_publish(buffer);
 }
 
-/* A record that goes on at the beginning of its ring. */
-static MTM_NOINLINE bool mtm_fast_add_around(struct mtm_buffer *buffer,
-                                             const unsigned char *bytes, size_t size)
+/* As mtm_buffer_add of a message that is not too large for a ring: true: done. The record may
+ * go on at the beginning of its ring. */
+static MTM_NOINLINE bool mtm_fast_add_message(struct mtm_buffer *buffer,
+                                              const struct mtm_message *message)
 {
     struct mtm_tail *tail = &buffer->queue.tail;
     if (mtm_load_rlx(&tail->unusual) != mtm_generation) return false; /* an early answer */
-    if (!mtm_lock_if_free(&tail->lock)) return false;
-    if (mtm_load_rlx(&tail->unusual) != mtm_generation ||
-        !mtm_tail_knows_room(tail, 1 + size)) {
+    if (message->size > MTM_COPIED_MAX || !mtm_lock_if_free(&tail->lock)) return false;
+    const bool usual = mtm_load_rlx(&tail->unusual) == mtm_generation;
+    if (!usual || !mtm_queue_has_room(&buffer->queue, mtm_record_size(message->size))) {
         mtm_unlock(&tail->lock);
         return false;
     }
-    const unsigned char header = (unsigned char)size;
-    size_t pos = mtm_segment_write(tail->segment, tail->pos, &header, 1);
-    pos = mtm_segment_write(tail->segment, pos, bytes, size);
-    mtm_fast_end_at(buffer, pos, 1 + size);
+    mtm_tail_append(tail, message);
+    mtm_fast_publish(buffer);
     return true;
+}
+
+static MTM_NOINLINE bool mtm_fast_add_around(struct mtm_buffer *buffer,
+                                             const unsigned char *bytes, size_t size)
+{
+    struct mtm_message message;
+    mtm_message_init(&message);
+    mtm_message_add(&message, bytes, size);
+    return mtm_fast_add_message(buffer, &message);
 }
 
 /* As mtm_buffer_add of `size` <= MTM_FAST_MAX bytes; true: done. The caller has a
@@ -104,7 +113,8 @@ struct mtm_peeked {
     struct mtm_word word;
     size_t size, seq, end; /* it ends before this offset in the ring */
     uint64_t epoch;
-    unsigned char bytes[MTM_FAST_MAX];
+    unsigned char *bytes; /* in room */
+    unsigned char room[MTM_COPIED_MAX + MTM_VECTOR];
 };
 
 enum mtm_found {
@@ -115,18 +125,30 @@ enum mtm_found {
     MTM_FOUND_TAKEN    /* as BYTES, and they have been taken: mtm_fast_peek_or_take alone */
 };
 
+/* The first place in the room that is as far behind a multiple of MTM_VECTOR as `from`. What
+ * was written a moment ago is then read by the same vectors, and the processor hands these over
+ * before they have reached the cache; a vector that lies in two of them would have to wait. */
+static inline unsigned char *mtm_fast_beside(unsigned char *room, const unsigned char *from)
+{
+    return room + (((uintptr_t)from - (uintptr_t)room) & (MTM_VECTOR - 1));
+}
+
 /* What is at `from` in the ring, where the head is, and is more than a word, or may go on at
  * the beginning of the ring; head lock held. */
 static MTM_NOINLINE enum mtm_found
 mtm_fast_copy(const struct mtm_head *head, const unsigned char *from, struct mtm_peeked *out)
 {
-    const size_t size = *from;
-    if (size > MTM_FAST_MAX) return MTM_FOUND_NOTHING;
-    const size_t pos = head->pos + 1 == head->segment->cap ? 0 : head->pos + 1;
-    out->size = size;
+    uint64_t size = *from;
+    size_t pos = head->pos + 1 == head->segment->cap ? 0 : head->pos + 1;
+    if (MTM_UNLIKELY(size == MTM_LONG_MARK)) {
+        pos = mtm_segment_read(head->segment, pos, &size, sizeof size);
+        if (size > MTM_COPIED_MAX) return MTM_FOUND_NOTHING; /* or it is in a block */
+    }
+    out->size = (size_t)size;
     out->seq = head->popped;
     out->epoch = head->epoch;
-    out->end = mtm_segment_read(head->segment, pos, out->bytes, size);
+    out->bytes = mtm_fast_beside(out->room, mtm_segment_data(head->segment) + pos);
+    out->end = mtm_segment_read(head->segment, pos, out->bytes, (size_t)size);
     return MTM_FOUND_BYTES;
 }
 
@@ -159,7 +181,7 @@ mtm_fast_peek_or_take(struct mtm_buffer *buffer, struct mtm_peeked *out,
         found = MTM_LIKELY(straight) ? mtm_fast_read(head, from, out)
                                      : mtm_fast_copy(head, from, out);
         if (is_plain && found == MTM_FOUND_BYTES && is_plain(out->bytes, out->size)) {
-            mtm_head_pop(head, out->end, 1 + out->size);
+            mtm_head_pop(head, out->end, mtm_record_size(out->size));
             found = MTM_FOUND_TAKEN;
         }
     }
@@ -185,7 +207,7 @@ static inline bool mtm_fast_take(struct mtm_buffer *buffer, const struct mtm_pee
     bool same = head->popped == peeked->seq && head->epoch == peeked->epoch &&
                 mtm_load_rlx(&head->unusual) == mtm_generation;
     MTM_STEP(still_first);
-    if (MTM_LIKELY(same)) mtm_head_pop(head, peeked->end, 1 + peeked->size);
+    if (MTM_LIKELY(same)) mtm_head_pop(head, peeked->end, mtm_record_size(peeked->size));
     mtm_unlock(&head->lock);
     return same;
 }

@@ -30,23 +30,10 @@ static size_t next_cap(const struct mtm_queue *queue, size_t need)
 
 /* ---- the producers' side ---- */
 
-/* Whether the segment has room for need bytes; looks at the consumers' cache line only if it
- * seems not to. */
-static bool has_room(struct mtm_queue *queue, size_t need)
-{
-    struct mtm_tail *tail = &queue->tail;
-    if (MTM_LIKELY(mtm_tail_knows_room(tail, need))) return true;
-    MTM_STEP(has_room);
-    size_t read =
-        mtm_load_acq(&queue->head.read); /* pairs with the release in pop: copied out */
-    if ((ptrdiff_t)(read - tail->floor) > 0) tail->floor = read;
-    return mtm_tail_knows_room(tail, need);
-}
-
 /* The bytes of messages that were put back count, too. */
 static bool has_fixed_room(struct mtm_queue *queue, size_t need)
 {
-    if (!has_room(queue, need)) return false;
+    if (!mtm_queue_has_room(queue, need)) return false;
     size_t returned = mtm_load_acq(&queue->shared.returned_bytes); /* pairs with put_back */
     if (MTM_LIKELY(returned == 0)) return true;
     size_t used = queue->tail.written - mtm_load_acq(&queue->head.read) + returned;
@@ -77,40 +64,16 @@ static bool can_link(const struct mtm_queue *queue, size_t need, struct mtm_put_
     return false;
 }
 
-static size_t write_long_header(struct mtm_segment *segment, size_t pos, uint64_t length)
-{
-    unsigned char header[MTM_LONG_HEADER] = {MTM_LONG_MARK};
-    memcpy(header + 1, &length, sizeof length);
-    return mtm_segment_write(segment, pos, header, sizeof header);
-}
-
 static void append_block(struct mtm_tail *tail, struct mtm_block *block)
 {
     struct mtm_segment *segment = tail->segment;
-    size_t pos = write_long_header(segment, tail->pos, block->size | MTM_POINTER_FLAG);
+    size_t pos = mtm_segment_write_long(segment, tail->pos, block->size | MTM_POINTER_FLAG);
     pos = mtm_segment_write(segment, pos, &block, sizeof(void *));
     mtm_tail_move(tail, pos, MTM_POINTER_RECORD);
     block->link = tail->last_block;
     tail->last_block = block;
     ++tail->blocks_added;
     tail->extra += mtm_record_size(block->size) - MTM_POINTER_RECORD;
-}
-
-static void append_bytes(struct mtm_tail *tail, const struct mtm_message *message)
-{
-    struct mtm_segment *segment = tail->segment;
-    size_t pos = tail->pos;
-    if (MTM_LIKELY(message->size < MTM_LONG_MARK)) {
-        mtm_segment_data(segment)[pos] = (unsigned char)message->size;
-        if (++pos == segment->cap) pos = 0;
-    } else {
-        pos = write_long_header(segment, pos, message->size);
-    }
-    for (size_t i = 0; i < message->nparts; ++i) {
-        MTM_STEP(write);
-        pos = mtm_segment_write(segment, pos, message->part[i].ptr, message->part[i].len);
-    }
-    mtm_tail_move(tail, pos, mtm_record_size(message->size));
 }
 
 static void append(struct mtm_queue *queue, const struct mtm_message *message,
@@ -120,7 +83,7 @@ static void append(struct mtm_queue *queue, const struct mtm_message *message,
         append_block(&queue->tail, memory->block);
         memory->block = NULL;
     } else {
-        append_bytes(&queue->tail, message);
+        mtm_tail_append(&queue->tail, message);
     }
 }
 
@@ -135,7 +98,7 @@ static enum mtm_status put_in_ring(struct mtm_queue *queue, const struct mtm_mes
     size_t need = needed(message, memory);
     if (queue->shared.fixed) {
         if (!has_fixed_room(queue, need)) return MTM_FULL;
-    } else if (MTM_UNLIKELY(!has_room(queue, need))) {
+    } else if (MTM_UNLIKELY(!mtm_queue_has_room(queue, need))) {
         if (!can_link(queue, need, memory)) return MTM_GROW;
         link_segment(queue, memory);
     }

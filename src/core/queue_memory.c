@@ -9,8 +9,6 @@
 
 #include "platform/hidden.h"
 
-enum { LARGE = 4096 }; /* from here on, moving a pointer is cheaper than copying twice */
-
 /* ---- making and freeing ---- */
 
 enum mtm_status mtm_queue_init(struct mtm_queue *queue, size_t size, bool sized, double grow,
@@ -100,7 +98,7 @@ static struct mtm_segment *take_spare(struct mtm_queue *queue, size_t need)
 void mtm_queue_recycle(struct mtm_queue *queue, struct mtm_block *block)
 {
     if (!block) return;
-    if (queue->shared.fixed || block->cap <= LARGE || mtm_block_is_shared(block)) {
+    if (queue->shared.fixed || block->cap <= MTM_COPIED_MAX || mtm_block_is_shared(block)) {
         mtm_block_free(block);
         return;
     }
@@ -190,7 +188,7 @@ enum mtm_status mtm_queue_prepare(struct mtm_queue *queue, const struct mtm_mess
 {
     if (mtm_record_size(message->size) > mtm_queue_most_bytes(queue)) return MTM_TOO_LARGE;
     if (queue->shared.fixed) return MTM_OK;
-    if (MTM_LIKELY(message->size <= LARGE) || queue->shared.sized) return MTM_OK;
+    if (MTM_LIKELY(message->size <= MTM_COPIED_MAX) || queue->shared.sized) return MTM_OK;
     return make_block(queue, message, memory) ? MTM_OK : MTM_NOMEM;
 }
 
@@ -214,7 +212,7 @@ enum mtm_status mtm_queue_get_memory(struct mtm_queue *queue, const struct mtm_m
     mtm_free(memory->segment);
     memory->segment = take_spare(queue, memory->need);
     if (memory->segment) return MTM_OK;
-    if (message->size > LARGE && !memory->block) {
+    if (message->size > MTM_COPIED_MAX && !memory->block) {
         return make_block(queue, message, memory) ? MTM_OK : MTM_NOMEM;
     }
     memory->segment = mtm_segment_new(memory->cap);

@@ -13,7 +13,9 @@ enum {
     MTM_SHORT_HEADER = 1, /* the length; values of less than MTM_LONG_MARK bytes */
     MTM_LONG_HEADER = 9,  /* MTM_LONG_MARK, and the length in 8 bytes */
     MTM_LONG_MARK = 255,
-    MTM_POINTER_RECORD = MTM_LONG_HEADER + (int)sizeof(void *) /* a block that has the values */
+    MTM_POINTER_RECORD = MTM_LONG_HEADER + (int)sizeof(void *), /* a block has the values */
+    MTM_COPIED_MAX = 4096 + 2 * 9 /* bytes of values, a string of 4 KB among others: of what is
+                                     larger, moving a pointer is cheaper than copying twice */
 };
 
 /* What a message of so many bytes accounts for in a queue: 1 byte of header if they are less
@@ -32,11 +34,50 @@ static inline bool mtm_tail_knows_room(const struct mtm_tail *tail, size_t need)
     return need <= tail->segment->cap - (tail->written - tail->floor);
 }
 
+/* The same, and looks at the consumers' cache line if it seems not to. */
+static inline bool mtm_queue_has_room(struct mtm_queue *queue, size_t need)
+{
+    struct mtm_tail *tail = &queue->tail;
+    if (MTM_LIKELY(mtm_tail_knows_room(tail, need))) return true;
+    MTM_STEP(has_room);
+    size_t read =
+        mtm_load_acq(&queue->head.read); /* pairs with the release in pop: copied out */
+    if ((ptrdiff_t)(read - tail->floor) > 0) tail->floor = read;
+    return mtm_tail_knows_room(tail, need);
+}
+
 /* A record that ends at offset pos has been written. */
 static inline void mtm_tail_move(struct mtm_tail *tail, size_t pos, size_t record)
 {
     tail->pos = pos;
     tail->written += record;
+}
+
+static inline size_t mtm_segment_write_long(struct mtm_segment *segment, size_t pos,
+                                            uint64_t length)
+{
+    unsigned char header[MTM_LONG_HEADER] = {MTM_LONG_MARK};
+    memcpy(header + 1, &length, sizeof length);
+    return mtm_segment_write(segment, pos, header, sizeof header);
+}
+
+/* Writes the message, for which there is room, as a record that may go on at the beginning of
+ * the ring. Publish must follow. */
+static inline void mtm_tail_append(struct mtm_tail *tail, const struct mtm_message *message)
+{
+    struct mtm_segment *segment = tail->segment;
+    size_t pos = tail->pos;
+    if (MTM_LIKELY(message->size < MTM_LONG_MARK)) {
+        mtm_segment_data(segment)[pos] = (unsigned char)message->size;
+        if (++pos == segment->cap) pos = 0;
+    } else {
+        pos = mtm_segment_write_long(segment, pos, message->size);
+    }
+    for (size_t i = 0; i < message->nparts; ++i) {
+        MTM_STEP(write);
+        pos = mtm_segment_write(segment, pos, message->part[i].ptr, message->part[i].len);
+    }
+    mtm_tail_move(tail, pos, mtm_record_size(message->size));
 }
 
 /* Makes what was written visible to consumers. */

@@ -118,10 +118,23 @@ static void put(unsigned char *to, const struct values *values)
     }
 }
 
+static MTM_NOINLINE int add_long_text(struct mtc_handle *handle, const char *text,
+                                      uint32_t length)
+{
+    unsigned char header[MTM_WORD_VALUE];
+    struct mtm_message message;
+    mtm_message_init(&message);
+    mtm_message_add(&message, header,
+                    (size_t)(mtm_wire_string_header(header, length) - header));
+    mtm_message_add(&message, text, length);
+    return mtm_fast_add_message(buffer_of(handle), &message);
+}
+
 static int add_text(struct mtc_handle *handle, const char *text, uint32_t length)
 {
     const size_t size = mtm_wire_string_size(length);
-    if (!may_be_used(handle) || length > MTM_SHORT_MAX || size > MTM_FAST_MAX) return 0;
+    if (!may_be_used(handle)) return 0;
+    if (size > MTM_FAST_MAX) return add_long_text(handle, text, length);
     unsigned char *to = mtm_fast_begin(buffer_of(handle), 1 + size);
     if (MTM_UNLIKELY(!to)) {
         unsigned char bytes[MTM_FAST_MAX];
@@ -178,10 +191,10 @@ static uint32_t spread_value(struct scratch *s, unsigned place, const struct mtm
         case MTM_TAG_INTEGER: s->number[place] = (double)value->integer; return KIND_NUMBER;
         case MTM_TAG_NUMBER: s->number[place] = value->number; return KIND_NUMBER;
         case MTM_TAG_SHORT:
+        case MTM_TAG_STRING:
             s->text[place] = value->string.ptr;
             s->length[place] = (uint32_t)value->string.len;
             return KIND_STRING;
-        case MTM_TAG_STRING:
         case MTM_TAG_POINTER:
         case MTM_TAG_FUNCTION:
         case MTM_TAG_ARRAY:

@@ -11,6 +11,7 @@ local addmsg, nextmsg = methods.addmsg, methods.nextmsg
 -- the numbers and the layout of ffi.c
 local NUMBER, STRING, TRUE, FALSE, NIL, PEEKED = 1, 2, 3, 4, 5, 4096
 local MOST = 248 -- bytes that strings may have, beside the rest
+local MOST_ALONE = 4096 -- the same of a string that is the only value
 
 local function from_address(ctype, number)
     return ffi.cast(ctype, ffi.cast("void *", ffi.cast("uintptr_t", number)))
@@ -40,8 +41,8 @@ local function add(self, count, ...)
     local kind1, number1, text1, length1 = parts(a)
     if count == 1 then
         if kind1 == NUMBER then return add_number(self, number1) ~= 0 end
+        if kind1 == STRING then return length1 <= MOST_ALONE and add_text(self, text1, length1) ~= 0 end
         if length1 >= MOST then return false end
-        if kind1 == STRING then return add_text(self, text1, length1) ~= 0 end
         return add_values(self, kind1, number1, 0, 0, 0, text1, length1, "", 0, "", 0, "", 0) ~= 0
     end
     local kind2, number2, text2, length2 = parts(b)

@@ -98,6 +98,11 @@ int mtl_decode_short(lua_State *L, const unsigned char *at, size_t size)
                 lua_pushlstring(L, (const char *)at + 2, at[1]);
                 at += 2 + at[1];
                 break;
+            case MTM_TAG_STRING:
+                memcpy(&integer, at + 1, 8);
+                lua_pushlstring(L, (const char *)at + MTM_WORD_VALUE, (size_t)integer);
+                at += MTM_WORD_VALUE + (size_t)integer;
+                break;
             default: return -1;
         }
     }

@@ -125,6 +125,10 @@ MTM_NOINLINE int mtl_send(lua_State *L, struct mtc_handle *handle, bool replace)
     if (MTM_UNLIKELY(!mtl_encode(L, 2, last, &encoder))) {
         return send_deep(L, handle, last, replace);
     }
+    if (!replace && mtm_fast_add_message(mtl_buffer_of(handle), &encoder.message)) {
+        lua_pushboolean(L, 1);
+        return 1;
+    }
     bool raised;
     enum mtm_status status = put(L, handle, &encoder.message, replace, &failure, &raised);
     if (MTM_UNLIKELY(raised)) return lua_error(L);

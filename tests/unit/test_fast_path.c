@@ -305,17 +305,50 @@ static void a_full_ring_takes_no_more(void **state)
     core_drop_buffer(buffer);
 }
 
-static void long_messages_are_left_to_the_long_way(void **state)
+/* Around the end of the ring several times, in one part and in two. */
+static void long_messages_are_copied_before_they_are_taken(void **state)
 {
     (void)state;
-    static unsigned char bytes[300];
-    struct mtm_buffer *buffer = used_buffer(NULL);
-    struct mtm_message message = core_message(bytes, sizeof bytes);
+    static const size_t sizes[] = {255, 300, 1000, 4095, MTM_COPIED_MAX};
+    static unsigned char bytes[MTM_COPIED_MAX];
+    const struct mtm_buffer_options options = {.size = 10000, .sized = true, .grow = 2};
+    struct mtm_buffer *buffer = NULL;
     struct mtm_peeked peeked;
-    assert_int_equal(mtm_buffer_add(buffer, &message, false, NULL), MTM_OK);
-    assert_int_equal(mtm_fast_peek(buffer, &peeked), MTM_FOUND_NOTHING);
-    assert_int_equal(mtm_buffer_count(buffer), 1);
+    assert_int_equal(mtm_buffer_new(&options, &buffer), MTM_OK);
+    for (uint32_t i = 0; i < 50; ++i) {
+        const size_t size = sizes[i % 5], first = i % 3 == 0 ? 0 : size / 3;
+        struct mtm_message message;
+        core_fill(bytes, i, size);
+        mtm_message_init(&message);
+        mtm_message_add(&message, bytes, first);
+        mtm_message_add(&message, bytes + first, size - first);
+        assert_true(mtm_fast_add_message(buffer, &message));
+        assert_int_equal(mtm_fast_peek(buffer, &peeked), MTM_FOUND_BYTES);
+        assert_int_equal(peeked.size, size);
+        assert_bytes(peeked.bytes, i, size);
+        assert_int_equal(mtm_buffer_count(buffer), 1);
+        assert_true(mtm_fast_take(buffer, &peeked));
+        assert_int_equal(mtm_buffer_count(buffer), 0);
+    }
     core_drop_buffer(buffer);
+}
+
+static void larger_messages_are_left_to_the_long_way(void **state)
+{
+    (void)state;
+    static unsigned char bytes[MTM_COPIED_MAX + 1];
+    for (int sized = 0; sized <= 1; ++sized) { /* in a block, and in the ring */
+        const struct mtm_buffer_options options = {.size = 10000, .sized = sized, .grow = 2};
+        struct mtm_buffer *buffer = NULL;
+        struct mtm_message message = core_message(bytes, sizeof bytes);
+        struct mtm_peeked peeked;
+        assert_int_equal(mtm_buffer_new(&options, &buffer), MTM_OK);
+        assert_false(mtm_fast_add_message(buffer, &message));
+        assert_int_equal(mtm_buffer_add(buffer, &message, false, NULL), MTM_OK);
+        assert_int_equal(mtm_fast_peek(buffer, &peeked), MTM_FOUND_NOTHING);
+        assert_int_equal(mtm_buffer_count(buffer), 1);
+        core_drop_buffer(buffer);
+    }
 }
 
 /* The first message is put back between the look at the second one and the take. */
@@ -392,8 +425,10 @@ int main(void)
         CORE_TEST("a busy buffer is left alone", a_busy_buffer_is_left_alone),
         CORE_TEST("it wakes who waits", it_wakes_who_waits),
         CORE_TEST("a full ring takes no more", a_full_ring_takes_no_more),
-        CORE_TEST("long messages are left to the long way",
-                  long_messages_are_left_to_the_long_way),
+        CORE_TEST("long messages are copied before they are taken",
+                  long_messages_are_copied_before_they_are_taken),
+        CORE_TEST("larger messages are left to the long way",
+                  larger_messages_are_left_to_the_long_way),
         CORE_TEST("what was put back goes first", what_was_put_back_goes_first),
         CORE_TEST("the only message may be replaced", the_only_message_may_be_replaced),
     };

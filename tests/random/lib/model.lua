@@ -224,10 +224,14 @@ function model.new()
     local function finder(kind, class)
         return function(key)
             if type(key) ~= "string" and type(key) ~= "number" then bad(1, kind, "") end
-            local found = {}
+            local found, open = {}, {}
             for _, object in ipairs(state.objects) do
-                if object.kind == kind and (object.name == key or object.id == key) then table.insert(found, object) end
+                if object.kind == kind and (object.name == key or object.id == key) then
+                    table.insert(found, object)
+                    if not object.closed then table.insert(open, object) end
+                end
             end
+            if #open > 0 then found = open end
             if state.aborted then raise("operation_aborted") end
             local what = kind .. (type(key) == "string" and " name " .. values.quote(key) or (" id %.0f"):format(key))
             if #found == 0 then raise("unknown_object", what) end

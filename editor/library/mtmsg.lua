@@ -53,6 +53,12 @@ local reader = {}
 ---@field name? string need not be unique
 ---@field create? boolean find an open one of that name, or create it; the second result tells which
 
+---How a reader is to be made.
+---@class mtmsg.reader_options
+---@field size? integer bytes to begin with; 1024 unless given
+---@field grow? number factor by which memory grows; 2 unless given, 0 for a fixed size
+---@field lease? boolean a message goes back to its buffer if the reader ends before it is done
+
 ---What errors begin with; look for them with `err:find(mtmsg.error.object_closed, 1, true)`.
 ---@class mtmsg.error
 ---@field ambiguous_name string several buffers, or several listeners, have the name
@@ -149,6 +155,7 @@ function mtmsg.newwriter(size, grow) end
 ---@param size? integer bytes to begin with; 1024 unless given
 ---@param grow? number factor by which memory grows; 2 unless given, 0 for a fixed size
 ---@return mtmsg.reader
+---@overload fun(options: mtmsg.reader_options): mtmsg.reader
 ---@nodiscard
 function mtmsg.newreader(size, grow) end
 
@@ -341,5 +348,14 @@ function reader:nextmsg(buffer, timeout) end
 
 ---Drops the values that are left.
 function reader:clear() end
+
+---The message has been dealt with: a lease does not go back any more. The values stay.
+function reader:done() end
+
+---Gives the message back to its place, first in line. False: there is nothing to give back; nil: the reason is
+---`mtmsg.error.object_closed` or `mtmsg.error.operation_aborted`.
+---@return boolean? given_back
+---@return string? reason
+function reader:putback() end
 
 return mtmsg

@@ -87,6 +87,11 @@ static const char *read_last(lua_State *L, struct mtl_options *options)
     return read_flag(L, &options->last);
 }
 
+static const char *read_lease(lua_State *L, struct mtl_options *options)
+{
+    return read_flag(L, &options->lease);
+}
+
 static const struct field {
     const char *key;
     unsigned of;
@@ -100,6 +105,7 @@ static const struct field {
     {"overflow", MTL_OPTION_BOUNDS, read_overflow},
     {"create", MTL_OPTION_CREATE, read_create},
     {"last", MTL_OPTION_LAST, read_last},
+    {"lease", MTL_OPTION_LEASE, read_lease},
 };
 
 /* The field whose key is at that index, or NULL. */

@@ -11,7 +11,8 @@ enum {
     MTL_OPTION_MEMORY = 2, /* size, grow */
     MTL_OPTION_BOUNDS = 4, /* limit, maxbytes, overflow */
     MTL_OPTION_CREATE = 8, /* needs a name */
-    MTL_OPTION_LAST = 16
+    MTL_OPTION_LAST = 16,
+    MTL_OPTION_LEASE = 32
 };
 
 struct mtl_options {
@@ -20,7 +21,7 @@ struct mtl_options {
     size_t name_len;
     struct mtl_memory memory;
     struct mtm_bounds bounds;
-    bool create, last;
+    bool create, last, lease;
 };
 
 /* Reads the table at that index, raw, and leaves one value on the stack: the name, or nil. What

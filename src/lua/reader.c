@@ -7,6 +7,7 @@
 #include "lua/classes.h"
 #include "lua/decode.h"
 #include "lua/errors.h"
+#include "lua/options.h"
 #include "lua/protect.h"
 #include "lua/tostring.h"
 
@@ -29,11 +30,16 @@ int mtl_newreader(lua_State *L)
     static const struct mtl_class_info info = {MTC_READER, MTC_READER_MAGIC,
                                                sizeof(struct mtc_owned),
                                                sizeof(struct reader_asset), fini_reader};
-    struct mtl_memory memory = mtl_check_memory(L, 1);
+    struct mtl_options given = {.lease = false};
+    if (lua_istable(L, 1))
+        mtl_check_options(L, 1, MTL_OPTION_MEMORY | MTL_OPTION_LEASE, &given);
+    else given.memory = mtl_check_memory(L, 1);
+    const struct mtl_memory *memory = &given.memory;
     struct mtc_owned *owned = mtl_owned_new(L, lua_touserdata(L, lua_upvalueindex(1)), &info);
     struct mtm_reader *reader = &((struct reader_asset *)owned->asset)->reader;
-    enum mtm_status status = mtm_reader_init(reader, memory.size, memory.sized, memory.grow);
+    enum mtm_status status = mtm_reader_init(reader, memory->size, memory->sized, memory->grow);
     if (status != MTM_OK) return mtl_raise_for(L, status, NULL);
+    if (given.lease) mtm_reader_lease(reader);
     return 1;
 }
 
@@ -199,6 +205,29 @@ static int reader_clear(lua_State *L)
     return 0;
 }
 
+static int reader_done(lua_State *L)
+{
+    mtm_reader_done(&check_reader(L)->reader);
+    return 0;
+}
+
+/* Where the buffer cannot be found, the message is still here. */
+static int reader_putback(lua_State *L)
+{
+    struct reader_asset *r = check_reader(L);
+    enum mtm_status status = mtm_reader_put_back(&r->reader);
+    if (r->reader.from_id == 0) forget(L, r);
+    if (status == MTM_OK || status == MTM_EMPTY) {
+        lua_pushboolean(L, status == MTM_OK);
+        return 1;
+    }
+    if (status == MTM_NOMEM || status == MTM_TOO_MANY) return mtl_raise_for(L, status, NULL);
+    lua_pushnil(L);
+    if (status == MTM_ABORTED) lua_pushliteral(L, MTL_ERROR(operation_aborted));
+    else lua_pushliteral(L, MTL_ERROR(object_closed));
+    return 2;
+}
+
 static int reader_tostring(lua_State *L)
 {
     struct mtc_owned *r = mtc_to_owned(L, 1, sizeof(struct mtc_owned), MTC_READER_MAGIC);
@@ -214,6 +243,8 @@ static int reader_tostring(lua_State *L)
 static const luaL_Reg methods[] = {
     {"nextmsg", reader_nextmsg},
     {"clear", reader_clear},
+    {"done", reader_done},
+    {"putback", reader_putback},
     {NULL, NULL},
 };
 

@@ -41,7 +41,7 @@ end
 -- A line like "- *options*: ..." below a heading is another way to call it; the fields of options and of what calls
 -- return stand in tables, each with the objects that it is for.
 local function add_options(text, calls, fields)
-    for name, section in text:gmatch("\n### `([%w_:.]+)%([^\n]*(.-)%f[#\0]###? ") do
+    for name, section in text:gmatch("\n### `([%w_:.]+)%([^\n]*(.-)%f[#%z]###? ") do
         if section:find("\n- *options*:", 1, true) then calls[name]["options"] = true end
     end
     for field, classes in text:match("\n### Options\n(.-)\n### "):gmatch("\n| `(%w+)` | ([%w, ]+) |") do
@@ -91,8 +91,8 @@ local luacats_types = { ["any ..."] = "...", ["mtmsg.buffer"] = "buffer",
 -- "mtmsg.buffer, boolean?" as "buffer,boolean"
 local function luacats_results(text)
     local types = {}
-    for name in text:gmatch("[^,]+") do
-        name = name:match("^%s*(.-)%??$")
+    for part in text:gmatch("[^,]+") do
+        local name = part:match("^%s*(.-)%??$")
         types[#types + 1] = luacats_types[name] or name
     end
     return table.concat(types, ",")
@@ -341,7 +341,7 @@ function TestEditors:test_no_class_passes_for_another()
         if parent ~= "" then parents[#parents + 1] = name .. parent end
     end
     lu.assertEquals(keys(classes), { "mtmsg", "mtmsg.buffer", "mtmsg.buffer_options", "mtmsg.error", "mtmsg.listener",
-        "mtmsg.listener_options", "mtmsg.reader", "mtmsg.writer" })
+        "mtmsg.listener_options", "mtmsg.reader", "mtmsg.reader_options", "mtmsg.writer" })
     lu.assertEquals(parents, {})
 end
 

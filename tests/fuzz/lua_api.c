@@ -634,7 +634,8 @@ static int populate(lua_State *L)
         "    or m.newbuffer('n' .. i % 3, i * 40, i % 3)\n"
         "  pool[8 + i] = i < 5 and l1 or i < 7 and l2 or m.newlistener('n2')\n"
         "  pool[16 + i] = m.newwriter(i * 20, i % 3)\n"
-        "  pool[24 + i] = m.newreader(i * 20, i % 3)\n"
+        "  pool[24 + i] = i % 2 == 0 and m.newreader(i * 20, i % 3)\n"
+        "    or m.newreader{lease = true, size = i * 20, grow = i % 3}\n"
         "end\n"
         "return pool\n";
     if (luaL_loadstring(L, code) != 0) return lua_error(L);

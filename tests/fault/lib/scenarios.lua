@@ -224,6 +224,34 @@ scenario("reader:next consumes nothing when it fails", {
     end,
 })
 
+-- Whatever fails, and however much of it was read: the message is done, or there, first in line.
+for kind, message in pairs(messages.kinds) do
+    local sent = three(message)
+    scenario("a lease of " .. kind, {
+        setup = function()
+            local o = {l = mtmsg.newlistener(), r = mtmsg.newreader{lease = true, size = 0, grow = 1}, done = 0, a = false}
+            o.b = o.l:newbuffer()
+            for k = 1, 3 do assert(o.b:addmsg(unpack(sent[k], 1, sent[k].n))) end
+            return o
+        end,
+        run = function(o)
+            assert(o.r:nextmsg(o.l, 0))
+            o.a = o.r:next(2)
+            assert(o.r:putback())
+            assert(o.r:nextmsg(o.b, 0))
+            o.a = o.r:next(-1)
+            o.r:done()
+            o.done = 1
+            assert(o.r:nextmsg(o.b, 0))
+            o.a = o.r:next()
+        end,
+        check = function(o)
+            o.r:putback()
+            remain(o.b, sent, o.done + 1)
+        end,
+    })
+end
+
 -- A module that has to be loaded again.
 scenario("the array package is loaded for a received array", {
     setup = function()

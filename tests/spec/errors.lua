@@ -116,7 +116,8 @@ for _, prefix in ipairs{"mtmsg.newbuffer(", "lst:newbuffer("} do
     end
 end
 for _, name in ipairs{"newwriter", "newreader"} do
-    for _, wrong in ipairs{"true", "{}", "'x'", "0/0", "1/0", "2^63", "1e300"} do
+    local options = name == "newreader" and "{1}" or "{}"
+    for _, wrong in ipairs{"true", options, "'x'", "0/0", "1/0", "2^63", "1e300"} do
         creating[#creating + 1] = {name, 1, ("mtmsg.%s(%s)"):format(name, wrong)}
     end
     for _, wrong in ipairs{"true", "{}", "'x'", "0/0"} do

@@ -217,6 +217,7 @@ function model.new()
     end
 
     function mtmsg.newreader(size, grow)
+        if type(size) == "table" then size, grow = size.size, size.grow end
         local bytes, fixed = check_memory("newreader", 1, size, grow)
         return setmetatable({ limit = fixed and bytes or nil, message = { n = 0 }, at = 0 }, reader_class)
     end

@@ -106,6 +106,7 @@ build = {
                 "src/lua/reader.c",
                 "src/lua/state.c",
                 "src/lua/tostring.c",
+                "src/lua/topic.c",
                 "src/lua/transfer.c",
                 "src/lua/writer.c",
             },

@@ -25,6 +25,11 @@ local buffer = {}
 ---@class mtmsg.listener
 local listener = {}
 
+---Refers to a topic, which passes each message on to all buffers that have subscribed. Made with `mtmsg.newtopic` or
+---`mtmsg.topic`.
+---@class mtmsg.topic
+local topic = {}
+
 ---Collects the values of a message step by step. It stays in the state that made it.
 ---@class mtmsg.writer
 local writer = {}
@@ -52,6 +57,22 @@ local reader = {}
 ---@class mtmsg.listener_options
 ---@field name? string need not be unique
 ---@field create? boolean find an open one of that name, or create it; the second result tells which
+
+---How a topic is to be made.
+---@class mtmsg.topic_options
+---@field name? string need not be unique
+---@field create? boolean find an open one of that name, or create it; the second result tells which
+---@field last? boolean a new subscriber begins with the latest message
+
+---How a subscriber is to be made.
+---@class mtmsg.subscriber_options
+---@field name? string need not be unique
+---@field size? integer bytes to begin with; 1024 unless given
+---@field grow? number factor by which memory grows; 2 unless given, 0 for a fixed size
+---@field limit? integer the most messages
+---@field maxbytes? integer the most bytes that they account for
+---@field overflow? mtmsg.overflow what gives way; `"refuse"` unless given
+---@field listener? mtmsg.listener serves it
 
 ---How a reader is to be made.
 ---@class mtmsg.reader_options
@@ -116,6 +137,24 @@ function mtmsg.newlistener(name) end
 ---@overload fun(name: string): mtmsg.listener
 ---@nodiscard
 function mtmsg.listener(id) end
+
+---Creates a topic: what is added to it is added to every buffer that has subscribed.
+---
+---Raises `operation_aborted`, `out_of_memory`.
+---@param name? string need not be unique
+---@return mtmsg.topic
+---@overload fun(options: mtmsg.topic_options): mtmsg.topic, boolean?
+---@nodiscard
+function mtmsg.newtopic(name) end
+
+---Finds a topic of this process, whichever thread created it.
+---
+---Raises `unknown_object`, `ambiguous_name`, `operation_aborted`.
+---@param id integer what `topic:id()` gave
+---@return mtmsg.topic
+---@overload fun(name: string): mtmsg.topic
+---@nodiscard
+function mtmsg.topic(id) end
 
 ---Aborts all buffers, all listeners, finding, creating and sleeping in the whole process, or ends that with false.
 ---@param flag? boolean true unless given
@@ -306,6 +345,73 @@ function listener:abort(flag) end
 ---@return boolean
 function listener:isabort() end
 
+---A number that finds the topic in other threads, by `mtmsg.topic`.
+---@return integer
+function topic:id() end
+
+---The name given at creation.
+---@return string?
+function topic:name() end
+
+---Creates a buffer that gets what is added to the topic from now on; with the option `last` of the topic first the
+---latest message.
+---
+---Raises `object_closed`, `operation_aborted`, `out_of_memory`.
+---@param name? string need not be unique
+---@param size? integer bytes to begin with; 1024 unless given
+---@param grow? number factor by which memory grows; 2 unless given, 0 for a fixed size
+---@return mtmsg.buffer
+---@overload fun(self: mtmsg.topic, size?: integer, grow?: number): mtmsg.buffer
+---@overload fun(self: mtmsg.topic, options: mtmsg.subscriber_options): mtmsg.buffer
+---@nodiscard
+function topic:subscribe(name, size, grow) end
+
+---Adds the arguments as one message to every subscriber. It never waits for a receiver.
+---
+---Raises `object_closed`, `operation_aborted`, `out_of_memory`.
+---@param ... mtmsg.value
+---@return integer taken how many have it
+---@return integer refused how many have not: they are full or busy
+function topic:addmsg(...) end
+
+---Puts one message in the place of all messages of every subscriber.
+---
+---Raises `object_closed`, `operation_aborted`, `out_of_memory`.
+---@param ... mtmsg.value
+---@return integer taken how many have it
+---@return integer refused how many have not: they are busy
+function topic:setmsg(...) end
+
+---Forgets the latest message, which new subscribers get with the option `last`. False only in nonblocking mode.
+---
+---Raises `object_closed`.
+---@return boolean
+function topic:clear() end
+
+---Switches the nonblocking mode of this object: its calls wait for no other thread.
+---
+---Raises `object_closed`, `operation_aborted`.
+---@param flag? boolean true unless given
+function topic:nonblock(flag) end
+
+---Whether this object is in nonblocking mode.
+---@return boolean
+function topic:isnonblock() end
+
+---Ends the topic and its subscribers for good. Every thread that uses or waits for one gets `object_closed`.
+function topic:close() end
+
+---No more messages and no more subscribers. What the subscribers have is delivered; then it is as if they were closed.
+function topic:finish() end
+
+---Interrupts the topic and its subscribers, or ends that with false.
+---@param flag? boolean true unless given
+function topic:abort(flag) end
+
+---Whether the topic is aborted.
+---@return boolean
+function topic:isabort() end
+
 ---Appends the arguments: all of them, or none if it raises an error.
 ---
 ---Raises `message_size`, `out_of_memory`.
@@ -317,6 +423,7 @@ function writer:add(...) end
 ---Raises `message_size`, `object_closed`, `operation_aborted`, `out_of_memory`.
 ---@param buffer mtmsg.buffer
 ---@return boolean added
+---@overload fun(self: mtmsg.writer, topic: mtmsg.topic): integer, integer
 function writer:addmsg(buffer) end
 
 ---Puts the collected values, as one message, in the place of all messages of the buffer.
@@ -324,6 +431,7 @@ function writer:addmsg(buffer) end
 ---Raises `message_size`, `object_closed`, `operation_aborted`, `out_of_memory`.
 ---@param buffer mtmsg.buffer
 ---@return boolean stored
+---@overload fun(self: mtmsg.writer, topic: mtmsg.topic): integer, integer
 function writer:setmsg(buffer) end
 
 ---Forgets the collected values.

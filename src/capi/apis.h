@@ -8,6 +8,9 @@
 /* Stores all three in the table on top of the stack. May raise a memory error. */
 void mtc_install(lua_State *L);
 
+/* Those that topics implement: Notify and Receiver. */
+void mtc_install_topic(lua_State *L);
+
 /* The notifier at that index as a connection of its own, or NULL with the status: UNKNOWN (not
  * a notifier) or NOMEM. May raise errors of the object's own API. */
 struct mtm_notifier *mtc_to_notifier(lua_State *L, int index, int64_t threshold,

@@ -46,6 +46,13 @@ static struct mtm_notifier *connect_foreign(const notify_capi *api, notify_notif
     return notifier;
 }
 
+/* A topic would lead back to the buffer, if that has subscribed, and from there on without end:
+ * the loop over chains of buffers does not see through it. */
+static bool is_topic(const notify_capi *api, notify_notifier *object)
+{
+    return api == &mtc_notify_capi && ((struct mtm_object *)(void *)object)->kind == MTM_TOPIC;
+}
+
 struct mtm_notifier *mtc_to_notifier(lua_State *L, int index, int64_t threshold,
                                      enum mtm_status *status)
 {
@@ -53,7 +60,7 @@ struct mtm_notifier *mtc_to_notifier(lua_State *L, int index, int64_t threshold,
     const notify_capi *api = notify_get_capi(L, index, NULL);
     notify_notifier *object = api ? api->toNotifier(L, index) : NULL;
     *status = MTM_UNKNOWN;
-    if (!object) return NULL;
+    if (!object || is_topic(api, object)) return NULL;
     if (api == &mtc_notify_capi)
         notifier = mtm_notifier_new_buffer((struct mtm_buffer *)(void *)object, threshold);
     else notifier = connect_foreign(api, object, threshold);

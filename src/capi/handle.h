@@ -13,7 +13,15 @@ struct mtc_asset {
     void (*fini)(struct mtc_asset *asset);
 };
 
-enum mtc_class { MTC_BUFFER, MTC_LISTENER, MTC_WRITER, MTC_READER, MTC_DRAFT, MTC_CLASSES };
+enum mtc_class {
+    MTC_BUFFER,
+    MTC_LISTENER,
+    MTC_WRITER,
+    MTC_READER,
+    MTC_DRAFT,
+    MTC_TOPIC,
+    MTC_CLASSES
+};
 
 /* A userdata that every function of the module can reach: what is kept for a Lua state. */
 struct mtc_state {
@@ -47,6 +55,7 @@ extern const char mtc_copy;
 #define MTC_WRITER_MAGIC ((uintptr_t)0x6D746D2D77726974u)
 #define MTC_READER_MAGIC ((uintptr_t)0x6D746D2D72656164u)
 #define MTC_DRAFT_MAGIC ((uintptr_t)0x6D746D2D64726166u)
+#define MTC_TOPIC_MAGIC ((uintptr_t)0x6D746D2D746F7069u)
 #define MTC_STATE_MAGIC ((uintptr_t)0x6D746D2D73746174u)
 
 /* What a userdata of ours begins with: its own address and the copy's, mixed with its class's
@@ -89,6 +98,14 @@ static inline struct mtm_buffer *mtc_to_buffer(lua_State *L, int index)
 {
     struct mtc_handle *handle = mtc_to_handle(L, index, MTC_BUFFER_MAGIC);
     return handle && mtc_handle_is_live(handle) ? (struct mtm_buffer *)handle->object : NULL;
+}
+
+/* What takes messages: the live buffer or topic at that index, or NULL. */
+static inline struct mtm_object *mtc_to_taker(lua_State *L, int index)
+{
+    struct mtc_handle *handle = mtc_to_handle(L, index, MTC_BUFFER_MAGIC);
+    if (!handle) handle = mtc_to_handle(L, index, MTC_TOPIC_MAGIC);
+    return handle && mtc_handle_is_live(handle) ? handle->object : NULL;
 }
 
 #endif

@@ -47,6 +47,12 @@ void mtc_report(struct mtm_failure *failure,
     mtm_failure_free(failure);
 }
 
+void mtc_install_topic(lua_State *L)
+{
+    notify_set_capi(L, -1, &mtc_notify_capi);
+    receiver_set_capi(L, -1, &mtc_receiver_capi);
+}
+
 void mtc_install(lua_State *L)
 {
     notify_set_capi(L, -1, &mtc_notify_capi);

@@ -1,5 +1,5 @@
-/* Buffers as receivers of messages from native code: thin functions over core/compose.
- * It owns the writers that native code makes. */
+/* Buffers and topics as receivers of messages from native code: thin functions over
+ * core/compose. It owns the writers that native code makes. */
 #include "capi/shim.h"
 #include "mtmsg/receiver_capi.h"
 
@@ -17,24 +17,24 @@ struct receiver_writer {
 
 enum { IS_OPEN = 7 }; /* the code for a message in which a table has not been ended */
 
-static struct mtm_buffer *of_receiver(receiver_object *receiver)
+static struct mtm_object *of_receiver(receiver_object *receiver)
 {
-    return (struct mtm_buffer *)(void *)receiver;
+    return (struct mtm_object *)(void *)receiver;
 }
 
 static receiver_object *to_receiver(lua_State *L, int index)
 {
-    return (receiver_object *)(void *)mtc_to_buffer(L, index);
+    return (receiver_object *)(void *)mtc_to_taker(L, index);
 }
 
 static void retain_receiver(receiver_object *receiver)
 {
-    mtm_root_retain(&of_receiver(receiver)->object);
+    mtm_root_retain(of_receiver(receiver));
 }
 
 static void release_receiver(receiver_object *receiver)
 {
-    mtm_root_release(&of_receiver(receiver)->object);
+    mtm_root_release(of_receiver(receiver));
 }
 
 static receiver_writer *new_writer(size_t capacity, float grow)
@@ -53,12 +53,23 @@ static void free_writer(receiver_writer *w)
     mtm_free(w);
 }
 
+static enum mtm_status send(struct mtm_composer *composer, struct mtm_object *object,
+                            bool replace, bool nonblock, struct mtm_failure *failure)
+{
+    if (object->kind == MTM_BUFFER) {
+        return mtm_compose_send(composer, (struct mtm_buffer *)object, replace, nonblock,
+                                failure);
+    }
+    return mtm_compose_publish(composer, (struct mtm_topic *)object, replace, nonblock,
+                               failure);
+}
+
 static int msg_to_receiver(receiver_object *receiver, receiver_writer *w, int clear,
                            int nonblock, receiver_error_handler handler, void *data)
 {
     struct mtm_failure failure = {0};
-    enum mtm_status status = mtm_compose_send(&w->composer, of_receiver(receiver), clear != 0,
-                                              nonblock != 0, &failure);
+    enum mtm_status status =
+        send(&w->composer, of_receiver(receiver), clear != 0, nonblock != 0, &failure);
     if (status == MTM_MISPLACED) return IS_OPEN;
     if (status == MTM_NOTIFIER_FAILED) mtc_report(&failure, handler, data);
     return mtc_put_code(status);

@@ -6,6 +6,7 @@
 
 #include "core/few.h"
 #include "core/notify.h"
+#include "core/publish.h"
 #include "core/send.h"
 
 #include "platform/hidden.h"
@@ -191,4 +192,17 @@ enum mtm_status mtm_compose_send(struct mtm_composer *composer, struct mtm_buffe
     if (status == MTM_OK) forget(composer);
     if (MTM_LIKELY(!notifier)) return status;
     return mtm_notify(buffer, MTM_ADDED, notifier, nonblock, failure);
+}
+
+enum mtm_status mtm_compose_publish(struct mtm_composer *composer, struct mtm_topic *topic,
+                                    bool replace, bool nonblock, struct mtm_failure *failure)
+{
+    struct mtm_targets targets;
+    struct mtm_published published;
+    if (composer->depth > 0) return MTM_MISPLACED;
+    enum mtm_status status = mtm_writer_put_to_topic(&composer->writer, topic, replace,
+                                                     nonblock, &targets, &published);
+    if (status != MTM_OK) return status;
+    forget(composer);
+    return mtm_targets_notify(&targets, nonblock, failure);
 }

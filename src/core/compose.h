@@ -78,4 +78,9 @@ enum mtm_status mtm_compose_copy(struct mtm_composer *composer, struct mtm_walk 
 enum mtm_status mtm_compose_send(struct mtm_composer *composer, struct mtm_buffer *buffer,
                                  bool replace, bool nonblock, struct mtm_failure *failure);
 
+/* The same to all who have subscribed: as mtm_topic_add. */
+struct mtm_topic;
+enum mtm_status mtm_compose_publish(struct mtm_composer *composer, struct mtm_topic *topic,
+                                    bool replace, bool nonblock, struct mtm_failure *failure);
+
 #endif

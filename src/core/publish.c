@@ -149,8 +149,8 @@ enum mtm_status mtm_topic_put(struct mtm_topic *topic, const struct mtm_message 
 }
 
 /* After the turn: a notifier may publish, and so may what is freed with a buffer. */
-static enum mtm_status ring_all(struct mtm_targets *targets, bool nonblock,
-                                struct mtm_failure *failure)
+enum mtm_status mtm_targets_notify(struct mtm_targets *targets, bool nonblock,
+                                   struct mtm_failure *failure)
 {
     enum mtm_status result = MTM_OK;
     struct mtm_target *to;
@@ -172,7 +172,7 @@ enum mtm_status mtm_topic_add(struct mtm_topic *topic, const struct mtm_message 
     struct mtm_targets targets;
     enum mtm_status status =
         mtm_topic_put(topic, message, replace, nonblock, &targets, published);
-    return status == MTM_OK ? ring_all(&targets, nonblock, failure) : status;
+    return status == MTM_OK ? mtm_targets_notify(&targets, nonblock, failure) : status;
 }
 
 enum mtm_status mtm_writer_put_to_topic(struct mtm_writer *writer, struct mtm_topic *topic,
@@ -186,14 +186,4 @@ enum mtm_status mtm_writer_put_to_topic(struct mtm_writer *writer, struct mtm_to
         mtm_topic_put(topic, &message, replace, nonblock, targets, published);
     if (status == MTM_OK) mtm_writer_clear(writer);
     return status;
-}
-
-enum mtm_status mtm_writer_publish(struct mtm_writer *writer, struct mtm_topic *topic,
-                                   bool replace, bool nonblock, struct mtm_failure *failure)
-{
-    struct mtm_targets targets;
-    struct mtm_published published;
-    enum mtm_status status =
-        mtm_writer_put_to_topic(writer, topic, replace, nonblock, &targets, &published);
-    return status == MTM_OK ? ring_all(&targets, nonblock, failure) : status;
 }

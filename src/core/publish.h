@@ -46,19 +46,20 @@ struct mtm_target *mtm_targets_ring(struct mtm_targets *targets);
 /* Gives back the references. Nothing else of it is needed any more. */
 void mtm_targets_free(struct mtm_targets *targets);
 
+/* Both: calls all notifiers. OK or NOTIFIER_FAILED: the first failure is told. */
+enum mtm_status mtm_targets_notify(struct mtm_targets *targets, bool nonblock,
+                                   struct mtm_failure *failure);
+
 /* As put, and calls the notifiers. NOTIFIER_FAILED: of one subscriber, whose failure is told if
  * it is the first; all are called, and all have the message that are counted. */
 enum mtm_status mtm_topic_add(struct mtm_topic *topic, const struct mtm_message *message,
                               bool replace, bool nonblock, struct mtm_published *published,
                               struct mtm_failure *failure);
 
-/* As put, or add, of the writer's values: if they have been published the writer is empty,
- * before any notifier is called. */
+/* As put of the writer's values: if OK the writer is empty. */
 enum mtm_status mtm_writer_put_to_topic(struct mtm_writer *writer, struct mtm_topic *topic,
                                         bool replace, bool nonblock,
                                         struct mtm_targets *targets,
                                         struct mtm_published *published);
-enum mtm_status mtm_writer_publish(struct mtm_writer *writer, struct mtm_topic *topic,
-                                   bool replace, bool nonblock, struct mtm_failure *failure);
 
 #endif

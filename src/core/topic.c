@@ -156,30 +156,61 @@ static void let_loose_topic(struct mtm_object *object)
 static const struct mtm_object_ops topic_ops = {orphan_topic, free_topic, sync_topic,
                                                 let_loose_topic};
 
-enum mtm_status mtm_topic_new(const char *name, size_t name_len, bool keeps_latest,
-                              struct mtm_topic **out)
+static struct mtm_topic *make_topic(const char *name, size_t name_len, bool keeps_latest)
 {
     size_t room = mtm_name_room(sizeof(struct mtm_topic), name, name_len);
     struct mtm_topic *topic = mtm_alloc(room);
-    if (!topic) return MTM_NOMEM;
+    if (!topic) return NULL;
     *topic = (struct mtm_topic){
         .object = {.class = &topic_ops, .kind = MTM_TOPIC, .life = 1, .flags = mtm_generation},
         .keeps_latest = keeps_latest};
     mtm_name_init(&topic->object, topic + 1, name, name_len);
+    return topic;
+}
+
+enum mtm_status mtm_topic_new(const char *name, size_t name_len, bool keeps_latest,
+                              struct mtm_topic **out)
+{
+    struct mtm_topic *topic = make_topic(name, name_len, keeps_latest);
+    if (!topic) return MTM_NOMEM;
     enum mtm_status status = mtm_registry_add(&topic->object);
     if (status == MTM_OK) *out = topic;
     else mtm_free(topic);
     return status;
 }
 
-void mtm_topic_clear(struct mtm_topic *topic)
+enum mtm_status mtm_topic_find_or_new(const char *name, size_t name_len, bool keeps_latest,
+                                      struct mtm_topic **out, bool *created)
 {
-    if (mtm_object_is_inherited(&topic->object)) return;
-    mtm_topic_take_turn(topic, false);
+    struct mtm_object *found;
+    enum mtm_status status = mtm_registry_find_open(MTM_TOPIC, name, name_len, &found);
+    *created = false;
+    if (status == MTM_UNKNOWN) {
+        struct mtm_topic *topic = make_topic(name, name_len, keeps_latest);
+        if (!topic) return MTM_NOMEM;
+        status = mtm_registry_find_or_add(&topic->object, &found);
+        *created = status == MTM_OK && !found;
+        if (*created) *out = topic;
+        else mtm_free(topic);
+    }
+    if (status == MTM_OK && !*created) *out = to_topic(found);
+    return status;
+}
+
+static void forget_latest(struct mtm_topic *topic)
+{
     struct mtm_block *old = topic->latest;
     topic->latest = NULL;
     mtm_topic_end_turn(topic);
     mtm_block_free(old);
+}
+
+enum mtm_status mtm_topic_clear(struct mtm_topic *topic, bool nonblock)
+{
+    if (mtm_object_is_closed(&topic->object)) return MTM_CLOSED;
+    if (!mtm_topic_take_turn(topic, nonblock)) return MTM_BUSY;
+    forget_latest(topic);
+    return MTM_OK;
 }
 
 static void change(struct mtm_topic *topic, uint32_t set, uint32_t clear)
@@ -196,7 +227,8 @@ void mtm_topic_close(struct mtm_topic *topic)
     mtm_registry_retire(&topic->object);
     change(topic, MTM_IS_CLOSED, 0);
     while ((buffer = step(topic, buffer)) != NULL) mtm_buffer_close(buffer);
-    mtm_topic_clear(topic);
+    mtm_topic_take_turn(topic, false);
+    forget_latest(topic);
 }
 
 /* Once the topic refuses messages, and nobody is publishing, no message can reach some of the

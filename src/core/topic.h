@@ -26,6 +26,11 @@ struct mtm_topic {
 enum mtm_status mtm_topic_new(const char *name, size_t name_len, bool keeps_latest,
                               struct mtm_topic **out);
 
+/* With a name: the open topic of that name (*created is false; keeps_latest does not count), or
+ * a new one; no two threads make two. Also TOO_MANY, AMBIGUOUS. */
+enum mtm_status mtm_topic_find_or_new(const char *name, size_t name_len, bool keeps_latest,
+                                      struct mtm_topic **out, bool *created);
+
 /* A new buffer that gets what is published from now on, until it is freed; or closed: then the
  * messages are not for it any more. It keeps the topic alive. As mtm_buffer_new, and CLOSED or
  * ABORTED if the topic is. Waits for who is publishing. */
@@ -39,8 +44,8 @@ static inline size_t mtm_topic_count(const struct mtm_topic *topic)
     return mtm_load_rlx(&topic->count);
 }
 
-/* Forgets the latest message. */
-void mtm_topic_clear(struct mtm_topic *topic);
+/* Forgets the latest message. OK, CLOSED; BUSY: with nonblock, and somebody is publishing. */
+enum mtm_status mtm_topic_clear(struct mtm_topic *topic, bool nonblock);
 
 /* Closes, or aborts or re-enables, the topic and its subscribers. */
 void mtm_topic_close(struct mtm_topic *topic);

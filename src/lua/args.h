@@ -9,6 +9,7 @@
 /* Self of a method, or a buffer as argument: raises object_closed if it was finalized. */
 struct mtc_handle *mtl_check_buffer(lua_State *L, int index);
 struct mtc_handle *mtl_check_listener(lua_State *L, int index);
+struct mtc_handle *mtl_check_topic(lua_State *L, int index);
 
 /* The same for the hot paths. */
 static inline struct mtc_handle *mtl_self_buffer(lua_State *L)

@@ -16,15 +16,6 @@
 
 #include "platform/hidden.h"
 
-static void check_options(lua_State *L, int index, struct mtl_options *given,
-                          struct mtm_buffer_options *options)
-{
-    mtl_check_options(
-        L, index, MTL_OPTION_NAME | MTL_OPTION_MEMORY | MTL_OPTION_BOUNDS | MTL_OPTION_CREATE,
-        given);
-    mtl_buffer_options(given, options);
-}
-
 static void check_arguments(lua_State *L, int first, struct mtm_buffer_options *options)
 {
     if (lua_type(L, first) == LUA_TSTRING) {
@@ -37,6 +28,18 @@ static void check_arguments(lua_State *L, int first, struct mtm_buffer_options *
     options->grow = memory.grow;
 }
 
+void mtl_check_new_buffer(lua_State *L, int first, unsigned fields, struct mtl_options *given,
+                          struct mtm_buffer_options *options)
+{
+    if (!lua_istable(L, first)) {
+        check_arguments(L, first, options);
+        return;
+    }
+    mtl_check_options(L, first,
+                      fields | MTL_OPTION_NAME | MTL_OPTION_MEMORY | MTL_OPTION_BOUNDS, given);
+    mtl_buffer_options(given, options);
+}
+
 int mtl_newbuffer_for(lua_State *L, struct mtc_state *state, int first,
                       struct mtm_listener *listener)
 {
@@ -44,8 +47,7 @@ int mtl_newbuffer_for(lua_State *L, struct mtc_state *state, int first,
     struct mtl_options given = {.create = false};
     struct mtm_buffer *buffer;
     bool created;
-    if (lua_istable(L, first)) check_options(L, first, &given, &options);
-    else check_arguments(L, first, &options);
+    mtl_check_new_buffer(L, first, MTL_OPTION_CREATE, &given, &options);
     struct mtc_handle *handle = mtl_handle_push(L, state, MTM_BUFFER);
     enum mtm_status status = given.create ? mtm_buffer_find_or_new(&options, &buffer, &created)
                                           : mtm_buffer_new(&options, &buffer);

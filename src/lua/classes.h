@@ -5,10 +5,13 @@
 
 #include "lua/args.h"
 
+struct mtm_writer;
+
 /* Create the metatables. That of buffers: returns whether LuaJIT's compiler sees its hot path.
  */
 bool mtl_open_buffer(lua_State *L);
 void mtl_open_listener(lua_State *L);
+void mtl_open_topic(lua_State *L);
 void mtl_open_writer(lua_State *L);
 void mtl_open_reader(lua_State *L);
 void mtl_open_draft(lua_State *L);
@@ -18,6 +21,8 @@ int mtl_newbuffer(lua_State *L);
 int mtm_buffer(lua_State *L);
 int mtl_newlistener(lua_State *L);
 int mtm_listener(lua_State *L);
+int mtl_newtopic(lua_State *L);
+int mtm_topic_named(lua_State *L);
 int mtl_newwriter(lua_State *L);
 int mtl_newreader(lua_State *L);
 
@@ -38,7 +43,17 @@ void mtl_handle_set(struct mtc_handle *handle, struct mtm_object *object);
 int mtl_newbuffer_for(lua_State *L, struct mtc_state *state, int first,
                       struct mtm_listener *listener);
 
-/* buffer(id|name) and listener(id|name). */
+/* What a new buffer is to be like, by the arguments from `first` on: as newbuffer takes them,
+ * or a table of these fields; the names are on the stack as long as mtl_check_options says. */
+struct mtl_options;
+void mtl_check_new_buffer(lua_State *L, int first, unsigned fields, struct mtl_options *given,
+                          struct mtm_buffer_options *options);
+
+/* writer:addmsg and :setmsg of a topic: pushes the counts. */
+int mtl_publish_from(lua_State *L, struct mtm_writer *writer, struct mtc_handle *handle,
+                     bool replace);
+
+/* buffer(id|name), listener(id|name) and topic(id|name). */
 int mtl_find(lua_State *L, enum mtm_kind kind);
 
 /* Methods that buffers and listeners share, after the check of self. */

@@ -62,6 +62,8 @@ static const luaL_Reg makers[] = {
     {"buffer", mtm_buffer},
     {"newlistener", mtl_newlistener},
     {"listener", mtm_listener},
+    {"newtopic", mtl_newtopic},
+    {"topic", mtm_topic_named},
     {"newwriter", mtl_newwriter},
     {"newreader", mtl_newreader},
     {"metatable", mtl_metatable},
@@ -96,6 +98,7 @@ MTM_EXPORT int luaopen_mtmsg(lua_State *L)
     mtm_registry_narrow_ids(MTC_ID_BITS);
     bool compiled = mtl_open_buffer(L);
     mtl_open_listener(L);
+    mtl_open_topic(L);
     mtl_open_writer(L);
     mtl_open_reader(L);
     mtl_open_draft(L);

@@ -24,6 +24,7 @@ int mtl_handle_gc(lua_State *L)
 {
     struct mtc_handle *handle = mtc_to_handle(L, 1, MTC_BUFFER_MAGIC);
     if (!handle) handle = mtc_to_handle(L, 1, MTC_LISTENER_MAGIC);
+    if (!handle) handle = mtc_to_handle(L, 1, MTC_TOPIC_MAGIC);
     if (!handle) return 0; /* the debug library can give it anything */
     handle->object = NULL;
     mtl_owned_fini(&handle->owned);
@@ -43,6 +44,8 @@ struct mtc_handle *mtl_handle_push(lua_State *L, struct mtc_state *state, enum m
                         sizeof(struct handle_asset), fini_handle},
         [MTM_LISTENER] = {MTC_LISTENER, MTC_LISTENER_MAGIC, sizeof(struct mtc_handle),
                           sizeof(struct handle_asset), fini_handle},
+        [MTM_TOPIC] = {MTC_TOPIC, MTC_TOPIC_MAGIC, sizeof(struct mtc_handle),
+                       sizeof(struct handle_asset), fini_handle},
     };
     return mtl_owned_new(L, state, &info[kind]);
 }
@@ -56,6 +59,13 @@ static uint64_t check_id(lua_State *L, int index)
         luaL_argerror(L, index, "integer id expected");
     }
     return 0;
+}
+
+static const char *kind_name(enum mtm_kind kind)
+{
+    static const char *const names[] = {
+        [MTM_BUFFER] = "buffer", [MTM_LISTENER] = "listener", [MTM_TOPIC] = "topic"};
+    return names[kind];
 }
 
 static enum mtm_status find(lua_State *L, enum mtm_kind kind, struct mtm_object **out)
@@ -77,7 +87,7 @@ int mtl_find(lua_State *L, enum mtm_kind kind)
     struct mtc_handle *handle = mtl_handle_push(L, state, kind);
     enum mtm_status status = find(L, kind, &object);
     if (status != MTM_OK) {
-        return mtl_raise_not_found(L, status, kind == MTM_BUFFER ? "buffer" : "listener", 1);
+        return mtl_raise_not_found(L, status, kind_name(kind), 1);
     }
     mtl_handle_set(handle, object);
     return 1;

@@ -92,6 +92,14 @@ static const char *read_lease(lua_State *L, struct mtl_options *options)
     return read_flag(L, &options->lease);
 }
 
+static const char *read_listener(lua_State *L, struct mtl_options *options)
+{
+    const struct mtc_handle *handle = mtc_to_handle(L, -1, MTC_LISTENER_MAGIC);
+    (void)options;
+    if (!handle) return expected(L, "mtmsg.listener");
+    return mtc_handle_is_live(handle) ? NULL : "has been finalized";
+}
+
 static const struct field {
     const char *key;
     unsigned of;
@@ -106,6 +114,7 @@ static const struct field {
     {"create", MTL_OPTION_CREATE, read_create},
     {"last", MTL_OPTION_LAST, read_last},
     {"lease", MTL_OPTION_LEASE, read_lease},
+    {"listener", MTL_OPTION_LISTENER, read_listener},
 };
 
 /* The field whose key is at that index, or NULL. */

@@ -12,7 +12,8 @@ enum {
     MTL_OPTION_BOUNDS = 4, /* limit, maxbytes, overflow */
     MTL_OPTION_CREATE = 8, /* needs a name */
     MTL_OPTION_LAST = 16,
-    MTL_OPTION_LEASE = 32
+    MTL_OPTION_LEASE = 32,
+    MTL_OPTION_LISTENER = 64 /* is only checked: who wants it looks into the table again */
 };
 
 struct mtl_options {

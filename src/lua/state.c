@@ -149,7 +149,7 @@ const char *mtl_class_name(enum mtc_class class)
     static const char *const names[] = {
         [MTC_BUFFER] = "mtmsg.buffer", [MTC_LISTENER] = "mtmsg.listener",
         [MTC_WRITER] = "mtmsg.writer", [MTC_READER] = "mtmsg.reader",
-        [MTC_DRAFT] = "mtmsg.draft",
+        [MTC_DRAFT] = "mtmsg.draft",   [MTC_TOPIC] = "mtmsg.topic",
     };
     return names[class];
 }

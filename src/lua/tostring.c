@@ -47,7 +47,10 @@ void mtl_add_description(luaL_Buffer *text, const struct mtm_object *object)
 
 const char *mtl_class_of(const struct mtm_object *object)
 {
-    return object->kind == MTM_BUFFER ? "mtmsg.buffer" : "mtmsg.listener";
+    static const char *const names[] = {[MTM_BUFFER] = "mtmsg.buffer",
+                                        [MTM_LISTENER] = "mtmsg.listener",
+                                        [MTM_TOPIC] = "mtmsg.topic"};
+    return names[object->kind];
 }
 
 int mtl_push_byte_count(lua_State *L, const char *class, const void *owned, size_t bytes)
@@ -62,6 +65,7 @@ int mtl_handle_tostring(lua_State *L)
 {
     struct mtc_handle *handle = mtc_to_handle(L, 1, MTC_BUFFER_MAGIC);
     if (!handle) handle = mtc_to_handle(L, 1, MTC_LISTENER_MAGIC);
+    if (!handle) handle = mtc_to_handle(L, 1, MTC_TOPIC_MAGIC);
     if (!handle) return mtl_raise_type(L, 1, "mtmsg.buffer or mtmsg.listener");
     if (!mtc_handle_is_live(handle)) {
         lua_pushfstring(L, "mtmsg object: %p (finalized)", lua_touserdata(L, 1));

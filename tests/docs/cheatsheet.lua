@@ -33,7 +33,7 @@ local function of_the_module()
     take("mtmsg.", mtmsg)
     take("mtmsg.error.", mtmsg.error)
     for class, object in pairs { buffer = mtmsg.newbuffer(), listener = mtmsg.newlistener(),
-        writer = mtmsg.newwriter(), reader = mtmsg.newreader() } do
+        writer = mtmsg.newwriter(), reader = mtmsg.newreader(), topic = mtmsg.newtopic() } do
         take(class .. ":", debug.getmetatable(object).__index)
     end
     return names

@@ -86,7 +86,8 @@ end
 -- ------------------------------------------------------------------------------------------------ LuaCATS
 
 local luacats_types = { ["any ..."] = "...", ["mtmsg.buffer"] = "buffer",
-    ["mtmsg.listener"] = "listener", ["mtmsg.writer"] = "writer", ["mtmsg.reader"] = "reader" }
+    ["mtmsg.listener"] = "listener", ["mtmsg.writer"] = "writer", ["mtmsg.reader"] = "reader",
+    ["mtmsg.topic"] = "topic" }
 
 -- "mtmsg.buffer, boolean?" as "buffer,boolean"
 local function luacats_results(text)
@@ -319,7 +320,7 @@ for _, from in ipairs { from_luacats, from_teal } do
             expected[#expected + 1] = "mtmsg.error." .. name
         end
         local objects = { buffer = mtmsg.newbuffer(), listener = mtmsg.newlistener(), writer = mtmsg.newwriter(),
-            reader = mtmsg.newreader() }
+            reader = mtmsg.newreader(), topic = mtmsg.newtopic() }
         for class, object in pairs(objects) do
             for name in pairs(debug.getmetatable(object).__index) do
                 if not name:find("^__") then expected[#expected + 1] = class .. ":" .. name end
@@ -341,7 +342,8 @@ function TestEditors:test_no_class_passes_for_another()
         if parent ~= "" then parents[#parents + 1] = name .. parent end
     end
     lu.assertEquals(keys(classes), { "mtmsg", "mtmsg.buffer", "mtmsg.buffer_options", "mtmsg.error", "mtmsg.listener",
-        "mtmsg.listener_options", "mtmsg.reader", "mtmsg.reader_options", "mtmsg.writer" })
+        "mtmsg.listener_options", "mtmsg.reader", "mtmsg.reader_options", "mtmsg.subscriber_options", "mtmsg.topic",
+        "mtmsg.topic_options", "mtmsg.writer" })
     lu.assertEquals(parents, {})
 end
 

@@ -77,6 +77,10 @@ function TestReference:test_every_reader_method_is_documented_and_the_reverse()
     lu.assertEquals(documented_with("reader:"), methods(mtmsg.newreader()))
 end
 
+function TestReference:test_every_topic_method_is_documented_and_the_reverse()
+    lu.assertEquals(documented_with("topic:"), methods(mtmsg.newtopic()))
+end
+
 function TestReference:test_every_error_is_documented_and_the_reverse()
     lu.assertEquals(documented_with("mtmsg.error."), keys(mtmsg.error))
     lu.assertEquals(keys(mtmsg.error), {
@@ -88,7 +92,7 @@ end
 function TestReference:test_every_heading_is_about_something_known()
     for _, name in ipairs(documented) do
         local known = name:find("^mtmsg%.") or name:find("^buffer:") or name:find("^listener:") or name:find("^writer:")
-            or name:find("^reader:")
+            or name:find("^reader:") or name:find("^topic:")
         lu.assertTrue(known ~= nil, name)
     end
     local seen = {}

@@ -21,7 +21,8 @@ local function find_functions()
         end
     end
     add("mtmsg.", mtmsg)
-    for _, object in ipairs {mtmsg.newbuffer(), mtmsg.newlistener(), mtmsg.newwriter(), mtmsg.newreader()} do
+    for _, object in ipairs {mtmsg.newbuffer(), mtmsg.newlistener(), mtmsg.newwriter(), mtmsg.newreader(),
+        mtmsg.newtopic()} do
         local meta = debug.getmetatable(object)
         add(mtmsg.type(object) .. ".", meta)
         add(mtmsg.type(object) .. ":", meta.__index)

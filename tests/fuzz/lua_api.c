@@ -14,11 +14,11 @@
 int luaopen_carray(lua_State *L);
 int luaopen_mtmsg(lua_State *L);
 
-enum { POOL = 8, KINDS = 5, MAX_FUNCTIONS = 100, MAX_DEPTH = 3, MAX_CALLS = 300 };
+enum { POOL = 8, KINDS = 6, MAX_FUNCTIONS = 100, MAX_DEPTH = 3, MAX_CALLS = 300 };
 
 /* A pool of values for each class, and one for everything else. */
 static const char *const classes[KINDS] = {"mtmsg.buffer", "mtmsg.listener", "mtmsg.writer",
-                                           "mtmsg.reader", "others"};
+                                           "mtmsg.reader", "mtmsg.topic",    "others"};
 
 struct function {
     char name[32];
@@ -34,7 +34,9 @@ static const struct function usual[] = {
     {"nonblock", 0, "F"},        {"abort", 0, "F"},           {"newbuffer", 1, "NSG"},
     {"nextmsg", 1, "TAA"},       {"nonblock", 1, "F"},        {"abort", 1, "F"},
     {"add", 2, "VVV"},           {"addmsg", 2, "b"},          {"setmsg", 2, "b"},
-    {"next", 3, "SAA"},          {"nextmsg", 3, "oT"},
+    {"next", 3, "SAA"},          {"nextmsg", 3, "oT"},        {"newtopic", KINDS, "N"},
+    {"topic", KINDS, "I"},       {"subscribe", 4, "NSG"},     {"addmsg", 4, "VVV"},
+    {"setmsg", 4, "VVV"},        {"nonblock", 4, "F"},        {"abort", 4, "F"},
 };
 
 static struct function functions[MAX_FUNCTIONS];
@@ -636,6 +638,8 @@ static int populate(lua_State *L)
         "  pool[16 + i] = m.newwriter(i * 20, i % 3)\n"
         "  pool[24 + i] = i % 2 == 0 and m.newreader(i * 20, i % 3)\n"
         "    or m.newreader{lease = true, size = i * 20, grow = i % 3}\n"
+        "  pool[32 + i] = m.newtopic{name = 't' .. i % 3, last = i % 2 == 0}\n"
+        "  if i > 6 then pool[i] = pool[32 + i - 6]:subscribe('s', i * 40, i % 3) end\n"
         "end\n"
         "return pool\n";
     if (luaL_loadstring(L, code) != 0) return lua_error(L);

@@ -91,7 +91,7 @@ static void the_latest_waits_for_those_who_come_later(void **state)
     assert_memory_equal(mtm_block_data(in.slot.block), bytes, LARGE);
     core_incoming_free(&in);
     core_drop_buffer(late);
-    mtm_topic_clear(topic);
+    assert_int_equal(mtm_topic_clear(topic, false), MTM_OK);
     late = subscribe(topic, 0, NULL);
     assert_int_equal(mtm_buffer_count(late), 0);
     core_drop_buffer(late);
@@ -154,7 +154,17 @@ static void a_topic_is_found_closed_and_aborted(void **state)
     assert_gets(buffer, 2);
     drop(topic); /* the subscriber keeps it */
     assert_int_equal(mtm_registry_find_name(MTM_TOPIC, "news", 4, &found), MTM_OK);
+    struct mtm_topic *again;
+    bool created;
+    assert_int_equal(mtm_topic_find_or_new("news", 4, false, &again, &created), MTM_OK);
+    assert_ptr_equal(again, topic);
+    assert_false(created);
+    drop(again);
     mtm_topic_close(topic);
+    assert_int_equal(mtm_topic_find_or_new("news", 4, false, &again, &created), MTM_OK);
+    assert_true(created && again != topic);
+    drop(again);
+    assert_int_equal(mtm_topic_clear(topic, false), MTM_CLOSED);
     assert_int_equal(publish(topic, 4, 0, 0), MTM_CLOSED);
     assert_int_equal(core_add(buffer, 1), MTM_CLOSED);
     assert_int_equal(mtm_topic_subscribe(topic, &options, &refused), MTM_CLOSED);

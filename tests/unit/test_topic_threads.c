@@ -91,6 +91,7 @@ static void a_nonblocking_publisher_does_not_wait_for_its_turn(void **state)
     struct mtm_published published;
     mtm_lock(&topic->turn); /* as if another thread were publishing */
     enum mtm_status status = mtm_topic_add(topic, &message, false, true, &published, NULL);
+    assert_int_equal(mtm_topic_clear(topic, true), MTM_BUSY);
     mtm_unlock(&topic->turn);
     assert_int_equal(status, MTM_BUSY);
     assert_int_equal(mtm_buffer_count(buffer), 0);

@@ -229,7 +229,8 @@ for kind, message in pairs(messages.kinds) do
     local sent = three(message)
     scenario("a lease of " .. kind, {
         setup = function()
-            local o = {l = mtmsg.newlistener(), r = mtmsg.newreader{lease = true, size = 0, grow = 1}, done = 0, a = false}
+            local o = {l = mtmsg.newlistener(), done = 0, a = false}
+            o.r = mtmsg.newreader{lease = true, size = 0, grow = 1}
             o.b = o.l:newbuffer()
             for k = 1, 3 do assert(o.b:addmsg(unpack(sent[k], 1, sent[k].n))) end
             return o
@@ -251,6 +252,72 @@ for kind, message in pairs(messages.kinds) do
         end,
     })
 end
+
+-- Whatever fails: everybody has a message, or nobody; or it is told how many could not have it.
+for kind, message in pairs(messages.kinds) do
+    local sent = three(message)
+    scenario("a topic and " .. kind, {
+        setup = function()
+            local o = {t = mtmsg.newtopic{last = true}, w = mtmsg.newwriter(), told = {0, 0, 0}, late = false, sent = 0}
+            o.subscribers = {o.t:subscribe(), o.t:subscribe(200000, 0), o.t:subscribe{limit = 10}}
+            return o
+        end,
+        run = function(o)
+            for k = 1, 3 do
+                o.sent = k - 1
+                local m = sent[k]
+                if k == 2 then
+                    o.w:clear()
+                    o.w:add(unpack(m, 1, m.n))
+                    o.told[k] = o.w:addmsg(o.t)
+                else
+                    o.told[k] = o.t:addmsg(unpack(m, 1, m.n))
+                end
+                o.sent = k
+            end
+            o.late = o.t:subscribe("late")
+        end,
+        check = function(o, ok)
+            local have = 0
+            for _, b in ipairs(o.subscribers) do have = have + b:msgcnt() end
+            assert(have == o.told[1] + o.told[2] + o.told[3], "it was told wrongly")
+            if o.sent == 3 and have == 9 then
+                for _, b in ipairs(o.subscribers) do remain(b, sent) end
+            end
+            if o.late then remain(o.late, {sent[3]}) end
+            assert(not ok or o.late)
+            o.t:clear()
+            for _, b in ipairs(o.subscribers) do b:clear() end
+            assert(o.t:addmsg("works") == (o.late and 4 or 3))
+        end,
+    })
+end
+
+scenario("a topic is made, found, and ended", {
+    setup = function()
+        return {t = mtmsg.newtopic("topic"), b = false, made = false, found = false, text = false}
+    end,
+    run = function(o)
+        o.made = mtmsg.newtopic{name = "made", create = true}
+        o.found = mtmsg.topic("topic")
+        o.b = o.found:subscribe{listener = mtmsg.newlistener()}
+        o.text = tostring(o.found)
+        o.t:nonblock(o.t:isnonblock())
+        o.t:abort(o.t:isabort())
+        o.t:setmsg(o.t:id(), o.t:name())
+        o.t:finish()
+        o.made:close()
+    end,
+    check = function(o, ok)
+        if ok then
+            local id, name = o.b:nextmsg(0)
+            assert(id == o.t:id() and name == "topic")
+        end
+        assert(mtmsg.topic("topic"):id() == o.t:id())
+        o.t:close()
+        if o.made then o.made:close() end
+    end,
+})
 
 -- A module that has to be loaded again.
 scenario("the array package is loaded for a received array", {

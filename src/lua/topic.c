@@ -1,0 +1,271 @@
+/* Class mtmsg.topic: each method reads its arguments, calls the core, and returns or raises its
+ * outcome. */
+#include "core/topic.h"
+
+#include "capi/apis.h"
+#include "core/listener.h"
+#include "core/publish.h"
+#include "lua/classes.h"
+#include "lua/encode.h"
+#include "lua/encode_deep.h"
+#include "lua/errors.h"
+#include "lua/options.h"
+#include "lua/protect.h"
+#include "lua/tostring.h"
+
+#include "platform/hidden.h"
+
+static struct mtm_topic *topic_of(const struct mtc_handle *handle)
+{
+    return (struct mtm_topic *)handle->object;
+}
+
+/* ---- making ---- */
+
+static void check_name(lua_State *L, struct mtl_options *given)
+{
+    if (lua_istable(L, 1)) {
+        mtl_check_options(L, 1, MTL_OPTION_NAME | MTL_OPTION_CREATE | MTL_OPTION_LAST, given);
+    } else if (!lua_isnoneornil(L, 1)) {
+        given->name = luaL_checklstring(L, 1, &given->name_len);
+    }
+}
+
+int mtl_newtopic(lua_State *L)
+{
+    struct mtl_options given = {.create = false};
+    struct mtm_topic *topic;
+    bool created;
+    check_name(L, &given);
+    struct mtc_state *state = lua_touserdata(L, lua_upvalueindex(1));
+    struct mtc_handle *handle = mtl_handle_push(L, state, MTM_TOPIC);
+    enum mtm_status status =
+        given.create
+            ? mtm_topic_find_or_new(given.name, given.name_len, given.last, &topic, &created)
+            : mtm_topic_new(given.name, given.name_len, given.last, &topic);
+    if (status == MTM_AMBIGUOUS) {
+        return mtl_raise_not_found(L, status, "topic", given.name_index);
+    }
+    if (status != MTM_OK) return mtl_raise_for(L, status, NULL);
+    mtl_handle_set(handle, &topic->object);
+    if (!given.create) return 1;
+    lua_pushboolean(L, created);
+    return 2;
+}
+
+int mtm_topic_named(lua_State *L)
+{
+    return mtl_find(L, MTM_TOPIC);
+}
+
+/* Pushes the field `listener` of the options at that index, or nil, so that it stays there. */
+static struct mtm_listener *push_listener(lua_State *L, int index)
+{
+    if (!lua_istable(L, index)) return NULL;
+    lua_pushliteral(L, "listener");
+    lua_rawget(L, index);
+    struct mtc_handle *handle = mtc_to_handle(L, -1, MTC_LISTENER_MAGIC);
+    if (!handle || !mtc_handle_is_live(handle)) return NULL;
+    return (struct mtm_listener *)handle->object;
+}
+
+static int topic_subscribe(lua_State *L)
+{
+    struct mtc_handle *topic = mtl_check_topic(L, 1);
+    struct mtm_buffer_options options = {.listener = NULL};
+    struct mtl_options given = {.create = false};
+    struct mtm_buffer *buffer;
+    mtl_check_new_buffer(L, 2, MTL_OPTION_LISTENER, &given, &options);
+    struct mtm_listener *listener = options.listener = push_listener(L, 2);
+    struct mtc_handle *handle = mtl_handle_push(L, topic->owned.state, MTM_BUFFER);
+    enum mtm_status status = mtm_topic_subscribe(topic_of(topic), &options, &buffer);
+    if (status != MTM_OK) {
+        bool mine = !listener || mtm_object_may_put(&listener->object) == MTM_OK;
+        return mtl_raise_for(L, status, mine ? topic->object : &listener->object);
+    }
+    mtl_handle_set(handle, &buffer->object);
+    return 1;
+}
+
+/* ---- publishing ---- */
+
+/* What has come of a message, and of the notifiers that were called for it. */
+struct outcome {
+    enum mtm_status status; /* NOTIFIER_FAILED: a failure, or an error that was raised */
+    bool raised;            /* it is on top of the stack */
+    struct mtm_failure failure;
+    struct mtm_published published;
+};
+
+/* All are called; the first failure, or error, is kept. */
+static void ring_all(lua_State *L, struct mtc_handle *handle, struct mtm_targets *targets,
+                     struct outcome *outcome)
+{
+    struct mtm_target *to;
+    while ((to = mtm_targets_ring(targets)) != NULL) {
+        struct mtm_failure own = {0};
+        bool raised, first = outcome->status == MTM_OK;
+        enum mtm_status status = mtl_notify(L, handle->owned.state, to->buffer, MTM_ADDED,
+                                            to->notifier, handle->nonblock, &own, &raised);
+        if (!raised && status == MTM_OK) continue;
+        outcome->status = MTM_NOTIFIER_FAILED;
+        if (first) {
+            outcome->raised = raised;
+            outcome->failure = own;
+        } else if (raised) {
+            lua_pop(L, 1);
+        } else {
+            mtm_failure_free(&own);
+        }
+    }
+    mtm_targets_free(targets);
+}
+
+/* Pushes how many have it, and how many have not. In nonblocking mode another thread may have
+ * been publishing: then nobody has it. */
+static int push_outcome(lua_State *L, struct mtc_handle *handle, struct outcome *outcome)
+{
+    struct mtm_published *published = &outcome->published;
+    if (outcome->raised) return lua_error(L);
+    if (outcome->status == MTM_NOTIFIER_FAILED) {
+        return mtl_raise_failure(L, handle->owned.state, &outcome->failure);
+    }
+    if (outcome->status == MTM_BUSY) {
+        published->refused = mtm_topic_count(topic_of(handle));
+        if (published->refused == 0) published->refused = 1;
+    } else if (outcome->status != MTM_OK) {
+        return mtl_raise_for(L, outcome->status, handle->object);
+    }
+    mtc_push_integer(L, (int64_t)published->taken);
+    mtc_push_integer(L, (int64_t)published->refused);
+    return 2;
+}
+
+static struct outcome publish(lua_State *L, struct mtc_handle *handle,
+                              const struct mtm_message *message, bool replace)
+{
+    struct outcome outcome = {.raised = false};
+    struct mtm_targets targets;
+    outcome.status = mtm_topic_put(topic_of(handle), message, replace, handle->nonblock,
+                                   &targets, &outcome.published);
+    if (outcome.status == MTM_OK) ring_all(L, handle, &targets, &outcome);
+    return outcome;
+}
+
+static int send(lua_State *L, bool replace)
+{
+    struct mtc_handle *handle = mtl_check_topic(L, 1);
+    struct mtl_encoder encoder;
+    struct outcome outcome;
+    const int last = lua_gettop(L);
+    if (MTM_LIKELY(mtl_encode(L, 2, last, &encoder))) {
+        outcome = publish(L, handle, &encoder.message, replace);
+    } else {
+        struct mtm_message message;
+        struct mtl_deep deep;
+        mtl_encode_deep(&deep, L, handle->owned.state, 2, last, &message);
+        outcome = publish(L, handle, &message, replace);
+        mtl_deep_done(&deep);
+    }
+    return push_outcome(L, handle, &outcome);
+}
+
+static int topic_addmsg(lua_State *L)
+{
+    return send(L, false);
+}
+
+static int topic_setmsg(lua_State *L)
+{
+    return send(L, true);
+}
+
+int mtl_publish_from(lua_State *L, struct mtm_writer *writer, struct mtc_handle *handle,
+                     bool replace)
+{
+    struct outcome outcome = {.raised = false};
+    struct mtm_targets targets;
+    outcome.status = mtm_writer_put_to_topic(writer, topic_of(handle), replace,
+                                             handle->nonblock, &targets, &outcome.published);
+    if (outcome.status == MTM_OK) ring_all(L, handle, &targets, &outcome);
+    return push_outcome(L, handle, &outcome);
+}
+
+/* ---- state ---- */
+
+static int topic_clear(lua_State *L)
+{
+    struct mtc_handle *handle = mtl_check_topic(L, 1);
+    enum mtm_status status = mtm_topic_clear(topic_of(handle), handle->nonblock);
+    if (status == MTM_CLOSED) return mtl_raise_for(L, status, handle->object);
+    lua_pushboolean(L, status == MTM_OK);
+    return 1;
+}
+
+static int topic_id(lua_State *L)
+{
+    return mtl_push_id(L, mtl_check_topic(L, 1));
+}
+
+static int topic_name(lua_State *L)
+{
+    return mtl_push_name(L, mtl_check_topic(L, 1));
+}
+
+static int topic_nonblock(lua_State *L)
+{
+    return mtl_set_nonblock(L, mtl_check_topic(L, 1));
+}
+
+static int topic_isnonblock(lua_State *L)
+{
+    return mtl_push_isnonblock(L, mtl_check_topic(L, 1));
+}
+
+static int topic_isabort(lua_State *L)
+{
+    return mtl_push_isabort(L, mtl_check_topic(L, 1));
+}
+
+static int topic_close(lua_State *L)
+{
+    mtm_topic_close(topic_of(mtl_check_topic(L, 1)));
+    return 0;
+}
+
+static int topic_finish(lua_State *L)
+{
+    mtm_topic_finish(topic_of(mtl_check_topic(L, 1)));
+    return 0;
+}
+
+static int topic_abort(lua_State *L)
+{
+    struct mtc_handle *handle = mtl_check_topic(L, 1);
+    mtm_topic_abort(topic_of(handle), mtl_check_flag(L, 2));
+    return 0;
+}
+
+static const luaL_Reg methods[] = {
+    {"id", topic_id},
+    {"name", topic_name},
+    {"subscribe", topic_subscribe},
+    {"addmsg", topic_addmsg},
+    {"setmsg", topic_setmsg},
+    {"clear", topic_clear},
+    {"nonblock", topic_nonblock},
+    {"isnonblock", topic_isnonblock},
+    {"isabort", topic_isabort},
+    {"close", topic_close},
+    {"finish", topic_finish},
+    {"abort", topic_abort},
+    {NULL, NULL},
+};
+
+void mtl_open_topic(lua_State *L)
+{
+    mtl_class_new(L, MTC_TOPIC, methods, mtl_handle_tostring, mtl_handle_gc);
+    lua_pop(L, 1);
+    mtc_install_topic(L);
+    lua_pop(L, 1);
+}

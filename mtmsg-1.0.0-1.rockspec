@@ -105,6 +105,7 @@ build = {
                 "src/lua/place.c",
                 "src/lua/protect.c",
                 "src/lua/reader.c",
+                "src/lua/receive.c",
                 "src/lua/state.c",
                 "src/lua/tostring.c",
                 "src/lua/topic.c",

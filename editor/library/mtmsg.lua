@@ -89,6 +89,7 @@ local reader = {}
 ---@field object_closed string the buffer or listener is closed
 ---@field operation_aborted string the object, or everything, is aborted
 ---@field out_of_memory string memory of the size asked for is not to be had
+---@field timeout string a reason, never raised: there was no message in time
 ---@field unknown_object string no buffer or listener has the id or name; perhaps it was collected
 
 ---Message buffers between threads.
@@ -253,6 +254,37 @@ function buffer:clear() end
 ---@overload fun(self: mtmsg.buffer, ...: mtmsg.array?): ...
 function buffer:nextmsg(timeout, ...) end
 
+---Receives the first message, and tells by its results: the id of the buffer and the values, or
+---nil and the reason (`mtmsg.error.timeout`, `object_closed`, `operation_aborted`).
+---@param timeout? number seconds; 0 does not wait; unless given what settimeout says
+---@param ... mtmsg.array? used again for arrays in the message
+---@return integer? id
+---@return any ... the values, or the reason
+---@overload fun(self: mtmsg.buffer, ...: mtmsg.array?): integer?, ...
+function buffer:getmsg(timeout, ...) end
+
+---Gives the first message, which stays, and tells by its results: the id of the buffer and the values, or
+---nil and the reason (`mtmsg.error.timeout`, `object_closed`, `operation_aborted`).
+---@param timeout? number seconds; 0 does not wait; unless given what settimeout says
+---@param ... mtmsg.array? used again for arrays in the message
+---@return integer? id
+---@return any ... the values, or the reason
+---@overload fun(self: mtmsg.buffer, ...: mtmsg.array?): integer?, ...
+function buffer:peekmsg(timeout, ...) end
+
+---For loops: `for id, ... in buffer:messages() do`. Ends when it is closed, or finished and drained, and when nothing
+---comes in time.
+---
+---Raises `operation_aborted`.
+---@param timeout? number seconds, for each message anew; unless given what settimeout says
+---@return function
+---@return mtmsg.buffer
+function buffer:messages(timeout) end
+
+---How long getmsg and the like wait if they are not told: without limit unless given.
+---@param timeout? number seconds
+function buffer:settimeout(timeout) end
+
 ---Connects a notifier, which is then called by each thread that adds to the buffer (or removes from it), or disconnects
 ---it if nil is given.
 ---
@@ -271,6 +303,9 @@ function buffer:nonblock(flag) end
 ---Whether this object is in nonblocking mode.
 ---@return boolean
 function buffer:isnonblock() end
+
+---Gives up this reference now, instead of when it is collected. To this object it is as if it were closed.
+function buffer:release() end
 
 ---Closes the buffer for all threads and for good, and frees its messages.
 function buffer:close() end
@@ -315,6 +350,28 @@ function listener:newbuffer(name, size, grow) end
 ---@overload fun(self: mtmsg.listener, ...: mtmsg.array?): ...
 function listener:nextmsg(timeout, ...) end
 
+---Receives a message of the buffer whose turn it is, and tells by its results: the id of the buffer and the values, or
+---nil and the reason (`mtmsg.error.timeout`, `object_closed`, `no_buffers`, `operation_aborted`).
+---@param timeout? number seconds; 0 does not wait; unless given what settimeout says
+---@param ... mtmsg.array? used again for arrays in the message
+---@return integer? id
+---@return any ... the values, or the reason
+---@overload fun(self: mtmsg.listener, ...: mtmsg.array?): integer?, ...
+function listener:getmsg(timeout, ...) end
+
+---For loops: `for id, ... in listener:messages() do`. Ends when it is closed, or finished and drained, when it has no
+---buffers, and when nothing comes in time.
+---
+---Raises `operation_aborted`.
+---@param timeout? number seconds, for each message anew; unless given what settimeout says
+---@return function
+---@return mtmsg.listener
+function listener:messages(timeout) end
+
+---How long getmsg and the like wait if they are not told: without limit unless given.
+---@param timeout? number seconds
+function listener:settimeout(timeout) end
+
 ---Switches the nonblocking mode of this object on or off, in which no call waits for another thread.
 ---
 ---Raises `object_closed`, `operation_aborted`.
@@ -330,6 +387,9 @@ function listener:isnonblock() end
 ---Raises `object_closed`.
 ---@return boolean cleared
 function listener:clear() end
+
+---Gives up this reference now, instead of when it is collected. To this object it is as if it were closed.
+function listener:release() end
 
 ---Closes the listener and its buffers for all threads and for good, and frees the messages.
 function listener:close() end
@@ -453,6 +513,16 @@ function reader:next(count, ...) end
 ---@return boolean received
 ---@overload fun(self: mtmsg.reader, listener: mtmsg.listener, timeout?: number): boolean
 function reader:nextmsg(buffer, timeout) end
+
+---As nextmsg, and tells by its results: the id of the buffer that the message came from, or nil and the reason.
+---
+---Raises `message_size`, `out_of_memory`.
+---@param buffer mtmsg.buffer
+---@param timeout? number seconds; 0 does not wait; unless given what the buffer's settimeout says
+---@return integer? id
+---@return string? reason
+---@overload fun(self: mtmsg.reader, listener: mtmsg.listener, timeout?: number): integer?, string?
+function reader:getmsg(buffer, timeout) end
 
 ---Drops the values that are left.
 function reader:clear() end

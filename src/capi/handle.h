@@ -68,9 +68,13 @@ static inline uintptr_t mtc_tag(const void *block, uintptr_t magic)
 
 struct mtc_handle {
     struct mtc_owned owned;
-    struct mtm_object *object; /* the asset has the reference; NULL as above */
+    struct mtm_object *object; /* the asset has the reference; NULL: as above, or released */
     bool nonblock;
+    int64_t timeout; /* ns, of calls that are given none; MTC_NO_TIMEOUT: not set */
+    unsigned pins;   /* calls under way that use the object, and during which Lua may run */
 };
+
+#define MTC_NO_TIMEOUT ((int64_t)-1)
 
 /* What is at that index if it is a userdata of that size and class, else NULL. Much cheaper
  * than comparing metatables; another module's userdata of the same size would have to contain

@@ -22,6 +22,7 @@ static const uint32_t PEEKED = (uint32_t)1 << (VALUES * KIND_BITS);
 /* Where a message that is being taken lies: one per state, laid out as the Lua text says, which
  * keeps it. */
 struct scratch {
+    double id; /* of the buffer, where look_with_id has looked */
     double number[VALUES];
     const unsigned char *text[VALUES];
     uint32_t length[VALUES];
@@ -261,6 +262,13 @@ static uint32_t look(struct mtc_handle *handle, struct scratch *s)
     return 0;
 }
 
+static uint32_t look_with_id(struct mtc_handle *handle, struct scratch *s)
+{
+    const uint32_t kinds = look(handle, s);
+    if (MTM_LIKELY(kinds != 0)) s->id = (double)handle->object->id;
+    return kinds;
+}
+
 /* Takes the message of the latest look, if that was the one with this serial number. */
 static int take(struct mtc_handle *handle, struct scratch *s, uint32_t serial)
 {
@@ -272,7 +280,7 @@ static int take(struct mtc_handle *handle, struct scratch *s, uint32_t serial)
 typedef void (*any_function)(void);
 static any_function const functions[] = {(any_function)add_number, (any_function)add_text,
                                          (any_function)add_values, (any_function)look,
-                                         (any_function)take};
+                                         (any_function)take,       (any_function)look_with_id};
 
 static const char methods[] =
 #include "ffi/methods.inc"

@@ -1,12 +1,12 @@
 -- The hot path of LuaJIT: methods of buffers that its compiler can see. Each passes plain values to one function of C,
 -- and leaves whatever is unusual to the method that it replaces. `make` turns this file into methods.inc.
-local methods, class, scratch, add_number, add_text, add_values, look, take = ...
+local methods, class, scratch, add_number, add_text, add_values, look, take, look_with_id = ...
 if jit.version_num < 20100 or not jit.status() then return false end
 local ffi, bit = require "ffi", require "bit"
 
 local metatable_of, type, select, text_of = debug.getmetatable, type, select, ffi.string
 local band, rshift = bit.band, bit.rshift
-local addmsg, nextmsg = methods.addmsg, methods.nextmsg
+local addmsg, nextmsg, getmsg = methods.addmsg, methods.nextmsg, methods.getmsg
 
 -- the numbers and the layout of ffi.c
 local NUMBER, STRING, TRUE, FALSE, NIL, PEEKED = 1, 2, 3, 4, 5, 4096
@@ -23,7 +23,11 @@ add_values = from_address([[int (*)(void *, uint32_t, double, double, double, do
     const char *, uint32_t, const char *, uint32_t, const char *, uint32_t)]], add_values)
 look = from_address("uint32_t (*)(void *, void *)", look)
 take = from_address("int (*)(void *, void *, uint32_t)", take)
-local message = ffi.cast("struct { double number[4]; const char *text[4]; uint32_t length[4], serial; } *", scratch)
+look_with_id = from_address("uint32_t (*)(void *, void *)", look_with_id)
+-- Single fields for the numbers: where nothing is compiled, an array in a struct is an object, making it may run
+-- finalizers, and these may receive.
+local message = ffi.cast("struct { double id, a, b, c, d; const char *text[4]; uint32_t length[4], serial; } *",
+    scratch)
 
 -- Of what kind a value is, and what a number and a string in its place are.
 local function parts(value)
@@ -67,7 +71,10 @@ end
 
 local function value(kinds, place)
     local kind = band(rshift(kinds, 3 * place), 7)
-    if kind == NUMBER then return message.number[place] end
+    if kind == NUMBER then
+        if place < 2 then return place == 0 and message.a or message.b end
+        return place == 2 and message.c or message.d
+    end
     if kind == STRING then return text_of(message.text[place], message.length[place]) end
     if kind == NIL then return nil end
     return kind == TRUE
@@ -97,11 +104,31 @@ end
 function methods.nextmsg(self, ...)
     if metatable_of(self) == class and type(self) == "userdata" and select("#", ...) == 0 then
         local kinds = look(self, scratch)
-        if kinds == NUMBER then return message.number[0] end
+        if kinds == NUMBER then return message.a end
         if kinds >= PEEKED then return receive(self, kinds - PEEKED) end
         if kinds ~= 0 then return values(kinds) end
     end
     return nextmsg(self, ...)
+end
+
+local function get(self, kinds)
+    local serial, id = message.serial, message.id
+    local a, b, c, d = values(kinds)
+    if take(self, scratch, serial) == 0 then return getmsg(self) end
+    if kinds < 8 then return id, a end
+    if kinds < 64 then return id, a, b end
+    if kinds < 512 then return id, a, b, c end
+    return id, a, b, c, d
+end
+
+function methods.getmsg(self, ...)
+    if metatable_of(self) == class and type(self) == "userdata" and select("#", ...) == 0 then
+        local kinds = look_with_id(self, scratch)
+        if kinds == NUMBER then return message.id, message.a end
+        if kinds >= PEEKED then return get(self, kinds - PEEKED) end
+        if kinds ~= 0 then return message.id, values(kinds) end
+    end
+    return getmsg(self, ...)
 end
 
 return true

@@ -13,6 +13,7 @@ static struct mtc_handle *check_handle(lua_State *L, int index, uintptr_t magic,
     if (MTM_UNLIKELY(!handle)) mtl_raise_type(L, index, name);
     if (MTM_UNLIKELY(!mtc_handle_is_live(handle))) {
         struct mtl_blame blame = {.what = name};
+        if (handle->owned.asset) mtl_raise_of(L, MTM_CLOSED, handle);
         mtl_raise(L, MTM_CLOSED, &blame);
     }
     return handle;
@@ -31,6 +32,31 @@ struct mtc_handle *mtl_check_listener(lua_State *L, int index)
 struct mtc_handle *mtl_check_topic(lua_State *L, int index)
 {
     return check_handle(L, index, MTC_TOPIC_MAGIC, "mtmsg.topic");
+}
+
+static struct mtc_handle *check_any(lua_State *L, int index, uintptr_t magic, const char *name)
+{
+    struct mtc_handle *handle = mtc_to_handle(L, index, magic);
+    struct mtl_blame blame = {.what = name};
+    if (!handle) mtl_raise_type(L, index, name);
+    if (!handle->owned.asset || handle->owned.state->closed) mtl_raise(L, MTM_CLOSED, &blame);
+    return handle;
+}
+
+struct mtc_handle *mtl_check_any_buffer(lua_State *L, int index)
+{
+    return check_any(L, index, MTC_BUFFER_MAGIC, "mtmsg.buffer");
+}
+
+struct mtc_handle *mtl_check_any_listener(lua_State *L, int index)
+{
+    return check_any(L, index, MTC_LISTENER_MAGIC, "mtmsg.listener");
+}
+
+struct mtc_handle *mtl_check_any_source(lua_State *L, int index)
+{
+    if (mtc_to_handle(L, index, MTC_LISTENER_MAGIC)) return mtl_check_any_listener(L, index);
+    return check_any(L, index, MTC_BUFFER_MAGIC, "mtmsg.buffer or mtmsg.listener");
 }
 
 struct mtc_handle *mtl_check_source(lua_State *L, int index)
@@ -59,6 +85,16 @@ struct mtm_wait mtl_check_wait(lua_State *L, int index, bool nonblock, const cha
     struct mtm_wait wait = {.timeout = nonblock ? 0 : MTM_FOREVER, .nonblock = nonblock};
     if (MTM_UNLIKELY(!lua_isnoneornil(L, index))) {
         wait.timeout = mtl_check_timeout(L, index, expected);
+    }
+    return wait;
+}
+
+struct mtm_wait mtl_check_own_wait(lua_State *L, int index, const struct mtc_handle *handle,
+                                   const char *expected)
+{
+    struct mtm_wait wait = mtl_check_wait(L, index, handle->nonblock, expected);
+    if (MTM_UNLIKELY(handle->timeout != MTC_NO_TIMEOUT) && lua_isnoneornil(L, index)) {
+        wait.timeout = handle->timeout;
     }
     return wait;
 }

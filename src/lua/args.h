@@ -21,9 +21,28 @@ static inline struct mtc_handle *mtl_self_buffer(lua_State *L)
 /* A buffer or a listener. */
 struct mtc_handle *mtl_check_source(lua_State *L, int index);
 
+/* The same, and they may have been released. */
+struct mtc_handle *mtl_check_any_buffer(lua_State *L, int index);
+struct mtc_handle *mtl_check_any_listener(lua_State *L, int index);
+struct mtc_handle *mtl_check_any_source(lua_State *L, int index);
+
 static inline struct mtm_buffer *mtl_buffer_of(const struct mtc_handle *handle)
 {
     return (struct mtm_buffer *)handle->object;
+}
+
+/* While a handle is pinned, releasing it does not give up its reference: that is left to the
+ * last unpin. Whoever uses the object after Lua may have run (a notifier, a finalizer, a hook)
+ * has pinned the handle before. An error that leaves pins behind leaves the reference to the
+ * collector. */
+static inline void mtl_pin(struct mtc_handle *handle)
+{
+    ++handle->pins;
+}
+void mtl_unpin_last(struct mtc_handle *handle);
+static inline void mtl_unpin(struct mtc_handle *handle)
+{
+    if (--handle->pins == 0 && MTM_UNLIKELY(!handle->object)) mtl_unpin_last(handle);
 }
 
 /* A boolean, true if it is absent. */
@@ -34,6 +53,10 @@ int64_t mtl_check_timeout(lua_State *L, int index, const char *expected);
 
 /* An optional timeout: none means for ever, or not at all if nonblock. */
 struct mtm_wait mtl_check_wait(lua_State *L, int index, bool nonblock, const char *expected);
+
+/* The same for the calls of which the handle says how long they wait. */
+struct mtm_wait mtl_check_own_wait(lua_State *L, int index, const struct mtc_handle *handle,
+                                   const char *expected);
 
 /* [size[, grow]] from index on. */
 struct mtl_memory {

@@ -11,6 +11,7 @@
 #include "lua/decode.h"
 #include "lua/errors.h"
 #include "lua/options.h"
+#include "lua/receive.h"
 #include "lua/tostring.h"
 #include "lua/transfer.h"
 
@@ -40,21 +41,32 @@ void mtl_check_new_buffer(lua_State *L, int first, unsigned fields, struct mtl_o
     mtl_buffer_options(given, options);
 }
 
-int mtl_newbuffer_for(lua_State *L, struct mtc_state *state, int first,
-                      struct mtm_listener *listener)
+/* Pushing the new handle may run finalizers, so a listener is looked at after that. */
+static enum mtm_status make(struct mtm_buffer_options *options, const struct mtc_handle *owner,
+                            bool create, struct mtm_buffer **buffer, bool *created)
 {
-    struct mtm_buffer_options options = {.listener = listener};
+    if (owner && !mtc_handle_is_live(owner)) return MTM_CLOSED;
+    if (owner) options->listener = (struct mtm_listener *)owner->object;
+    if (create) return mtm_buffer_find_or_new(options, buffer, created);
+    return mtm_buffer_new(options, buffer);
+}
+
+int mtl_newbuffer_for(lua_State *L, struct mtc_state *state, int first,
+                      struct mtc_handle *owner)
+{
+    struct mtm_buffer_options options = {.listener = NULL};
     struct mtl_options given = {.create = false};
     struct mtm_buffer *buffer;
     bool created;
     mtl_check_new_buffer(L, first, MTL_OPTION_CREATE, &given, &options);
     struct mtc_handle *handle = mtl_handle_push(L, state, MTM_BUFFER);
-    enum mtm_status status = given.create ? mtm_buffer_find_or_new(&options, &buffer, &created)
-                                          : mtm_buffer_new(&options, &buffer);
+    enum mtm_status status = make(&options, owner, given.create, &buffer, &created);
     if (status == MTM_AMBIGUOUS) {
         return mtl_raise_not_found(L, status, "buffer", given.name_index);
     }
-    if (status != MTM_OK) return mtl_raise_for(L, status, listener ? &listener->object : NULL);
+    if (status != MTM_OK) {
+        return owner ? mtl_raise_of(L, status, owner) : mtl_raise_for(L, status, NULL);
+    }
     mtl_handle_set(handle, &buffer->object);
     if (!given.create) return 1;
     lua_pushboolean(L, created);
@@ -86,9 +98,29 @@ static int buffer_nextmsg(lua_State *L)
     return mtl_take_short(L, mtl_self_buffer(L));
 }
 
+static int buffer_getmsg(lua_State *L)
+{
+    struct mtc_handle *handle = mtc_to_handle(L, 1, MTC_BUFFER_MAGIC);
+    if (MTM_LIKELY(handle && mtc_handle_is_live(handle))) return mtl_get_short(L, handle);
+    return mtl_receive(L, mtl_check_any_buffer(L, 1), MTL_GET);
+}
+
+static int buffer_peekmsg(lua_State *L)
+{
+    return mtl_receive(L, mtl_check_any_buffer(L, 1), MTL_PEEK);
+}
+
+static int buffer_messages(lua_State *L)
+{
+    mtl_check_any_buffer(L, 1);
+    return mtl_push_messages(L);
+}
+
 static int buffer_msgcnt(lua_State *L)
 {
-    mtc_push_integer(L, (int64_t)mtm_buffer_count(mtl_buffer_of(mtl_check_buffer(L, 1))));
+    const struct mtc_handle *handle = mtl_check_any_buffer(L, 1);
+    const size_t count = handle->object ? mtm_buffer_count(mtl_buffer_of(handle)) : 0;
+    mtc_push_integer(L, (int64_t)count);
     return 1;
 }
 
@@ -96,19 +128,19 @@ static int buffer_clear(lua_State *L)
 {
     struct mtc_handle *handle = mtl_check_buffer(L, 1);
     enum mtm_status status = mtm_buffer_clear(mtl_buffer_of(handle), handle->nonblock);
-    if (status == MTM_CLOSED) return mtl_raise_for(L, status, handle->object);
+    if (status == MTM_CLOSED) return mtl_raise_of(L, status, handle);
     lua_pushboolean(L, status == MTM_OK);
     return 1;
 }
 
 static int buffer_id(lua_State *L)
 {
-    return mtl_push_id(L, mtl_check_buffer(L, 1));
+    return mtl_push_id(L, mtl_check_any_buffer(L, 1));
 }
 
 static int buffer_name(lua_State *L)
 {
-    return mtl_push_name(L, mtl_check_buffer(L, 1));
+    return mtl_push_name(L, mtl_check_any_buffer(L, 1));
 }
 
 static int buffer_nonblock(lua_State *L)
@@ -118,17 +150,28 @@ static int buffer_nonblock(lua_State *L)
 
 static int buffer_isnonblock(lua_State *L)
 {
-    return mtl_push_isnonblock(L, mtl_check_buffer(L, 1));
+    return mtl_push_isnonblock(L, mtl_check_any_buffer(L, 1));
 }
 
 static int buffer_isabort(lua_State *L)
 {
-    return mtl_push_isabort(L, mtl_check_buffer(L, 1));
+    return mtl_push_isabort(L, mtl_check_any_buffer(L, 1));
+}
+
+static int buffer_settimeout(lua_State *L)
+{
+    return mtl_set_timeout(L, mtl_check_any_buffer(L, 1));
+}
+
+static int buffer_release(lua_State *L)
+{
+    return mtl_release(mtl_check_any_buffer(L, 1));
 }
 
 static int buffer_close(lua_State *L)
 {
-    mtm_buffer_close(mtl_buffer_of(mtl_check_buffer(L, 1)));
+    const struct mtc_handle *handle = mtl_check_any_buffer(L, 1);
+    if (handle->object) mtm_buffer_close(mtl_buffer_of(handle));
     return 0;
 }
 
@@ -140,8 +183,9 @@ static int buffer_finish(lua_State *L)
 
 static int buffer_abort(lua_State *L)
 {
-    struct mtc_handle *handle = mtl_check_buffer(L, 1);
-    mtm_buffer_abort(mtl_buffer_of(handle), mtl_check_flag(L, 2));
+    const struct mtc_handle *handle = mtl_check_any_buffer(L, 1);
+    const bool flag = mtl_check_flag(L, 2);
+    if (handle->object) mtm_buffer_abort(mtl_buffer_of(handle), flag);
     return 0;
 }
 
@@ -181,17 +225,20 @@ static int buffer_notifier(lua_State *L)
     enum mtm_event event = check_event(L, 3);
     int64_t threshold = check_threshold(L, 4, event);
     enum mtm_status status = MTM_CLOSED;
-    if (mtm_object_is_closed(handle->object)) return mtl_raise_for(L, status, handle->object);
+    if (mtm_object_is_closed(handle->object)) return mtl_raise_of(L, status, handle);
     if (lua_isnil(L, 2)) {
         mtm_buffer_disconnect(buffer, event, NULL, false);
         return 0;
     }
+    mtl_pin(handle); /* whose notifier it is may run Lua */
     struct mtm_notifier *notifier = mtc_to_notifier(L, 2, threshold, &status);
+    mtl_unpin(handle);
     if (status == MTM_UNKNOWN) return mtl_raise_type(L, 2, "notifier object or nil");
-    if (notifier) status = mtm_buffer_connect(buffer, event, notifier);
+    if (!handle->object) status = MTM_CLOSED;
+    else if (notifier) status = mtm_buffer_connect(buffer, event, notifier);
     if (status == MTM_OK) return 0;
     mtm_notifier_release(notifier, false);
-    return mtl_raise_for(L, status, handle->object);
+    return mtl_raise_of(L, status, handle);
 }
 
 static const luaL_Reg methods[] = {
@@ -200,6 +247,8 @@ static const luaL_Reg methods[] = {
     {"nonblock", buffer_nonblock},
     {"isnonblock", buffer_isnonblock},
     {"isabort", buffer_isabort},
+    {"settimeout", buffer_settimeout},
+    {"release", buffer_release},
     {"addmsg", buffer_addmsg},
     {"setmsg", buffer_setmsg},
     {"msgcnt", buffer_msgcnt},
@@ -214,10 +263,15 @@ static const luaL_Reg methods[] = {
 bool mtl_open_buffer(lua_State *L)
 {
     mtl_class_new(L, MTC_BUFFER, methods, mtl_handle_tostring, mtl_handle_gc);
-    mtl_state_push(L);
-    lua_pushcclosure(L, mtl_decode, 1);
-    lua_pushcclosure(L, buffer_nextmsg, 1);
-    lua_setfield(L, -2, "nextmsg");
+    mtl_set_close(L, buffer_release);
+    static const luaL_Reg receivers[] = {
+        {"nextmsg", buffer_nextmsg},
+        {"getmsg", buffer_getmsg},
+        {"peekmsg", buffer_peekmsg},
+        {"messages", buffer_messages},
+        {NULL, NULL},
+    };
+    mtl_set_receivers(L, receivers);
     bool replaced = mtf_replace(L);
     lua_pop(L, 1);
     mtc_install(L);

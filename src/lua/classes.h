@@ -4,6 +4,7 @@
 #define MTL_CLASSES_H
 
 #include "lua/args.h"
+#include "lua/tostring.h"
 
 struct mtm_writer;
 
@@ -39,9 +40,10 @@ int mtl_handle_gc(lua_State *L);
 /* Gives it the object, and the caller's reference to it. */
 void mtl_handle_set(struct mtc_handle *handle, struct mtm_object *object);
 
-/* newbuffer, from the argument at `first` on, connected to the listener unless that is NULL. */
+/* newbuffer, from the argument at `first` on, connected to the listener of `owner` unless
+ * that is NULL. */
 int mtl_newbuffer_for(lua_State *L, struct mtc_state *state, int first,
-                      struct mtm_listener *listener);
+                      struct mtc_handle *owner);
 
 /* What a new buffer is to be like, by the arguments from `first` on: as newbuffer takes them,
  * or a table of these fields; the names are on the stack as long as mtl_check_options says. */
@@ -56,9 +58,14 @@ int mtl_publish_from(lua_State *L, struct mtm_writer *writer, struct mtc_handle 
 /* buffer(id|name), listener(id|name) and topic(id|name). */
 int mtl_find(lua_State *L, enum mtm_kind kind);
 
-/* Methods that buffers and listeners share, after the check of self. */
+/* Methods that buffers and listeners share, after the check of self. Those that ask, and
+ * release, may be called when it has been released; what release gives up is gone at once,
+ * unless it is pinned. */
+struct mtl_identity mtl_identity_of(const struct mtc_handle *handle);
 int mtl_push_id(lua_State *L, const struct mtc_handle *handle);
-int mtl_push_name(lua_State *L, const struct mtc_handle *handle);
+int mtl_push_name(lua_State *L, struct mtc_handle *handle);
+int mtl_set_timeout(lua_State *L, struct mtc_handle *handle);
+int mtl_release(struct mtc_handle *handle);
 int mtl_set_nonblock(lua_State *L, struct mtc_handle *handle);
 int mtl_push_isnonblock(lua_State *L, const struct mtc_handle *handle);
 int mtl_push_isabort(lua_State *L, const struct mtc_handle *handle);

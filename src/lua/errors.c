@@ -4,6 +4,8 @@
 
 #include "core/alloc.h"
 #include "core/registry.h"
+#include "lua/args.h"
+#include "lua/classes.h"
 #include "lua/state.h"
 #include "lua/tostring.h"
 
@@ -13,6 +15,7 @@ static void add_blamed(luaL_Buffer *text, const struct mtl_blame *blame)
 {
     luaL_addstring(text, blame->object ? mtl_class_of(blame->object) : blame->what);
     if (blame->object) mtl_add_description(text, blame->object);
+    else if (blame->which) mtl_add_identity(text, blame->which);
 }
 
 static void add_size(luaL_Buffer *text, const struct mtl_blame *blame)
@@ -37,10 +40,10 @@ static const char *error_name(enum mtm_status status)
         case MTM_AMBIGUOUS: return MTL_ERROR(ambiguous_name);
         case MTM_TOO_MANY:
         case MTM_NOMEM: return MTL_ERROR(out_of_memory);
-        case MTM_OK:
         case MTM_EMPTY:
         case MTM_BUSY:
-        case MTM_FULL:
+        case MTM_FULL: return MTL_ERROR(timeout);
+        case MTM_OK:
         case MTM_NOTIFIER_FAILED:
         case MTM_MISPLACED:
         case MTM_GROW: break;
@@ -49,7 +52,7 @@ static const char *error_name(enum mtm_status status)
     return mtm_status_text(status);
 }
 
-int mtl_raise(lua_State *L, enum mtm_status status, const struct mtl_blame *blame)
+static void push_error(lua_State *L, enum mtm_status status, const struct mtl_blame *blame)
 {
     luaL_Buffer text;
     luaL_buffinit(L, &text);
@@ -68,7 +71,44 @@ int mtl_raise(lua_State *L, enum mtm_status status, const struct mtl_blame *blam
         add_blamed(&text, blame);
     }
     luaL_pushresult(&text);
+}
+
+int mtl_raise(lua_State *L, enum mtm_status status, const struct mtl_blame *blame)
+{
+    push_error(L, status, blame);
     return lua_error(L);
+}
+
+int mtl_raise_about(lua_State *L, enum mtm_status status, struct mtc_handle *handle,
+                    struct mtl_blame *blame)
+{
+    const struct mtl_identity identity = mtl_identity_of(handle);
+    blame->object = NULL;
+    blame->what = mtl_class_of_handle(handle);
+    blame->which = &identity;
+    mtl_pin(handle);
+    push_error(L, status, blame);
+    mtl_unpin(handle);
+    return lua_error(L);
+}
+
+int mtl_raise_of(lua_State *L, enum mtm_status status, struct mtc_handle *handle)
+{
+    struct mtl_blame blame = {.size = 0};
+    return mtl_raise_about(L, status, handle, &blame);
+}
+
+bool mtl_is_told(enum mtm_status status)
+{
+    return mtm_in_vain(status) || status == MTM_CLOSED || status == MTM_ABORTED ||
+           status == MTM_NO_BUFFERS;
+}
+
+int mtl_push_reason(lua_State *L, enum mtm_status status)
+{
+    lua_pushnil(L);
+    lua_pushstring(L, error_name(status));
+    return 2;
 }
 
 int mtl_raise_for(lua_State *L, enum mtm_status status, const struct mtm_object *object)

@@ -6,7 +6,7 @@
 #include "capi/handle.h"
 #include "core/notify.h"
 
-/* The eight names; each error is "mtmsg.error.<name>", often with details. */
+/* The names; each error is "mtmsg.error.<name>", often with details. */
 #define MTL_ERROR_MAP(X)                                                                       \
     X(ambiguous_name)                                                                          \
     X(has_notifier)                                                                            \
@@ -15,6 +15,7 @@
     X(object_closed)                                                                           \
     X(operation_aborted)                                                                       \
     X(out_of_memory)                                                                           \
+    X(timeout)                                                                                 \
     X(unknown_object)
 
 #define MTL_ERROR(name) "mtmsg.error." #name
@@ -23,7 +24,8 @@
 struct mtl_blame {
     const struct mtm_object *object; /* the object of the operation, or NULL */
     const char *what;                /* what it was otherwise: "mtmsg.writer", "mtmsg.reader" */
-    size_t size, limit;              /* of a message that is too large, bytes */
+    const struct mtl_identity *which; /* beside `what`, or NULL */
+    size_t size, limit;               /* of a message that is too large, bytes */
 };
 
 /* Raises the error for an outcome that is one: CLOSED, ABORTED, TOO_LARGE, NOMEM, NO_BUFFERS,
@@ -32,6 +34,19 @@ int mtl_raise(lua_State *L, enum mtm_status status, const struct mtl_blame *blam
 
 /* The same for a buffer or listener. */
 int mtl_raise_for(lua_State *L, enum mtm_status status, const struct mtm_object *object);
+
+/* The same for what a handle refers to, which may have been released. Building the text may run
+ * finalizers that release it. */
+int mtl_raise_of(lua_State *L, enum mtm_status status, struct mtc_handle *handle);
+
+/* The same with more to tell: of `blame` only the sizes count. */
+int mtl_raise_about(lua_State *L, enum mtm_status status, struct mtc_handle *handle,
+                    struct mtl_blame *blame);
+
+/* Whether an outcome is told by a result, where results tell the state, and not raised. If it
+ * is, push_reason pushes nil and its name, and returns 2: timeout for EMPTY, FULL and BUSY. */
+bool mtl_is_told(enum mtm_status status);
+int mtl_push_reason(lua_State *L, enum mtm_status status);
 
 /* Raises a notifier's failure; takes over its text. */
 int mtl_raise_failure(lua_State *L, struct mtc_state *state, struct mtm_failure *failure);

@@ -3,11 +3,10 @@
 #include "core/listener.h"
 
 #include "lua/classes.h"
-#include "lua/decode.h"
 #include "lua/errors.h"
 #include "lua/options.h"
+#include "lua/receive.h"
 #include "lua/tostring.h"
-#include "lua/transfer.h"
 
 #include "platform/hidden.h"
 
@@ -54,31 +53,42 @@ int mtm_listener(lua_State *L)
 static int listener_newbuffer(lua_State *L)
 {
     struct mtc_handle *handle = mtl_check_listener(L, 1);
-    return mtl_newbuffer_for(L, handle->owned.state, 2, listener_of(handle));
+    return mtl_newbuffer_for(L, handle->owned.state, 2, handle);
 }
 
 static int listener_nextmsg(lua_State *L)
 {
-    return mtl_nextmsg(L, mtl_check_listener(L, 1));
+    return mtl_receive(L, mtl_check_listener(L, 1), MTL_NEXT);
+}
+
+static int listener_getmsg(lua_State *L)
+{
+    return mtl_receive(L, mtl_check_any_listener(L, 1), MTL_GET);
+}
+
+static int listener_messages(lua_State *L)
+{
+    mtl_check_any_listener(L, 1);
+    return mtl_push_messages(L);
 }
 
 static int listener_clear(lua_State *L)
 {
     struct mtc_handle *handle = mtl_check_listener(L, 1);
     enum mtm_status status = mtm_listener_clear(listener_of(handle), handle->nonblock);
-    if (status == MTM_CLOSED) return mtl_raise_for(L, status, handle->object);
+    if (status == MTM_CLOSED) return mtl_raise_of(L, status, handle);
     lua_pushboolean(L, status == MTM_OK);
     return 1;
 }
 
 static int listener_id(lua_State *L)
 {
-    return mtl_push_id(L, mtl_check_listener(L, 1));
+    return mtl_push_id(L, mtl_check_any_listener(L, 1));
 }
 
 static int listener_name(lua_State *L)
 {
-    return mtl_push_name(L, mtl_check_listener(L, 1));
+    return mtl_push_name(L, mtl_check_any_listener(L, 1));
 }
 
 static int listener_nonblock(lua_State *L)
@@ -88,17 +98,28 @@ static int listener_nonblock(lua_State *L)
 
 static int listener_isnonblock(lua_State *L)
 {
-    return mtl_push_isnonblock(L, mtl_check_listener(L, 1));
+    return mtl_push_isnonblock(L, mtl_check_any_listener(L, 1));
 }
 
 static int listener_isabort(lua_State *L)
 {
-    return mtl_push_isabort(L, mtl_check_listener(L, 1));
+    return mtl_push_isabort(L, mtl_check_any_listener(L, 1));
+}
+
+static int listener_settimeout(lua_State *L)
+{
+    return mtl_set_timeout(L, mtl_check_any_listener(L, 1));
+}
+
+static int listener_release(lua_State *L)
+{
+    return mtl_release(mtl_check_any_listener(L, 1));
 }
 
 static int listener_close(lua_State *L)
 {
-    mtm_listener_close(listener_of(mtl_check_listener(L, 1)));
+    const struct mtc_handle *handle = mtl_check_any_listener(L, 1);
+    if (handle->object) mtm_listener_close(listener_of(handle));
     return 0;
 }
 
@@ -110,8 +131,9 @@ static int listener_finish(lua_State *L)
 
 static int listener_abort(lua_State *L)
 {
-    struct mtc_handle *handle = mtl_check_listener(L, 1);
-    mtm_listener_abort(listener_of(handle), mtl_check_flag(L, 2));
+    const struct mtc_handle *handle = mtl_check_any_listener(L, 1);
+    const bool flag = mtl_check_flag(L, 2);
+    if (handle->object) mtm_listener_abort(listener_of(handle), flag);
     return 0;
 }
 
@@ -121,6 +143,8 @@ static const luaL_Reg methods[] = {
     {"nonblock", listener_nonblock},
     {"isnonblock", listener_isnonblock},
     {"isabort", listener_isabort},
+    {"settimeout", listener_settimeout},
+    {"release", listener_release},
     {"newbuffer", listener_newbuffer},
     {"clear", listener_clear},
     {"close", listener_close},
@@ -132,9 +156,13 @@ static const luaL_Reg methods[] = {
 void mtl_open_listener(lua_State *L)
 {
     mtl_class_new(L, MTC_LISTENER, methods, mtl_handle_tostring, mtl_handle_gc);
-    mtl_state_push(L);
-    lua_pushcclosure(L, mtl_decode, 1);
-    lua_pushcclosure(L, listener_nextmsg, 1);
-    lua_setfield(L, -2, "nextmsg");
+    mtl_set_close(L, listener_release);
+    static const luaL_Reg receivers[] = {
+        {"nextmsg", listener_nextmsg},
+        {"getmsg", listener_getmsg},
+        {"messages", listener_messages},
+        {NULL, NULL},
+    };
+    mtl_set_receivers(L, receivers);
     lua_pop(L, 2);
 }

@@ -2,6 +2,9 @@
  * simple methods. A handle owns one root reference to its object. */
 #include "core/object.h"
 
+#include <string.h>
+
+#include "core/alloc.h"
 #include "core/reference.h"
 #include "core/registry.h"
 #include "lua/classes.h"
@@ -12,14 +15,56 @@
 struct handle_asset {
     struct mtc_asset asset;
     struct mtm_object *object; /* with a root reference, or NULL */
+    /* What is still told after that has been given up: */
+    uint64_t id;
+    char *name; /* owned; NULL: none, or no memory for it */
+    size_t name_len;
 };
 
-static void fini_handle(struct mtc_asset *asset)
+static struct handle_asset *asset_of(const struct mtc_handle *handle)
 {
-    struct mtm_object *object = ((struct handle_asset *)asset)->object;
+    return (struct handle_asset *)handle->owned.asset;
+}
+
+static void give_up(struct handle_asset *asset)
+{
+    struct mtm_object *object = asset->object;
+    asset->object = NULL;
     if (object) mtm_root_release(object);
 }
 
+static void fini_handle(struct mtc_asset *asset)
+{
+    struct handle_asset *own = (struct handle_asset *)asset;
+    give_up(own);
+    mtm_free(own->name);
+}
+
+static void remember(struct handle_asset *own, const struct mtm_object *object)
+{
+    own->id = object->id;
+    own->name = object->name ? mtm_alloc(object->name->len + 1) : NULL;
+    if (!own->name) return;
+    own->name_len = object->name->len;
+    memcpy(own->name, object->name->bytes, object->name->len);
+}
+
+void mtl_unpin_last(struct mtc_handle *handle)
+{
+    if (handle->owned.asset) give_up(asset_of(handle));
+}
+
+int mtl_release(struct mtc_handle *handle)
+{
+    if (!mtc_handle_is_live(handle)) return 0;
+    remember(asset_of(handle), handle->object);
+    handle->object = NULL;
+    if (handle->pins == 0) mtl_unpin_last(handle);
+    return 0;
+}
+
+/* A call that is under way, of which the debug library or an error knows nothing, needs what it
+ * has pinned: that goes with the state. */
 int mtl_handle_gc(lua_State *L)
 {
     struct mtc_handle *handle = mtc_to_handle(L, 1, MTC_BUFFER_MAGIC);
@@ -27,13 +72,13 @@ int mtl_handle_gc(lua_State *L)
     if (!handle) handle = mtc_to_handle(L, 1, MTC_TOPIC_MAGIC);
     if (!handle) return 0; /* the debug library can give it anything */
     handle->object = NULL;
-    mtl_owned_fini(&handle->owned);
+    if (handle->pins == 0) mtl_owned_fini(&handle->owned);
     return 0;
 }
 
 void mtl_handle_set(struct mtc_handle *handle, struct mtm_object *object)
 {
-    ((struct handle_asset *)handle->owned.asset)->object = object;
+    asset_of(handle)->object = object;
     handle->object = object;
 }
 
@@ -47,8 +92,11 @@ struct mtc_handle *mtl_handle_push(lua_State *L, struct mtc_state *state, enum m
         [MTM_TOPIC] = {MTC_TOPIC, MTC_TOPIC_MAGIC, sizeof(struct mtc_handle),
                        sizeof(struct handle_asset), fini_handle},
     };
-    return mtl_owned_new(L, state, &info[kind]);
+    struct mtc_handle *handle = mtl_owned_new(L, state, &info[kind]);
+    handle->timeout = MTC_NO_TIMEOUT;
+    return handle;
 }
+
 /* An id is an integral number; one that no id can be is just not found. */
 static uint64_t check_id(lua_State *L, int index)
 {
@@ -93,17 +141,28 @@ int mtl_find(lua_State *L, enum mtm_kind kind)
     return 1;
 }
 
+struct mtl_identity mtl_identity_of(const struct mtc_handle *handle)
+{
+    const struct mtm_object *object = handle->object;
+    const struct handle_asset *own = asset_of(handle);
+    if (!object) return (struct mtl_identity){own->id, own->name, own->name_len};
+    if (!object->name) return (struct mtl_identity){object->id, NULL, 0};
+    return (struct mtl_identity){object->id, object->name->bytes, object->name->len};
+}
+
 int mtl_push_id(lua_State *L, const struct mtc_handle *handle)
 {
-    mtc_push_integer(L, (int64_t)handle->object->id);
+    mtc_push_integer(L, (int64_t)mtl_identity_of(handle).id);
     return 1;
 }
 
-int mtl_push_name(lua_State *L, const struct mtc_handle *handle)
+int mtl_push_name(lua_State *L, struct mtc_handle *handle)
 {
-    const struct mtm_object *object = handle->object;
-    if (object->name) lua_pushlstring(L, object->name->bytes, object->name->len);
+    const struct mtl_identity identity = mtl_identity_of(handle);
+    mtl_pin(handle);
+    if (identity.name) lua_pushlstring(L, identity.name, identity.len);
     else lua_pushnil(L);
+    mtl_unpin(handle);
     return 1;
 }
 
@@ -111,7 +170,7 @@ int mtl_set_nonblock(lua_State *L, struct mtc_handle *handle)
 {
     bool flag = mtl_check_flag(L, 2);
     enum mtm_status status = mtm_object_may_take(handle->object);
-    if (status != MTM_OK) return mtl_raise_for(L, status, handle->object);
+    if (status != MTM_OK) return mtl_raise_of(L, status, handle);
     handle->nonblock = flag;
     return 0;
 }
@@ -122,8 +181,16 @@ int mtl_push_isnonblock(lua_State *L, const struct mtc_handle *handle)
     return 1;
 }
 
+int mtl_set_timeout(lua_State *L, struct mtc_handle *handle)
+{
+    handle->timeout = lua_isnoneornil(L, 2)
+                          ? MTC_NO_TIMEOUT
+                          : mtl_check_timeout(L, 2, "timeout seconds expected");
+    return 0;
+}
+
 int mtl_push_isabort(lua_State *L, const struct mtc_handle *handle)
 {
-    lua_pushboolean(L, mtm_object_is_aborted(handle->object));
+    lua_pushboolean(L, mtc_handle_is_live(handle) && mtm_object_is_aborted(handle->object));
     return 1;
 }

@@ -67,23 +67,47 @@ static void forget(lua_State *L, struct reader_asset *r)
     lua_pop(L, 1);
 }
 
+/* A receive by a reader, and what became of it. */
+struct receipt {
+    uint64_t id; /* of the buffer that the message came from */
+    size_t need; /* of one that is too large */
+    struct mtm_failure failure;
+};
+
 /* An error that the notifier raises goes on from here; the message is in the reader. */
 static enum mtm_status receive(lua_State *L, struct reader_asset *r, struct mtc_handle *handle,
-                               struct mtm_wait *wait, size_t *need, struct mtm_failure *failure)
+                               struct mtm_wait *wait, struct receipt *receipt)
 {
     struct mtm_delivery in;
     bool raised = false;
     const bool nonblock = mtm_wait_never(wait);
-    enum mtm_status status = mtm_reader_take(&r->reader, handle->object, wait, need, &in);
-    if (status != MTM_OK) return status;
-    struct mtm_notifier *notifier = mtm_delivery_take_notifier(&in);
-    if (MTM_UNLIKELY(notifier != NULL)) {
-        status = mtl_notify(L, handle->owned.state, in.from, MTM_TAKEN, notifier, nonblock,
-                            failure, &raised);
+    mtl_pin(handle);
+    enum mtm_status status =
+        mtm_reader_take(&r->reader, handle->object, wait, &receipt->need, &in);
+    if (status == MTM_OK) {
+        struct mtm_notifier *notifier = mtm_delivery_take_notifier(&in);
+        receipt->id = in.from->object.id;
+        if (MTM_UNLIKELY(notifier != NULL)) {
+            status = mtl_notify(L, handle->owned.state, in.from, MTM_TAKEN, notifier, nonblock,
+                                &receipt->failure, &raised);
+        }
+        mtm_reader_settle(&r->reader, &in, nonblock);
     }
-    mtm_reader_settle(&r->reader, &in, nonblock);
+    mtl_unpin(handle);
     if (raised) lua_error(L);
     return status;
+}
+
+static int raise_receive(lua_State *L, const struct reader_asset *r, struct mtc_handle *handle,
+                         enum mtm_status status, struct receipt *receipt)
+{
+    struct mtl_blame blame = {
+        .what = "mtmsg.reader", .size = receipt->need, .limit = r->reader.initial};
+    if (status == MTM_NOTIFIER_FAILED) {
+        return mtl_raise_failure(L, handle->owned.state, &receipt->failure);
+    }
+    if (status == MTM_TOO_LARGE) return mtl_raise(L, status, &blame);
+    return mtl_raise_of(L, status, handle);
 }
 
 static int reader_nextmsg(lua_State *L)
@@ -91,33 +115,32 @@ static int reader_nextmsg(lua_State *L)
     struct reader_asset *r = check_reader(L);
     struct mtc_handle *handle = mtl_check_source(L, 2);
     struct mtm_wait wait = mtl_check_wait(L, 3, handle->nonblock, "timeout seconds expected");
-    struct mtm_failure failure = {0};
-    struct mtl_blame blame = {.object = handle->object};
+    struct receipt receipt = {.need = 0};
     forget(L, r);
-    enum mtm_status status = receive(L, r, handle, &wait, &blame.size, &failure);
-    switch (status) {
-        case MTM_OK: lua_pushboolean(L, 1); return 1;
-        case MTM_EMPTY:
-        case MTM_BUSY: lua_pushboolean(L, 0); return 1;
-        case MTM_NOTIFIER_FAILED: return mtl_raise_failure(L, handle->owned.state, &failure);
-        case MTM_TOO_LARGE:
-            blame.object = NULL;
-            blame.what = "mtmsg.reader";
-            blame.limit = r->reader.initial;
-            return mtl_raise(L, status, &blame);
-        case MTM_FULL:
-        case MTM_CLOSED:
-        case MTM_ABORTED:
-        case MTM_NOMEM:
-        case MTM_NO_BUFFERS:
-        case MTM_UNKNOWN:
-        case MTM_AMBIGUOUS:
-        case MTM_TOO_MANY:
-        case MTM_HAS_NOTIFIER:
-        case MTM_MISPLACED:
-        case MTM_GROW: break;
+    enum mtm_status status = receive(L, r, handle, &wait, &receipt);
+    const bool in_vain = status == MTM_EMPTY || status == MTM_BUSY;
+    if (status != MTM_OK && !in_vain) return raise_receive(L, r, handle, status, &receipt);
+    lua_pushboolean(L, !in_vain);
+    return 1;
+}
+
+/* A source that was released is a closed one. */
+static int reader_getmsg(lua_State *L)
+{
+    struct reader_asset *r = check_reader(L);
+    struct mtc_handle *handle = mtl_check_any_source(L, 2);
+    struct mtm_wait wait = mtl_check_own_wait(L, 3, handle, "timeout seconds expected");
+    struct receipt receipt = {.need = 0};
+    enum mtm_status status = MTM_CLOSED;
+    forget(L, r);
+    if (handle->object) status = receive(L, r, handle, &wait, &receipt);
+    else mtm_reader_clear(&r->reader);
+    if (status == MTM_OK) {
+        mtc_push_integer(L, (int64_t)receipt.id);
+        return 1;
     }
-    return mtl_raise(L, status, &blame);
+    if (mtl_is_told(status)) return mtl_push_reason(L, status);
+    return raise_receive(L, r, handle, status, &receipt);
 }
 
 /* [count][, carray]*: returns where the arrays begin. */
@@ -241,11 +264,8 @@ static int reader_tostring(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
-    {"nextmsg", reader_nextmsg},
-    {"clear", reader_clear},
-    {"done", reader_done},
-    {"putback", reader_putback},
-    {NULL, NULL},
+    {"nextmsg", reader_nextmsg}, {"getmsg", reader_getmsg},   {"clear", reader_clear},
+    {"done", reader_done},       {"putback", reader_putback}, {NULL, NULL},
 };
 
 void mtl_open_reader(lua_State *L)

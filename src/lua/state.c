@@ -234,6 +234,12 @@ void mtl_class_new(lua_State *L, enum mtc_class class, const luaL_Reg *methods,
     lua_setfield(L, -3, "__index");
 }
 
+void mtl_set_close(lua_State *L, lua_CFunction close)
+{
+    lua_pushcfunction(L, close);
+    lua_setfield(L, -3, "__close");
+}
+
 struct mtm_block *mtl_carrier_take(struct mtc_state *state)
 {
     struct mtm_block *carrier = state->carrier;

@@ -76,14 +76,16 @@ static int topic_subscribe(lua_State *L)
     struct mtl_options given = {.create = false};
     struct mtm_buffer *buffer;
     mtl_check_new_buffer(L, 2, MTL_OPTION_LISTENER, &given, &options);
-    struct mtm_listener *listener = options.listener = push_listener(L, 2);
     struct mtc_handle *handle = mtl_handle_push(L, topic->owned.state, MTM_BUFFER);
+    const int pushed = lua_gettop(L);
+    struct mtm_listener *listener = options.listener = push_listener(L, 2);
     enum mtm_status status = mtm_topic_subscribe(topic_of(topic), &options, &buffer);
     if (status != MTM_OK) {
         bool mine = !listener || mtm_object_may_put(&listener->object) == MTM_OK;
         return mtl_raise_for(L, status, mine ? topic->object : &listener->object);
     }
     mtl_handle_set(handle, &buffer->object);
+    lua_settop(L, pushed);
     return 1;
 }
 

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "lua/classes.h"
 #include "lua/errors.h"
 
 #include "platform/hidden.h"
@@ -32,17 +33,27 @@ void mtl_add_quoted(luaL_Buffer *text, const char *name, size_t len)
     luaL_addchar(text, '"');
 }
 
-void mtl_add_description(luaL_Buffer *text, const struct mtm_object *object)
+void mtl_add_identity(luaL_Buffer *text, const struct mtl_identity *identity)
 {
     luaL_addchar(text, '(');
-    if (object->name) {
+    if (identity->name) {
         luaL_addstring(text, "name=");
-        mtl_add_quoted(text, object->name->bytes, object->name->len);
+        mtl_add_quoted(text, identity->name, identity->len);
         luaL_addchar(text, ',');
     }
     luaL_addstring(text, "id=");
-    mtl_add_number(text, object->id);
+    mtl_add_number(text, identity->id);
     luaL_addchar(text, ')');
+}
+
+void mtl_add_description(luaL_Buffer *text, const struct mtm_object *object)
+{
+    struct mtl_identity identity = {.id = object->id};
+    if (object->name) {
+        identity.name = object->name->bytes;
+        identity.len = object->name->len;
+    }
+    mtl_add_identity(text, &identity);
 }
 
 const char *mtl_class_of(const struct mtm_object *object)
@@ -61,24 +72,43 @@ int mtl_push_byte_count(lua_State *L, const char *class, const void *owned, size
     return 1;
 }
 
+const char *mtl_class_of_handle(const struct mtc_handle *handle)
+{
+    if (handle->owned.tag == mtc_tag(handle, MTC_BUFFER_MAGIC)) return "mtmsg.buffer";
+    if (handle->owned.tag == mtc_tag(handle, MTC_TOPIC_MAGIC)) return "mtmsg.topic";
+    return "mtmsg.listener";
+}
+
+/* Building the text may run finalizers. */
+static void add_handle(luaL_Buffer *text, struct mtc_handle *handle)
+{
+    const struct mtl_identity identity = mtl_identity_of(handle);
+    const void *address = handle->object ? (const void *)handle->object : handle;
+    const bool released = !handle->object;
+    char bytes[40];
+    (void)snprintf(bytes, sizeof bytes, ": %p ", address);
+    luaL_addstring(text, mtl_class_of_handle(handle));
+    luaL_addstring(text, bytes);
+    mtl_add_identity(text, &identity);
+    if (released) luaL_addstring(text, " released");
+    else if (mtm_object_is_finished(handle->object)) luaL_addstring(text, " finished");
+}
+
 int mtl_handle_tostring(lua_State *L)
 {
     struct mtc_handle *handle = mtc_to_handle(L, 1, MTC_BUFFER_MAGIC);
     if (!handle) handle = mtc_to_handle(L, 1, MTC_LISTENER_MAGIC);
     if (!handle) handle = mtc_to_handle(L, 1, MTC_TOPIC_MAGIC);
     if (!handle) return mtl_raise_type(L, 1, "mtmsg.buffer or mtmsg.listener");
-    if (!mtc_handle_is_live(handle)) {
+    if (!handle->owned.asset || handle->owned.state->closed) {
         lua_pushfstring(L, "mtmsg object: %p (finalized)", lua_touserdata(L, 1));
         return 1;
     }
     luaL_Buffer text;
-    char address[40];
-    (void)snprintf(address, sizeof address, ": %p ", (void *)handle->object);
     luaL_buffinit(L, &text);
-    luaL_addstring(&text, mtl_class_of(handle->object));
-    luaL_addstring(&text, address);
-    mtl_add_description(&text, handle->object);
-    if (mtm_object_is_finished(handle->object)) luaL_addstring(&text, " finished");
+    mtl_pin(handle);
+    add_handle(&text, handle);
     luaL_pushresult(&text);
+    mtl_unpin(handle);
     return 1;
 }

@@ -1,5 +1,4 @@
-/* Sending and receiving: what addmsg, setmsg and the two nextmsg have in common.
- * Methods check their self and call these. */
+/* Sending: what addmsg and setmsg have in common. Methods check their self and call these. */
 #ifndef MTL_TRANSFER_H
 #define MTL_TRANSFER_H
 
@@ -8,19 +7,12 @@
 /* buffer:addmsg(...) and buffer:setmsg(...): pushes true or false. */
 int mtl_send(lua_State *L, struct mtc_handle *handle, bool replace);
 
-/* addmsg(...) and nextmsg(...) of a buffer, with a fast path for the common case. For short
- * messages, what can raise an error is done before the message is taken: so no protected call
- * is needed. */
+/* addmsg(...), with a fast path for the common case. */
 int mtl_add_short(lua_State *L, struct mtc_handle *handle);
-int mtl_take_short(lua_State *L, struct mtc_handle *handle);
 
 /* The result of a put for Lua: pushes true (OK), or false (FULL, BUSY), or raises. `size` is
  * the message's. */
 int mtl_push_put(lua_State *L, struct mtc_handle *handle, enum mtm_status status, size_t size,
                  struct mtm_failure *failure);
-
-/* source:nextmsg([timeout][, carray]*): pushes the values. Upvalue 1 of the running function is
- * mtl_decode. */
-int mtl_nextmsg(lua_State *L, struct mtc_handle *handle);
 
 #endif

@@ -106,8 +106,10 @@ static int put(lua_State *L, bool replace)
         (replace ? MTM_PUT_REPLACE : 0u) | (nonblock ? MTM_PUT_NONBLOCK : 0u);
     enum mtm_status status = mtm_writer_put(writer, buffer, options, &notifier);
     if (notifier) {
+        mtl_pin(handle);
         status = mtl_notify(L, handle->owned.state, buffer, MTM_ADDED, notifier, nonblock,
                             &failure, &raised);
+        mtl_unpin(handle);
     }
     if (raised) return lua_error(L);
     return mtl_push_put(L, handle, status, size, &failure);

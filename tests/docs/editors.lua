@@ -172,6 +172,10 @@ local function from_teal()
     local function expect(token)
         lu.assertTrue(next_is(token), ("%s expected, not %s"):format(token, tostring(tokens[at])))
     end
+    local function word_or_mark()
+        at = at + 1
+        return tokens[at - 1]
+    end
     local function word()
         local name = tokens[at]
         lu.assertTrue(name:find("^[%a_]") ~= nil, "a name expected, not " .. name)
@@ -180,6 +184,13 @@ local function from_teal()
     end
     local known = { any = true, boolean = true, integer = true, number = true, string = true }
     local function type_name()
+        if next_is("(") then -- of a function, which is not read further
+            local depth = 1
+            repeat
+                depth = depth + (next_is("(") and 1 or next_is(")") and -1 or (word_or_mark() and 0))
+            until depth == 0
+            return "function"
+        end
         local name = word()
         lu.assertTrue(known[name], "unknown type " .. name)
         return name

@@ -85,7 +85,7 @@ function TestReference:test_every_error_is_documented_and_the_reverse()
     lu.assertEquals(documented_with("mtmsg.error."), keys(mtmsg.error))
     lu.assertEquals(keys(mtmsg.error), {
         "ambiguous_name", "has_notifier", "message_size", "no_buffers", "object_closed", "operation_aborted",
-        "out_of_memory", "unknown_object",
+        "out_of_memory", "timeout", "unknown_object",
     })
 end
 

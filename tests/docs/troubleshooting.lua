@@ -63,7 +63,8 @@ function TestTroubleshooting:test_wrong_arguments_are_in_the_table()
         function() b:addmsg(b) end, function() b:nextmsg({}) end, function() r:nextmsg(b, {}) end,
         function() b:nextmsg(0 / 0) end, function() b:nextmsg(0, 1) end, function() r:next({}) end,
         function() b.addmsg(1) end, function() r:nextmsg(1) end, function() mtmsg.buffer() end,
-        function() mtmsg.buffer(1.5) end, function() mtmsg.newbuffer({}) end, function() mtmsg.newbuffer(1 / 0) end,
+        function() mtmsg.buffer(1.5) end, function() mtmsg.newbuffer({ limt = 1 }) end,
+        function() mtmsg.newbuffer("", {}) end, function() mtmsg.newbuffer(1 / 0) end,
         function() mtmsg.newbuffer(0 / 0) end, function() b:notifier(1) end, function() b:notifier(b, "=") end,
     }
     for _, call in ipairs(wrong) do

@@ -1,0 +1,389 @@
+/* From a buffer or listener to the Lua stack, in all the ways that a receive can give what it
+ * got. A message that has been taken and can't be returned goes back before the error is
+ * raised. */
+#include "lua/receive.h"
+
+#include "core/fast_path.h"
+#include "core/receive.h"
+#include "lua/args.h"
+#include "lua/arrays.h"
+#include "lua/decode.h"
+#include "lua/errors.h"
+#include "lua/protect.h"
+#include "lua/state.h"
+
+#include "platform/hidden.h"
+
+static const char expected[] = "timeout seconds or carray expected";
+
+/* Whether a hook will run when the call returns, which could raise an error then. */
+static inline bool is_watched(lua_State *L)
+{
+    return MTM_UNLIKELY((lua_gethookmask(L) & LUA_MASKRET) != 0);
+}
+
+/* Gives back the memory: what is left of the carrier, and the message's own block. */
+static void finish(struct mtc_handle *handle, struct mtm_delivery *in, enum mtl_how how,
+                   bool nonblock)
+{
+    struct mtm_block *carrier = in->slot.carrier;
+    if (MTM_UNLIKELY(how == MTL_PEEK)) {
+        mtm_peek_done(in);
+    } else {
+        if (MTM_UNLIKELY(in->slot.block != carrier)) {
+            mtm_buffer_recycle(in->from, in->slot.block);
+        }
+        mtm_delivery_done(in, nonblock);
+    }
+    mtl_carrier_give(handle->owned.state, carrier);
+    mtl_unpin(handle);
+}
+
+static void put_back(struct mtc_handle *handle, struct mtm_delivery *in, enum mtl_how how)
+{
+    if (MTM_UNLIKELY(how == MTL_PEEK)) mtm_peek_done(in);
+    else mtm_delivery_put_back(in);
+    mtl_carrier_give(handle->owned.state, in->slot.carrier);
+    mtl_unpin(handle);
+}
+
+/* Pushes what the protected call needs, since even that can raise an error: the function, and
+ * the given arrays; below them, if it is to be returned, there is a place for the id. Returns
+ * where that begins. */
+static int prepare_decode(lua_State *L, enum mtl_how how, int first_array, int top)
+{
+    if (MTM_UNLIKELY(top >= first_array)) {
+        mtl_array_check(L, first_array, top);
+        luaL_checkstack(L, top + LUA_MINSTACK, "too many carrays");
+    }
+    if (how != MTL_NEXT) lua_pushnil(L);
+    mtl_decode_prepare(L, first_array, top);
+    return how == MTL_NEXT ? top : top + 1;
+}
+
+static enum mtm_status take_once(struct mtc_handle *handle, struct mtm_wait *wait,
+                                 struct mtm_delivery *in, enum mtl_how how)
+{
+    if (MTM_UNLIKELY(how == MTL_PEEK)) return mtm_peek(mtl_buffer_of(handle), wait, in);
+    return mtm_receive(handle->object, wait, in);
+}
+
+/* OK: the handle is pinned, until finish or put_back. */
+static enum mtm_status take(struct mtc_handle *handle, struct mtm_wait *wait,
+                            struct mtm_delivery *in, enum mtl_how how)
+{
+    struct mtc_state *state = handle->owned.state;
+    if (MTM_UNLIKELY(!mtc_handle_is_live(handle))) return MTM_CLOSED;
+    mtl_pin(handle);
+    in->slot.limit = SIZE_MAX;
+    in->slot.carrier = mtl_carrier_take(state);
+    for (;;) {
+        enum mtm_status status = take_once(handle, wait, in, how);
+        if (MTM_LIKELY(status == MTM_OK)) return status;
+        mtl_carrier_give(state, in->slot.carrier);
+        in->slot.carrier = status == MTM_GROW ? mtm_block_new(in->slot.need) : NULL;
+        if (in->slot.carrier) continue;
+        mtl_unpin(handle);
+        return status == MTM_GROW ? MTM_NOMEM : status;
+    }
+}
+
+enum { LOOK_AGAIN_NS = 1000 * 1000 };
+
+/* A loop over messages does not end because others are busy: it waits for them, and, as it
+ * can't tell the two apart, for a message as long. */
+static enum mtm_status take_each(struct mtc_handle *handle, struct mtm_wait *wait,
+                                 struct mtm_delivery *in)
+{
+    enum mtm_status status = take(handle, wait, in, MTL_EACH);
+    while (MTM_UNLIKELY(status == MTM_BUSY)) {
+        struct mtm_wait brief = {.timeout = LOOK_AGAIN_NS};
+        status = take(handle, &brief, in, MTL_EACH);
+    }
+    return status;
+}
+
+static int nothing(lua_State *L, enum mtm_status status, struct mtc_handle *handle,
+                   enum mtl_how how)
+{
+    const bool in_vain = mtm_in_vain(status);
+    const bool over = status == MTM_CLOSED || status == MTM_NO_BUFFERS;
+    switch (how) {
+        case MTL_NEXT:
+            if (in_vain) return 0;
+            break;
+        case MTL_GET:
+        case MTL_PEEK:
+            if (mtl_is_told(status)) return mtl_push_reason(L, status);
+            break;
+        case MTL_EACH:
+            if (in_vain || over) return 0;
+            break;
+    }
+    return mtl_raise_of(L, status, handle);
+}
+
+/* The message has been decoded: now the removal is made known, and only then is it final. */
+static void notify_removal(lua_State *L, struct mtc_handle *handle, struct mtm_delivery *in,
+                           bool nonblock)
+{
+    struct mtc_state *state = handle->owned.state;
+    struct mtm_failure failure = {0};
+    bool raised;
+    struct mtm_notifier *notifier = mtm_delivery_take_notifier(in);
+    if (MTM_LIKELY(!notifier)) return;
+    enum mtm_status status =
+        mtl_notify(L, state, in->from, MTM_TAKEN, notifier, nonblock, &failure, &raised);
+    if (status == MTM_OK && !raised) return;
+    put_back(handle, in, MTL_NEXT);
+    if (raised) lua_error(L);
+    lua_settop(L, 1); /* the values may have left no room for the text */
+    mtl_raise_failure(L, state, &failure);
+}
+
+/* A receive whose message has been decoded, and is final only when the values have been
+ * returned. */
+struct mtl_pending {
+    lua_State *L;
+    uintptr_t caller; /* the call that waits for them */
+    bool taken, nonblock;
+    struct mtm_delivery in;
+};
+
+static int nothing_at_all(lua_State *L)
+{
+    (void)L;
+    return 0;
+}
+
+/* A hook that was set while the call waited, by Ctrl-C for instance, would raise its error when
+ * the call returns, with the message gone: it gets its occasion now. */
+static void let_hook_raise(lua_State *L, struct mtc_handle *handle, struct mtm_delivery *in,
+                           enum mtl_how how)
+{
+    lua_pushcfunction(L, nothing_at_all);
+    if (lua_pcall(L, 0, 0, 0) == 0) return;
+    put_back(handle, in, how);
+    lua_error(L);
+}
+
+/* As mtl_decode_fast; the values must be right above the id, so what was prepared for the
+ * protected call, without arrays, makes room for them, and comes back if it is wanted. */
+static bool decode_fast(lua_State *L, struct mtl_decoder *decoder, enum mtl_how how, int base,
+                        int *pushed)
+{
+    if (how == MTL_NEXT) return mtl_decode_fast(L, decoder, pushed);
+    lua_settop(L, base);
+    if (mtl_decode_fast(L, decoder, pushed)) return true;
+    mtl_decode_prepare(L, 1, 0);
+    return false;
+}
+
+/* Returns how many values it has pushed. */
+static int decode(lua_State *L, struct mtc_handle *handle, struct mtm_delivery *in,
+                  enum mtl_how how, int base)
+{
+    int arguments = lua_gettop(L) - base - 1, pushed;
+    struct mtl_decoder decoder = {.at = mtm_block_data(in->slot.block), .max = SIZE_MAX};
+    decoder.end = decoder.at + in->slot.block->size;
+    if (arguments == 2 && decode_fast(L, &decoder, how, base, &pushed)) return pushed;
+    if (mtl_decode_protected(L, handle->owned.state, &decoder, arguments) != 0) {
+        put_back(handle, in, how);
+        lua_error(L);
+    }
+    return lua_gettop(L) - base;
+}
+
+/* Takes a message, decodes it, and returns how many values have been pushed, the id included.
+ * Above `base` there is what prepare_decode has pushed. */
+static int receive(lua_State *L, struct mtc_handle *handle, struct mtm_wait *wait,
+                   enum mtl_how how, int base, struct mtl_pending *pending)
+{
+    struct mtc_state *state = handle->owned.state;
+    struct mtm_delivery in;
+    const bool nonblock = mtm_wait_never(wait);
+    if (state->contended > 0) --state->contended;
+    enum mtm_status status = MTM_UNLIKELY(how == MTL_EACH) ? take_each(handle, wait, &in)
+                                                           : take(handle, wait, &in, how);
+    if (status != MTM_OK) return nothing(L, status, handle, how);
+    if (how != MTL_NEXT) {
+        mtc_push_integer(L, (int64_t)in.from->object.id);
+        lua_replace(L, base);
+    }
+    if (MTM_UNLIKELY(is_watched(L)) && !pending) let_hook_raise(L, handle, &in, how);
+    int pushed = decode(L, handle, &in, how, base) + (how != MTL_NEXT);
+    if (MTM_UNLIKELY(pending != NULL)) {
+        *pending = (struct mtl_pending){.in = in, .taken = true, .nonblock = nonblock};
+        return pushed;
+    }
+    if (how != MTL_PEEK) notify_removal(L, handle, &in, nonblock);
+    finish(handle, &in, how, nonblock);
+    return pushed;
+}
+
+/* A hook that raises when the call returns must not take the message with it: the function that
+ * runs calls itself, and puts the message back if that call ends with an error. */
+static int receive_watched(lua_State *L, struct mtc_handle *handle, enum mtl_how how,
+                           lua_Debug *self)
+{
+    struct mtc_state *state = handle->owned.state;
+    struct mtl_pending pending = {.L = L, .caller = mtc_frame(self)}, *outer = state->pending;
+    int top = lua_gettop(L);
+    luaL_checkstack(L, top + LUA_MINSTACK, "too many carrays");
+    lua_getinfo(L, "f", self);
+    for (int i = 1; i <= top; ++i) lua_pushvalue(L, i);
+    state->pending = &pending;
+    int rc = lua_pcall(L, top, LUA_MULTRET, 0);
+    state->pending = outer;
+    if (rc != 0) {
+        if (pending.taken) put_back(handle, &pending.in, how);
+        return lua_error(L);
+    }
+    if (pending.taken) {
+        if (how != MTL_PEEK) notify_removal(L, handle, &pending.in, pending.nonblock);
+        finish(handle, &pending.in, how, pending.nonblock);
+    }
+    return lua_gettop(L) - top;
+}
+
+/* The receive that waits for the values of this call, if it was made by receive_watched. */
+static struct mtl_pending *take_pending(lua_State *L, struct mtc_state *state)
+{
+    lua_Debug caller;
+    struct mtl_pending *pending = state->pending;
+    if (MTM_LIKELY(!pending) || pending->L != L) return NULL;
+    if (!lua_getstack(L, 1, &caller) || mtc_frame(&caller) != pending->caller) return NULL;
+    state->pending = NULL;
+    return pending;
+}
+
+/* A loop has its timeout as upvalue 2, and its second argument is the latest id. */
+static struct mtm_wait check_wait(lua_State *L, struct mtc_handle *handle, enum mtl_how how,
+                                  int index)
+{
+    switch (how) {
+        case MTL_NEXT: return mtl_check_wait(L, index, handle->nonblock, expected);
+        case MTL_EACH: index = lua_upvalueindex(2); break;
+        case MTL_GET:
+        case MTL_PEEK: break;
+    }
+    return mtl_check_own_wait(L, index, handle, expected);
+}
+
+MTM_NOINLINE int mtl_receive(lua_State *L, struct mtc_handle *handle, enum mtl_how how)
+{
+    lua_Debug self;
+    struct mtl_pending *pending = take_pending(L, handle->owned.state);
+    if (MTM_UNLIKELY(is_watched(L)) && !pending && lua_getstack(L, 0, &self)) {
+        return receive_watched(L, handle, how, &self);
+    }
+    if (how == MTL_EACH) lua_settop(L, 1);
+    int top = lua_gettop(L);
+    int first_array = top >= 2 && mtl_array_is_writable(L, 2) ? 2 : 3;
+    struct mtm_wait wait = check_wait(L, handle, how, first_array == 2 ? top + 1 : 2);
+    int base = prepare_decode(L, how, first_array, top);
+    return receive(L, handle, &wait, how, base, pending);
+}
+
+/* ---- short messages ---- */
+
+/* There is no argument. Pushes before it takes: pushing can raise an error, and run finalizers,
+ * which may release the handle. */
+static int take_bytes(lua_State *L, struct mtc_handle *handle, enum mtl_how how,
+                      const struct mtm_peeked *peeked)
+{
+    int count = mtl_decode_short(L, peeked->bytes, peeked->size);
+    if (MTM_UNLIKELY(count < 0)) {
+        lua_settop(L, 1);
+        count = mtl_decode_direct(L, handle->owned.state, peeked->bytes, peeked->size);
+    }
+    if (MTM_LIKELY(handle->object && mtm_fast_take(mtl_buffer_of(handle), peeked))) {
+        if (how == MTL_NEXT) return count;
+        mtc_push_integer(L, (int64_t)handle->object->id);
+        lua_replace(L, -2 - count); /* self, or what is not wanted any more */
+        return count + 1;
+    }
+    handle->owned.state->contended = MTL_CONTENDED;
+    lua_settop(L, 1);
+    return mtl_receive(L, handle, how);
+}
+
+static inline int push_word(lua_State *L, const struct mtc_handle *handle, enum mtl_how how,
+                            struct mtm_word word)
+{
+    if (how != MTL_NEXT) mtc_push_integer(L, (int64_t)handle->object->id);
+    mtl_push_word(L, word);
+    return how == MTL_NEXT ? 1 : 2;
+}
+
+/* The buffer is empty; the call has no argument. Once it has polled nothing may be raised
+ * before mtm_receive, or the fast path, has taken a message. */
+static MTM_NOINLINE int wait_for_word(lua_State *L, struct mtc_handle *handle, enum mtl_how how)
+{
+    struct mtm_wait wait = {.timeout = MTM_FOREVER};
+    struct mtm_peeked peeked;
+    if (handle->nonblock || (how != MTL_NEXT && handle->timeout != MTC_NO_TIMEOUT)) {
+        return mtl_receive(L, handle, how);
+    }
+    int base = prepare_decode(L, how, 2, 1);
+    if (mtm_poll(handle->object, &wait) && !is_watched(L) &&
+        mtm_fast_peek(mtl_buffer_of(handle), &peeked) == MTM_FOUND_WORD) {
+        mtm_pass_baton(handle->object);
+        return push_word(L, handle, how, peeked.word);
+    }
+    return receive(L, handle, &wait, how, base, NULL);
+}
+
+static inline int take_short(lua_State *L, struct mtc_handle *handle, enum mtl_how how)
+{
+    struct mtm_peeked peeked;
+    if (lua_gettop(L) > 1 || handle->owned.state->contended > 0 || is_watched(L)) {
+        return mtl_receive(L, handle, how);
+    }
+    switch (mtm_fast_peek(mtl_buffer_of(handle), &peeked)) {
+        case MTM_FOUND_WORD: return push_word(L, handle, how, peeked.word);
+        case MTM_FOUND_BYTES: return take_bytes(L, handle, how, &peeked);
+        case MTM_FOUND_EMPTY: return wait_for_word(L, handle, how);
+        case MTM_FOUND_TAKEN:
+        case MTM_FOUND_NOTHING: break;
+    }
+    return mtl_receive(L, handle, how);
+}
+
+int mtl_take_short(lua_State *L, struct mtc_handle *handle)
+{
+    return take_short(L, handle, MTL_NEXT);
+}
+
+int mtl_get_short(lua_State *L, struct mtc_handle *handle)
+{
+    return take_short(L, handle, MTL_GET);
+}
+
+/* ---- loops ---- */
+
+static int next_of_messages(lua_State *L)
+{
+    return mtl_receive(L, mtl_check_any_source(L, 1), MTL_EACH);
+}
+
+int mtl_push_messages(lua_State *L)
+{
+    if (!lua_isnoneornil(L, 2)) mtl_check_timeout(L, 2, "timeout seconds expected");
+    lua_settop(L, 2);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 2);
+    lua_pushcclosure(L, next_of_messages, 2);
+    lua_insert(L, 1);
+    return 2;
+}
+
+void mtl_set_receivers(lua_State *L, const luaL_Reg *receivers)
+{
+    for (; receivers->name; ++receivers) {
+        mtl_state_push(L);
+        lua_pushcclosure(L, mtl_decode, 1);
+        lua_pushcclosure(L, receivers->func, 1);
+        lua_setfield(L, -2, receivers->name);
+    }
+}

@@ -33,6 +33,7 @@ build = {
                 "src/platform/plat_windows.c",
                 "src/core/abort_all.c",
                 "src/core/alloc.c",
+                "src/core/bell.c",
                 "src/core/block.c",
                 "src/core/bound.c",
                 "src/core/buffer.c",

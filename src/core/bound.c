@@ -9,9 +9,17 @@ enum { DROPS_AT_ONCE = 64 }; /* in one hold of the locks */
 
 /* ---- counting ---- */
 
+/* Knocks beyond the limit count as one with those that are there. */
+static size_t with_knocks(const struct mtm_queue *queue, size_t stored, size_t knocks)
+{
+    const size_t limit = queue->shared.bounds.limit, room = limit > stored ? limit - stored : 0;
+    return stored + (knocks < room ? knocks : room);
+}
+
 size_t mtm_queue_count(const struct mtm_queue *queue)
 {
     for (;;) {
+        const size_t knocks = mtm_queue_knocks(queue);
         MTM_STEP(count_taken);
         size_t taken = mtm_load_acq(&queue->head.taken);
         MTM_STEP(count_returned);
@@ -22,7 +30,9 @@ size_t mtm_queue_count(const struct mtm_queue *queue)
         size_t taken_again = mtm_load_acq(&queue->head.taken);
         MTM_STEP(count_returned_again);
         size_t returned_again = mtm_load_acq(&queue->shared.returned);
-        if (taken_again == taken && returned_again == returned) return added + returned - taken;
+        if (taken_again == taken && returned_again == returned &&
+            (knocks == 0 || mtm_queue_knocks(queue) == knocks))
+            return with_knocks(queue, added + returned - taken, knocks);
         mtm_plat_relax();
     }
 }
@@ -35,7 +45,8 @@ size_t mtm_queue_bytes(const struct mtm_queue *queue)
     const struct mtm_head *head = &queue->head;
     size_t extra = tail->extra - mtm_load_acq(&head->extra); /* pairs: pop_block, drop_all */
     size_t rings = tail->written - mtm_load_acq(&head->read);
-    return rings + extra + mtm_load_acq(&queue->shared.returned_bytes);
+    return rings + extra + mtm_load_acq(&queue->shared.returned_bytes) +
+           mtm_queue_knocks(queue) * MTM_SHORT_HEADER;
 }
 
 struct mtm_queue_numbers mtm_queue_numbers(const struct mtm_queue *queue)
@@ -43,12 +54,14 @@ struct mtm_queue_numbers mtm_queue_numbers(const struct mtm_queue *queue)
     const struct mtm_queue_shared *m = &queue->shared;
     const size_t returned = mtm_load_rlx(&m->returned),
                  taken = mtm_load_rlx(&queue->head.taken);
+    const struct mtm_knocks *knocks = mtm_load_seq(&m->knocks);
+    const size_t come = knocks ? mtm_knocks_come(knocks) : 0;
     return (struct mtm_queue_numbers){
         .messages = mtm_queue_count_once(queue),
         .bytes = mtm_queue_bytes(queue),
-        .added = mtm_load_rlx(&queue->tail.added) + m->replacing + m->anyway,
-        .taken =
-            taken + m->replacing + m->anyway - returned - m->replaced - m->cleared - m->dropped,
+        .added = mtm_load_rlx(&queue->tail.added) + m->replacing + m->anyway + come,
+        .taken = come - mtm_queue_knocks(queue) + taken + m->replacing + m->anyway - returned -
+                 m->replaced - m->cleared - m->dropped,
         .replaced = m->replaced,
         .dropped = m->dropped,
     };
@@ -71,10 +84,16 @@ size_t mtm_queue_most_bytes(const struct mtm_queue *queue)
     return m->fixed && m->size < m->bounds.maxbytes ? m->size : m->bounds.maxbytes;
 }
 
+bool mtm_queue_is_at_limit(const struct mtm_queue *queue)
+{
+    const size_t limit = queue->shared.bounds.limit;
+    return limit != SIZE_MAX && mtm_queue_count_once(queue) >= limit;
+}
+
 bool mtm_queue_has_place(const struct mtm_queue *queue, size_t size)
 {
     const struct mtm_bounds *bounds = &queue->shared.bounds;
-    if (bounds->limit != SIZE_MAX && mtm_queue_count_once(queue) >= bounds->limit) return false;
+    if (mtm_queue_is_at_limit(queue)) return false;
     if (bounds->maxbytes == SIZE_MAX) return true;
     const size_t bytes = mtm_queue_bytes(queue), need = mtm_record_size(size);
     return bytes <= bounds->maxbytes && need <= bounds->maxbytes - bytes;

@@ -16,6 +16,9 @@ static inline bool mtm_queue_is_bounded(const struct mtm_queue *queue)
     return bounds->limit != SIZE_MAX || bounds->maxbytes != SIZE_MAX;
 }
 
+/* Whether it has as many messages as it may have; by what can be told without a lock. */
+bool mtm_queue_is_at_limit(const struct mtm_queue *queue);
+
 /* The most bytes that a message may account for, its header included. */
 size_t mtm_queue_most_bytes(const struct mtm_queue *queue);
 

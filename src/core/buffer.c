@@ -7,6 +7,7 @@
 
 #include "core/abort_all.h"
 #include "core/alloc.h"
+#include "core/bell.h"
 #include "core/life.h"
 #include "core/bound.h"
 #include "core/listener.h"
@@ -72,7 +73,8 @@ static void free_buffer(struct mtm_object *object)
     if (listener) mtm_listener_announce(listener);
     if (topic) mtm_topic_leave(topic, buffer);
     for (int event = 0; event < MTM_EVENTS; ++event)
-        mtm_notifier_release(buffer->notifier[event], false);
+        mtm_notifier_release(mtm_load_rlx(&buffer->notifier[event]), false);
+    mtm_bell_fini(buffer);
     mtm_queue_fini(&buffer->queue);
     mtm_free(buffer);
     if (topic) mtm_object_release(&topic->object);
@@ -229,7 +231,7 @@ enum mtm_status mtm_buffer_find_or_new(const struct mtm_buffer_options *options,
 
 struct mtm_notifier *mtm_buffer_fired(struct mtm_buffer *buffer, enum mtm_event event)
 {
-    struct mtm_notifier *notifier = buffer->notifier[event];
+    struct mtm_notifier *notifier = mtm_load_rlx(&buffer->notifier[event]);
     if (MTM_LIKELY(!notifier)) return NULL;
     if (notifier->threshold > 0) {
         uint64_t count = mtm_queue_count_once(&buffer->queue); /* exact: both locks are held */
@@ -326,6 +328,7 @@ void mtm_buffer_close(struct mtm_buffer *buffer)
     mtm_buffer_lock_both(buffer);
     mtm_object_change(&buffer->object, MTM_IS_CLOSED, 0);
     tell_of_state(buffer);
+    mtm_queue_stop_knocks(&buffer->queue);
     mtm_queue_shut(&buffer->queue, &trash);
     for (int event = 0; event < MTM_EVENTS; ++event)
         notifiers[event] = mtm_buffer_plug(buffer, (enum mtm_event)event, NULL);
@@ -341,7 +344,7 @@ void mtm_buffer_close(struct mtm_buffer *buffer)
     mtm_queue_empty_trash(&buffer->queue, &trash);
     mtm_queue_drop_caches(&buffer->queue);
     for (int event = 0; event < MTM_EVENTS; ++event)
-        mtm_notifier_release(notifiers[event], false);
+        mtm_bell_release(buffer, notifiers[event], false);
 }
 
 void mtm_buffer_finish(struct mtm_buffer *buffer)
@@ -350,6 +353,7 @@ void mtm_buffer_finish(struct mtm_buffer *buffer)
     mtm_buffer_lock_both(buffer);
     mtm_object_change(&buffer->object, MTM_IS_FINISHED, 0);
     tell_of_state(buffer);
+    mtm_queue_stop_knocks(&buffer->queue);
     announce_end(buffer);
     mtm_buffer_unlock_both(buffer);
     MTM_PAUSE();

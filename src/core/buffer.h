@@ -19,9 +19,9 @@ struct mtm_buffer {
         struct mtm_object object;
         struct mtm_source source;
     };
-    /* Written under both locks; [MTM_ADDED] is read under the tail, [MTM_TAKEN] under the head
-     * lock. */
-    struct mtm_notifier *notifier[MTM_EVENTS];
+    /* Atomic, written under both locks; [MTM_ADDED] is read under the tail, [MTM_TAKEN] under
+     * the head lock, or as bell.c does. */
+    _Atomic(struct mtm_notifier *) notifier[MTM_EVENTS];
     mtm_a32 exact_takes;   /* atomic, written under both locks: of enum mtm_exact; 0: none */
     struct mtm_room *room; /* constant; NULL: nobody waits for room in this buffer */
     /* For the ready queue of the listener: */
@@ -32,12 +32,12 @@ struct mtm_buffer {
     struct mtm_queue queue;
     struct mtm_spin spin; /* of those who wait */
     /* Guarded by the listener's lock: */
-    bool queued;  /* on the ready queue, not in the stack */
     bool parted;  /* finished and drained: it does not count as connected */
     size_t place; /* there: its turn when it was put there */
-    struct mtm_buffer *ready_next, *ready_prev; /* next: in the stack, too */
-    struct mtm_buffer *deferred_next;           /* owned by the last hold, then by the stack */
-    struct mtm_topic *topic; /* constant once subscribed, a reference; NULL: none */
+    struct mtm_buffer *ready_next, *ready_prev;
+    struct mtm_buffer *newly_next; /* guarded by tail lock until it is pushed, then the stack */
+    struct mtm_buffer *deferred_next; /* owned by the last hold, then by the stack */
+    struct mtm_topic *topic;          /* constant once subscribed, a reference; NULL: none */
     struct mtm_buffer *topic_next, *topic_prev; /* guarded by the topic's lock */
 };
 
@@ -47,8 +47,8 @@ enum mtm_exact { MTM_EXACT_COUNT = 1, MTM_EXACT_ROOM = 2 };
 /* Both locks held. */
 static inline void mtm_set_exact(struct mtm_buffer *buffer, enum mtm_exact why, bool flag)
 {
-    if (flag) mtm_or_rlx(&buffer->exact_takes, (uint32_t)why);
-    else mtm_and_rlx(&buffer->exact_takes, ~(uint32_t)why);
+    if (flag) mtm_or_acq_rel(&buffer->exact_takes, (uint32_t)why);
+    else mtm_and_acq_rel(&buffer->exact_takes, ~(uint32_t)why);
 }
 
 struct mtm_buffer_options {

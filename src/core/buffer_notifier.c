@@ -1,6 +1,6 @@
 /* Connecting notifiers to a buffer, and disconnecting them. When they are called is in
  * buffer.c, how in notify.c. */
-#include "core/buffer.h"
+#include "core/bell.h"
 #include "core/life.h"
 
 #include "platform/hidden.h"
@@ -8,11 +8,12 @@
 struct mtm_notifier *mtm_buffer_plug(struct mtm_buffer *buffer, enum mtm_event event,
                                      struct mtm_notifier *notifier)
 {
-    struct mtm_notifier *old = buffer->notifier[event];
+    struct mtm_notifier *old = mtm_load_rlx(&buffer->notifier[event]);
     mtm_a32 *unusual =
         event == MTM_ADDED ? &buffer->queue.tail.unusual : &buffer->queue.head.unusual;
-    buffer->notifier[event] = notifier;
-    if (old) mtm_store_rel(&old->gone, 1); /* pairs with call_foreign */
+    MTM_STEP(plug);
+    mtm_store_seq(&buffer->notifier[event], notifier); /* pairs with visit */
+    if (old) mtm_store_rel(&old->gone, 1);             /* pairs with call_foreign */
     mtm_set_unusual(unusual, MTM_UNUSUAL_NOTIFIER, notifier != NULL);
     if (event == MTM_TAKEN)
         mtm_set_exact(buffer, MTM_EXACT_COUNT, notifier && notifier->threshold > 0);
@@ -25,7 +26,7 @@ enum mtm_status mtm_buffer_connect(struct mtm_buffer *buffer, enum mtm_event eve
     mtm_buffer_lock_both(buffer);
     enum mtm_status status = MTM_CLOSED;
     if (!mtm_object_is_closed(&buffer->object))
-        status = buffer->notifier[event] ? MTM_HAS_NOTIFIER : MTM_OK;
+        status = mtm_load_rlx(&buffer->notifier[event]) ? MTM_HAS_NOTIFIER : MTM_OK;
     if (status == MTM_OK) mtm_buffer_plug(buffer, event, notifier);
     mtm_buffer_unlock_both(buffer);
     return status;
@@ -37,10 +38,10 @@ void mtm_buffer_disconnect(struct mtm_buffer *buffer, enum mtm_event event,
     struct mtm_notifier *notifier = NULL;
     if (mtm_object_is_inherited(&buffer->object)) return;
     if (!mtm_buffer_trylock_both(buffer, nonblock)) return;
-    if (!only || buffer->notifier[event] == only)
+    if (!only || mtm_load_rlx(&buffer->notifier[event]) == only)
         notifier = mtm_buffer_plug(buffer, event, NULL);
     mtm_buffer_unlock_both(buffer);
-    mtm_notifier_release(notifier, nonblock);
+    mtm_bell_release(buffer, notifier, nonblock);
 }
 
 /* Whoever connects one has a root, so under the locks we either see the root or connect
@@ -56,5 +57,5 @@ void mtm_buffer_disconnect_unreachable(struct mtm_buffer *buffer)
     }
     mtm_buffer_unlock_both(buffer);
     for (int event = 0; event < MTM_EVENTS; ++event)
-        mtm_notifier_release(notifier[event], false);
+        mtm_bell_release(buffer, notifier[event], false);
 }

@@ -174,7 +174,7 @@ mtm_fast_peek_or_take(struct mtm_buffer *buffer, struct mtm_peeked *out,
     const bool usual = mtm_load_rlx(&head->unusual) == mtm_generation;
     struct mtm_segment *segment = head->segment;
     if (MTM_UNLIKELY(mtm_queue_is_drained(&buffer->queue))) {
-        if (!head->back) found = MTM_FOUND_EMPTY;
+        if (!head->back && mtm_queue_knocks(&buffer->queue) == 0) found = MTM_FOUND_EMPTY;
     } else if (MTM_LIKELY(usual && !mtm_head_next(head))) {
         const unsigned char *from = mtm_segment_data(segment) + head->pos;
         bool straight = MTM_WORD_VALUE + 1 < segment->cap - head->pos;

@@ -17,6 +17,7 @@ struct mtm_listener {
     struct mtm_spin spin; /* of those who wait */
     mtm_a32 taken;        /* atomic, written under lock: messages, for spin */
     _Atomic(struct mtm_buffer *) newly_ready; /* atomic: stack of buffers that became ready */
+    _Atomic(struct mtm_buffer *) knocked; /* atomic: stack of bells at which somebody knocked */
     _Atomic(struct mtm_buffer *)
         deferred;        /* atomic: stack of buffers whose hold could not be given back */
     mtm_asize turns;     /* atomic: numbers for the places in the ready queue */

@@ -2,7 +2,7 @@
 #include "core/notifier.h"
 
 #include "core/alloc.h"
-#include "core/buffer.h"
+#include "core/bell.h"
 #include "core/life.h"
 #include "core/reference.h"
 
@@ -21,8 +21,10 @@ static struct mtm_notifier *new_notifier(const struct mtm_notifier *from)
 struct mtm_notifier *mtm_notifier_new_buffer(struct mtm_buffer *buffer, int64_t threshold)
 {
     if (!mtm_object_try_retain(&buffer->object)) return NULL;
-    struct mtm_notifier *notifier =
-        new_notifier(&(struct mtm_notifier){.buffer = buffer, .threshold = threshold});
+    struct mtm_notifier *notifier = NULL;
+    if (mtm_bell_init(buffer))
+        notifier =
+            new_notifier(&(struct mtm_notifier){.buffer = buffer, .threshold = threshold});
     if (!notifier) mtm_object_release(&buffer->object);
     return notifier;
 }
@@ -40,8 +42,7 @@ struct mtm_notifier *mtm_notifier_new_foreign(const struct mtm_notifier_ops *ops
 
 static void free_notifier(struct mtm_drop *drop)
 {
-    struct mtm_notifier *notifier =
-        (struct mtm_notifier *)(void *)((char *)drop - offsetof(struct mtm_notifier, drop));
+    struct mtm_notifier *notifier = mtm_notifier_of_drop(drop);
     if (notifier->buffer) mtm_object_release(&notifier->buffer->object);
     else notifier->ops->release(&notifier->code, notifier->object);
     mtm_free(notifier);

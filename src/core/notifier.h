@@ -46,6 +46,13 @@ struct mtm_notifier *mtm_notifier_new_foreign(const struct mtm_notifier_ops *ops
                                               const struct mtm_foreign_code *code, void *object,
                                               int64_t threshold);
 
+/* The one whose `drop` it is, or NULL. */
+static inline struct mtm_notifier *mtm_notifier_of_drop(struct mtm_drop *drop)
+{
+    void *begin = drop ? (char *)drop - offsetof(struct mtm_notifier, drop) : NULL;
+    return begin;
+}
+
 /* Any thread; never blocks. */
 static inline void mtm_notifier_retain(struct mtm_notifier *notifier)
 {

@@ -1,9 +1,8 @@
 /* Calling notifiers, one after the other. It owns no state. */
 #include "core/notify.h"
 
-#include "core/buffer.h"
+#include "core/bell.h"
 #include "core/id_set.h"
-#include "core/send.h"
 
 #include "platform/hidden.h"
 
@@ -91,7 +90,7 @@ static enum mtm_status add_to(struct mtm_buffer *buffer, enum mtm_event event,
                               struct mtm_notifier **next, struct mtm_failure *failure)
 {
     MTM_PAUSE();
-    int rc = code_of(mtm_buffer_add_empty(notifier->buffer, nonblock, next));
+    int rc = code_of(mtm_bell_ring(notifier->buffer, nonblock, next));
     if (rc == MTM_NOTIFY_CLOSED) mtm_buffer_disconnect(buffer, event, notifier, nonblock);
     if (rc == 0 || rc == MTM_NOTIFY_CLOSED) return MTM_OK;
     mtm_failure_set_unknown(failure, rc);

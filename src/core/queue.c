@@ -30,11 +30,12 @@ static size_t next_cap(const struct mtm_queue *queue, size_t need)
 
 /* ---- the producers' side ---- */
 
-/* The bytes of messages that were put back count, too. */
+/* The bytes of messages that were put back count, too, and those of knocks. */
 static bool has_fixed_room(struct mtm_queue *queue, size_t need)
 {
     if (!mtm_queue_has_room(queue, need)) return false;
     size_t returned = mtm_load_acq(&queue->shared.returned_bytes); /* pairs with put_back */
+    returned += mtm_queue_knocks(queue) * MTM_SHORT_HEADER;
     if (MTM_LIKELY(returned == 0)) return true;
     size_t used = queue->tail.written - mtm_load_acq(&queue->head.read) + returned;
     return used <= queue->shared.size && need <= queue->shared.size - used;
@@ -87,6 +88,71 @@ static void append(struct mtm_queue *queue, const struct mtm_message *message,
     }
 }
 
+/* ---- knocks ---- */
+
+/* It counts first: who sees the bit sees the knock. */
+void mtm_queue_knock(struct mtm_queue *queue)
+{
+    struct mtm_knocks *knocks = mtm_load_seq(&queue->shared.knocks);
+    MTM_STEP(knock);
+    mtm_add_seq(&knocks->ever, 1); /* pairs with mtm_knocks_come */
+    MTM_PAUSE();
+    MTM_STEP(tell_of_the_knock);
+    mtm_set_unusual(&queue->tail.unusual, MTM_UNUSUAL_KNOCK, true); /* pairs with set_marked */
+}
+
+void mtm_queue_stop_knocks(struct mtm_queue *queue)
+{
+    struct mtm_knocks *knocks = mtm_load_seq(&queue->shared.knocks);
+    if (knocks && mtm_load_rlx(&knocks->most) == SIZE_MAX)
+        mtm_store_seq(&knocks->most, mtm_load_seq(&knocks->ever));
+}
+
+/* Knocks come before what is put after them: a mark in front of the record, part of it, says
+ * how many have come so far. Consumers take that many before they go on; so nothing but the
+ * count of those taken ever changes, whatever happens at the same time. Returns the bytes that
+ * the mark needs: 0: none, as all of these have been taken, or an earlier one tells of them. */
+static size_t mark_for(const struct mtm_queue *queue, size_t *mark)
+{
+    const struct mtm_knocks *knocks = mtm_load_seq(&queue->shared.knocks);
+    if (MTM_LIKELY(!(mtm_load_rlx(&queue->tail.unusual) & MTM_UNUSUAL_KNOCK))) return 0;
+    *mark = mtm_knocks_come(knocks);
+    const bool told = *mark == knocks->marked || *mark == mtm_load_acq(&knocks->taken);
+    return told ? 0 : MTM_LONG_HEADER;
+}
+
+/* Accounts for nothing. */
+static void append_mark(struct mtm_tail *tail, size_t mark)
+{
+    size_t pos = mtm_segment_write_long(tail->segment, tail->pos, mark | MTM_KNOCK_FLAG);
+    mtm_tail_move(tail, pos, MTM_LONG_HEADER);
+    tail->extra -= MTM_LONG_HEADER;
+}
+
+/* A knock that comes after `mark` was read leaves the bit set, or is seen here. */
+static void set_marked(struct mtm_queue *queue, size_t mark)
+{
+    struct mtm_knocks *knocks = mtm_load_seq(&queue->shared.knocks);
+    mtm_a32 *unusual = &queue->tail.unusual;
+    if (MTM_LIKELY(!(mtm_load_rlx(unusual) & MTM_UNUSUAL_KNOCK))) return;
+    knocks->marked = mark;
+    MTM_STEP(clear_the_bit);
+    mtm_set_unusual(unusual, MTM_UNUSUAL_KNOCK, false); /* pairs with mtm_queue_knock */
+    if (mtm_knocks_come(knocks) != mark) mtm_set_unusual(unusual, MTM_UNUSUAL_KNOCK, true);
+}
+
+/* Both locks held. */
+static void drop_knocks(struct mtm_queue *queue)
+{
+    struct mtm_knocks *knocks = mtm_load_seq(&queue->shared.knocks);
+    if (MTM_LIKELY(!knocks)) return;
+    knocks->marked = mtm_knocks_come(knocks);
+    MTM_STEP(drop_knocks);
+    mtm_store_seq(&knocks->taken, knocks->marked);
+}
+
+/* ---- putting ---- */
+
 static size_t needed(const struct mtm_message *message, const struct mtm_put_memory *memory)
 {
     return memory->block ? MTM_POINTER_RECORD : mtm_record_size(message->size);
@@ -95,15 +161,18 @@ static size_t needed(const struct mtm_message *message, const struct mtm_put_mem
 static enum mtm_status put_in_ring(struct mtm_queue *queue, const struct mtm_message *message,
                                    struct mtm_put_memory *memory)
 {
-    size_t need = needed(message, memory);
+    size_t mark = 0, with_mark = mark_for(queue, &mark);
+    size_t need = mtm_size_add(needed(message, memory), with_mark);
     if (queue->shared.fixed) {
         if (!has_fixed_room(queue, need)) return MTM_FULL;
     } else if (MTM_UNLIKELY(!mtm_queue_has_room(queue, need))) {
         if (!can_link(queue, need, memory)) return MTM_GROW;
         link_segment(queue, memory);
     }
+    if (MTM_UNLIKELY(with_mark != 0)) append_mark(&queue->tail, mark);
     append(queue, message, memory);
     mtm_queue_publish(queue);
+    set_marked(queue, mark);
     return MTM_OK;
 }
 
@@ -118,7 +187,8 @@ enum mtm_status mtm_queue_put(struct mtm_queue *queue, const struct mtm_message 
 bool mtm_queue_has_memory(const struct mtm_queue *queue, const struct mtm_message *message,
                           struct mtm_put_memory *memory)
 {
-    return queue->shared.fixed || can_link(queue, needed(message, memory), memory);
+    return queue->shared.fixed ||
+           can_link(queue, needed(message, memory) + MTM_LONG_HEADER, memory); /* and a mark */
 }
 
 /* ---- both sides ---- */
@@ -129,7 +199,7 @@ static size_t drop_all(struct mtm_queue *queue, struct mtm_trash *trash)
 {
     struct mtm_tail *tail = &queue->tail;
     struct mtm_head *head = &queue->head;
-    size_t count = mtm_queue_count_once(queue);
+    size_t count = mtm_queue_count_stored(queue);
     if (head->segment == &queue->shared.root && head->segment != tail->segment) {
         head->segment = mtm_load_rlx(&head->segment->next);
     }
@@ -157,7 +227,7 @@ static size_t drop_all(struct mtm_queue *queue, struct mtm_trash *trash)
 static void append_to_back(struct mtm_queue *queue, struct mtm_block *block)
 {
     block->seq = mtm_load_rlx(&queue->tail.added);
-    block->rank = (uint32_t)queue->shared.anyway++;
+    block->rank = (uint32_t)++queue->shared.anyway;
     block->epoch = queue->head.epoch;
     mtm_queue_put_back(queue, block);
 }
@@ -195,6 +265,7 @@ enum mtm_status mtm_queue_replace(struct mtm_queue *queue, const struct mtm_mess
         mtm_store_rel(&head->taken,
                       mtm_load_rlx(&head->taken) + (count - 1)); /* pairs: count */
     }
+    drop_knocks(queue);
     return MTM_OK;
 }
 
@@ -215,6 +286,7 @@ static void give_up_last(struct mtm_queue *queue, struct mtm_trash *trash)
 
 void mtm_queue_clear(struct mtm_queue *queue, struct mtm_trash *trash)
 {
+    drop_knocks(queue);
     size_t count = drop_all(queue, trash);
     queue->shared.cleared += count;
     MTM_STEP(clear);
@@ -231,7 +303,7 @@ void mtm_queue_shut(struct mtm_queue *queue, struct mtm_trash *trash)
 
 bool mtm_queue_cool(struct mtm_queue *queue, struct mtm_trash *trash)
 {
-    if (mtm_queue_count_once(queue) != 0) return false;
+    if (mtm_queue_count_stored(queue) != 0) return false;
     mtm_store_rlx(&queue->shared.warm, 0);
     if (queue->tail.segment->cap > MTM_RING_KEPT) give_up_last(queue, trash);
     return true;

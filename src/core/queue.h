@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "core/block.h"
+#include "core/knocks.h"
 #include "core/pool.h"
 #include "core/segment.h"
 #include "core/status.h"
@@ -15,6 +16,7 @@
 struct mtm_notifier;
 
 #define MTM_RANK_RECORD UINT32_MAX /* of a block for a record that has left the rings */
+#define MTM_RANK_KNOCK 0           /* of one for a knock, before all others of its place */
 
 enum { MTM_RING_KEPT = 1024 }; /* bytes of a ring that a queue at rest may keep */
 
@@ -65,7 +67,8 @@ struct mtm_queue_shared {
     mtm_a32 warm; /* atomic: 1: it may keep a ring that rest gives up */
     mtm_asize returned;       /* atomic, written under head lock: messages put back */
     mtm_asize returned_bytes; /* atomic, written under head lock: what `back` accounts for */
-    struct mtm_segment root;  /* an empty ring: the chain begins here */
+    _Atomic(struct mtm_knocks *) knocks; /* atomic, set once; NULL: it is no bell */
+    struct mtm_segment root;             /* an empty ring: the chain begins here */
     _Atomic(struct mtm_segment *) spare; /* atomic: a ring for later, or NULL */
     size_t size;                         /* constant, as the next: bytes of the first ring */
     double grow;                         /* how many times larger the next ring is */
@@ -176,6 +179,13 @@ void mtm_queue_drop_caches(struct mtm_queue *queue);
 /* No lock held. */
 void mtm_queue_empty_trash(struct mtm_queue *queue, struct mtm_trash *trash);
 
+/* Any thread, no lock needed: one more message without values, behind all that are there. A
+ * bell's only. */
+void mtm_queue_knock(struct mtm_queue *queue);
+
+/* Both locks held: later knocks count for nothing. */
+void mtm_queue_stop_knocks(struct mtm_queue *queue);
+
 /* Head lock held: take the first message. OK, EMPTY, GROW (the carrier is too small), TOO_LARGE
  * (for the limit): if not OK nothing has changed. */
 enum mtm_status mtm_queue_take(struct mtm_queue *queue, struct mtm_slot *slot,
@@ -194,9 +204,18 @@ bool mtm_queue_put_back(struct mtm_queue *queue, struct mtm_block *block);
 /* No lock needed: how many messages there are at some moment of the call. */
 size_t mtm_queue_count(const struct mtm_queue *queue);
 
-/* The same from one reading of each counter: exact under both locks, else good enough to poll
- * (a message that was published before the call, and not taken, counts). */
-static inline size_t mtm_queue_count_once(const struct mtm_queue *queue)
+/* How many knocks are there, among other messages: no lock needed. */
+static inline size_t mtm_queue_knocks(const struct mtm_queue *queue)
+{
+    const struct mtm_knocks *knocks = mtm_load_seq(&queue->shared.knocks);
+    if (MTM_LIKELY(!knocks)) return 0;
+    MTM_STEP(count_once_knocks);
+    const size_t taken = mtm_load_acq(&knocks->taken);
+    return mtm_knocks_come(knocks) - taken;
+}
+
+/* How many there are in rings and among those that were put back: as count_once. */
+static inline size_t mtm_queue_count_stored(const struct mtm_queue *queue)
 {
     MTM_STEP(count_once_taken);
     size_t taken = mtm_load_acq(&queue->head.taken);
@@ -206,8 +225,15 @@ static inline size_t mtm_queue_count_once(const struct mtm_queue *queue)
     return mtm_load_seq(&queue->tail.added) + returned - taken; /* pairs with publish */
 }
 
-/* Head lock held: whether there is more for sure, by what is known without asking the
- * producers' side. */
+/* The same from one reading of each counter: exact under both locks, else good enough to poll
+ * (a message that was published before the call, and not taken, counts). */
+static inline size_t mtm_queue_count_once(const struct mtm_queue *queue)
+{
+    return mtm_queue_count_stored(queue) + mtm_queue_knocks(queue);
+}
+
+/* Head lock held: whether there is more among what was put, for sure, by what is known without
+ * asking the producers' side. */
 static inline bool mtm_queue_knows_more(const struct mtm_queue *queue)
 {
     return queue->head.popped != queue->head.seen;

@@ -197,8 +197,8 @@ enum mtm_status mtm_queue_reserve(struct mtm_queue *queue, const struct mtm_mess
                                   struct mtm_put_memory *memory)
 {
     if (!queue->shared.fixed) {
-        memory->need = mtm_record_size(message->size);
-        if (memory->block) memory->need = MTM_POINTER_RECORD;
+        memory->need = mtm_size_add(mtm_record_size(message->size), MTM_LONG_HEADER);
+        if (memory->block) memory->need = MTM_POINTER_RECORD + MTM_LONG_HEADER; /* and a mark */
         memory->cap = memory->need > MTM_RING_KEPT ? memory->need : MTM_RING_KEPT;
         memory->segment = mtm_segment_new(memory->cap);
         return memory->segment ? MTM_OK : MTM_NOMEM;

@@ -28,6 +28,84 @@ static bool back_is_first(const struct mtm_head *head)
     return head->back && (ptrdiff_t)(head->back->seq - head->popped) <= 0;
 }
 
+/* Such a message comes after the knocks that are there, as it has no record to be marked. */
+static bool was_put_anyway(const struct mtm_block *back)
+{
+    return back->rank != MTM_RANK_RECORD && back->rank != MTM_RANK_KNOCK;
+}
+
+/* ---- knocks ---- */
+
+/* Where the limit leaves room for less, knocks are one with the messages that are there. */
+static size_t knocks_that_count(const struct mtm_queue *queue, struct mtm_knocks *knocks)
+{
+    const size_t limit = queue->shared.bounds.limit;
+    const size_t come = mtm_knocks_come(knocks), taken = mtm_load_rlx(&knocks->taken);
+    if (MTM_LIKELY(limit == SIZE_MAX)) return come - taken;
+    const size_t stored = mtm_queue_count_stored(queue);
+    const size_t room = limit > stored ? limit - stored : 0;
+    if (come - taken <= room) return come - taken;
+    mtm_store_rel(&knocks->taken, come - room); /* pairs with mtm_queue_knocks */
+    return room;
+}
+
+/* The rings begin with MTM_LONG_MARK. Whether that is a mark of knocks some of which are still
+ * to be taken; if all are, the mark is left behind. */
+static bool knock_is_first(struct mtm_queue *queue)
+{
+    struct mtm_head *head = &queue->head;
+    struct mtm_segment *segment = head->segment;
+    uint64_t length;
+    size_t pos = head->pos + 1 < segment->cap ? head->pos + 1 : 0;
+    pos = mtm_segment_read(segment, pos, &length, sizeof length);
+    if (!(length & MTM_KNOCK_FLAG)) return false;
+    struct mtm_knocks *knocks = mtm_load_seq(&queue->shared.knocks);
+    const size_t told = (size_t)(length & ~MTM_KNOCK_FLAG);
+    if (knocks_that_count(queue, knocks) != 0 &&
+        (ptrdiff_t)(told - mtm_load_rlx(&knocks->taken)) > 0)
+        return true;
+    head->pos = pos;
+    MTM_STEP(pass_the_mark);
+    mtm_store_rel(&head->read, mtm_load_rlx(&head->read) + MTM_LONG_HEADER); /* has_room */
+    mtm_store_rel(&head->extra, mtm_load_rlx(&head->extra) - MTM_LONG_HEADER);
+    return false;
+}
+
+static bool has_knocks(const struct mtm_queue *queue)
+{
+    struct mtm_knocks *knocks = mtm_load_seq(&queue->shared.knocks);
+    return MTM_UNLIKELY(knocks != NULL) && knocks_that_count(queue, knocks) != 0;
+}
+
+/* It needs no bytes; the carrier has none, either. */
+static enum mtm_status copy_knock(struct mtm_queue *queue, struct mtm_slot *slot)
+{
+    slot->need = 0;
+    if (!slot->carrier) return MTM_GROW;
+    slot->block = slot->carrier;
+    slot->block->size = 0;
+    slot->block->seq = queue->head.popped;
+    slot->block->rank = MTM_RANK_KNOCK;
+    slot->block->epoch = queue->head.epoch;
+    return MTM_OK;
+}
+
+static void pop_knock(struct mtm_queue *queue)
+{
+    struct mtm_knocks *knocks = mtm_load_seq(&queue->shared.knocks);
+    MTM_STEP(take_knock);
+    mtm_store_rel(&knocks->taken, mtm_load_rlx(&knocks->taken) + 1); /* mtm_queue_knocks */
+}
+
+static enum mtm_status take_knock(struct mtm_queue *queue, struct mtm_slot *slot)
+{
+    enum mtm_status status = copy_knock(queue, slot);
+    if (status == MTM_OK) pop_knock(queue);
+    return status;
+}
+
+/* ---- records ---- */
+
 /* May the receiver have it, and where does it go? */
 static enum mtm_status fits(const struct mtm_slot *slot, size_t size, bool copied)
 {
@@ -112,11 +190,29 @@ static enum mtm_status take_back(struct mtm_queue *queue, struct mtm_slot *slot)
     return status;
 }
 
+/* Of what kind the first message is: RECORD: it is where the rings begin. Without a mark a
+ * knock has its turn when the rings are empty, and found to be so after it was counted: else
+ * something that was put before it may be there by now. */
+enum first { NOTHING, BACK, KNOCK, RECORD };
+
+static inline enum first find_first(struct mtm_queue *queue, struct mtm_trash *trash)
+{
+    const struct mtm_head *head = &queue->head;
+    if (MTM_UNLIKELY(back_is_first(head)))
+        return was_put_anyway(head->back) && has_knocks(queue) ? KNOCK : BACK;
+    if (mtm_queue_is_drained(queue)) {
+        if (!has_knocks(queue)) return NOTHING;
+        if (mtm_queue_is_drained(queue)) return KNOCK;
+    }
+    advance(queue, trash);
+    if (MTM_LIKELY(mtm_segment_data(head->segment)[head->pos] != MTM_LONG_MARK)) return RECORD;
+    return knock_is_first(queue) ? KNOCK : RECORD;
+}
+
 /* The record at the beginning of the rings leaves them unread. */
 static void drop_record(struct mtm_queue *queue, struct mtm_trash *trash)
 {
     struct mtm_head *head = &queue->head;
-    advance(queue, trash);
     struct mtm_segment *segment = head->segment;
     uint64_t length = mtm_segment_data(segment)[head->pos];
     size_t pos = head->pos + 1 < segment->cap ? head->pos + 1 : 0, record;
@@ -137,25 +233,34 @@ static void drop_record(struct mtm_queue *queue, struct mtm_trash *trash)
 
 bool mtm_queue_drop_oldest(struct mtm_queue *queue, struct mtm_trash *trash)
 {
-    if (back_is_first(&queue->head)) {
+    const enum first first = find_first(queue, trash);
+    if (first == NOTHING) return false;
+    if (first == BACK) {
         struct mtm_block *block = pop_back(queue);
         block->link = trash->back;
         trash->back = block;
+    } else if (first == KNOCK) {
+        pop_knock(queue);
     } else {
-        if (mtm_queue_is_drained(queue)) return false;
         drop_record(queue, trash);
     }
     ++queue->shared.dropped;
     return true;
 }
 
+static enum mtm_status take_other(struct mtm_queue *queue, struct mtm_slot *slot,
+                                  enum first first)
+{
+    if (first == BACK) return take_back(queue, slot);
+    return first == KNOCK ? take_knock(queue, slot) : MTM_EMPTY;
+}
+
 enum mtm_status mtm_queue_take(struct mtm_queue *queue, struct mtm_slot *slot,
                                struct mtm_trash *trash)
 {
     struct mtm_head *head = &queue->head;
-    if (MTM_UNLIKELY(back_is_first(head))) return take_back(queue, slot);
-    if (mtm_queue_is_drained(queue)) return MTM_EMPTY;
-    advance(queue, trash);
+    const enum first first = find_first(queue, trash);
+    if (MTM_UNLIKELY(first != RECORD)) return take_other(queue, slot, first);
     struct mtm_segment *segment = head->segment;
     size_t pos = head->pos, size = mtm_segment_data(segment)[pos];
     if (++pos == segment->cap) pos = 0;
@@ -168,10 +273,11 @@ enum mtm_status mtm_queue_peek(struct mtm_queue *queue, struct mtm_slot *slot,
                                struct mtm_trash *trash)
 {
     struct mtm_head *head = &queue->head;
-    struct mtm_block *block = back_is_first(head) ? head->back : NULL;
-    if (!block) {
-        if (mtm_queue_is_drained(queue)) return MTM_EMPTY;
-        advance(queue, trash);
+    struct mtm_block *block = head->back;
+    const enum first first = find_first(queue, trash);
+    if (first == NOTHING) return MTM_EMPTY;
+    if (first == KNOCK) return copy_knock(queue, slot);
+    if (first == RECORD) {
         struct mtm_segment *segment = head->segment;
         uint64_t length = mtm_segment_data(segment)[head->pos];
         size_t pos = head->pos + 1 < segment->cap ? head->pos + 1 : 0;

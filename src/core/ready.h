@@ -23,6 +23,10 @@ static inline void mtm_ready_before_publishing(struct mtm_buffer *buffer)
     mtm_ready_push((struct mtm_listener *)owner, buffer);
 }
 
+/* After a knock (bell.h): the buffer enters with the next look. No lock needed, never blocks;
+ * the caller has a reference. */
+void mtm_ready_knocked(struct mtm_buffer *buffer);
+
 /* After that, with no lock held: wakes one who waits for the listener, if there is one. */
 static inline void mtm_ready_wake(struct mtm_buffer *buffer)
 {

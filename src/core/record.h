@@ -7,7 +7,9 @@
 #include "core/queue.h"
 #include "core/size.h"
 
-#define MTM_POINTER_FLAG ((uint64_t)1 << 63) /* in the length of a record with a pointer */
+/* In the length of what is no record of so many bytes: */
+#define MTM_POINTER_FLAG ((uint64_t)1 << 63) /* a record with a pointer */
+#define MTM_KNOCK_FLAG ((uint64_t)1 << 62)   /* a mark, and the record follows: see queue.c */
 
 enum {
     MTM_SHORT_HEADER = 1, /* the length; values of less than MTM_LONG_MARK bytes */

@@ -14,7 +14,7 @@
 static bool needs_head(const struct mtm_put *put)
 {
     const struct mtm_buffer *buffer = put->buffer;
-    const struct mtm_notifier *notifier = buffer->notifier[MTM_ADDED];
+    const struct mtm_notifier *notifier = mtm_load_rlx(&buffer->notifier[MTM_ADDED]);
     return (put->options & (MTM_PUT_REPLACE | MTM_PUT_ANYWAY)) ||
            buffer->queue.shared.bounds.drop_oldest || (notifier && notifier->threshold > 0);
 }

@@ -17,16 +17,18 @@ enum mtm_unusual {
     MTM_UNUSUAL_BACK = 8,     /* head: messages were put back */
     MTM_UNUSUAL_ROOM = 64,    /* head: somebody waits for room */
     MTM_UNUSUAL_OWNER = 32,   /* head: a listener must know what is taken */
+    MTM_UNUSUAL_KNOCK = 128,  /* tail: knocks have come that no mark tells of */
     MTM_UNUSUAL_MUCH = 16 /* head: much is kept for later; who takes the last message trims */
 };
 
 /* Sets or clears a bit; any thread. Exact for those who hold the lock under which it is
  * written: a state flag's, a notifier's and ROOM under both, a bound's never changes, BACK
- * under the head lock, MUCH under the pool lock. */
+ * under the head lock, MUCH under the pool lock. KNOCK is set by any thread, and cleared under
+ * the tail lock. */
 static inline void mtm_set_unusual(mtm_a32 *unusual, enum mtm_unusual bit, bool flag)
 {
-    if (flag) mtm_or_rlx(unusual, (uint32_t)bit);
-    else mtm_and_rlx(unusual, ~(uint32_t)bit);
+    if (flag) mtm_or_acq_rel(unusual, (uint32_t)bit);
+    else mtm_and_acq_rel(unusual, ~(uint32_t)bit);
 }
 
 #endif

@@ -26,8 +26,8 @@ typedef atomic_size_t mtm_asize;
 #define mtm_add_seq(p, n) atomic_fetch_add_explicit((p), (n), memory_order_seq_cst)
 #define mtm_sub_seq(p, n) atomic_fetch_sub_explicit((p), (n), memory_order_seq_cst)
 #define mtm_sub_acq_rel(p, n) atomic_fetch_sub_explicit((p), (n), memory_order_acq_rel)
-#define mtm_or_rlx(p, n) atomic_fetch_or_explicit((p), (n), memory_order_relaxed)
-#define mtm_and_rlx(p, n) atomic_fetch_and_explicit((p), (n), memory_order_relaxed)
+#define mtm_or_acq_rel(p, n) atomic_fetch_or_explicit((p), (n), memory_order_acq_rel)
+#define mtm_and_acq_rel(p, n) atomic_fetch_and_explicit((p), (n), memory_order_acq_rel)
 
 /* True if *p was *old and is now v; else *old is what was there. */
 #define mtm_cas_acq(p, old, v)                                                                 \

@@ -74,8 +74,8 @@ static inline void mtm_hg_acquire(const volatile void *word)
 #undef mtm_add_seq
 #undef mtm_sub_seq
 #undef mtm_sub_acq_rel
-#undef mtm_or_rlx
-#undef mtm_and_rlx
+#undef mtm_or_acq_rel
+#undef mtm_and_acq_rel
 #define mtm_add_rlx(p, n)                                                                      \
     MTM_HG_RELAXED((p), atomic_fetch_add_explicit((p), (n), memory_order_relaxed))
 #define mtm_add_seq(p, n)                                                                      \
@@ -84,10 +84,10 @@ static inline void mtm_hg_acquire(const volatile void *word)
     MTM_HG_BOTH((p), atomic_fetch_sub_explicit((p), (n), memory_order_seq_cst))
 #define mtm_sub_acq_rel(p, n)                                                                  \
     MTM_HG_BOTH((p), atomic_fetch_sub_explicit((p), (n), memory_order_acq_rel))
-#define mtm_or_rlx(p, n)                                                                       \
-    MTM_HG_RELAXED((p), atomic_fetch_or_explicit((p), (n), memory_order_relaxed))
-#define mtm_and_rlx(p, n)                                                                      \
-    MTM_HG_RELAXED((p), atomic_fetch_and_explicit((p), (n), memory_order_relaxed))
+#define mtm_or_acq_rel(p, n)                                                                   \
+    MTM_HG_BOTH((p), atomic_fetch_or_explicit((p), (n), memory_order_acq_rel))
+#define mtm_and_acq_rel(p, n)                                                                  \
+    MTM_HG_BOTH((p), atomic_fetch_and_explicit((p), (n), memory_order_acq_rel))
 
 #undef mtm_cas_acq
 #undef mtm_cas_acq_rel

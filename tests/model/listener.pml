@@ -9,6 +9,8 @@
  * BROKEN 3 in scene 3: the last buffer leaves, and nobody is told
  * BROKEN 5 in scene 1: who adds wakes nobody
  * BROKEN 104 in scene 9: one wake-up stands for every message that comes meanwhile
+ * BROKEN 8 in scene 10: a buffer that leaves the queue as it is empty leaves the stack of those knocked at, too
+ * BROKEN 9 in scene 10: the claim of the one who knocked is given up after the bell was looked at
  * BROKEN 6 in scene 4: the last hold is given back without the lock
  * BROKEN 7 in scene 4: the last reference is given back without the registry lock
  */
@@ -40,6 +42,11 @@
 #define BACKS 0
 #define LAST 4
 #define RUN OWNERS(2, 2, 0); run receiver(0, 2, false); run receiver(1, 2, false); run producer(0, 2); run fate()
+#elif SCENE == 10 /* a bell that somebody keeps: two knock at it without its lock, another one puts */
+#define THREADS 1
+#define WAIT_BUFFER false
+#define BACKS 0
+#define RUN OWNERS(1, 4, 0); run receiver(0, 3, false); run producer(0, 1); run knocker(0, 1); run knocker(0, 1)
 #elif SCENE == 5 /* large: as 1, with a deadline and last references */
 #define THREADS 2
 #define WAIT_BUFFER false
@@ -72,7 +79,7 @@
 #endif
 #define COUNT(x) (b[x].added + b[x].returned - b[x].taken)
 #define LATE false
-#define THINGS(w) (w.first == 0 -> nready + (incoming != NONE) : COUNT(0))
+#define THINGS(w) (w.first == 0 -> nready + (incoming != NONE) + knocked : COUNT(0))
 #define UNLOCKED !listener_lock && !registry_lock && !b[0].tail && !b[1].tail
 
 #ifndef MAY_SPIN
@@ -103,6 +110,7 @@ byte list[BUFFERS], nready; /* the ready queue */
 byte connected, listener_refs;
 bit listener_closed, listener_freed;
 byte backs = BACKS;
+bit claimed, knocked;       /* of buffer 0: in the stack of bells, or on its way; and in it */
 #include "steps.inc"
 waiters lw, bw;             /* those at the listener, and at buffer 0 */
 
@@ -116,7 +124,13 @@ inline WAKE_ONE(w) {
 /* ---- the ready queue; lock of the listener held where nothing else is said ---- */
 
 inline INSERT(x) {
-    d_step { assert(!b[x].freed && !QUEUED(x) && b[x].ready); list[nready] = x; nready++ } /* step: insert */
+    d_step {
+        assert(!b[x].freed);
+        if
+        :: QUEUED(x)
+        :: else -> list[nready] = x; nready++ /* step: insert */
+        fi
+    }
 }
 
 inline UNLINK(x) {
@@ -163,6 +177,31 @@ inline COLLECT_INCOMING() {
     fi
 }
 
+inline COLLECT_KNOCKED() {
+    if
+    :: !knocked
+    :: else ->
+        knocked = 0;                      /* step: collect_knocked */
+        INSERT(0);
+#if BROKEN != 9
+        claimed = 0                       /* step: give_up_the_claim */
+#endif
+    fi
+}
+
+/* Its tail lock is held. */
+inline LEAVE_QUEUE(x) {
+    COLLECT_INCOMING();
+#if BROKEN == 8
+    COLLECT_KNOCKED();
+#endif
+    if
+    :: QUEUED(x) -> UNLINK(x)
+    :: else
+    fi;
+    b[x].ready = 0
+}
+
 /* An empty buffer leaves the queue, unless a message is on its way into it. `left`: it has left. */
 inline RETIRE(x) {
 #if BROKEN == 1
@@ -176,7 +215,7 @@ inline RETIRE(x) {
         HAS_MESSAGES(x);
         if
         :: yes -> yes = false
-        :: else -> UNLINK(x); d_step { b[x].ready = 0; left = true }
+        :: else -> LEAVE_QUEUE(x); left = true
         fi;
 #if BROKEN != 1
         b[x].tail = 0
@@ -186,11 +225,8 @@ inline RETIRE(x) {
 
 inline TAKE_OFF(x) {
     d_step { !b[x].tail -> b[x].tail = 1 }
-    COLLECT_INCOMING();
-    if
-    :: b[x].ready -> UNLINK(x); b[x].ready = 0
-    :: else
-    fi;
+    COLLECT_KNOCKED();
+    LEAVE_QUEUE(x);
     b[x].tail = 0
 }
 
@@ -423,9 +459,9 @@ inline TAKE_FIRST() {
             :: status == STATE ->
                 if
                 :: b[x].tail
-                :: d_step { !b[x].tail -> left = true }
-                    UNLINK(x);
-                    b[x].ready = 0
+                :: d_step { !b[x].tail -> b[x].tail = 1; left = true }
+                    LEAVE_QUEUE(x);
+                    b[x].tail = 0
                 fi
             fi;
             if
@@ -449,7 +485,10 @@ inline LOOK() {
         if
         :: listener_closed -> status = STATE
         :: !listener_closed && connected == 0 -> status = NO_BUFFERS
-        :: else -> COLLECT_INCOMING(); TAKE_FIRST()
+        :: else -> COLLECT_KNOCKED(); COLLECT_INCOMING(); TAKE_FIRST()
+#if BROKEN == 9
+            ; claimed = 0
+#endif
         fi;
         if
         :: status == OK -> d_step { b[x].holds++; listener_lock = 0 } /* step: hold */
@@ -470,6 +509,10 @@ inline BATON() {
         if
         :: yes
         :: else -> yes = incoming != NONE /* step: see_newly_ready */
+        fi;
+        if
+        :: yes
+        :: else -> yes = knocked          /* step: see_knocked */
         fi;
         if
         :: yes
@@ -669,6 +712,35 @@ proctype producer(byte x; byte puts) ALIVE {
     RELEASE(x)
 }
 
+/* A notification of a buffer whose tail lock is not waited for: see bell.pml. */
+inline KNOCK(x) {
+    d_step { assert(!b[x].freed); b[x].added++ } /* step: knock */
+    atomic {
+        if
+        :: claimed
+        :: else -> claimed = 1; yes = true /* step: claim_the_bell */
+        fi
+    }
+    if
+    :: yes -> yes = false;
+        d_step { assert(!b[x].freed && !knocked && claimed); knocked = 1 } /* step: push_knocked */
+    :: else
+    fi;
+    assert(!listener_freed);
+    WAKE_ONE(lw)
+}
+
+proctype knocker(byte x; byte knocks) {
+    byte t, r, s, i, top = NONE;
+    bit old;
+    bool yes, dead, last;
+    do
+    :: knocks == 0 -> break
+    :: else -> knocks--; KNOCK(x)
+    od;
+    RELEASE(x)
+}
+
 /* Finds a buffer as long as somebody has it, and puts a message. */
 proctype finder() {
     byte t, r, s, i, top = NONE;
@@ -779,8 +851,10 @@ active proctype monitor() {
         :: else ->
             assert(!listener_freed);
             assert(b[i].refs > 0 || b[i].holds > 0 || COUNT(i) > 0);
-            assert(b[i].closed || COUNT(i) == 0 || b[i].ready);
-            assert(b[i].ready == (QUEUED(i) || incoming == i || incoming == 1 - i && b[1 - i].newly_ready_next == i))
+            yes = QUEUED(i) || incoming == i || incoming == 1 - i && b[1 - i].newly_ready_next == i;
+            assert(b[i].closed || COUNT(i) == 0 || yes || knocked && i == 0);
+            assert(!b[i].ready || yes);
+            assert(claimed == knocked && (b[i].ready || !QUEUED(i) || i == 0))
         fi
     }
 }

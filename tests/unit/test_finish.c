@@ -65,7 +65,7 @@ static void a_finished_bell_says_that_it_is_closed(void **state)
     assert_int_equal(core_add(buffer, 1), MTM_OK);
     mtm_buffer_finish(bell);
     assert_int_equal(core_add(buffer, 2), MTM_OK);
-    assert_null(buffer->notifier[MTM_ADDED]);
+    assert_null(mtm_load_rlx(&buffer->notifier[MTM_ADDED]));
     assert_int_equal(mtm_buffer_count(bell), 1);
     core_drop_buffer(buffer);
     core_drop_buffer(bell);

@@ -95,7 +95,7 @@ static void notifiers_work(struct scene *scene)
     mtm_object_retain(&scene->quiet->object);
     struct mtm_notifier *old = mtm_notifier_new_buffer(scene->quiet, 0);
     CHILD_NEEDS(mtm_buffer_connect(buffer, MTM_ADDED, old) == MTM_OK);
-    CHILD_NEEDS(core_add(buffer, 1) == MTM_OK && !buffer->notifier[MTM_ADDED]);
+    CHILD_NEEDS(core_add(buffer, 1) == MTM_OK && !mtm_load_rlx(&buffer->notifier[MTM_ADDED]));
     mtm_object_retain(&buffer->object);
     struct mtm_notifier *new = mtm_notifier_new_buffer(buffer, 0);
     CHILD_NEEDS(mtm_buffer_connect(scene->quiet, MTM_ADDED, new) == MTM_CLOSED);

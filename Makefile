@@ -2,6 +2,7 @@
 # measuring is bench/bench.mk's, installing and packing packaging/packaging.mk's.
 #
 #   make             build/<lua>/mtmsg.so for every Lua found; LUA="lua5.4 luajit" restricts every target
+#   make bridges     build/<lua>/mtmsg/nats.so, the bridge to NATS, where its libraries are (ci/setup nats)
 #   make demo        install what is missing, build, count words with a pool of threads
 #   make check       install what is missing, build, run every test
 #   make check-all   the same, and for every other platform that can be built for and run here (ci/platforms)
@@ -117,7 +118,7 @@ endef
 $(foreach l,$(LUAS),$(eval $(call lua_rules,$l)))
 
 # --- the rest
-include tests/tests.mk bench/bench.mk packaging/packaging.mk
+include bridges/nats/nats.mk tests/tests.mk bench/bench.mk packaging/packaging.mk
 
 DEMO_LUA = $(firstword $(LUA) lua5.4)
 demo:
@@ -131,7 +132,7 @@ figures:
 	$(or $(ONE),lua) docs/figures/draw.lua docs/figures
 
 format:
-	clang-format-14 -i $(shell find src include tests -name '*.[ch]')
+	clang-format-14 -i $(shell find src include tests bridges -name '*.[ch]')
 
 clean:
 	rm -rf $(filter-out build/deps,$(wildcard build/*))

@@ -62,7 +62,7 @@ $(foreach l,$(LUAS),$(eval $(call test_rules,$l)))
 EVERY_SUITE := $(shell awk '/^[a-z]/ && !seen[$$1]++ {print $$1}' tests/suites)
 RUN     = LUA="$(LUAS)" F="$(F)" JOBS="$(JOBS)" tests/run
 ASKED  := $(filter $(if $(filter run-every-suite,$(MAKECMDGOALS)),%,$(filter-out fuzz,$(MAKECMDGOALS))),$(EVERY_SUITE))
-NEEDED := $(filter-out $(addprefix %/,$(LACKS:%=%.so)),\
+NEEDED := $(filter-out $(addprefix %/,$(LACKS:%=%.so) $(if $(HAS_NATS),,mtmsg/nats.so)),\
   $(if $(ASKED),$(shell LUA="$(LUAS)" F="$(F)" tests/run --list $(ASKED) | tests/products)))
 needed_callgrind = $(MODULES) $(LUAS:%=$(B)/%/tests/count)
 needed_coverage  = build/coverage
@@ -89,7 +89,7 @@ endif
 endif
 $(filter-out fuzz,$(ASKED)) run-every-suite: run-suites
 	@:
-run-suites: $(filter $(MODULES) $(UNITS) $(NATIVE) $(HOSTS) $(PROBES),$(NEEDED)) \
+run-suites: $(filter $(MODULES) $(NATS) $(UNITS) $(NATIVE) $(HOSTS) $(PROBES),$(NEEDED)) \
   $(foreach t,$(TREES),$(if $(filter build/$t/%,$(NEEDED)),build/$t)) $(foreach s,$(ASKED),$(needed_$s))
 	@$(RUN) $(ASKED)
 

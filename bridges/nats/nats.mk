@@ -1,0 +1,19 @@
+# Owns the building of mtmsg.nats, the bridge to NATS, where its libraries are; on Debian libnats-dev and libmsgpack-dev
+#
+#   make bridges    build/<lua>/mtmsg/nats.so for every Lua
+
+HAS_NATS := $(shell $(PKG) --exists libnats msgpack 2>/dev/null && echo yes)
+NATS_SRC := $(wildcard bridges/nats/src/*.c)
+NATS_ALL := $(LUAS:%=$(B)/%/mtmsg/nats.$(SO))
+NATS     := $(if $(HAS_NATS),$(NATS_ALL))
+NATS_FLAGS = -D_GNU_SOURCE $(shell $(PKG) --cflags libnats msgpack)
+NATS_LIBS  = $(shell $(PKG) --libs libnats)
+
+bridges: $(NATS) $(MODULES)
+	$(if $(HAS_NATS),,@echo "make: libnats and msgpack are not there: ci/setup nats installs them" >&2; exit 1)
+
+$(NATS_ALL): $(B)/%/mtmsg/nats.$(SO): $(NATS_SRC) $(wildcard bridges/nats/src/*.h include/mtmsg/*.h)
+	$(call build,LINK)
+	$(Q)$(CC) $(filter-out -MMD -MP,$(FLAGS)) $(NATS_FLAGS) $(MODULE) -o $@ $(NATS_SRC) $(LDFLAGS) $(NATS_LIBS) $(LUALIB)
+
+.PHONY: bridges

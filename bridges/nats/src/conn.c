@@ -1,0 +1,151 @@
+/* Connections by the client library, which reconnects by itself. It owns the library's object
+ * and gives it back with the last reference. */
+#include "conn.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void mtn_text_of(natsStatus status, char text[MTN_TEXT])
+{
+    natsStatus latest = NATS_OK;
+    const char *details = nats_GetLastError(&latest);
+    if (details && *details && latest == status)
+        snprintf(text, MTN_TEXT, "%s: %s", natsStatus_GetText(status), details);
+    else snprintf(text, MTN_TEXT, "%s", natsStatus_GetText(status));
+}
+
+void mtn_conn_blame(struct mtn_conn *conn, const char *what, natsStatus status)
+{
+    char text[MTN_TEXT];
+    mtn_text_of(status, text);
+    pthread_mutex_lock(&conn->mutex);
+    snprintf(conn->error, MTN_TEXT, "%.60s: %.190s", what, text);
+    pthread_mutex_unlock(&conn->mutex);
+}
+
+/* ---- what the library tells ---- */
+
+static void on_error(natsConnection *nc, natsSubscription *sub, natsStatus status,
+                     void *closure)
+{
+    (void)nc, (void)sub;
+    mtn_conn_blame(closure, "connection", status);
+}
+
+static void on_reconnect(natsConnection *nc, void *closure)
+{
+    (void)nc;
+    atomic_fetch_add(&((struct mtn_conn *)closure)->reconnects, 1);
+}
+
+static void on_closed(natsConnection *nc, void *closure)
+{
+    struct mtn_conn *conn = closure;
+    const char *text = NULL;
+    if (natsConnection_GetLastError(nc, &text) != NATS_OK && text && *text) {
+        pthread_mutex_lock(&conn->mutex);
+        snprintf(conn->error, MTN_TEXT, "%s", text);
+        pthread_mutex_unlock(&conn->mutex);
+    }
+    atomic_store(&conn->closed, true);
+    mtn_conn_release(conn); /* the library's own reference */
+}
+
+/* ---- options ---- */
+
+static natsStatus set_login(natsOptions *to, const struct mtn_options *o)
+{
+    natsStatus s = NATS_OK;
+    if (o->user) s = natsOptions_SetUserInfo(to, o->user, o->password ? o->password : "");
+    if (s == NATS_OK && o->token) s = natsOptions_SetToken(to, o->token);
+    if (s == NATS_OK && o->creds)
+        s = natsOptions_SetUserCredentialsFromFiles(to, o->creds, NULL);
+    return s;
+}
+
+static natsStatus set_tls(natsOptions *to, const struct mtn_options *o)
+{
+    if (!o->tls) return NATS_OK;
+    natsStatus s = natsOptions_SetSecure(to, true);
+    if (s == NATS_OK && o->ca) s = natsOptions_LoadCATrustedCertificates(to, o->ca);
+    if (s == NATS_OK && o->cert) s = natsOptions_LoadCertificatesChain(to, o->cert, o->key);
+    if (s == NATS_OK && o->hostname) s = natsOptions_SetExpectedHostname(to, o->hostname);
+    if (s == NATS_OK && o->insecure) s = natsOptions_SkipServerVerification(to, true);
+    return s;
+}
+
+static natsStatus set_times(natsOptions *to, const struct mtn_options *o)
+{
+    natsStatus s = natsOptions_SetMaxReconnect(to, o->reconnects);
+    if (s == NATS_OK && o->timeout > 0)
+        s = natsOptions_SetTimeout(to, (int64_t)(o->timeout * 1000));
+    if (s == NATS_OK && o->reconnect_wait > 0)
+        s = natsOptions_SetReconnectWait(to, (int64_t)(o->reconnect_wait * 1000));
+    return s;
+}
+
+static natsStatus set_handlers(natsOptions *to, struct mtn_conn *conn)
+{
+    natsStatus s = natsOptions_SetErrorHandler(to, on_error, conn);
+    if (s == NATS_OK) s = natsOptions_SetReconnectedCB(to, on_reconnect, conn);
+    if (s == NATS_OK) s = natsOptions_SetClosedCB(to, on_closed, conn);
+    return s;
+}
+
+static natsStatus set_all(natsOptions *to, const struct mtn_options *o, struct mtn_conn *conn)
+{
+    natsStatus s = natsOptions_SetURL(to, o->url ? o->url : NATS_DEFAULT_URL);
+    if (s == NATS_OK && o->name) s = natsOptions_SetName(to, o->name);
+    if (s == NATS_OK) s = set_login(to, o);
+    if (s == NATS_OK) s = set_tls(to, o);
+    if (s == NATS_OK) s = set_times(to, o);
+    if (s == NATS_OK) s = set_handlers(to, conn);
+    return s;
+}
+
+/* ---- life ---- */
+
+struct mtn_conn *mtn_conn_new(const struct mtn_options *options, char error[MTN_TEXT])
+{
+    natsOptions *to = NULL;
+    struct mtn_conn *conn = calloc(1, sizeof *conn);
+    if (!conn) {
+        snprintf(error, MTN_TEXT, "out of memory");
+        return NULL;
+    }
+    atomic_init(&conn->references, 2); /* the caller's, and the library's until it is closed */
+    pthread_mutex_init(&conn->mutex, NULL);
+    natsStatus s = natsOptions_Create(&to);
+    if (s == NATS_OK) s = set_all(to, options, conn);
+    if (s == NATS_OK) s = natsConnection_Connect(&conn->nc, to);
+    if (s != NATS_OK) mtn_text_of(s, error);
+    natsOptions_Destroy(to);
+    if (s == NATS_OK) return conn;
+    pthread_mutex_destroy(&conn->mutex);
+    free(conn);
+    return NULL;
+}
+
+void mtn_conn_retain(struct mtn_conn *conn)
+{
+    atomic_fetch_add(&conn->references, 1);
+}
+
+void mtn_conn_release(struct mtn_conn *conn)
+{
+    if (atomic_fetch_sub(&conn->references, 1) != 1) return;
+    natsConnection_Destroy(conn->nc);
+    pthread_mutex_destroy(&conn->mutex);
+    free(conn);
+}
+
+void mtn_conn_close(struct mtn_conn *conn)
+{
+    natsConnection_Close(conn->nc);
+}
+
+bool mtn_conn_is_up(struct mtn_conn *conn)
+{
+    return natsConnection_Status(conn->nc) == NATS_CONN_STATUS_CONNECTED;
+}

@@ -1,0 +1,358 @@
+/* From a buffer to a subject: a thread takes what is there as leases, publishes it, and is done
+ * with it when the server has it. What it could not send goes back when it ends. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pack.h"
+#include "port.h"
+
+enum { WINDOW = 256, WINDOW_BYTES = 1 << 20, ACK_MS = 5000 };
+
+/* How a message of the window stands. */
+enum { TAKEN, SENT, DONE };
+
+/* A message on its way. */
+struct item {
+    sender_reader *reader; /* holds it by a lease */
+    char *data;
+    size_t size, room;
+    atomic_int state;
+};
+
+struct export
+{
+    struct mtn_port *port;
+    struct mtn_packer packer;
+    receiver_writer *writer; /* for what is rejected */
+    struct item item[WINDOW];
+    size_t count; /* in the window */
+    size_t bytes;
+    jsCtx *js;                /* with a stream; else NULL */
+    char id[24];              /* of this export, for the ids of its messages */
+    unsigned long long first; /* the number of the window's first message */
+    pthread_mutex_t mutex;
+    pthread_cond_t acked;
+    size_t waiting; /* guarded by the mutex: messages whose acknowledgement is to come */
+    int max_payload;
+};
+
+/* ---- rejecting ---- */
+
+/* The reason, and then the values. */
+static int reject_to(struct export *e, const char *why, struct item *item)
+{
+    const struct mtn_port *port = e->port;
+    const receiver_capi_2_1 *to = port->receiving;
+    to->clearWriter(e->writer);
+    int code = to->addStringToWriter(e->writer, why, strlen(why));
+    if (code != 0 || port->sending->rewindReader(item->reader) != 0) return -1;
+    for (;;) {
+        sender_capi_value_1_1 value;
+        port->sending->nextValueFromReader(item->reader, &value);
+        if (value.type == SENDER_CAPI_TYPE_NONE) break;
+        code = to->addValueToWriter(e->writer, item->reader);
+        if (code != 0) return code;
+    }
+    code = to->msgToReceiver(port->rejected, e->writer, 0, 0, NULL, NULL);
+    return code == 999 ? 0 : code;
+}
+
+static void reject(struct export *e, const char *why, struct item *item)
+{
+    struct mtn_counts *counts = &e->port->counts;
+    atomic_fetch_add(&counts->rejected, 1);
+    if (!e->port->rejected || reject_to(e, why, item) != 0)
+        atomic_fetch_add(&counts->dropped, 1);
+    e->port->sending->doneReader(item->reader);
+}
+
+/* ---- filling the window ---- */
+
+static bool keep(struct item *item, const char *data, size_t size)
+{
+    if (size > item->room) {
+        char *more = realloc(item->data, size);
+        if (!more) return false;
+        item->data = more;
+        item->room = size;
+    }
+    memcpy(item->data, data, size);
+    item->size = size;
+    return true;
+}
+
+/* Packs what the reader of the next item has; what can't be packed is rejected. */
+static void add(struct export *e)
+{
+    struct item *item = &e->item[e->count];
+    const char *why = mtn_pack(&e->packer, e->port->sending, item->reader);
+    if (!why && e->packer.size > (size_t)e->max_payload) why = "the message is too large";
+    if (!why && !keep(item, e->packer.data, e->packer.size)) why = "out of memory";
+    if (why) {
+        reject(e, why, item);
+        return;
+    }
+    atomic_store(&item->state, TAKEN);
+    e->bytes += item->size;
+    ++e->count;
+}
+
+/* The code of the first receive that gave nothing, or 0: the window is full. */
+static int fill(struct export *e)
+{
+    const struct mtn_port *port = e->port;
+    double timeout = 0.1;
+    while (e->count < WINDOW && e->bytes < WINDOW_BYTES) {
+        int code = port->sending->nextMessageFromSender(port->from, e->item[e->count].reader, 0,
+                                                        timeout, NULL, NULL);
+        if (code != 0 && code != 999) return code;
+        add(e);
+        timeout = 0;
+    }
+    return 0;
+}
+
+/* ---- sending ---- */
+
+static void on_ack(jsCtx *js, natsMsg *msg, jsPubAck *ack, jsPubAckErr *error, void *closure)
+{
+    struct export *e = closure;
+    const char *id = NULL;
+    (void)js, (void)ack;
+    if (natsMsgHeader_Get(msg, "Nats-Msg-Id", &id) == NATS_OK && strlen(id) > 17) {
+        const size_t n = (size_t)(strtoull(id + 17, NULL, 16) - e->first);
+        if (n < WINDOW && !error) atomic_store(&e->item[n].state, DONE);
+        if (error) {
+            pthread_mutex_lock(&e->port->conn->mutex);
+            snprintf(e->port->conn->error, MTN_TEXT, "stream: %.200s",
+                     error->ErrText ? error->ErrText : natsStatus_GetText(error->Err));
+            pthread_mutex_unlock(&e->port->conn->mutex);
+        }
+    }
+    natsMsg_Destroy(msg);
+    pthread_mutex_lock(&e->mutex);
+    if (e->waiting > 0 && --e->waiting == 0) pthread_cond_signal(&e->acked);
+    pthread_mutex_unlock(&e->mutex);
+}
+
+static void wait_for_acks(struct export *e)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += ACK_MS / 1000;
+    pthread_mutex_lock(&e->mutex);
+    while (e->waiting > 0 && !mtn_port_stops(e->port) &&
+           pthread_cond_timedwait(&e->acked, &e->mutex, &until) == 0) {
+    }
+    e->waiting = 0;
+    pthread_mutex_unlock(&e->mutex);
+    natsMsgList pending = {0}; /* no acknowledgement of these will be told any more */
+    if (js_PublishAsyncGetPendingList(&pending, e->js) == NATS_OK)
+        natsMsgList_Destroy(&pending);
+}
+
+static natsStatus publish_to_stream(struct export *e, size_t n)
+{
+    natsMsg *msg = NULL;
+    jsPubOptions options;
+    char id[48];
+    snprintf(id, sizeof id, "%s-%llx", e->id, e->first + n);
+    jsPubOptions_Init(&options);
+    options.MsgId = id;
+    options.ExpectStream = e->port->stream;
+    natsStatus s =
+        natsMsg_Create(&msg, e->port->subject, NULL, e->item[n].data, (int)e->item[n].size);
+    pthread_mutex_lock(&e->mutex);
+    ++e->waiting;
+    pthread_mutex_unlock(&e->mutex);
+    if (s == NATS_OK) s = js_PublishMsgAsync(e->js, &msg, &options);
+    if (s == NATS_OK) return s;
+    natsMsg_Destroy(msg);
+    pthread_mutex_lock(&e->mutex);
+    if (e->waiting > 0) --e->waiting;
+    pthread_mutex_unlock(&e->mutex);
+    return s;
+}
+
+static natsStatus publish(struct export *e, size_t n)
+{
+    struct item *item = &e->item[n];
+    if (e->js) return publish_to_stream(e, n);
+    natsStatus s = natsConnection_Publish(e->port->conn->nc, e->port->subject, item->data,
+                                          (int)item->size);
+    if (s == NATS_OK) atomic_store(&item->state, SENT);
+    return s;
+}
+
+/* All that has not arrived, once. */
+static natsStatus publish_all(struct export *e, bool again)
+{
+    natsStatus s = NATS_OK;
+    for (size_t n = 0; n < e->count && s == NATS_OK; ++n) {
+        if (atomic_load(&e->item[n].state) == DONE) continue;
+        s = publish(e, n);
+        if (again && s == NATS_OK) atomic_fetch_add(&e->port->counts.again, 1);
+    }
+    return s;
+}
+
+/* What was published has arrived if a question to the server is answered after it. */
+static natsStatus confirm(struct export *e)
+{
+    if (e->js) {
+        wait_for_acks(e);
+        return NATS_OK;
+    }
+    natsStatus s = natsConnection_FlushTimeout(e->port->conn->nc, ACK_MS);
+    for (size_t n = 0; n < e->count; ++n) {
+        if (atomic_load(&e->item[n].state) == SENT)
+            atomic_store(&e->item[n].state, s == NATS_OK ? DONE : TAKEN);
+    }
+    return s;
+}
+
+/* The server has it, so its buffer is done with it. True: with all of them. */
+static bool finish_those_done(struct export *e)
+{
+    bool all = true;
+    for (size_t n = 0; n < e->count; ++n) {
+        if (atomic_load(&e->item[n].state) != DONE) all = false;
+    }
+    if (!all) return false;
+    for (size_t n = 0; n < e->count; ++n) e->port->sending->doneReader(e->item[n].reader);
+    atomic_fetch_add(&e->port->counts.messages, e->count);
+    e->first += e->count;
+    e->count = e->bytes = 0;
+    return true;
+}
+
+/* Until the server has all of the window, or the port is asked to stop. */
+static void send_window(struct export *e)
+{
+    bool again = false;
+    while (e->count > 0 && !mtn_port_stops(e->port)) {
+        natsStatus s = mtn_conn_is_up(e->port->conn) ? publish_all(e, again)
+                                                     : NATS_CONNECTION_DISCONNECTED;
+        natsStatus t = s == NATS_CONNECTION_DISCONNECTED ? s : confirm(e);
+        if (s == NATS_OK) s = t;
+        if (finish_those_done(e)) return;
+        if (s != NATS_OK && s != NATS_CONNECTION_DISCONNECTED)
+            mtn_conn_blame(e->port->conn, "export", s);
+        again = s != NATS_CONNECTION_DISCONNECTED;
+        mtn_port_pause(e->port, 0.05);
+    }
+}
+
+/* Those that have arrived are done; the others go back, each to its old place. */
+static void give_back(struct export *e)
+{
+    for (size_t n = 0; n < e->count; ++n) {
+        if (atomic_load(&e->item[n].state) == DONE) {
+            e->port->sending->doneReader(e->item[n].reader);
+            atomic_fetch_add(&e->port->counts.messages, 1);
+        } else {
+            e->port->sending->putBackReader(e->item[n].reader);
+        }
+    }
+    e->count = 0;
+}
+
+/* ---- life ---- */
+
+static void export_free(struct export *e)
+{
+    jsCtx_Destroy(e->js);
+    for (size_t n = 0; n < WINDOW; ++n) {
+        if (e->item[n].reader) e->port->sending->freeReader(e->item[n].reader);
+        free(e->item[n].data);
+    }
+    if (e->writer) e->port->receiving->freeWriter(e->writer);
+    mtn_packer_fini(&e->packer);
+    pthread_cond_destroy(&e->acked);
+    pthread_mutex_destroy(&e->mutex);
+    free(e);
+}
+
+static void *run(void *data)
+{
+    struct export *e = data;
+    struct mtn_port *port = e->port;
+    while (!mtn_port_stops(port)) {
+        int code = fill(e);
+        if (e->count > 0) send_window(e);
+        if (code == 1 && e->count == 0) {
+            atomic_store(&port->state, MTN_BUFFER_CLOSED);
+            break;
+        }
+        if (code == 2 || code == 5) mtn_port_pause(port, 0.1);
+    }
+    give_back(e);
+    if (atomic_load(&port->conn->closed) && !atomic_load(&port->stops))
+        atomic_store(&port->state, MTN_CONNECTION_CLOSED);
+    export_free(e);
+    return NULL;
+}
+
+static bool make_readers(struct export *e)
+{
+    const struct mtn_port *port = e->port;
+    e->writer = port->receiving->newWriter(64, 2);
+    for (size_t n = 0; n < WINDOW; ++n) {
+        e->item[n].reader = port->sending->newReader(64, 2);
+        if (!e->item[n].reader) return false;
+        port->sending->leaseReader(e->item[n].reader);
+    }
+    return e->writer != NULL;
+}
+
+static natsStatus use_stream(struct export *e)
+{
+    jsOptions options;
+    jsStreamInfo *info = NULL;
+    jsErrCode code = 0;
+    if (!e->port->stream) return NATS_OK;
+    natsStatus s = jsOptions_Init(&options);
+    options.PublishAsync.MaxPending = 2 * WINDOW;
+    options.PublishAsync.AckHandler = on_ack;
+    options.PublishAsync.AckHandlerClosure = e;
+    if (s == NATS_OK) s = natsConnection_JetStream(&e->js, e->port->conn->nc, &options);
+    if (s == NATS_OK) s = js_GetStreamInfo(&info, e->js, e->port->stream, NULL, &code);
+    jsStreamInfo_Destroy(info);
+    return s;
+}
+
+/* Ids are told apart from those of all other exports by 64 bits of chance. */
+static void choose_id(struct export *e)
+{
+    unsigned long long bits = (unsigned long long)nats_NowInNanoSeconds() * 0x9E3779B97F4A7C15u;
+    FILE *chance = fopen("/dev/urandom", "rb");
+    if (chance) {
+        unsigned long long more = 0;
+        if (fread(&more, sizeof more, 1, chance) == 1) bits ^= more;
+        fclose(chance);
+    }
+    snprintf(e->id, sizeof e->id, "%016llx", bits);
+}
+
+const char *mtn_export_start(struct mtn_port *port, char text[MTN_TEXT])
+{
+    struct export *e = calloc(1, sizeof *e);
+    if (!e) return "out of memory";
+    e->port = port;
+    e->max_payload = (int)natsConnection_GetMaxPayload(port->conn->nc);
+    mtn_packer_init(&e->packer, port->most_bytes);
+    pthread_mutex_init(&e->mutex, NULL);
+    pthread_cond_init(&e->acked, NULL);
+    choose_id(e);
+    natsStatus s = make_readers(e) ? use_stream(e) : NATS_NO_MEMORY;
+    if (s == NATS_OK && pthread_create(&port->thread, NULL, run, e) == 0) {
+        port->started = true;
+        return NULL;
+    }
+    if (s == NATS_OK) snprintf(text, MTN_TEXT, "no thread can be made");
+    else if (s == NATS_NO_RESPONDERS) snprintf(text, MTN_TEXT, "the server has no streams");
+    else mtn_text_of(s, text);
+    export_free(e);
+    return text;
+}

@@ -81,6 +81,7 @@ build = {
                 "src/core/wire.c",
                 "src/core/writer.c",
                 "src/capi/foreign.c",
+                "src/capi/host.c",
                 "src/capi/install.c",
                 "src/capi/notify_api.c",
                 "src/capi/receiver_api.c",

@@ -9,7 +9,7 @@ DEBUG_A   = $(B)/debug/core.a
 UNITS    := $(patsubst %.c,$(B)/%$(EXE),$(wildcard tests/unit/test_*.c))
 NATIVE   := $(foreach l,$(LUAS),$(patsubst %.c,$(B)/$l/tests/%.$(SO),$(filter-out $(LACKS:%=%.c),\
   $(notdir $(wildcard tests/native/*.c examples/*.c)))))
-HOST     := $(notdir $(basename $(wildcard tests/host/*.c tests/callgrind/*.c tests/fault/*.c)))
+HOST     := $(notdir $(basename $(wildcard tests/host/*.c tests/callgrind/*.c tests/fault/*.c tests/linked/*.c)))
 HOSTS    := $(foreach l,$(LUAS),$(HOST:%=$(B)/$l/tests/%$(EXE)))
 PROBE    := $(if $(filter Linux,$(KERNEL)),$(notdir $(basename $(wildcard bench/probes/*.c)))) # they use futexes
 PROBES   := $(foreach l,$(LUAS),$(PROBE:%=$(B)/$l/bench/%.so))
@@ -50,6 +50,9 @@ $(B)/$1/tests/%$(EXE): tests/host/%.c
 	$$(call build,LINK)
 	$$(call link_host,$1)
 $(B)/$1/tests/%$(EXE): tests/callgrind/%.c
+	$$(call build,LINK)
+	$$(call link_host,$1)
+$(B)/$1/tests/%$(EXE): tests/linked/%.c $(CORE_O) $(call lua_o,$1)
 	$$(call build,LINK)
 	$$(call link_host,$1)
 $(B)/$1/tests/%$(EXE): tests/fault/%.c $(CORE_O) $(call lua_o,$1)

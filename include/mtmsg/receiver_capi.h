@@ -258,6 +258,35 @@ struct receiver_capi_2_1 {
      * not-a-number in the place of a key.
      */
     int (*addValueToWriter)(receiver_writer *w, struct sender_reader *r);
+
+    /*
+     * Hands the writer's values over as msgToReceiver does, behind what is queued, and waits
+     * for room if the receiver has a bound and is full: so many seconds, below 0 without limit,
+     * with 0 for no other thread at all. Who waits is served in the order of coming; where the
+     * receiver drops its oldest messages nobody waits, nor for the subscribers of a topic.
+     *
+     * Returns
+     *   0    done
+     *   1    the receiver is closed, or finished, for good; also while the call waited
+     *   2    the receiver is aborted, until the abort is taken back; also while the call waited
+     *   3    the timeout is 0, and another thread is at work on the receiver: try again
+     *   4    there was no room in time
+     *   5    the message is larger than the receiver's bound: will never fit
+     *   6    out of memory
+     *   7    a table has been begun in the writer and not ended
+     *   999  the message has been handed over, but the notifier failed; eh, unless it is NULL,
+     *        has been called with the text and ehdata
+     * On 0 and 999 the writer is empty and keeps its memory. On all others neither the writer
+     * nor the receiver has changed.
+     * Any thread.
+     */
+    int (*putToReceiver)(receiver_object *b, receiver_writer *w, double timeout,
+                         receiver_error_handler eh, void *ehdata);
+
+    /* No more messages: what is sent from now on gets code 1, and so do those who wait for
+     * room. What is queued can be taken; then those who take see a closed sender. For good.
+     * Waits for locks of the receiver, briefly. Any thread. */
+    void (*finishReceiver)(receiver_object *b);
 };
 
 #ifdef __cplusplus

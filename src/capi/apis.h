@@ -19,6 +19,9 @@ struct mtm_notifier *mtc_to_notifier(lua_State *L, int index, int64_t threshold,
 /* The code by which the receiver and notify APIs tell an outcome. */
 int mtc_put_code(enum mtm_status status);
 
+/* Seconds to a time to wait: negative ones are for ever. */
+int64_t mtc_timeout(double seconds);
+
 /* The texts of failures go to a handler of the C APIs. */
 void mtc_report(struct mtm_failure *failure,
                 void (*handler)(void *data, const char *text, size_t len), void *data);

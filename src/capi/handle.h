@@ -34,6 +34,7 @@ struct mtc_state {
     bool names;          /* a metatable is registered: what is under MTL_NAMES is in use */
     const void *globals; /* where the table of globals is, or was when it was first asked for */
     bool no_functions;   /* functions of Lua are refused */
+    bool never_functions;        /* for good */
     struct mtl_pending *pending; /* the same for a receive that a hook watches */
     struct mtl_call *call;       /* of notifiers that is under way, or NULL */
 };

@@ -9,6 +9,7 @@
 #include "mtmsg/sender_capi.h"
 
 #include "capi/apis.h"
+#include "core/duration.h"
 
 #include "platform/hidden.h"
 
@@ -36,6 +37,11 @@ int mtc_put_code(enum mtm_status status)
     }
     MTM_ASSERT(false); /* no result of a put */
     return 6;
+}
+
+int64_t mtc_timeout(double seconds)
+{
+    return seconds < 0 ? MTM_FOREVER : mtm_ns_of_seconds(seconds);
 }
 
 void mtc_report(struct mtm_failure *failure,

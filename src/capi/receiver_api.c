@@ -7,6 +7,8 @@
 #include "capi/reader.h"
 #include "core/alloc.h"
 #include "core/compose.h"
+#include "core/duration.h"
+#include "core/publish.h"
 #include "core/reference.h"
 
 #include "platform/hidden.h"
@@ -73,6 +75,35 @@ static int msg_to_receiver(receiver_object *receiver, receiver_writer *w, int cl
     if (status == MTM_MISPLACED) return IS_OPEN;
     if (status == MTM_NOTIFIER_FAILED) mtc_report(&failure, handler, data);
     return mtc_put_code(status);
+}
+
+/* Nobody waits for the subscribers of a topic: one that is full does without the message. */
+static enum mtm_status put(struct mtm_composer *composer, struct mtm_object *object,
+                           struct mtm_wait *wait, struct mtm_failure *failure)
+{
+    if (object->kind == MTM_BUFFER) {
+        return mtm_compose_send_wait(composer, (struct mtm_buffer *)object, wait, failure);
+    }
+    return mtm_compose_publish(composer, (struct mtm_topic *)object, false,
+                               mtm_wait_never(wait), failure);
+}
+
+static int put_to_receiver(receiver_object *receiver, receiver_writer *w, double timeout,
+                           receiver_error_handler handler, void *data)
+{
+    struct mtm_failure failure = {0};
+    struct mtm_wait wait = {.timeout = mtc_timeout(timeout), .nonblock = timeout == 0};
+    enum mtm_status status = put(&w->composer, of_receiver(receiver), &wait, &failure);
+    if (status == MTM_MISPLACED) return IS_OPEN;
+    if (status == MTM_NOTIFIER_FAILED) mtc_report(&failure, handler, data);
+    return mtc_put_code(status);
+}
+
+static void finish_receiver(receiver_object *receiver)
+{
+    struct mtm_object *object = of_receiver(receiver);
+    if (object->kind == MTM_BUFFER) mtm_buffer_finish((struct mtm_buffer *)object);
+    else mtm_topic_finish((struct mtm_topic *)object);
 }
 
 static void clear_writer(receiver_writer *w)
@@ -229,6 +260,8 @@ const struct receiver_capi_2_1 mtc_receiver_capi_2_1 = {
     .endTableInWriter = end_table,
     .addReferenceToWriter = add_reference,
     .addValueToWriter = add_value,
+    .putToReceiver = put_to_receiver,
+    .finishReceiver = finish_receiver,
 };
 
 /* The one that is found first, by those who know no other. */

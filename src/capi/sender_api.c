@@ -221,16 +221,10 @@ static int take_code(enum mtm_status status)
     return 5;
 }
 
-/* A negative time is none to wait for, but for ever. */
-static int64_t to_ns(double seconds)
-{
-    return seconds < 0 ? MTM_FOREVER : mtm_ns_of_seconds(seconds);
-}
-
 static int next_message(sender_object *sender, sender_reader *r, int nonblock, double timeout,
                         sender_error_handler handler, void *data)
 {
-    struct mtm_wait wait = {.timeout = nonblock ? 0 : to_ns(timeout),
+    struct mtm_wait wait = {.timeout = nonblock ? 0 : mtc_timeout(timeout),
                             .nonblock = nonblock != 0};
     struct mtm_failure failure = {0};
     size_t need;
@@ -262,7 +256,7 @@ static enum mtm_status receive(sender_reader *r, struct mtm_object *object,
 static int next_message_with_tables(sender_object *sender, sender_reader *r, int nonblock,
                                     double timeout, sender_error_handler handler, void *data)
 {
-    struct mtm_wait wait = {.timeout = nonblock ? 0 : to_ns(timeout),
+    struct mtm_wait wait = {.timeout = nonblock ? 0 : mtc_timeout(timeout),
                             .nonblock = nonblock != 0};
     struct mtm_failure failure = {0};
     enum mtm_status status = receive(r, &of_sender(sender)->object, &wait, &failure);

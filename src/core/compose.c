@@ -7,6 +7,7 @@
 #include "core/few.h"
 #include "core/notify.h"
 #include "core/publish.h"
+#include "core/room.h"
 #include "core/send.h"
 
 #include "platform/hidden.h"
@@ -181,6 +182,15 @@ enum mtm_status mtm_compose_refer(struct mtm_composer *composer, size_t number)
 /* ---- sending ---- */
 
 /* The composer is empty before the notifier runs, which may use it. */
+static enum mtm_status sent(struct mtm_composer *composer, struct mtm_buffer *buffer,
+                            enum mtm_status status, struct mtm_notifier *notifier,
+                            bool nonblock, struct mtm_failure *failure)
+{
+    if (status == MTM_OK) forget(composer);
+    if (MTM_LIKELY(!notifier)) return status;
+    return mtm_notify(buffer, MTM_ADDED, notifier, nonblock, failure);
+}
+
 enum mtm_status mtm_compose_send(struct mtm_composer *composer, struct mtm_buffer *buffer,
                                  bool replace, bool nonblock, struct mtm_failure *failure)
 {
@@ -189,9 +199,17 @@ enum mtm_status mtm_compose_send(struct mtm_composer *composer, struct mtm_buffe
     const unsigned options =
         (replace ? MTM_PUT_REPLACE : 0u) | (nonblock ? MTM_PUT_NONBLOCK : 0u);
     enum mtm_status status = mtm_writer_put(&composer->writer, buffer, options, &notifier);
-    if (status == MTM_OK) forget(composer);
-    if (MTM_LIKELY(!notifier)) return status;
-    return mtm_notify(buffer, MTM_ADDED, notifier, nonblock, failure);
+    return sent(composer, buffer, status, notifier, nonblock, failure);
+}
+
+enum mtm_status mtm_compose_send_wait(struct mtm_composer *composer, struct mtm_buffer *buffer,
+                                      struct mtm_wait *wait, struct mtm_failure *failure)
+{
+    struct mtm_notifier *notifier;
+    if (composer->depth > 0) return MTM_MISPLACED;
+    const bool nonblock = mtm_wait_never(wait);
+    enum mtm_status status = mtm_writer_put_wait(&composer->writer, buffer, wait, &notifier);
+    return sent(composer, buffer, status, notifier, nonblock, failure);
 }
 
 enum mtm_status mtm_compose_publish(struct mtm_composer *composer, struct mtm_topic *topic,

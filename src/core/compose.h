@@ -83,4 +83,9 @@ struct mtm_topic;
 enum mtm_status mtm_compose_publish(struct mtm_composer *composer, struct mtm_topic *topic,
                                     bool replace, bool nonblock, struct mtm_failure *failure);
 
+/* As mtm_compose_send, and waits for room as `wait` says; FULL or BUSY: there was none in time.
+ */
+enum mtm_status mtm_compose_send_wait(struct mtm_composer *composer, struct mtm_buffer *buffer,
+                                      struct mtm_wait *wait, struct mtm_failure *failure);
+
 #endif

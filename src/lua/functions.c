@@ -9,6 +9,8 @@
 #include "lua/errors.h"
 
 #include "platform/hidden.h"
+/* behind that, since the shared module does not show what it declares */
+#include "mtmsg/mtmsg.h"
 
 /* ---- encoding ---- */
 
@@ -132,6 +134,17 @@ int mtl_functions(lua_State *L)
 {
     struct mtc_state *state = lua_touserdata(L, lua_upvalueindex(1));
     lua_pushboolean(L, !state->no_functions);
-    if (!lua_isnone(L, 1)) state->no_functions = !mtl_check_flag(L, 1);
+    if (lua_isnone(L, 1)) return 1;
+    bool flag = mtl_check_flag(L, 1);
+    if (flag && state->never_functions)
+        luaL_error(L, "this Lua state refuses functions for good");
+    state->no_functions = !flag;
     return 1;
+}
+
+void mtmsg_refuse_functions(lua_State *L)
+{
+    struct mtc_state *state = mtl_state_push(L);
+    state->no_functions = state->never_functions = true;
+    lua_pop(L, 1);
 }

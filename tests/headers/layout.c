@@ -121,7 +121,9 @@ FUNCTION(receiver_capi_2_1, beginTableInWriter, 17);
 FUNCTION(receiver_capi_2_1, endTableInWriter, 18);
 FUNCTION(receiver_capi_2_1, addReferenceToWriter, 19);
 FUNCTION(receiver_capi_2_1, addValueToWriter, 20);
-END(receiver_capi_2_1, 20);
+FUNCTION(receiver_capi_2_1, putToReceiver, 21);
+FUNCTION(receiver_capi_2_1, finishReceiver, 22);
+END(receiver_capi_2_1, 22);
 
 VERSION(SENDER, 1, 0, 0);
 KEY(SENDER, 12);
@@ -289,7 +291,11 @@ static int use_receiver_2_1(const receiver_capi_2_1 *api)
     int (*end)(receiver_writer *) = api->endTableInWriter;
     int (*refer)(receiver_writer *, size_t) = api->addReferenceToWriter;
     int (*value)(receiver_writer *, struct sender_reader *) = api->addValueToWriter;
-    return send && nil && pointer && function && begin && end && refer && value;
+    int (*put)(receiver_object *, receiver_writer *, double, handler, void *) =
+        api->putToReceiver;
+    void (*finish)(receiver_object *) = api->finishReceiver;
+    return send && nil && pointer && function && begin && end && refer && value && put &&
+           finish;
 }
 
 static int use_sender_1_1(const sender_capi_1_1 *api)

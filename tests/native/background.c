@@ -67,6 +67,12 @@ static void run_send(struct call *c)
                                          on_failure, &c->failure);
 }
 
+static void run_put(struct call *c)
+{
+    const receiver_capi_2_1 *newer = c->receiver->next_capi;
+    c->code = newer->putToReceiver(c->target, c->writer, -1, on_failure, &c->failure);
+}
+
 static void run_receive(struct call *c)
 {
     sender_capi_value v;
@@ -113,8 +119,8 @@ static int background_notify(lua_State *L)
     return start(L, c);
 }
 
-/* background.send(object, text [, clear [, nonblock]]) -> call */
-static int background_send(lua_State *L)
+/* A call with the text as its message. */
+static struct call *new_sending(lua_State *L, void (*run)(struct call *))
 {
     size_t len;
     const receiver_capi *api = receiver_get_capi(L, 1, NULL);
@@ -122,7 +128,7 @@ static int background_send(lua_State *L)
     luaL_argcheck(L, object != NULL, 1, "receiver expected");
     const char *text = luaL_checklstring(L, 2, &len);
     lua_settop(L, 4);
-    struct call *c = new_call(L, run_send);
+    struct call *c = new_call(L, run);
     c->clear = lua_toboolean(L, 3);
     c->nonblock = lua_toboolean(L, 4);
     c->receiver = api;
@@ -130,9 +136,21 @@ static int background_send(lua_State *L)
     api->retainReceiver(object);
     c->writer = api->newWriter(64, 2);
     if (!c->writer || api->addStringToWriter(c->writer, text, len) != 0) {
-        return luaL_error(L, "out of memory");
+        luaL_error(L, "out of memory");
     }
-    return start(L, c);
+    return c;
+}
+
+/* background.send(object, text [, clear [, nonblock]]) -> call */
+static int background_send(lua_State *L)
+{
+    return start(L, new_sending(L, run_send));
+}
+
+/* background.put(object, text) -> call that waits for room without limit */
+static int background_put(lua_State *L)
+{
+    return start(L, new_sending(L, run_put));
 }
 
 /* background.receive(object [, nonblock [, timeout]]) -> call */
@@ -194,6 +212,7 @@ int luaopen_background(lua_State *L)
     static const luaL_Reg call[] = {{"join", call_join}, {NULL, NULL}};
     static const luaL_Reg module[] = {{"notify", background_notify},
                                       {"send", background_send},
+                                      {"put", background_put},
                                       {"receive", background_receive},
                                       {NULL, NULL}};
     support_class(L, CLASS, call, call_gc);

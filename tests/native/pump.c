@@ -301,24 +301,30 @@ static void let_run(struct pump *p, unsigned *random)
     }
 }
 
-enum { SEND, RECEIVE, REPLACE, POLL, CALLS };
+enum { SEND, RECEIVE, REPLACE, POLL, PUT, TAKE, CALLS };
 
 /* The calls that may not wait for the thread that is stopped; each but the first finds a
  * message, unless the one before found a lock taken. */
 static void make_calls(struct pump *p, receiver_writer *w, sender_reader *r, int *codes)
 {
+    const receiver_capi_2_1 *newer = p->receiver->next_capi;
     p->receiver->clearWriter(w);
     p->receiver->addBooleanToWriter(w, 1);
     codes[SEND] = p->receiver->msgToReceiver(p->target, w, 0, 1, NULL, NULL);
     codes[RECEIVE] = p->sender->nextMessageFromSender(p->source, r, 1, -1, NULL, NULL);
     codes[REPLACE] = p->receiver->msgToReceiver(p->target, w, 1, 1, NULL, NULL);
     codes[POLL] = p->sender->nextMessageFromSender(p->source, r, 0, 0, NULL, NULL);
+    p->receiver->clearWriter(w);
+    p->receiver->addBooleanToWriter(w, 1);
+    codes[PUT] = newer->putToReceiver(p->target, w, 0, NULL, NULL);
+    codes[TAKE] = p->sender->nextMessageFromSender(p->source, r, 1, 0, NULL, NULL);
 }
 
-/* thread:probe(rounds [, before]): stops the thread at that many moments and makes four calls
- * at each: a nonblocking send, a nonblocking receive with an endless timeout, a nonblocking
- * replacement, a receive with timeout 0. Lua's before() is called ahead of each stop. Returns
- * {[code] = how often} for each of the four. */
+/* thread:probe(rounds [, before]): stops the thread at that many moments and makes six calls at
+ * each: a nonblocking send, a nonblocking receive with an endless timeout, a nonblocking
+ * replacement, a receive with timeout 0, a put with timeout 0, and a receive. Lua's before() is
+ * called ahead of each stop. Returns
+ * {[code] = how often} for each of the six. */
 static int thread_probe(lua_State *L)
 {
     struct pump *p = luaL_checkudata(L, 1, CLASS);

@@ -108,6 +108,23 @@ static int writer_send(lua_State *L)
     return code(L, w->api->msgToReceiver(to, w->writer, lua_toboolean(L, 3), 0, NULL, NULL));
 }
 
+/* writer:put(object, timeout) -> code */
+static int writer_put(lua_State *L)
+{
+    struct writer *w = check_writer(L);
+    receiver_object *to = w->api->toReceiver(L, 2);
+    luaL_argcheck(L, to, 2, "not a receiver");
+    return code(L, w->api->putToReceiver(to, w->writer, luaL_checknumber(L, 3), NULL, NULL));
+}
+
+/* finish(object) */
+static int finish(lua_State *L)
+{
+    const receiver_capi_2_1 *api = receiving(L, 1);
+    api->finishReceiver(api->toReceiver(L, 1));
+    return 0;
+}
+
 static int writer_clear(lua_State *L)
 {
     struct writer *w = check_writer(L);
@@ -452,23 +469,13 @@ EXPORT int luaopen_tables(lua_State *L);
 
 int luaopen_tables(lua_State *L)
 {
-    static const luaL_Reg writer[] = {{"free", writer_free},
-                                      {"clear", writer_clear},
-                                      {"send", writer_send},
-                                      {"nil", writer_nil},
-                                      {"boolean", writer_boolean},
-                                      {"integer", writer_integer},
-                                      {"number", writer_number},
-                                      {"string", writer_string},
-                                      {"bytes", writer_bytes},
-                                      {"array", writer_array},
-                                      {"pointer", writer_pointer},
-                                      {"func", writer_func},
-                                      {"begin", writer_begin},
-                                      {"finish", writer_finish},
-                                      {"refer", writer_refer},
-                                      {"value", writer_value},
-                                      {NULL, NULL}};
+    static const luaL_Reg writer[] = {
+        {"free", writer_free},       {"clear", writer_clear},   {"send", writer_send},
+        {"put", writer_put},         {"nil", writer_nil},       {"boolean", writer_boolean},
+        {"integer", writer_integer}, {"number", writer_number}, {"string", writer_string},
+        {"bytes", writer_bytes},     {"array", writer_array},   {"pointer", writer_pointer},
+        {"func", writer_func},       {"begin", writer_begin},   {"finish", writer_finish},
+        {"refer", writer_refer},     {"value", writer_value},   {NULL, NULL}};
     static const luaL_Reg reader[] = {{"free", reader_free},
                                       {"clear", reader_clear},
                                       {"receive", reader_receive},
@@ -480,11 +487,9 @@ int luaopen_tables(lua_State *L)
                                       {"rewind", reader_rewind},
                                       {"next", reader_next},
                                       {NULL, NULL}};
-    static const luaL_Reg module[] = {{"versions", versions},
-                                      {"writer", new_writer},
-                                      {"reader", new_reader},
-                                      {"relay", relay},
-                                      {NULL, NULL}};
+    static const luaL_Reg module[] = {{"versions", versions}, {"writer", new_writer},
+                                      {"reader", new_reader}, {"relay", relay},
+                                      {"finish", finish},     {NULL, NULL}};
     support_class(L, WRITER, writer, writer_free);
     support_class(L, READER, reader, reader_free);
     lua_newtable(L);

@@ -485,6 +485,62 @@ test("a table accounts for what Lua's would: 9 bytes and its values", function()
     eq(b:addmsg({1, "abc", true}), true)
 end)
 
+---------------------------------------------------------------------------------- waiting for room
+
+local function filled(b, text)
+    local w = tables.writer(b)
+    eq(w:string(text or "x"), 0)
+    return w
+end
+
+test("codes 0 and 4 of putting: what fits is in; what does not, in no time, is kept", function()
+    local b = mtmsg.newbuffer{limit = 1}
+    local w = filled(b)
+    eq(w:put(b, 0), 0)
+    eq(w:string "second", 0)
+    eq(w:put(b, 0), 4)
+    eq(w:put(b, 0.05), 4)
+    eq(b:nextmsg(0), "x")
+    eq(w:put(b, -1), 0)
+    eq(b:nextmsg(0), "second")
+end)
+
+test("codes 1, 2, 5 and 7 of putting", function()
+    local b = mtmsg.newbuffer("", 10, 0)
+    eq(filled(b, "more than fits"):put(b, 0), 5)
+    local w = filled(b)
+    b:abort()
+    eq(w:put(b, 1), 2)
+    b:abort(false)
+    eq(w:begin(), 0)
+    eq(w:put(b, 0), 7)
+    eq(w:finish(), 0)
+    tables.finish(b)
+    eq(w:put(b, 1), 1)
+    eq(w:send(b), 1)
+    b:close()
+    eq(w:put(b, 1), 1)
+end)
+
+test("code 999 of putting: the notifier failed", function()
+    local b, w = mtmsg.newbuffer(), tables.writer(mtmsg.newbuffer())
+    local full = mtmsg.newbuffer("", 0, 0)
+    b:notifier(full)
+    eq(w:put(b, 0), 999)
+    eq(b:msgcnt(), 1)
+    eq(w:put(b, 0), 999)
+end)
+
+test("a finished buffer gives what it has, and then it is as if closed", function()
+    local b = mtmsg.newbuffer()
+    b:addmsg "last"
+    tables.finish(b)
+    local r = tables.reader(b)
+    eq(r:receive(b), 0)
+    eq(select(2, r:next()), "last")
+    eq(r:receive(b), 1)
+end)
+
 ---------------------------------------------------------------------------------- passing on
 
 local function relayed(how, skip, ...)

@@ -207,7 +207,7 @@ end)
 ---------------------------------------------------------------------------------- never waiting
 
 -- A thread that sends and receives is stopped by a signal at so many moments, many of them inside
--- an operation, with a lock held. Then four calls are made that may not wait for it; an error is
+-- an operation, with a lock held. Then six calls are made that may not wait for it; an error is
 -- raised if one does. Gives how often each code came of each call.
 local function probe(options)
     local b = options.buffer or mtmsg.newbuffer(1000000)
@@ -252,6 +252,11 @@ test("code 3 of sending with nonblock, while another thread is inside an operati
     assert(codes[1][3] > 0 and codes[3][3] > 0, "code 3 was never provoked")
 end)
 
+test("code 3 of putting with timeout 0, while another thread is inside an operation", function()
+    local codes = probe {}
+    assert(codes[5][3] > 0, "code 3 was never provoked")
+end)
+
 test("code 3 of receiving with nonblock or timeout 0, while another thread is inside an operation", function()
     local codes = probe {}
     assert(codes[2][3] > 0 and codes[4][3] > 0, "code 3 was never provoked")
@@ -268,6 +273,24 @@ never_waits("a notifier that turns out to be closed", function()
             end
         end,
     }
+end)
+
+test("who waits for room natively gets it when a message is taken, and learns of the end", function()
+    local b = mtmsg.newbuffer{limit = 1}
+    b:addmsg "0"
+    local threads, got = {}, {}
+    for i = 1, 5 do threads[i] = background.put(b, tostring(i)) end
+    for i = 0, 5 do got[#got + 1] = b:nextmsg(native.limit) end
+    table.sort(got)
+    eq(table.concat(got), "012345")
+    for i = 1, 5 do eq((native.finish(threads[i])), 0) end
+    for _, ending in ipairs{"close", "finish", "abort"} do
+        b = mtmsg.newbuffer{limit = 1}
+        b:addmsg "0"
+        for i = 1, 3 do threads[i] = background.put(b, "late") end
+        b[ending](b)
+        for i = 1, 3 do eq((native.finish(threads[i])), ending == "abort" and 2 or 1) end
+    end
 end)
 
 native.run()

@@ -4,12 +4,16 @@
 
 #include "core/alloc.h"
 #include "core/fast_path.h"
+#include "core/life.h"
 #include "core/reference.h"
 #include "core/send.h"
 
 #include "platform/hidden.h"
 
-enum { PATIENCE_NS = 10 * 1000 * 1000 }; /* with all who are busy */
+enum {
+    PATIENCE_NS = 10 * 1000 * 1000, /* with all who are busy */
+    AHEAD = 3 /* subscribers: their memory has come when it is their turn */
+};
 
 /* ---- targets ---- */
 
@@ -42,8 +46,10 @@ struct mtm_target *mtm_targets_ring(struct mtm_targets *targets)
 
 void mtm_targets_free(struct mtm_targets *targets)
 {
-    for (size_t i = 0; i < targets->count; ++i)
-        mtm_object_release(&targets->at[i].buffer->object);
+    for (size_t i = 0; i < targets->count; ++i) {
+        struct mtm_buffer *buffer = targets->at[i].buffer;
+        if (buffer) mtm_object_release(&buffer->object);
+    }
     if (targets->at != targets->few) mtm_free(targets->at);
 }
 
@@ -91,6 +97,12 @@ static void put_late(struct mtm_targets *targets, const struct mtm_message *mess
     }
 }
 
+/* A reference that is not the last one goes while the buffer is at hand: that frees nothing. */
+static void done_with(struct mtm_target *to)
+{
+    if (!to->notifier && mtm_object_release_early(&to->buffer->object)) to->buffer = NULL;
+}
+
 static void put_all(struct mtm_targets *targets, const struct mtm_message *message,
                     bool replace, bool nonblock, struct mtm_published *published)
 {
@@ -99,8 +111,14 @@ static void put_all(struct mtm_targets *targets, const struct mtm_message *messa
         struct mtm_target *to = &targets->at[i];
         enum mtm_status status = put_one(to, message, replace);
         to->busy = MTM_UNLIKELY(status == MTM_BUSY) && !nonblock;
-        if (to->busy) late = true;
-        else count(published, status);
+        if (i + AHEAD < targets->count)
+            MTM_WILL_WRITE(&targets->at[i + AHEAD].buffer->queue.tail.lock);
+        if (to->busy) {
+            late = true;
+        } else {
+            count(published, status);
+            done_with(to);
+        }
     }
     if (MTM_UNLIKELY(late)) put_late(targets, message, replace, published);
 }

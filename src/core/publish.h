@@ -8,7 +8,7 @@
 
 /* Who gets a message, and what is to be called then. */
 struct mtm_target {
-    struct mtm_buffer *buffer;     /* a reference */
+    struct mtm_buffer *buffer;     /* a reference; NULL: given back already */
     struct mtm_notifier *notifier; /* with a reference, for mtm_notify; or NULL */
     bool busy;                     /* its locks could not be had at once */
 };

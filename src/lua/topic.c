@@ -3,6 +3,7 @@
 #include "core/topic.h"
 
 #include "capi/apis.h"
+#include "core/fast_path.h"
 #include "core/listener.h"
 #include "core/publish.h"
 #include "lua/classes.h"
@@ -154,12 +155,12 @@ static struct outcome publish(lua_State *L, struct mtc_handle *handle,
     return outcome;
 }
 
-static int send(lua_State *L, bool replace)
+/* Long strings, arrays, tables, functions. */
+static MTM_NOINLINE struct outcome send_long(lua_State *L, struct mtc_handle *handle, int last,
+                                             bool replace)
 {
-    struct mtc_handle *handle = mtl_check_topic(L, 1);
     struct mtl_encoder encoder;
     struct outcome outcome;
-    const int last = lua_gettop(L);
     if (MTM_LIKELY(mtl_encode(L, 2, last, &encoder))) {
         outcome = publish(L, handle, &encoder.message, replace);
     } else {
@@ -168,6 +169,24 @@ static int send(lua_State *L, bool replace)
         mtl_encode_deep(&deep, L, handle->owned.state, 2, last, &message);
         outcome = publish(L, handle, &message, replace);
         mtl_deep_done(&deep);
+    }
+    return outcome;
+}
+
+static int send(lua_State *L, bool replace)
+{
+    struct mtc_handle *handle = mtl_check_topic(L, 1);
+    const int last = lua_gettop(L);
+    struct outcome outcome;
+    unsigned char bytes[MTM_FAST_MAX];
+    const int size = mtl_encode_short(L, 2, last, bytes, sizeof bytes);
+    if (MTM_LIKELY(size >= 0)) {
+        struct mtm_message message;
+        mtm_message_init(&message);
+        mtm_message_add(&message, bytes, (size_t)size);
+        outcome = publish(L, handle, &message, replace);
+    } else {
+        outcome = send_long(L, handle, last, replace);
     }
     return push_outcome(L, handle, &outcome);
 }

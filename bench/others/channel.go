@@ -51,6 +51,31 @@ func roundTrip(n int) {
 	}
 }
 
+// A value to each of so many channels; only sending is timed.
+func fanOut(n int) {
+	const count, batch = 100, 20
+	var queues [count]chan message
+	for i := range queues {
+		queues[i] = make(chan message, capacity)
+	}
+	var spent time.Duration
+	for i := 0; i < n; i += batch {
+		begin := time.Now()
+		for k := 0; k < batch; k++ {
+			for _, queue := range queues {
+				queue <- message{uint64(i), 1}
+			}
+		}
+		spent += time.Since(begin)
+		for _, queue := range queues {
+			for k := 0; k < batch; k++ {
+				<-queue
+			}
+		}
+	}
+	fmt.Printf("14 %.1f a value to 100 channels\n", float64(spent.Nanoseconds())/float64((n+batch-1)/batch*batch))
+}
+
 func main() {
 	n := 500000
 	if len(os.Args) > 1 {
@@ -59,4 +84,5 @@ func main() {
 	measure(1, n, "add and take in one thread", oneThread)
 	measure(2, n, "stream between two threads", stream)
 	measure(3, n/5+1, "ping-pong, round trip", roundTrip)
+	fanOut(n/100 + 1)
 }

@@ -1,0 +1,104 @@
+--[[ W14: topics and leases
+
+One message to many buffers, beside as many additions to buffers of their own by the same thread; only adding is timed. A topic
+pays for its turn once and spares the calls, so it is ahead from some subscribers on; for a single one it has to be
+behind, since it does all that an addition does, and has a turn. What is large is stored once: the limit for 64 KB to a
+hundred subscribers is two additions of that string and a hundred of a number. Go's figure is a loop over a hundred buffered
+channels.
+
+The last rows are of readers: what it costs that a message is on lease until the next one is received.
+]]
+
+local measure = require "measure"
+local mtmsg = require "mtmsg"
+local rows = require "rows"
+
+local LARGE = ("x"):rep(64 * 1024)
+
+local function buffers(count, make)
+    local list = {}
+    for i = 1, count do list[i] = make() end
+    return list
+end
+
+-- A meter of adding: `add` is called, and after `batch` of these all is received again, untimed.
+local function adding(list, add, batch)
+    return function(n)
+        local clock, spent, left = measure.clock, 0, n
+        while left > 0 do
+            local count = math.min(batch, left)
+            local begin = clock()
+            for _ = 1, count do add() end
+            spent = spent + clock() - begin
+            for _, buffer in ipairs(list) do
+                for _ = 1, count do buffer:nextmsg() end
+            end
+            left = left - count
+        end
+        return spent
+    end
+end
+
+local function by_topic(count, message, batch)
+    local topic = mtmsg.newtopic()
+    local list = buffers(count, function() return topic:subscribe() end)
+    return adding(list, function() topic:addmsg(message) end, batch)
+end
+
+local function by_adds(count, message, batch)
+    local list = buffers(count, mtmsg.newbuffer)
+    return adding(list, function()
+        for i = 1, count do list[i]:addmsg(message) end
+    end, batch)
+end
+
+-- ---- topics
+
+for _, count in ipairs { 1, 10, 100, 1000 } do
+    local batch = math.max(1, math.floor(2000 / count))
+    local small = measure.take {
+        { "topic", by_topic(count, 7, batch) }, { "adds", by_adds(count, 7, batch) },
+    }
+    rows.row {
+        name = ("a number to %d subscribers"):format(count), unit = "ns", figure = small.topic, probe = small.adds,
+        per = "as many adds", most = 1,
+        why = count == 1 and "a topic does all that an addition does, and has a turn, too" or nil,
+    }
+    local large = measure.take {
+        { "topic", by_topic(count, LARGE, math.max(1, math.floor(batch / 100))) },
+        { "one", by_adds(1, LARGE, 4) }, { "small", by_adds(count, 7, batch) },
+    }
+    rows.row {
+        name = ("64 KB to %d subscribers"):format(count), unit = "ns", figure = large.topic,
+        probe = measure.each(function(one, small_ones) return 2 * one + small_ones end, large.one, large.small),
+        per = "2 adds of 64 KB, and as many of a number", most = 1,
+    }
+end
+
+-- ---- leases
+
+local function reading(source, add, options)
+    local reader = mtmsg.newreader(options)
+    return measure.loop(function(n)
+        for _ = 1, n do
+            add()
+            reader:nextmsg(source)
+            reader:next(2)
+        end
+        reader:clear()
+    end)
+end
+
+for _, what in ipairs { "a buffer", "a listener" } do
+    local function sides(options)
+        local listener = what == "a listener" and mtmsg.newlistener() or nil
+        local buffer = listener and listener:newbuffer() or mtmsg.newbuffer()
+        local meter = reading(listener or buffer, function() buffer:addmsg(7, "job") end, options)
+        return function(n) return meter(n), buffer and nil end -- keeps the buffer
+    end
+    local s = measure.take { { "lease", sides { lease = true } }, { "plain", sides {} } }
+    rows.row {
+        name = ("add, and read by a lease from %s"):format(what), unit = "ns", figure = s.lease, probe = s.plain,
+        per = "a plain reader", most = 1.1,
+    }
+end

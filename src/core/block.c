@@ -17,6 +17,21 @@ struct mtm_block *mtm_block_new(size_t cap)
     return block;
 }
 
+static size_t place_of_inner(size_t cap)
+{
+    return (mtm_size_add(MTM_BLOCK_SKEW + 7, cap)) & ~(size_t)7;
+}
+
+struct mtm_block *mtm_block_new_with(size_t cap, size_t inner)
+{
+    const size_t room = mtm_size_mul(inner, sizeof(struct mtm_block));
+    struct mtm_block *block =
+        mtm_alloc(mtm_size_add(mtm_size_add(sizeof *block, place_of_inner(cap)), room));
+    if (!block) return NULL;
+    *block = (struct mtm_block){.cap = cap, .inner = (uint32_t)inner};
+    return block;
+}
+
 struct mtm_block *mtm_block_copy(struct mtm_block *block)
 {
     struct mtm_block *copy = mtm_block_new(block->size);
@@ -31,10 +46,16 @@ struct mtm_block *mtm_block_copy(struct mtm_block *block)
 
 struct mtm_block *mtm_block_refer(struct mtm_block *whole)
 {
-    struct mtm_block *block = mtm_alloc(sizeof *block);
+    const bool inner = whole->used < whole->inner;
+    struct mtm_block *block = inner
+                                  ? (struct mtm_block *)(void *)((unsigned char *)(whole + 1) +
+                                                                 place_of_inner(whole->cap)) +
+                                        whole->used++
+                                  : mtm_alloc(sizeof *block);
     if (!block) return NULL;
     mtm_block_retain(whole);
-    *block = (struct mtm_block){.size = whole->size, .whole = whole};
+    *block = (struct mtm_block){
+        .size = whole->size, .whole = whole, .inner = inner ? MTM_IN_WHOLE : 0};
     return block;
 }
 
@@ -48,11 +69,23 @@ static bool let_go(struct mtm_block *block)
     return mtm_sub_acq_rel(&block->others, 1) == 0; /* pairs with itself */
 }
 
+/* With the last hold on the whole its memory may go, and the block's with that. */
+struct mtm_block *mtm_block_free_but_whole(struct mtm_block *block)
+{
+    if (!let_go(block)) return NULL;
+    struct mtm_block *whole = block->whole;
+    if (block->inner != MTM_IN_WHOLE) mtm_free(block);
+    if (!let_go(whole)) return NULL;
+    whole->used = 0;
+    mtm_store_rlx(&whole->others, 0); /* of several who went at once, one counted below 0 */
+    return whole;
+}
+
 void mtm_block_free(struct mtm_block *block)
 {
-    if (!block || !let_go(block)) return;
-    if (block->whole && let_go(block->whole)) mtm_free(block->whole);
-    mtm_free(block);
+    if (!block) return;
+    if (block->whole) mtm_free(mtm_block_free_but_whole(block));
+    else if (let_go(block)) mtm_free(block);
 }
 
 void mtm_block_free_list(struct mtm_block *first, size_t count)

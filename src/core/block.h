@@ -31,11 +31,14 @@ struct mtm_message {
 
 struct mtm_block {
     struct mtm_block *link;  /* guarded by whoever owns the block */
-    size_t cap;              /* bytes of room */
+    size_t cap;              /* bytes of room; 0 if they are in `whole` */
     size_t size;             /* bytes used */
     size_t seq;              /* place in the order of its buffer */
     uint64_t epoch;          /* which filling of the buffer it came from */
     struct mtm_block *whole; /* constant: the block that has the bytes, if not this one */
+    /* Blocks behind the bytes, for those who refer to this one: so many, of which so many are
+     * in use. Of one that lies there itself: IN_WHOLE. */
+    uint32_t inner, used;
     uint32_t rank; /* among those of one place: see mtm_queue_put_anyway; constant in a queue */
     mtm_a32 others; /* atomic: who holds the block besides its owner; they only read bytes */
 };
@@ -63,20 +66,28 @@ static inline void mtm_block_retain(struct mtm_block *block)
     mtm_add_rlx(&block->others, 1);
 }
 
-/* Room for cap bytes, or NULL. No lock may be held. */
+enum { MTM_IN_WHOLE = UINT16_MAX, MTM_MOST_INNER = 4096 };
+
+/* Room for cap bytes, or NULL. No lock may be held. with: and for so many blocks (at most
+ * MTM_MOST_INNER) that will refer to it, which then need no memory of their own. */
 struct mtm_block *mtm_block_new(size_t cap);
+struct mtm_block *mtm_block_new_with(size_t cap, size_t inner);
 
 /* A block of its own with the same bytes, place and epoch; NULL if there is no memory. No lock
  * may be held. */
 struct mtm_block *mtm_block_copy(struct mtm_block *block);
 
 /* A block without bytes of its own, for one more queue: those of `whole`, which it holds. NULL
- * if there is no memory. No lock may be held. */
+ * if there is no memory. No lock may be held; one thread at a time refers to a block. */
 struct mtm_block *mtm_block_refer(struct mtm_block *whole);
 
 /* Ends the hold of the owner, or of another holder; with the last one it is freed. NULL is
  * fine. No lock may be held. */
 void mtm_block_free(struct mtm_block *block);
+
+/* As free of a block that refers to another one; but if nobody else holds that, it is the
+ * caller's alone, as if it were new. NULL: somebody does. */
+struct mtm_block *mtm_block_free_but_whole(struct mtm_block *block);
 
 /* Frees count blocks, following the links. */
 void mtm_block_free_list(struct mtm_block *first, size_t count);

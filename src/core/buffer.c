@@ -69,7 +69,7 @@ static void free_buffer(struct mtm_object *object)
 {
     struct mtm_buffer *buffer = to_buffer(object);
     struct mtm_listener *listener = listener_of(buffer);
-    struct mtm_topic *topic = buffer->topic;
+    struct mtm_topic *topic = mtm_load_rlx(&buffer->topic);
     if (listener) mtm_listener_announce(listener);
     if (topic) mtm_topic_leave(topic, buffer);
     for (int event = 0; event < MTM_EVENTS; ++event)

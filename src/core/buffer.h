@@ -37,7 +37,8 @@ struct mtm_buffer {
     struct mtm_buffer *ready_next, *ready_prev;
     struct mtm_buffer *newly_next; /* guarded by tail lock until it is pushed, then the stack */
     struct mtm_buffer *deferred_next; /* owned by the last hold, then by the stack */
-    struct mtm_topic *topic;          /* constant once subscribed, a reference; NULL: none */
+    /* atomic: constant once subscribed, a reference; NULL: none */
+    _Atomic(struct mtm_topic *) topic;
     struct mtm_buffer *topic_next, *topic_prev; /* guarded by the topic's lock */
 };
 

@@ -3,6 +3,7 @@
 #include "core/buffer.h"
 #include "core/ready.h"
 #include "core/receive.h"
+#include "core/topic.h"
 #include "core/room.h"
 
 #include "platform/hidden.h"
@@ -72,7 +73,9 @@ bool mtm_buffer_put_back(struct mtm_buffer *buffer, struct mtm_block *block)
 
 void mtm_buffer_recycle(struct mtm_buffer *buffer, struct mtm_block *block)
 {
+    struct mtm_topic *topic = mtm_load_rlx(&buffer->topic);
     if (mtm_object_is_inherited(&buffer->object)) mtm_block_free(block);
+    else if (topic && block->whole) mtm_topic_recycle(topic, block);
     else mtm_queue_recycle(&buffer->queue, block);
 }
 
@@ -134,7 +137,9 @@ bool mtm_buffer_is_warm(const struct mtm_source *source)
 
 void mtm_buffer_rest(struct mtm_source *source, bool nonblock)
 {
-    struct mtm_queue *queue = &((struct mtm_buffer *)source)->queue;
+    struct mtm_buffer *buffer = (struct mtm_buffer *)source;
+    struct mtm_topic *topic = mtm_load_rlx(&buffer->topic);
     (void)nonblock; /* it never waits */
-    if (mtm_queue_is_warm(queue)) mtm_queue_rest(queue);
+    if (mtm_queue_is_warm(&buffer->queue)) mtm_queue_rest(&buffer->queue);
+    if (topic) mtm_topic_rest(topic);
 }

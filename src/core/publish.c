@@ -143,6 +143,20 @@ static enum mtm_status publish(struct mtm_topic *topic, const struct mtm_message
 
 /* ---- without ---- */
 
+/* With room for the blocks of all subscribers, as far as they are known. */
+static struct mtm_block *store(struct mtm_topic *topic, const struct mtm_message *message)
+{
+    const size_t count = mtm_topic_count(topic);
+    struct mtm_block *block = NULL;
+    if (message->size > MTM_STORED_ONCE) block = mtm_pool_take(&topic->pool, message->size);
+    if (!block && message->size > MTM_STORED_ONCE) {
+        block =
+            mtm_block_new_with(message->size, count < MTM_MOST_INNER ? count : MTM_MOST_INNER);
+        if (!block) return NULL;
+    }
+    return mtm_message_to_block(message, block);
+}
+
 enum mtm_status mtm_topic_put(struct mtm_topic *topic, const struct mtm_message *message,
                               bool replace, bool nonblock, struct mtm_targets *targets,
                               struct mtm_published *published)
@@ -153,7 +167,7 @@ enum mtm_status mtm_topic_put(struct mtm_topic *topic, const struct mtm_message 
     enum mtm_status status = mtm_object_may_put(&topic->object);
     if (status != MTM_OK) return status;
     if (message->size > MTM_STORED_ONCE || topic->keeps_latest) {
-        stored = mtm_message_to_block(message, NULL);
+        stored = store(topic, message);
         if (!stored) return MTM_NOMEM;
         if (message->size > MTM_STORED_ONCE) copy.stored = stored;
     }

@@ -59,7 +59,7 @@ static enum mtm_status link_subscriber(struct mtm_topic *topic, struct mtm_buffe
     mtm_lock(&topic->object.lock);
     enum mtm_status status = mtm_object_may_put(&topic->object);
     if (status == MTM_OK) {
-        buffer->topic = topic;
+        mtm_store_rlx(&buffer->topic, topic);
         buffer->topic_prev = topic->last;
         buffer->topic_next = NULL;
         *(topic->last ? &topic->last->topic_next : &topic->first) = buffer;
@@ -80,6 +80,19 @@ void mtm_topic_leave(struct mtm_topic *topic, struct mtm_buffer *buffer)
     MTM_STEP(leave_topic);
     mtm_store_rlx(&topic->count, mtm_load_rlx(&topic->count) - 1);
     mtm_unlock(&topic->object.lock);
+}
+
+/* ---- blocks for later ---- */
+
+void mtm_topic_recycle(struct mtm_topic *topic, struct mtm_block *block)
+{
+    struct mtm_block *whole = mtm_block_free_but_whole(block);
+    if (whole) mtm_pool_give(&topic->pool, whole, false);
+}
+
+void mtm_topic_rest(struct mtm_topic *topic)
+{
+    mtm_pool_rest(&topic->pool, false);
 }
 
 /* ---- subscribing ---- */
@@ -137,6 +150,7 @@ static void free_topic(struct mtm_object *object)
 {
     struct mtm_topic *topic = to_topic(object);
     mtm_block_free(topic->latest);
+    mtm_pool_rest(&topic->pool, true);
     mtm_free(topic);
 }
 
@@ -164,6 +178,7 @@ static struct mtm_topic *make_topic(const char *name, size_t name_len, bool keep
     *topic = (struct mtm_topic){
         .object = {.class = &topic_ops, .kind = MTM_TOPIC, .life = 1, .flags = mtm_generation},
         .keeps_latest = keeps_latest};
+    topic->pool.unusual = &topic->unusual;
     mtm_name_init(&topic->object, topic + 1, name, name_len);
     return topic;
 }
@@ -203,6 +218,7 @@ static void forget_latest(struct mtm_topic *topic)
     topic->latest = NULL;
     mtm_topic_end_turn(topic);
     mtm_block_free(old);
+    mtm_pool_rest(&topic->pool, true);
 }
 
 enum mtm_status mtm_topic_clear(struct mtm_topic *topic, bool nonblock)

@@ -14,6 +14,8 @@ struct mtm_topic {
     struct mtm_lock turn;
     bool keeps_latest;        /* constant */
     struct mtm_block *latest; /* guarded by the turn: the latest message, if it is kept */
+    struct mtm_pool pool;     /* blocks of large messages, for later */
+    mtm_a32 unusual;          /* atomic: of the pool, which nobody asks for */
     mtm_asize published;      /* atomic, written in the turn: messages */
     mtm_asize count;          /* atomic, written under the lock: subscribers */
     struct mtm_buffer *first, *last;
@@ -58,6 +60,11 @@ void mtm_topic_finish(struct mtm_topic *topic);
 /* For the buffer that is being freed: it is unlinked. The caller gives back the reference to
  * the topic afterwards. */
 void mtm_topic_leave(struct mtm_topic *topic, struct mtm_buffer *buffer);
+
+/* For buffer_take.c: a block that a receiver of a subscriber has done with; and at rest: what
+ * is kept for later is given up. Never block. */
+void mtm_topic_recycle(struct mtm_topic *topic, struct mtm_block *block);
+void mtm_topic_rest(struct mtm_topic *topic);
 
 /* ---- between topic.c and publish.c ---- */
 

@@ -111,6 +111,51 @@ static void a_message_becomes_a_block(void **state)
     assert_int_equal(core_blocks, 0);
 }
 
+/* In whatever order they go: the whole stays as long as any, and is given to who is last. */
+static void those_who_refer_to_a_block_lie_in_it(void **state)
+{
+    (void)state;
+    enum { INNER = 3, ALL = 5 };
+    unsigned char bytes[MTM_MAX_PARTS * 17], same[sizeof bytes];
+    struct mtm_message message = gather(bytes, MTM_MAX_PARTS, 5);
+    mtm_message_copy(&message, same);
+    for (int first = 0; first < ALL; ++first) {
+        struct mtm_block *refers[ALL];
+        struct mtm_block *whole =
+            mtm_message_to_block(&message, mtm_block_new_with(message.size, INNER));
+        assert_int_equal(core_blocks, 1);
+        for (int i = 0; i < ALL; ++i) {
+            core_drought = i < INNER;
+            refers[i] = mtm_block_refer(whole);
+            assert_true(refers[i]->size == message.size);
+            assert_memory_equal(mtm_block_data(refers[i]), same, message.size);
+            assert_true(mtm_block_is_shared(refers[i]));
+            assert_int_equal((uintptr_t)refers[i] % sizeof(void *), 0);
+        }
+        core_drought = 1;
+        assert_null(mtm_block_refer(whole));
+        core_drought = 0;
+        assert_int_equal(core_blocks, 1 + ALL - INNER);
+        mtm_block_retain(refers[first]); /* somebody looks */
+        mtm_block_free(whole);
+        struct mtm_block *last = NULL;
+        for (int i = 0; i < ALL; ++i) {
+            assert_null(last);
+            last = mtm_block_free_but_whole(refers[(first + i) % ALL]);
+        }
+        assert_null(last);
+        assert_memory_equal(mtm_block_data(refers[first]), same, message.size);
+        last = mtm_block_free_but_whole(refers[first]);
+        assert_ptr_equal(last, whole);
+        assert_int_equal(core_blocks, 1);
+        assert_false(mtm_block_is_shared(whole));
+        refers[0] = mtm_block_refer(whole); /* as if it were new */
+        mtm_block_free(refers[0]);
+        mtm_block_free(whole);
+        assert_int_equal(core_blocks, 0);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -121,6 +166,7 @@ int main(void)
         CORE_TEST("a list is freed as far as told", a_list_is_freed_as_far_as_told),
         CORE_TEST("parts are copied one after the other", parts_are_copied_one_after_the_other),
         CORE_TEST("a message becomes a block", a_message_becomes_a_block),
+        CORE_TEST("those who refer to a block lie in it", those_who_refer_to_a_block_lie_in_it),
     };
     return UNIT_RUN(tests);
 }

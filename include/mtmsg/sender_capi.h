@@ -314,7 +314,9 @@ struct sender_capi_1_1 {
      * Gives the message back to the buffer from which it came, whole, to its place in the order
      * there: first in line. With or without a lease, once, whatever was read of it. Whoever
      * waits there is woken; no notifier is called. A buffer of fixed size may exceed it by that
-     * until it fits again. Waits for a lock of the buffer, briefly. Does not allocate.
+     * until it fits again. Waits for a lock of the buffer, briefly. Does not
+     * allocate; but the memory goes back, too, and the next message needs it anew, also where
+     * the growFactor is 0.
      *
      * Returns
      *   0    it is back, and the reader is empty

@@ -21,7 +21,7 @@ enum { BUFFERS = 4, WRITERS = 3, READERS = 3, MAX_MESSAGES = 40, MAX_VALUES = 40
 
 /* What a value must be; strings and arrays follow from `word`. */
 struct value {
-    enum sender_capi_value_type type;
+    int type; /* as in sender_capi_value_1_1 */
     enum sender_array_type element;
     uint64_t word;
     size_t count; /* bytes of a string, elements of an array */
@@ -29,6 +29,7 @@ struct value {
 
 struct list {
     size_t count, bytes; /* bytes: what the values account for */
+    size_t seq;          /* place in the order of its buffer */
     struct value value[MAX_VALUES];
 };
 
@@ -37,7 +38,9 @@ struct buffer {
     bool fixed, closed, aborted, dropped;
     size_t size;
     size_t retained;
-    size_t count, bytes; /* with the headers of the messages */
+    size_t count, bytes;    /* with the headers of the messages */
+    size_t next_seq, epoch; /* epoch: how often all messages were thrown away */
+    size_t made;            /* which buffer of this place it is */
     struct list *message[MAX_MESSAGES];
     int added, taken; /* the buffer has a notifier: 1 + its number */
     notify_notifier *notifier;
@@ -56,6 +59,10 @@ struct reader {
     sender_reader *real;
     bool fixed;
     size_t size, next;
+    bool newer;          /* the message came by version 1.1 */
+    bool gave;           /* its memory has gone back with a message */
+    struct buffer *from; /* of the message; NULL: none, or it is back */
+    size_t epoch, made, arrays;
     struct list list;
 };
 
@@ -74,6 +81,8 @@ static lua_State *L;
 static const notify_capi *notifying;
 static const receiver_capi *receiving;
 static const sender_capi *sending;
+static const receiver_capi_2_1 *composing;
+static const sender_capi_1_1 *walking;
 
 static bool has_failed(void)
 {
@@ -94,6 +103,7 @@ static void remove_first(struct buffer *b)
 
 static void forget(struct buffer *b)
 {
+    ++b->epoch;
     while (b->count > 0) remove_first(b);
 }
 
@@ -102,9 +112,24 @@ static void append(struct buffer *b, const struct list *list)
     struct list *copy = malloc(sizeof *copy);
     copy->count = list->count;
     copy->bytes = list->bytes;
+    copy->seq = b->next_seq++;
     memcpy(copy->value, list->value, list->count * sizeof list->value[0]);
     b->message[b->count++] = copy;
     b->bytes += record_size(list->bytes);
+}
+
+/* To its place in the order. */
+static void insert(struct buffer *b, const struct list *list)
+{
+    size_t seq = list->seq, place = 0, next = b->next_seq;
+    append(b, list);
+    b->next_seq = next;
+    struct list *copy = b->message[b->count - 1];
+    copy->seq = seq;
+    while (b->message[place]->seq < seq) ++place;
+    memmove(&b->message[place + 1], &b->message[place],
+            (b->count - 1 - place) * sizeof b->message[0]);
+    b->message[place] = copy;
 }
 
 /* ---- notifiers ---- */
@@ -192,7 +217,7 @@ static void make_buffer(struct buffer *b)
     static const double grows[] = {2, 0, 0, 1, 7.5};
     int index = (int)(b - buffers);
     forget(b);
-    *b = (struct buffer){.index = index};
+    *b = (struct buffer){.index = index, .epoch = b->epoch, .made = b->made + 1};
     if (fuzz_pick(&input, 3) == 2) { /* of a listener */
         lua_getfield(L, LUA_REGISTRYINDEX, "listener");
         lua_getfield(L, -1, "newbuffer");
@@ -313,9 +338,32 @@ static size_t element_size(enum sender_array_type type)
     return sizes[type];
 }
 
+/* What a table of the model has: numbers, booleans under keys (under the first one perhaps an
+ * empty table), and perhaps itself. */
+struct shape {
+    size_t numbers, keys;
+    bool nested, itself;
+};
+
+static struct shape shape_of(const struct value *v)
+{
+    return (struct shape){.numbers = v->word & 3,
+                          .keys = v->word >> 2 & 3,
+                          .nested = (v->word & 28) > 16,
+                          .itself = (v->word & 32) != 0};
+}
+
+static size_t table_size(struct shape shape)
+{
+    return 9 + 2 * shape.numbers + 8 * shape.keys + (shape.nested ? 7 : 0) +
+           (shape.itself ? 11 : 0);
+}
+
 static size_t value_size(const struct value *v)
 {
     switch (v->type) {
+        case SENDER_CAPI_TYPE_NIL: return 1;
+        case SENDER_CAPI_TYPE_TABLE: return table_size(shape_of(v));
         case SENDER_CAPI_TYPE_BOOLEAN: return 2;
         case SENDER_CAPI_TYPE_INTEGER:
             return (lua_Integer)v->word >= 0 && v->word <= 255 ? 2 : 9;
@@ -344,7 +392,17 @@ static void check_bytes(const struct value *v, const void *bytes, size_t count)
 
 static void check_value(const struct value *v, const sender_capi_value *got)
 {
-    FUZZ_CHECK(v->type == got->type, "type %d, and not %d", (int)got->type, (int)v->type);
+    if (v->type == SENDER_CAPI_TYPE_TABLE || v->type == SENDER_CAPI_TYPE_NIL) {
+        FUZZ_CHECK(got->type == SENDER_CAPI_TYPE_NIL, "not a nil");
+        return;
+    }
+    if (v->type == SENDER_CAPI_TYPE_LIGHTUSERDATA) {
+        FUZZ_CHECK(got->type == SENDER_CAPI_TYPE_LIGHTUSERDATA &&
+                       got->ptrVal == (void *)(uintptr_t)v->word,
+                   "another address");
+        return;
+    }
+    FUZZ_CHECK(v->type == (int)got->type, "type %d, and not %d", (int)got->type, (int)v->type);
     switch (v->type) {
         case SENDER_CAPI_TYPE_BOOLEAN:
             FUZZ_CHECK((uint64_t)got->boolVal == v->word, "another boolean");
@@ -559,29 +617,48 @@ static void nudge(struct buffer *b)
     check_put(b, code, &empty, false, calls);
 }
 
-static void receive(struct buffer *b, struct reader *r)
+static int next_message(struct buffer *b, struct reader *r, bool newer, bool nonblock,
+                        double timeout)
+{
+    r->newer = newer;
+    if (!newer)
+        return sending->nextMessageFromSender(b->sender, r->real, nonblock, timeout, hear,
+                                              &told);
+    return walking->nextMessageFromSender(b->sender, r->real, nonblock, timeout, hear, &told);
+}
+
+static void receive_by(struct buffer *b, struct reader *r, bool newer)
 {
     static const double timeouts[] = {0, 0.001, 1e9, -1, 1e300};
     bool nonblock = fuzz_pick(&input, 2) == 1;
     double timeout = timeouts[fuzz_pick(&input, 5)];
     if (!nonblock && b->count == 0 && (timeout < 0 || timeout > 1e8)) timeout = 0.5;
     int calls = calls_of(b->taken);
-    int code =
-        sending->nextMessageFromSender(b->sender, r->real, nonblock, timeout, hear, &told);
+    int code = next_message(b, r, newer, nonblock, timeout);
     r->list.count = r->next = 0;
+    r->from = NULL;
     int expected = b->closed ? 1 : b->aborted ? 2 : b->count == 0 ? 3 : 0;
     if (expected == 0 && r->fixed && b->message[0]->bytes > r->size) expected = 4;
     if (code == 5) {
-        FUZZ_CHECK(has_failed() && expected == 0 && !r->fixed, "out of memory");
+        FUZZ_CHECK(has_failed() && expected == 0 && (!r->fixed || r->gave), "out of memory");
         return;
     }
     if (expected == 0) {
         r->list = *b->message[0];
+        r->from = b;
+        r->epoch = b->epoch;
+        r->made = b->made;
+        r->arrays = 0;
         remove_first(b);
         expected = notified(&b->taken, calls);
     }
     FUZZ_CHECK(code == expected || (code == 999 && has_failed()), "code %d, and not %d", code,
                expected);
+}
+
+static void receive(struct buffer *b, struct reader *r)
+{
+    receive_by(b, r, false);
 }
 
 /* ---- readers ---- */
@@ -595,16 +672,209 @@ static void make_reader(struct reader *r)
     r->size = sizes[fuzz_pick(&input, 5)];
     r->fixed = grow <= 0;
     r->list.count = r->next = 0;
+    r->newer = r->gave = false;
+    r->from = NULL;
     r->real = sending->newReader(r->size, grow);
     FUZZ_CHECK(r->real || has_failed(), "no reader");
+}
+
+static void walk_value(const struct reader *r, sender_capi_value_1_1 *value, int type)
+{
+    walking->nextValueFromReader(r->real, value);
+    FUZZ_CHECK(value->type == type, "type %d, and not %d", value->type, type);
+}
+
+/* The table has been given; what is in it comes now. */
+static void walk_table(const struct reader *r, struct shape shape,
+                       const sender_capi_value_1_1 *table)
+{
+    sender_capi_value_1_1 value;
+    const size_t number = table->tableVal.number;
+    FUZZ_CHECK(table->tableVal.arrayCount == shape.numbers, "another sequence");
+    FUZZ_CHECK(table->tableVal.hashCount == shape.keys + shape.itself, "other pairs");
+    FUZZ_CHECK((table->tableVal.shared != 0) == shape.itself, "it is shared, or is not");
+    for (size_t i = 0; i < shape.numbers; ++i) {
+        walk_value(r, &value, SENDER_CAPI_TYPE_INTEGER);
+        FUZZ_CHECK(value.intVal == (lua_Integer)i, "another number");
+    }
+    for (size_t i = 0; i < shape.keys; ++i) {
+        walk_value(r, &value, SENDER_CAPI_TYPE_STRING);
+        FUZZ_CHECK(value.strVal.len == 4 && value.strVal.ptr[3] == (char)('0' + i),
+                   "another key");
+        if (i == 0 && shape.nested) {
+            walk_value(r, &value, SENDER_CAPI_TYPE_TABLE);
+            walk_value(r, &value, SENDER_CAPI_TYPE_END);
+        } else {
+            walk_value(r, &value, SENDER_CAPI_TYPE_BOOLEAN);
+        }
+    }
+    if (shape.itself) {
+        walk_value(r, &value, SENDER_CAPI_TYPE_STRING);
+        walk_value(r, &value, SENDER_CAPI_TYPE_REFERENCE);
+        FUZZ_CHECK(value.numberVal == number, "another table");
+    }
+    walk_value(r, &value, SENDER_CAPI_TYPE_END);
+}
+
+/* A value of version 1.1 but a table, as one of 1.0. */
+static void check_plain(const struct value *v, const sender_capi_value_1_1 *got)
+{
+    sender_capi_value plain;
+    memcpy(&plain, got, sizeof plain);
+    check_value(v, &plain);
+}
+
+static void read_newer(struct reader *r)
+{
+    sender_capi_value_1_1 value;
+    walking->nextValueFromReader(r->real, &value);
+    if (r->next == r->list.count) {
+        FUZZ_CHECK(value.type == SENDER_CAPI_TYPE_NONE, "too many values");
+        return;
+    }
+    const struct value *v = &r->list.value[r->next++];
+    FUZZ_CHECK(value.type == v->type, "type %d, and not %d", value.type, v->type);
+    r->arrays += v->type == SENDER_CAPI_TYPE_ARRAY;
+    if (v->type == SENDER_CAPI_TYPE_TABLE) walk_table(r, shape_of(v), &value);
+    else check_plain(v, &value);
 }
 
 static void read_value(struct reader *r)
 {
     sender_capi_value value;
+    if (r->newer) {
+        read_newer(r);
+        return;
+    }
+    if (r->next < r->list.count)
+        r->arrays += r->list.value[r->next].type == SENDER_CAPI_TYPE_ARRAY;
     sending->nextValueFromReader(r->real, &value);
     if (r->next < r->list.count) check_value(&r->list.value[r->next++], &value);
     else FUZZ_CHECK(value.type == SENDER_CAPI_TYPE_NONE, "too many values");
+}
+
+/* ---- what is new in 2.1 and 1.1 ---- */
+
+static int add_pairs(receiver_writer *w, struct shape shape, size_t number)
+{
+    int code = 0;
+    char key[] = "key0";
+    for (size_t i = 0; code == 0 && i < shape.keys; ++i, ++key[3]) {
+        code = composing->addStringToWriter(w, key, 4);
+        if (code == 0 && (i > 0 || !shape.nested)) {
+            code = composing->addBooleanToWriter(w, 1);
+        } else if (code == 0) {
+            code = composing->beginTableInWriter(w, (size_t)-1, NULL);
+            if (code == 0) code = composing->endTableInWriter(w);
+        }
+    }
+    if (code == 0 && shape.itself) code = composing->addStringToWriter(w, "self", 4);
+    if (code == 0 && shape.itself) code = composing->addReferenceToWriter(w, number);
+    return code;
+}
+
+static int add_real_table(receiver_writer *w, struct shape shape)
+{
+    size_t number = 0;
+    FUZZ_CHECK(composing->endTableInWriter(w) == -3, "ended what was not begun");
+    int code = composing->beginTableInWriter(w, shape.numbers, shape.itself ? &number : NULL);
+    for (size_t i = 0; code == 0 && i < shape.numbers; ++i)
+        code = composing->addIntegerToWriter(w, (lua_Integer)i);
+    FUZZ_CHECK(code != 0 || composing->addNilToWriter(w) == -3, "nil is a key");
+    if (code == 0) code = add_pairs(w, shape, number);
+    return code == 0 ? composing->endTableInWriter(w) : code;
+}
+
+/* What fails in the middle is thrown away, with all that was there. */
+static void add_newer(struct writer *w)
+{
+    struct value v = {.type = SENDER_CAPI_TYPE_TABLE, .word = fuzz_byte(&input)};
+    int code;
+    if (w->list.count >= MAX_VALUES) return;
+    switch (fuzz_pick(&input, 4)) {
+        case 0:
+            v.type = SENDER_CAPI_TYPE_NIL;
+            code = composing->addNilToWriter(w->real);
+            break;
+        case 1:
+            v.type = SENDER_CAPI_TYPE_LIGHTUSERDATA;
+            code = composing->addPointerToWriter(w->real, (void *)(uintptr_t)v.word);
+            break;
+        default: code = add_real_table(w->real, shape_of(&v)); break;
+    }
+    bool fits = !w->fixed || w->list.bytes + value_size(&v) <= w->size;
+    bool numbered = v.type == SENDER_CAPI_TYPE_TABLE && shape_of(&v).itself && w->fixed;
+    FUZZ_CHECK(code == 0 ? fits : !fits || numbered || has_failed(), "code %d", code);
+    if (code == 0) {
+        w->list.bytes += value_size(&v);
+        w->list.value[w->list.count++] = v;
+    } else if (v.type == SENDER_CAPI_TYPE_TABLE) {
+        composing->clearWriter(w->real);
+        w->list.count = w->list.bytes = 0;
+    }
+}
+
+/* The next value of the reader, whole, to the writer. */
+static void pass_on(struct reader *r, struct writer *w)
+{
+    sender_capi_value_1_1 value;
+    if (!r->newer || r->next == r->list.count || w->list.count >= MAX_VALUES) return;
+    const struct value *v = &r->list.value[r->next++];
+    walking->nextValueFromReader(r->real, &value);
+    FUZZ_CHECK(value.type == v->type, "type %d, and not %d", value.type, v->type);
+    r->arrays += v->type == SENDER_CAPI_TYPE_ARRAY;
+    int code = composing->addValueToWriter(w->real, r->real);
+    bool fits = !w->fixed || w->list.bytes + value_size(v) <= w->size;
+    FUZZ_CHECK(code == 0 ? fits : !fits || has_failed() || w->fixed, "code %d", code);
+    if (code != 0 && v->type == SENDER_CAPI_TYPE_TABLE) walk_table(r, shape_of(v), &value);
+    if (code != 0) return;
+    w->list.bytes += value_size(v);
+    w->list.value[w->list.count++] = *v;
+}
+
+static void put_back(struct reader *r)
+{
+    struct buffer *b = r->from;
+    if (b && (!is_usable(b) || b->count >= MAX_MESSAGES)) return;
+    int code = walking->putBackReader(r->real), expected = !b ? 3 : b->closed ? 1 : 0;
+    if (b && b->epoch != r->epoch) expected = 1;
+    if (b && b->made != r->made) expected = 4; /* that one is gone */
+    if (code == 5 && r->fixed && r->arrays > 8) return;
+    FUZZ_CHECK(code == expected, "code %d, and not %d", code, expected);
+    if (code == 4) return;
+    if (code == 0) insert(b, &r->list);
+    r->gave = r->gave || code < 2;
+    r->list.count = r->next = 0;
+    r->from = NULL;
+}
+
+static void begin_again(struct reader *r)
+{
+    int code = walking->rewindReader(r->real);
+    FUZZ_CHECK(code == 0 || code == 3 || (code == 5 && r->fixed && r->arrays > 8), "code %d",
+               code);
+    if (code == 0) r->next = r->arrays = 0;
+}
+
+static void use_newer(void)
+{
+    struct writer *w = &writers[fuzz_pick(&input, WRITERS)];
+    struct reader *r = &readers[fuzz_pick(&input, READERS)];
+    struct buffer *b = &buffers[fuzz_pick(&input, BUFFERS)];
+    if (!w->real) make_writer(w);
+    if (!r->real) make_reader(r);
+    if (!w->real || !r->real) return;
+    switch (fuzz_pick(&input, 8)) {
+        case 0: put_back(r); break;
+        case 1: begin_again(r); break;
+        case 2:
+        case 3:
+            if (is_usable(b)) receive_by(b, r, true);
+            break;
+        case 4:
+        case 5: pass_on(r, w); break;
+        default: add_newer(w); break;
+    }
 }
 
 /* ---- any of all this ---- */
@@ -638,6 +908,7 @@ static void use_reader(struct reader *r)
     if (what == 1) {
         sending->clearReader(r->real);
         r->list.count = r->next = 0;
+        r->from = NULL;
     } else {
         read_value(r);
     }
@@ -684,6 +955,8 @@ static void do_something(void)
         fuzz_fail_in = 1 + fuzz_pick(&input, 6);
         if (is_usable(b) && writers[0].real) send(b, &writers[0]);
         if (is_usable(b) && readers[0].real) receive(b, &readers[0]);
+    } else if (what >= 26 && what <= 28) {
+        use_newer();
     } else if (what == 29) {
         notify_notifier *n = &notifiers[fuzz_pick(&input, 2)];
         static const int codes[] = {0, 1, 2, 7, -3};
@@ -745,6 +1018,8 @@ static int set_up(lua_State *state)
     notifying = notify_get_capi(L, -1, NULL);
     receiving = receiver_get_capi(L, -1, NULL);
     sending = sender_get_capi(L, -1, NULL);
+    composing = receiver_get_capi_2_1(L, -1, NULL);
+    walking = sender_get_capi_1_1(L, -1, NULL);
     lua_settop(L, 0);
     return 0;
 }

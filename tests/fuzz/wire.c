@@ -291,10 +291,8 @@ static void drop_draft(lua_State *L)
 {
     lua_settop(L, 0);
     const struct mtc_state *state = mtl_state_push(L);
-    if (state->draft != 0) {
-        lua_rawgeti(L, LUA_REGISTRYINDEX, state->draft);
-        mtl_owned_fini(lua_touserdata(L, -1));
-    }
+    mtl_push_kept(L, state, MTL_DRAFT);
+    if (lua_touserdata(L, -1)) mtl_owned_fini(lua_touserdata(L, -1));
     lua_settop(L, 0);
 }
 

@@ -72,7 +72,7 @@ SO     = dll
 EXE    = .exe
 MODULE = -shared -static-libgcc
 EXPORT =
-SYSTEM = -static -lsynchronization
+SYSTEM = -static -lsynchronization -lws2_32
 LACKS  = failmalloc forked pump stepping_clock uv_notifier # what uses more than C and threads
 endif
 

@@ -29,6 +29,8 @@ build = {
                 "src/platform/plat_image.c",
                 "src/platform/plat_linux.c",
                 "src/platform/plat_pthread.c",
+                "src/platform/plat_signal.c",
+                "src/platform/plat_signal_windows.c",
                 "src/platform/plat_unix.c",
                 "src/platform/plat_windows.c",
                 "src/core/abort_all.c",
@@ -55,6 +57,7 @@ build = {
                 "src/core/notifier.c",
                 "src/core/notify.c",
                 "src/core/object.c",
+                "src/core/pollable.c",
                 "src/core/pool.c",
                 "src/core/process.c",
                 "src/core/publish.c",
@@ -136,7 +139,7 @@ build = {
         windows = {
             modules = {
                 mtmsg = {
-                    libraries = { "synchronization" },
+                    libraries = { "synchronization", "ws2_32" },
                 },
             },
         },

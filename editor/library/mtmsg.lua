@@ -321,6 +321,10 @@ function buffer:abort(flag) end
 ---@return boolean
 function buffer:isabort() end
 
+---A descriptor for event loops, readable while a receive would not wait; closed with this object.
+---@return integer
+function buffer:pollfd() end
+
 ---The id, with which another thread finds this listener. No other object of the process has or has had it.
 ---@return integer
 function listener:id() end
@@ -404,6 +408,10 @@ function listener:abort(flag) end
 ---Whether the listener is aborted.
 ---@return boolean
 function listener:isabort() end
+
+---A descriptor for event loops, readable while a receive would not wait; closed with this object.
+---@return integer
+function listener:pollfd() end
 
 ---A number that finds the topic in other threads, by `mtmsg.topic`.
 ---@return integer

@@ -11,6 +11,7 @@
 #include "core/life.h"
 #include "core/bound.h"
 #include "core/listener.h"
+#include "core/pollable.h"
 #include "core/ready.h"
 #include "core/receive.h"
 #include "core/reference.h"
@@ -75,6 +76,7 @@ static void free_buffer(struct mtm_object *object)
     for (int event = 0; event < MTM_EVENTS; ++event)
         mtm_notifier_release(mtm_load_rlx(&buffer->notifier[event]), false);
     mtm_bell_fini(buffer);
+    mtm_pollables_free(object);
     mtm_queue_fini(&buffer->queue);
     mtm_free(buffer);
     if (topic) mtm_object_release(&topic->object);
@@ -107,6 +109,7 @@ static const struct mtm_source_ops buffer_ops = {
     mtm_buffer_spin,
     mtm_buffer_rest,
     mtm_buffer_is_warm,
+    mtm_buffer_lock,
     false,
 };
 
@@ -314,7 +317,7 @@ void mtm_buffer_change(struct mtm_buffer *buffer, uint32_t set, uint32_t clear, 
     tell_of_state(buffer);
     mtm_buffer_unlock_both(buffer);
     MTM_PAUSE();
-    mtm_waiters_wake_all(&buffer->source.waiters);
+    mtm_source_wake_all(&buffer->source);
 }
 
 void mtm_buffer_close(struct mtm_buffer *buffer)
@@ -340,7 +343,7 @@ void mtm_buffer_close(struct mtm_buffer *buffer)
         if (last) mtm_listener_announce(listener);
     }
     MTM_PAUSE();
-    mtm_waiters_wake_all(&buffer->source.waiters);
+    mtm_source_wake_all(&buffer->source);
     mtm_queue_empty_trash(&buffer->queue, &trash);
     mtm_queue_drop_caches(&buffer->queue);
     for (int event = 0; event < MTM_EVENTS; ++event)
@@ -357,7 +360,7 @@ void mtm_buffer_finish(struct mtm_buffer *buffer)
     announce_end(buffer);
     mtm_buffer_unlock_both(buffer);
     MTM_PAUSE();
-    mtm_waiters_wake_all(&buffer->source.waiters);
+    mtm_source_wake_all(&buffer->source);
     mtm_ready_wake(buffer);
 }
 

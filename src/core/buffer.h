@@ -175,5 +175,6 @@ uint32_t mtm_buffer_taken(const struct mtm_source *source);
 struct mtm_spin *mtm_buffer_spin(struct mtm_source *source);
 void mtm_buffer_rest(struct mtm_source *source, bool nonblock);
 bool mtm_buffer_is_warm(const struct mtm_source *source);
+struct mtm_lock *mtm_buffer_lock(struct mtm_source *source);
 
 #endif

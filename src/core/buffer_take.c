@@ -143,3 +143,8 @@ void mtm_buffer_rest(struct mtm_source *source, bool nonblock)
     if (mtm_queue_is_warm(&buffer->queue)) mtm_queue_rest(&buffer->queue);
     if (topic) mtm_topic_rest(topic);
 }
+
+struct mtm_lock *mtm_buffer_lock(struct mtm_source *source)
+{
+    return &((struct mtm_buffer *)source)->queue.tail.lock;
+}

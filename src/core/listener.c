@@ -7,6 +7,7 @@
 
 #include "core/abort_all.h"
 #include "core/alloc.h"
+#include "core/pollable.h"
 #include "core/ready.h"
 #include "core/registry.h"
 
@@ -35,6 +36,7 @@ static void free_listener(struct mtm_object *object)
 {
     struct mtm_listener *listener = to_listener(object);
     struct mtm_buffer *buffer = listener->member_first;
+    mtm_pollables_free(object);
     while (buffer) {
         struct mtm_buffer *next = buffer->member_next;
         buffer->object.class->free(&buffer->object);
@@ -49,7 +51,7 @@ static void change(struct mtm_listener *listener, uint32_t set, uint32_t clear, 
     mtm_object_change(&listener->object, set, clear);
     if (sync) mtm_object_sync(&listener->object);
     mtm_unlock(&listener->object.lock);
-    mtm_waiters_wake_all(&listener->source.waiters);
+    mtm_source_wake_all(&listener->source);
 }
 
 /* Members without references are not in the registry, so they are reached from here. */
@@ -81,6 +83,7 @@ static const struct mtm_source_ops listener_ops = {
     mtm_listener_spin,
     mtm_listener_rest,
     mtm_listener_is_warm,
+    mtm_listener_lock,
     true,
 };
 

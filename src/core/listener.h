@@ -112,5 +112,6 @@ uint32_t mtm_listener_taken(const struct mtm_source *source);
 struct mtm_spin *mtm_listener_spin(struct mtm_source *source);
 void mtm_listener_rest(struct mtm_source *source, bool nonblock);
 bool mtm_listener_is_warm(const struct mtm_source *source);
+struct mtm_lock *mtm_listener_lock(struct mtm_source *source);
 
 #endif

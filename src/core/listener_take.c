@@ -148,7 +148,9 @@ size_t mtm_listener_waiting(const struct mtm_source *source)
     MTM_STEP(see_flags);
     const uint32_t flags = mtm_load_acq(&source->object.flags) ^ mtm_generation;
     if (MTM_UNLIKELY(flags & ~(uint32_t)MTM_IS_FINISHED)) return 1;
-    return mtm_ready_count((const struct mtm_listener *)source);
+    const struct mtm_listener *listener = (const struct mtm_listener *)source;
+    const size_t ready = mtm_ready_count(listener);
+    return ready > 0 ? ready : mtm_load_seq(&listener->deferred) != NULL; /* pairs with push */
 }
 
 /* Producers take no lock of the listener: the order of seq_cst operations sees to it that they
@@ -169,4 +171,9 @@ uint32_t mtm_listener_taken(const struct mtm_source *source)
 struct mtm_spin *mtm_listener_spin(struct mtm_source *source)
 {
     return &((struct mtm_listener *)source)->spin;
+}
+
+struct mtm_lock *mtm_listener_lock(struct mtm_source *source)
+{
+    return &source->object.lock;
 }

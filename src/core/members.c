@@ -66,7 +66,7 @@ void mtm_listener_announce(struct mtm_listener *listener)
 {
     MTM_STEP(see_none_connected);
     if (mtm_load_seq(&listener->connected) == 0) {
-        mtm_waiters_wake_all(&listener->source.waiters);
+        mtm_source_wake_all(&listener->source);
     }
 }
 

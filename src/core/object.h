@@ -28,6 +28,7 @@ enum {
 };
 
 struct mtm_object;
+struct mtm_pollable;
 
 /* What the kinds do in their own ways. */
 struct mtm_object_ops {
@@ -51,8 +52,8 @@ struct mtm_object {
     struct mtm_name *name;      /* NULL if it has none */
     enum mtm_kind kind;
     struct mtm_lock lock; /* a listener's; a buffer has those of its queue instead */
-    struct mtm_object *all_next, **all_link; /* guarded by the registry lock */
-    void *unused;
+    struct mtm_object *all_next, **all_link;  /* guarded by the registry lock */
+    _Atomic(struct mtm_pollable *) pollables; /* atomic; of a source: see pollable.h */
     const struct mtm_object_ops *class;
     struct mtm_object *owner; /* a buffer's listener, or NULL */
     mtm_a32 flags;            /* atomic; see above; in a new object it is mtm_generation */

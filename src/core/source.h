@@ -37,6 +37,9 @@ struct mtm_source_ops {
      * whether there may be anything; lock-free, a hint. */
     void (*rest)(struct mtm_source *source, bool nonblock);
     bool (*warm)(const struct mtm_source *source);
+    /* The lock under which whoever publishes looks for those who wait; of a source whose
+     * publishers take none, its own. */
+    struct mtm_lock *(*lock)(struct mtm_source *source);
     /* Whether somebody who has found something at once must look for others who wait: one who
      * looks may hide from them for a moment what there is. */
     bool passes_always;
@@ -47,9 +50,11 @@ static inline const struct mtm_source_ops *mtm_source_ops(const struct mtm_sourc
     return (const struct mtm_source_ops *)source->object.class;
 }
 
-/* After something was published: wakes one of those who wait, if need be. wake_one: the same,
- * asking first whether anybody does. Any thread that keeps the source alive; never blocks. */
+/* After something was published: wakes one of those who wait, if need be, and tells those who
+ * poll. wake_one: the same, asking first whether anybody does. wake_all: because of a change of
+ * state that all must see. Any thread that keeps the source alive; never blocks. */
 void mtm_source_wake(struct mtm_source *source);
+void mtm_source_wake_all(struct mtm_source *source);
 
 static inline void mtm_source_wake_one(struct mtm_source *source)
 {

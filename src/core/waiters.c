@@ -10,8 +10,15 @@ enum { LATE = 200 }; /* ticks of 1024 ns */
 
 #define SLEEPER ((size_t)1)
 #define COMING ((size_t)1 << (sizeof(size_t) * 4))
+#define WATCHED (COMING / 2)
 
 static size_t sleepers_in(size_t state)
+{
+    return state & (WATCHED - 1);
+}
+
+/* The same with nobody on the way. */
+static size_t all_stay(size_t state)
 {
     return state & (COMING - 1);
 }
@@ -34,7 +41,7 @@ static bool is_late(struct mtm_waiters *waiters, uint32_t now)
 /* Nobody is coming where nobody waits. */
 static size_t without(size_t state, size_t part)
 {
-    if (part == SLEEPER && sleepers_in(state) == 1) return 0;
+    if (part == SLEEPER && sleepers_in(state) == 1) return state & WATCHED;
     return state - part - (part == SLEEPER && coming_in(state) > 0 ? COMING : 0);
 }
 
@@ -94,11 +101,11 @@ bool mtm_waiters_stand_in(struct mtm_waiters *waiters, bool *marked)
 {
     *marked = false;
     size_t state = mtm_load_seq(&waiters->state);
-    if (state == 0) return true;
+    if (sleepers_in(state) == 0) return true;
     uint32_t now = ticks_now();
     if (coming_in(state) > 0 && !is_late(waiters, now)) return false;
     MTM_STEP(stand_in);
-    *marked = mtm_cas_seq(&waiters->state, &state, sleepers_in(state) + COMING);
+    *marked = mtm_cas_seq(&waiters->state, &state, all_stay(state) + COMING);
     if (*marked) mtm_store_rlx(&waiters->since, now);
     return *marked;
 }
@@ -133,10 +140,10 @@ void mtm_waiters_wake(struct mtm_waiters *waiters, mtm_waiting waiting, const vo
     MTM_STEP(see_who_comes);
     state = mtm_load_rlx(&waiters->state);
     do {
-        if (state == 0) return;
+        if (sleepers_in(state) == 0) return;
         const size_t things = coming_in(state) > 0 ? waiting(what) : 1;
         if (will_do(waiters, state, things, &late)) return;
-        next = (late ? sleepers_in(state) : state) + COMING;
+        next = (late ? all_stay(state) : state) + COMING;
         MTM_STEP(call_one);
     } while (!mtm_cas_seq(&waiters->state, &state, next)); /* pairs with answer and leave */
     mtm_store_rlx(&waiters->since, ticks_now());
@@ -144,6 +151,19 @@ void mtm_waiters_wake(struct mtm_waiters *waiters, mtm_waiting waiting, const vo
     mtm_add_seq(&waiters->seq, 1);
     MTM_STEP(rouse_one);
     mtm_plat_unpark_one(&waiters->seq);
+}
+
+/* The fence orders it before the look that follows, against the same in wake. */
+void mtm_waiters_watch(struct mtm_waiters *waiters, bool watched)
+{
+    if (watched) mtm_or_acq_rel(&waiters->state, WATCHED);
+    else mtm_and_acq_rel(&waiters->state, ~WATCHED);
+    mtm_fence_seq();
+}
+
+bool mtm_waiters_are_watched(const struct mtm_waiters *waiters)
+{
+    return (mtm_load_rlx(&waiters->state) & WATCHED) != 0;
 }
 
 void mtm_waiters_wake_all(struct mtm_waiters *waiters)

@@ -9,9 +9,9 @@
 struct mtm_waiters {
     mtm_a32 seq;   /* atomic; what sleepers park on; every wake-up changes it */
     mtm_a32 since; /* atomic; when the latest wake-up was sent, or a spinner began; in ticks */
-    /* Atomic. Lower half: threads between join and leave. Upper half: how many of them are on
-     * their way to look again, because of a wake-up; a spinner that stands in counts as well. 0
-     * if nobody waits. */
+    /* Atomic. Lower half: threads between join and leave, and in its highest bit whether others
+     * must be told, too. Upper half: how many of these threads are on their way to look again,
+     * because of a wake-up; a spinner that stands in counts as well. 0 if nobody waits. */
     mtm_asize state;
 };
 
@@ -46,6 +46,12 @@ static inline bool mtm_waiters_any(struct mtm_waiters *waiters)
 {
     return mtm_load_seq(&waiters->state) != 0; /* pairs with join */
 }
+
+/* Whether whoever publishes tells others, who are no sleeping threads, as well: these get no
+ * wake-up of a thread's, and no thread gets theirs. Who sets it looks afterwards; the order of
+ * that and of publishing must be as for join. One thread at a time. */
+void mtm_waiters_watch(struct mtm_waiters *waiters, bool watched);
+bool mtm_waiters_are_watched(const struct mtm_waiters *waiters);
 
 /* Wakes all, because of a change of state (close, abort) that each of them must see. */
 void mtm_waiters_wake_all(struct mtm_waiters *waiters);

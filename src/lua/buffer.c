@@ -153,6 +153,11 @@ static int buffer_isnonblock(lua_State *L)
     return mtl_push_isnonblock(L, mtl_check_any_buffer(L, 1));
 }
 
+static int buffer_pollfd(lua_State *L)
+{
+    return mtl_push_pollfd(L, mtl_check_buffer(L, 1));
+}
+
 static int buffer_isabort(lua_State *L)
 {
     return mtl_push_isabort(L, mtl_check_any_buffer(L, 1));
@@ -247,6 +252,7 @@ static const luaL_Reg methods[] = {
     {"nonblock", buffer_nonblock},
     {"isnonblock", buffer_isnonblock},
     {"isabort", buffer_isabort},
+    {"pollfd", buffer_pollfd},
     {"settimeout", buffer_settimeout},
     {"release", buffer_release},
     {"addmsg", buffer_addmsg},
@@ -273,6 +279,7 @@ bool mtl_open_buffer(lua_State *L)
     };
     mtl_set_receivers(L, receivers);
     bool replaced = mtf_replace(L);
+    mtl_set_events(L);
     lua_pop(L, 1);
     mtc_install(L);
     lua_pop(L, 1);

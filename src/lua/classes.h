@@ -34,6 +34,13 @@ int mtl_functions(lua_State *L);
 /* Pushes a userdata for a buffer or listener whose object is not there yet. */
 struct mtc_handle *mtl_handle_push(lua_State *L, struct mtc_state *state, enum mtm_kind kind);
 
+/* The table of the methods is on top: adds what cqueues asks of whatever has a pollfd. */
+static inline void mtl_set_events(lua_State *L)
+{
+    lua_pushliteral(L, "r");
+    lua_setfield(L, -2, "events");
+}
+
 /* Its metamethod __gc. */
 int mtl_handle_gc(lua_State *L);
 
@@ -69,5 +76,6 @@ int mtl_release(struct mtc_handle *handle);
 int mtl_set_nonblock(lua_State *L, struct mtc_handle *handle);
 int mtl_push_isnonblock(lua_State *L, const struct mtc_handle *handle);
 int mtl_push_isabort(lua_State *L, const struct mtc_handle *handle);
+int mtl_push_pollfd(lua_State *L, struct mtc_handle *handle);
 
 #endif

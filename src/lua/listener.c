@@ -101,6 +101,11 @@ static int listener_isnonblock(lua_State *L)
     return mtl_push_isnonblock(L, mtl_check_any_listener(L, 1));
 }
 
+static int listener_pollfd(lua_State *L)
+{
+    return mtl_push_pollfd(L, mtl_check_listener(L, 1));
+}
+
 static int listener_isabort(lua_State *L)
 {
     return mtl_push_isabort(L, mtl_check_any_listener(L, 1));
@@ -143,6 +148,7 @@ static const luaL_Reg methods[] = {
     {"nonblock", listener_nonblock},
     {"isnonblock", listener_isnonblock},
     {"isabort", listener_isabort},
+    {"pollfd", listener_pollfd},
     {"settimeout", listener_settimeout},
     {"release", listener_release},
     {"newbuffer", listener_newbuffer},
@@ -164,5 +170,6 @@ void mtl_open_listener(lua_State *L)
         {NULL, NULL},
     };
     mtl_set_receivers(L, receivers);
+    mtl_set_events(L);
     lua_pop(L, 2);
 }

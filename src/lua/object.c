@@ -5,16 +5,19 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "core/pollable.h"
 #include "core/reference.h"
 #include "core/registry.h"
 #include "lua/classes.h"
 #include "lua/errors.h"
+#include "lua/receive.h"
 
 #include "platform/hidden.h"
 
 struct handle_asset {
     struct mtc_asset asset;
-    struct mtm_object *object; /* with a root reference, or NULL */
+    struct mtm_object *object;     /* with a root reference, or NULL */
+    struct mtm_pollable *pollable; /* of the object; NULL: nobody has asked for it */
     /* What is still told after that has been given up: */
     uint64_t id;
     char *name; /* owned; NULL: none, or no memory for it */
@@ -29,6 +32,9 @@ static struct handle_asset *asset_of(const struct mtc_handle *handle)
 static void give_up(struct handle_asset *asset)
 {
     struct mtm_object *object = asset->object;
+    struct mtm_pollable *pollable = asset->pollable;
+    if (pollable) mtm_pollable_close(mtm_to_source(object), pollable);
+    asset->pollable = NULL;
     asset->object = NULL;
     if (object) mtm_root_release(object);
 }
@@ -193,4 +199,34 @@ int mtl_push_isabort(lua_State *L, const struct mtc_handle *handle)
 {
     lua_pushboolean(L, mtc_handle_is_live(handle) && mtm_object_is_aborted(handle->object));
     return 1;
+}
+
+/* ---- descriptors ---- */
+
+static int raise_pollfd(lua_State *L, enum mtm_status status, struct mtc_handle *handle,
+                        const char *why)
+{
+    if (status != MTM_TOO_MANY) return mtl_raise_of(L, status, handle);
+    return luaL_error(L, "failed to open a descriptor: %s", why);
+}
+
+int mtl_push_pollfd(lua_State *L, struct mtc_handle *handle)
+{
+    struct handle_asset *own = asset_of(handle);
+    const char *why = "";
+    if (mtm_object_is_inherited(own->object)) return mtl_raise_of(L, MTM_CLOSED, handle);
+    if (!own->pollable) {
+        enum mtm_status status =
+            mtm_pollable_open(mtm_to_source(own->object), &own->pollable, &why);
+        if (status != MTM_OK) return raise_pollfd(L, status, handle, why);
+    }
+    mtc_push_integer(L, (int64_t)mtm_pollable_descriptor(own->pollable));
+    return 1;
+}
+
+void mtl_received_nothing(const struct mtc_handle *handle, enum mtm_status status)
+{
+    const struct handle_asset *own = asset_of(handle);
+    if (MTM_LIKELY(!own || !own->pollable)) return;
+    mtm_pollable_found_nothing(mtm_to_source(own->object), own->pollable, status);
 }

@@ -10,6 +10,7 @@
 #include "lua/options.h"
 #include "lua/protect.h"
 #include "lua/tostring.h"
+#include "lua/receive.h"
 
 #include "platform/hidden.h"
 
@@ -92,6 +93,8 @@ static enum mtm_status receive(lua_State *L, struct reader_asset *r, struct mtc_
                                 &receipt->failure, &raised);
         }
         mtm_reader_settle(&r->reader, &in, nonblock);
+    } else if (mtm_in_vain(status)) {
+        mtl_received_nothing(handle, status);
     }
     mtl_unpin(handle);
     if (raised) lua_error(L);

@@ -83,6 +83,7 @@ static enum mtm_status take(struct mtc_handle *handle, struct mtm_wait *wait,
         mtl_carrier_give(state, in->slot.carrier);
         in->slot.carrier = status == MTM_GROW ? mtm_block_new(in->slot.need) : NULL;
         if (in->slot.carrier) continue;
+        if (mtm_in_vain(status)) mtl_received_nothing(handle, status);
         mtl_unpin(handle);
         return status == MTM_GROW ? MTM_NOMEM : status;
     }

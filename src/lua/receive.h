@@ -29,4 +29,9 @@ void mtl_set_receivers(lua_State *L, const luaL_Reg *receivers);
 /* source:messages([timeout]): pushes what a for loop wants. Upvalue 1 as above. */
 int mtl_push_messages(lua_State *L);
 
+/* Every receive by way of a handle that ends with EMPTY or BUSY says so: then its descriptor,
+ * if it has one, need not be readable any more. The handle is pinned, or nothing has run since.
+ */
+void mtl_received_nothing(const struct mtc_handle *handle, enum mtm_status status);
+
 #endif

@@ -54,6 +54,28 @@ void mtm_plat_pin_image(const void *address);
  * the system has no memory for that. */
 bool mtm_plat_on_fork(void (*child)(void));
 
+/* A descriptor for whoever polls: it is readable as long as it is set. */
+struct mtm_signal {
+    intptr_t reading, writing; /* descriptors (on Windows sockets), perhaps the same one */
+    struct mtm_signal *next, **link; /* of those that are open in this process */
+};
+
+/* Opens it, not set. False: *why says why not; static. Programs that are executed don't inherit
+ * it, and in a forked process it is closed before anything else of the library runs there. Any
+ * thread that holds no lock, as for close. */
+bool mtm_plat_signal_open(struct mtm_signal *signal, const char **why);
+
+/* What is polled: not to be read, written or closed by anybody else. -1: it was closed. */
+intptr_t mtm_plat_signal_descriptor(const struct mtm_signal *signal);
+
+/* One system call each; any thread, at once with each other, as long as it is open; they never
+ * block. What was set before unset begins is unset after it; what is set meanwhile may be. */
+void mtm_plat_signal_set(struct mtm_signal *signal);
+void mtm_plat_signal_unset(struct mtm_signal *signal);
+
+/* Nobody else uses it any more. */
+void mtm_plat_signal_close(struct mtm_signal *signal);
+
 /* Which atomics and which thread primitives were compiled in, e.g. "atomics:C11 threads:futex".
  * Static. */
 const char *mtm_plat_info(void);

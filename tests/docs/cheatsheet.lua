@@ -25,7 +25,7 @@ local function of_the_module()
     end
     local function take(prefix, t)
         for name in pairs(t) do
-            if name ~= "error" and (prefix == "mtmsg." or not name:find("^__")) then
+            if name ~= "error" and name ~= "events" and (prefix == "mtmsg." or not name:find("^__")) then
                 names[prefix .. name] = { headings[prefix .. name] }
             end
         end

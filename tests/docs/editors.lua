@@ -334,7 +334,7 @@ for _, from in ipairs { from_luacats, from_teal } do
             reader = mtmsg.newreader(), topic = mtmsg.newtopic() }
         for class, object in pairs(objects) do
             for name in pairs(debug.getmetatable(object).__index) do
-                if not name:find("^__") then expected[#expected + 1] = class .. ":" .. name end
+                if not name:find("^__") and name ~= "events" then expected[#expected + 1] = class .. ":" .. name end
             end
         end
         for name in pairs(fields) do

@@ -12,6 +12,7 @@
  *                                 booleans, numbers and strings
  *   thread:join([seconds])        true, results... | nil, error text | false, "timeout"
  *   host.cpus(), host.now()       processors; seconds on a monotonic clock
+ *   host.poll(fd[, seconds])      waits until the descriptor is readable; false: it is not
  *   host.exit([code])             is also os.exit here: closes the state, then ends the script;
  *                                 called in a thread it ends the process
  * A process that is told to end, by SIGTERM, lists the threads that still run.
@@ -22,6 +23,7 @@
 #endif
 
 #include <setjmp.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,6 +79,15 @@ static int host_cpus(lua_State *L)
     return 1;
 }
 
+/* Without seconds it waits for ever. */
+static int host_poll(lua_State *L)
+{
+    double seconds = luaL_optnumber(L, 2, -1);
+    lua_pushboolean(
+        L, os_poll((intptr_t)luaL_checknumber(L, 1), seconds < 0 ? -1 : (int)(seconds * 1000)));
+    return 1;
+}
+
 static int host_now(lua_State *L)
 {
     lua_pushnumber(L, os_now());
@@ -118,6 +129,7 @@ static int luaopen_host(lua_State *L)
     set_function(L, "thread", host_thread);
     set_function(L, "cpus", host_cpus);
     set_function(L, "now", host_now);
+    set_function(L, "poll", host_poll);
     lua_pushvalue(L, lua_upvalueindex(1));
     lua_pushcclosure(L, host_exit, 1);
     lua_setfield(L, -2, "exit");

@@ -7,6 +7,7 @@
 #include "host_os_windows.h"
 #else
 
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <time.h>
@@ -170,6 +171,17 @@ static inline void os_watch_end(void)
     os_thread_join(&os_watch.thread);
     close(os_watch.pipe[0]);
     close(os_watch.pipe[1]);
+}
+
+/* Whether the descriptor is readable within so many ms; -1: for ever. */
+static inline int os_poll(intptr_t descriptor, int ms)
+{
+    struct pollfd one = {.fd = (int)descriptor, .events = POLLIN};
+    int count;
+    do {
+        count = poll(&one, 1, ms);
+    } while (count < 0); /* a signal */
+    return count > 0;
 }
 
 static inline int os_cpus(void)

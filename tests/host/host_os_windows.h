@@ -6,6 +6,8 @@
 #define WIN32_LEAN_AND_MEAN
 #include <process.h>
 #include <stdint.h>
+#include <winsock2.h>
+
 #include <windows.h>
 
 /* A jump back to here unwinds nothing: what is in between belongs to a Lua that is gone. */
@@ -108,6 +110,12 @@ static inline int os_watch_begin(void (*report)(void))
 }
 
 static inline void os_watch_end(void) {}
+
+static inline int os_poll(intptr_t descriptor, int ms)
+{
+    WSAPOLLFD one = {.fd = (SOCKET)descriptor, .events = POLLRDNORM};
+    return WSAPoll(&one, 1, ms) > 0;
+}
 
 static inline int os_cpus(void)
 {

@@ -48,7 +48,7 @@ test("each error value is its full name", function()
 end)
 
 test("the objects have their methods", function()
-    local common = "abort clear close id isabort isnonblock name nextmsg nonblock "
+    local common = "abort clear close id isabort isnonblock name nextmsg nonblock pollfd "
     local methods = {
         [mtmsg.newbuffer()] = common .. "addmsg msgcnt notifier setmsg",
         [mtmsg.newlistener()] = common .. "newbuffer",

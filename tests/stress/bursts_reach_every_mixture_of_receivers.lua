@@ -24,7 +24,23 @@ local function receive(kind, first_id, second_id, listener_id, acks_id)
         if turn % 2 == 0 then return listener:nextmsg(timeout) end
         return first:nextmsg(timeout)
     end
+    -- Waits by the descriptor alone: it must be readable while there is anything, and calm down when there is nothing.
+    local function poll(source)
+        local poll_for = require("host").poll
+        return function()
+            local descriptor, vain = source:pollfd(), 0
+            while true do
+                local producer, buffer, number, text = source:nextmsg(0)
+                if producer then return producer, buffer, number, text end
+                vain = poll_for(descriptor, 0) and vain + 1 or 0
+                assert(vain < 10000, "always readable")
+                poll_for(descriptor)
+            end
+        end
+    end
     local ways = {
+        ["buffer descriptor"] = poll(first),
+        ["listener descriptor"] = poll(listener),
         ["buffer"] = function() return first:nextmsg() end,
         ["listener"] = function() return listener:nextmsg() end,
         ["buffer reader"] = function() return read(first) end,
@@ -131,6 +147,17 @@ for bits = 1, 2 ^ #kinds - 1 do
     end
     tap.test("received by: " .. table.concat(mixture, ", "), function() run(mixture) end)
 end
+
+local polling = { "buffer descriptor", "listener descriptor" }
+for i, one in ipairs(polling) do
+    tap.test("received by: " .. one, function() run { one } end)
+    for j, kind in ipairs(kinds) do
+        local more = (i + j) % 2 == 0 and polling or { one }
+        local mixture = { kind, (unpack or table.unpack)(more) }
+        tap.test("received by: " .. table.concat(mixture, ", "), function() run(mixture) end)
+    end
+end
+for _, one in ipairs(polling) do kinds[#kinds + 1] = one end
 
 tap.test("received by two of each kind", function()
     local mixture = {}

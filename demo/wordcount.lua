@@ -68,7 +68,7 @@ local jobs, listener = mtmsg.newbuffer("jobs"), mtmsg.newlistener("answers")
 local answers, threads = {}, {}
 for i = 1, WORKERS do
     answers[i] = listener:newbuffer()
-    threads[i] = luv.new_thread(worker, jobs:id(), answers[i]:id(), string.dump(count_words))
+    threads[i] = luv.new_thread(string.dump(worker), jobs:id(), answers[i]:id(), string.dump(count_words))
 end
 
 local started
@@ -172,4 +172,4 @@ if answered ~= sent or words ~= expected_words or #wrong > 0 then
         expected_words, #wrong, wrong[1] or ""))
 end
 print("a count in one thread gives the same")
-os.exit(0) -- without closing the state: the luv of Debian 13 crashes in that once it has had threads
+luv.run() -- the luv of Debian 13 crashes at the end of a program that had threads, unless its loop has run

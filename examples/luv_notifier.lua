@@ -30,13 +30,14 @@ results:notifier(notifier)
 -- the rest of the program, which goes on all the while
 timer:start(0, 1, function() ticks = ticks + 1 end)
 
-local thread = uv.new_thread(function(id)
+local thread = uv.new_thread(string.dump(function(id)
     local buffer = require "mtmsg".buffer(id)
     for n = 1, 3 do
         buffer:addmsg(7, n)
     end
-end, results:id())
+end), results:id())
 
 uv.run()
 thread:join()
+uv.run() -- the luv of Debian 13 crashes at the end of a program that had threads, unless its loop has run
 print("the loop also ran its timer: " .. tostring(ticks > 0))

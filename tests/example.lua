@@ -11,7 +11,6 @@ for _, library in ipairs { "luv", "cqueues.thread" } do
         reason = reason or why_not(library)
     end
 end
-os.exit = function(code) assert(code == 0) end -- the state is to be closed, too
 
 io.write("1..1\n")
 if reason then

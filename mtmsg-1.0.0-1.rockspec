@@ -120,6 +120,10 @@ build = {
             defines = { "NDEBUG" },
             incdirs = { "src", "include" },
         },
+        ["mtmsg.cqueues"] = "lua/mtmsg/cqueues.lua",
+        ["mtmsg.loop"] = "lua/mtmsg/loop.lua",
+        ["mtmsg.luv"] = "lua/mtmsg/luv.lua",
+        ["mtmsg.socket"] = "lua/mtmsg/socket.lua",
     },
     platforms = {
         unix = {

@@ -17,7 +17,7 @@ $(B)/bench/%: bench/others/%.c bench/others/other.h
 $(B)/bench/%: bench/others/%.go
 	$(call build,GO)
 	$(Q)go build -o $@ $<
-run_bench = LUA_PATH="bench/lib/?.lua;;" $(B)/$(ONE)/tests/host
+run_bench = LUA_PATH="bench/lib/?.lua;lua/?.lua;;" $(B)/$(ONE)/tests/host
 bench: all $(HOSTS) $(PROBES) $(OTHERS:%=$(B)/bench/%)
 	@mkdir -p $(B)/bench
 	@ci/setup bench

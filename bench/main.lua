@@ -60,7 +60,8 @@ local function progress(...)
 end
 
 local function start(lua, script, how, pipe_mode)
-    local command = ("LUA_PATH='bench/lib/?.lua;;' LUA_CPATH='%s/%s/?.so;%s/%s/bench/?.so;;' %s %s/%s/tests/host %s")
+    local command = ("LUA_PATH='bench/lib/?.lua;lua/?.lua;;' LUA_CPATH='%s/%s/?.so;%s/%s/bench/?.so;;' " ..
+        "%s %s/%s/tests/host %s")
     return assert(io.popen(command:format(B, lua, B, lua, how, B, lua, script), pipe_mode))
 end
 

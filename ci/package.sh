@@ -15,6 +15,16 @@ loads() {
         assert(buffer:nextmsg(0) == "installed")'
 }
 
+# has_loops LUA DIRECTORY SHARE: the modules for event loops are in SHARE, and this Lua loads those whose loop is there
+has_loops() {
+    for module in luv cqueues socket; do
+        [ -f "$3/mtmsg/$module.lua" ] || return
+        LUA_CPATH="$2/?.so;;" LUA_PATH="$3/?.lua;;" "$1" -e "
+            if pcall(require, '$module') then require 'mtmsg.$module' end
+            require 'mtmsg.loop'" || return
+    done
+}
+
 # demo LUA DIRECTORY: the demo runs with the module in the directory
 demo() {
     WORKERS=2 LUA_CPATH="$2/?.so;;" "$1" demo/wordcount.lua README.md docs/*.md
@@ -28,5 +38,6 @@ shows_one() {
 
 # has_editors LUA DIRECTORY: what editors want to know about the calls is there
 has_editors() {
-    [ -f "$2/editor/config.json" ] && [ -f "$2/editor/mtmsg.d.tl" ] && "$1" "$2/editor/library/mtmsg.lua"
+    [ -f "$2/editor/config.json" ] && [ -f "$2/editor/mtmsg.d.tl" ] && [ -f "$2/editor/mtmsg/luv.d.tl" ] &&
+        "$1" "$2/editor/library/mtmsg.lua" && "$1" "$2/editor/library/mtmsg/luv.lua"
 }

@@ -15,6 +15,8 @@ define install_one
 	install -d $(DESTDIR)$(LIBDIR)/lua/$(2:lua%=%)
 	install -m 755 $(B)/$1/mtmsg.$(SO) $(DESTDIR)$(LIBDIR)/lua/$(2:lua%=%)/
 	install -m 644 $(B)/$1/lib$2-mtmsg.a $(DESTDIR)$(LIBDIR)/
+	install -d $(DESTDIR)$(PREFIX)/share/lua/$(2:lua%=%)/mtmsg
+	install -m 644 lua/mtmsg/*.lua $(DESTDIR)$(PREFIX)/share/lua/$(2:lua%=%)/mtmsg/
 	$(call pc_file,static,$2)
 
 endef
@@ -24,16 +26,19 @@ install: all static
 	install -m 644 include/mtmsg/*.h $(DESTDIR)$(PREFIX)/include/mtmsg/
 	$(call pc_file,mtmsg)
 	$(foreach l,$(INSTALLED),$(call install_one,$l,$(call as_lua,$l)))
-	install -d $(DESTDIR)$(PREFIX)/share/mtmsg/editor/library
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/mtmsg/editor/,library/mtmsg mtmsg)
 	install -m 644 editor/config.json editor/mtmsg.d.tl $(DESTDIR)$(PREFIX)/share/mtmsg/editor/
+	install -m 644 editor/mtmsg/*.d.tl $(DESTDIR)$(PREFIX)/share/mtmsg/editor/mtmsg/
 	install -m 644 editor/library/mtmsg.lua $(DESTDIR)$(PREFIX)/share/mtmsg/editor/library/
+	install -m 644 editor/library/mtmsg/*.lua $(DESTDIR)$(PREFIX)/share/mtmsg/editor/library/mtmsg/
 
 # ci/test-install sees whether anything is left
 OF_LUA = lua/$(1:lua%=%)/mtmsg.$(SO) lib$1-mtmsg.a pkgconfig/$1-mtmsg.pc
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,pkgconfig/mtmsg.pc $(foreach l,$(filter-out luajit,$(KNOWN)),\
 	  $(call OF_LUA,$l)))
-	rm -rf $(DESTDIR)$(PREFIX)/include/mtmsg $(DESTDIR)$(PREFIX)/share/mtmsg
+	rm -rf $(addprefix $(DESTDIR)$(PREFIX)/,include/mtmsg share/mtmsg \
+	  $(patsubst lua%,share/lua/%/mtmsg,$(filter lua%,$(filter-out luajit,$(KNOWN)))))
 
 dist:
 	ci/dist $(VERSION)

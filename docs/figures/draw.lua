@@ -197,6 +197,30 @@ figure("backpressure", 720, 320, "A buffer of fixed size says no; credits let th
         "middle dim")
 end)
 
+figure("loops", 720, 270, "A descriptor of a buffer in an event loop", function(p)
+    p:box("thread", 24, 30, 150, 56, "thread", "addmsg(42)")
+    p:box("thread", 24, 120, 150, 56, "thread", "addmsg(43)")
+    p:arrow { 174, 58, 234, 88 }
+    p:arrow { 174, 148, 234, 118 }
+    p:box("buffer", 234, 62, 150, 82)
+    p:text(309, 84, "buffer", "middle head")
+    p:row("message", 254, 98, 52, "43", "42")
+    p:box("notifier", 234, 168, 150, 46, "descriptor", "readable")
+    p:arrow({ 309, 144, 309, 168 }, "dashed")
+    p:box("listener", 444, 62, 120, 152)
+    p:text(504, 84, "event loop", "middle head")
+    p:text(504, 110, "timers", "middle dim")
+    p:text(504, 130, "sockets", "middle dim")
+    p:text(504, 196, "descriptors", "middle dim")
+    p:arrow { 384, 191, 444, 191 }
+    p:box("thread", 606, 110, 98, 64, "coroutine", "getmsg(b)")
+    p:arrow { 564, 142, 606, 142 }
+    p:arrow({ 655, 110, 655, 40, 420, 40, 420, 103, 384, 103 }, "dashed")
+    p:text(538, 32, "takes what is there", "middle dim")
+    p:text(360, 255, "Readable while a receive would not wait: set by whoever adds, unset by who finds nothing.",
+        "middle dim")
+end)
+
 figure("notifier", 720, 270, "A notifier wakes an event loop", function(p)
     p:box("thread", 24, 46, 150, 60, "worker thread", 'b:addmsg("news")')
     p:arrow { 174, 76, 254, 76 }

@@ -30,6 +30,9 @@ local function of_the_module()
             end
         end
     end
+    for name, heading in pairs(headings) do -- those of files of Lua
+        if name:find("^mtmsg%.%l+%.%l+$") and not name:find("^mtmsg%.error%.") then names[name] = { heading } end
+    end
     take("mtmsg.", mtmsg)
     take("mtmsg.error.", mtmsg.error)
     for class, object in pairs { buffer = mtmsg.newbuffer(), listener = mtmsg.newlistener(),

@@ -53,11 +53,12 @@ local function from_reference()
     local calls, fields = {}, {}
     for heading in ("\n" .. read("docs/reference.md")):gmatch("\n### `([^\n]+)`") do
         local name, arguments = heading:match("^([%w_:.]+)%((.*)%)$")
-        if name then
+        local other = name and name:find("^mtmsg%.%l+%.") -- a file of Lua: loops.lua looks at those
+        if name and not other then
             arguments = arguments:gsub(" *%[, carray%]%*", " [...]"):gsub("^%.%.%.$", "[...]")
             calls[name] = calls[name] or {}
             expand(arguments, calls[name])
-        else
+        elseif not name then
             fields[heading] = true
         end
     end

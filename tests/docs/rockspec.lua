@@ -35,6 +35,20 @@ function TestRockspec:test_it_lists_every_source()
     lu.assertEquals(listed, existing)
 end
 
+function TestRockspec:test_it_lists_every_file_of_lua()
+    local listed, existing = {}, {}
+    for name, path in pairs(rockspec("mtmsg-scm-0.rockspec").build.modules) do
+        if type(path) == "string" then listed[name] = path end
+    end
+    local find = assert(io.popen("find lua -name '*.lua'"))
+    for path in find:lines() do
+        existing[(path:match("^lua/(.*)%.lua$"):gsub("/", "."))] = path
+    end
+    find:close()
+    lu.assertNotNil(existing["mtmsg.luv"])
+    lu.assertEquals(listed, existing)
+end
+
 function TestRockspec:test_that_of_the_release_differs_in_its_version_alone()
     local release, checkout = rockspec(released), rockspec("mtmsg-scm-0.rockspec")
     lu.assertEquals(release.version, mtmsg._VERSION .. "-1")

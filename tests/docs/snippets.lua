@@ -9,7 +9,7 @@ local pages = require "pages"
 local why_not = require "why_not"
 
 local compile = loadstring or load
-local optional = { "luv", "cqueues", "cqueues.thread" } -- not packaged for every Lua
+local optional = { "luv", "cqueues", "cqueues.thread", "socket", "copas" } -- not packaged for every Lua
 local foreign = { "llthreads2.ex", "lanes", "effil" } -- packaged for none
 
 local function requires(text, library)

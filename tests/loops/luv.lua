@@ -1,0 +1,293 @@
+-- mtmsg.luv with the luv that is installed: coroutines that wait for messages, and callbacks, while the loop goes on
+-- with its other work, and ends when nobody waits any more.
+
+local tap = require "tap"
+local reason = require "why_not"("luv")
+if reason then
+    print("1..0 # SKIP " .. reason)
+    os.exit(0)
+end
+local uv = require "luv"
+local mtmsg = require "mtmsg"
+local messages = require "mtmsg.luv"
+local unpack = table.unpack or unpack
+local pack = table.pack or function(...) return { n = select("#", ...), ... } end
+
+local function later(ms, f, ...)
+    local arguments, timer = { ... }, uv.new_timer()
+    timer:start(ms, 0, function()
+        timer:close()
+        f(unpack(arguments))
+    end)
+end
+
+-- Runs f as a coroutine, and the loop until nothing is left in it; returns what f returned.
+local function run(f)
+    local results
+    local thread = coroutine.create(function() results = pack(f()) end)
+    local ok, err = coroutine.resume(thread)
+    if not ok then error(err, 0) end
+    uv.run()
+    tap.ok(results, "the loop has ended, and the coroutine has not")
+    return unpack(results, 1, results.n)
+end
+
+local function adder(id, count)
+    local buffer = require "mtmsg".buffer(id)
+    for i = 1, count do buffer:addmsg("thread", i) end
+end
+
+local function start(body, ...) return uv.new_thread(string.dump(body), ...) end
+
+tap.test("a message that is there is returned at once, with the id and all values", function()
+    local buffer = mtmsg.newbuffer()
+    buffer:addmsg("a", nil, 3)
+    tap.gives({ buffer:id(), "a", nil, 3 }, run(function() return messages.getmsg(buffer) end))
+end)
+
+tap.test("a message of a thread resumes the coroutine", function()
+    local buffer, thread = mtmsg.newbuffer(), nil
+    tap.gives({ buffer:id(), "thread", 1 }, run(function()
+        thread = start(adder, buffer:id(), 1)
+        return messages.getmsg(buffer)
+    end))
+    thread:join()
+end)
+
+tap.test("messages come in order, one for each call, also through a listener", function()
+    local listener = mtmsg.newlistener()
+    local buffers, threads, last, got = {}, {}, {}, 0
+    for i = 1, 3 do
+        buffers[i] = listener:newbuffer()
+        last[buffers[i]:id()] = 0
+    end
+    run(function()
+        for i = 1, 3 do threads[i] = start(adder, buffers[i]:id(), 1000) end
+        while got < 3000 do
+            local id, word, number = messages.getmsg(listener)
+            tap.is(word, "thread")
+            tap.is(number, last[id] + 1)
+            last[id], got = number, got + 1
+        end
+    end)
+    for _, thread in ipairs(threads) do thread:join() end
+    tap.gives({ nil, mtmsg.error.timeout }, listener:getmsg(0))
+end)
+
+tap.test("who comes first is served first", function()
+    local buffer, order = mtmsg.newbuffer(), {}
+    for i = 1, 3 do
+        coroutine.wrap(function() order[i] = select(2, messages.getmsg(buffer)) end)()
+    end
+    later(1, buffer.addmsg, buffer, "a")
+    later(5, function() buffer:addmsg("b") buffer:addmsg("c") end)
+    uv.run()
+    tap.is(table.concat(order), "abc")
+end)
+
+tap.test("two reference objects of one buffer share its poll handle, and their turns", function()
+    local one = mtmsg.newbuffer()
+    local other, got = mtmsg.buffer(one:id()), {}
+    for _, reference in ipairs { one, other, one } do
+        coroutine.wrap(function()
+            local _, value = messages.getmsg(reference)
+            got[#got + 1] = value
+        end)()
+    end
+    local handles = 0
+    uv.walk(function(handle) if handle:get_type() == "poll" then handles = handles + 1 end end)
+    tap.is(handles, 1)
+    later(1, function() for i = 1, 3 do other:addmsg(i) end end)
+    uv.run()
+    tap.is(table.concat(got, " "), "1 2 3")
+    uv.walk(function(handle) tap.ok(handle:get_type() ~= "poll", "a poll handle is left") end)
+end)
+
+tap.test("a timeout is told, not early, and the loop ends", function()
+    local buffer = mtmsg.newbuffer()
+    local begin = uv.hrtime()
+    tap.gives({ nil, mtmsg.error.timeout }, run(function() return messages.getmsg(buffer, 0.05) end))
+    tap.ok(uv.hrtime() - begin >= 49e6, "too early")
+    tap.gives({ nil, mtmsg.error.timeout }, run(function() return messages.getmsg(buffer, 0) end))
+    tap.gives({ nil, mtmsg.error.timeout }, run(function() return messages.getmsg(buffer, -1) end))
+end)
+
+tap.test("a message in time leaves no timer behind", function()
+    local buffer = mtmsg.newbuffer()
+    later(1, buffer.addmsg, buffer, "in time")
+    tap.gives({ buffer:id(), "in time" }, run(function() return messages.getmsg(buffer, 3600) end))
+    later(1, buffer.addmsg, buffer, "in time")
+    tap.gives({ buffer:id(), "in time" }, run(function() return messages.getmsg(buffer, math.huge) end))
+end)
+
+local ends = {
+    { "closed", mtmsg.error.object_closed, function(buffer) buffer:close() end },
+    { "finished", mtmsg.error.object_closed, function(buffer) buffer:finish() end },
+    { "aborted", mtmsg.error.operation_aborted, function(buffer) buffer:abort() end },
+}
+for _, one in ipairs(ends) do
+    local how, expected, end_it = unpack(one)
+    tap.test("all who wait learn that it was " .. how .. ", and so does who comes later", function()
+        local buffer, told = mtmsg.newbuffer(), {}
+        for i = 1, 2 do
+            coroutine.wrap(function() told[i] = { messages.getmsg(buffer) } end)()
+        end
+        later(1, end_it, buffer)
+        uv.run()
+        for i = 1, 2 do tap.gives({ nil, expected }, told[i][1], told[i][2]) end
+        tap.gives({ nil, expected }, run(function() return messages.getmsg(buffer) end))
+        tap.gives({ nil, expected }, run(function() return messages.putmsg(buffer, 1) end))
+        local calls = {}
+        messages.on(buffer, function(id, why) calls[#calls + 1] = { id, why } end)
+        uv.run()
+        tap.is(#calls, 1)
+        tap.gives({ nil, expected }, calls[1][1], calls[1][2])
+    end)
+end
+
+tap.test("what is in a finished buffer is delivered first", function()
+    local buffer, got = mtmsg.newbuffer(), {}
+    messages.on(buffer, function(id, value) got[#got + 1] = id and value or "end" end)
+    later(1, function() buffer:addmsg("a") buffer:addmsg("b") buffer:finish() end)
+    uv.run()
+    tap.is(table.concat(got, " "), "a b end")
+end)
+
+tap.test("a listener without buffers has ended", function()
+    local listener = mtmsg.newlistener()
+    local buffer = listener:newbuffer()
+    later(1, function() buffer:addmsg("last") buffer = nil collectgarbage() collectgarbage() end)
+    run(function()
+        tap.is(select(2, messages.getmsg(listener)), "last")
+        tap.gives({ nil, mtmsg.error.no_buffers }, messages.getmsg(listener))
+    end)
+end)
+
+tap.test("on calls back for each message until it is stopped", function()
+    local buffer, sum, stop = mtmsg.newbuffer(), 0, nil
+    local thread = start(adder, buffer:id(), 500)
+    stop = messages.on(buffer, function(id, word, number)
+        tap.is(id, buffer:id())
+        tap.is(word, "thread")
+        sum = sum + number
+        if number == 500 then stop() end
+    end)
+    uv.run()
+    thread:join()
+    tap.is(sum, 500 * 501 / 2)
+    buffer:addmsg("nobody takes this")
+    stop()
+    uv.run()
+    tap.is(buffer:msgcnt(), 1)
+end)
+
+tap.test("a stream does not keep the loop's other handles from their turns", function()
+    local buffer, ticks, left, stop = mtmsg.newbuffer(), 0, 5000, nil
+    local idle = uv.new_idle()
+    idle:start(function() ticks = ticks + 1 end)
+    for i = 1, left do buffer:addmsg(i) end
+    stop = messages.on(buffer, function()
+        left = left - 1
+        if left == 0 then
+            stop()
+            idle:close()
+        end
+    end)
+    uv.run()
+    tap.ok(ticks >= 20, ticks .. " turns of the loop")
+end)
+
+tap.test("putmsg waits for room", function()
+    local buffer, taken = mtmsg.newbuffer { limit = 2 }, {}
+    local function take()
+        taken[#taken + 1] = select(2, buffer:getmsg(0))
+        if #taken < 5 then later(3, take) end
+    end
+    later(3, take)
+    run(function()
+        for i = 1, 5 do tap.gives({ true }, messages.putmsg(buffer, i)) end
+    end)
+    tap.is(table.concat(taken, " "), "1 2 3 4 5")
+    run(function() return messages.putmsg(buffer, 1) end)
+    run(function() return messages.putmsg(buffer, 2) end)
+    later(3, buffer.close, buffer)
+    tap.gives({ nil, mtmsg.error.object_closed }, run(function() return messages.putmsg(buffer, 3) end))
+end)
+
+tap.test("wrong arguments are errors, and nothing is left of them", function()
+    local buffer = mtmsg.newbuffer()
+    tap.raises("mtmsg.luv: getmsg suspends the running coroutine, and there is none", function()
+        local ok, err = pcall(messages.getmsg, buffer)
+        error(tostring(err):gsub("^[^ ]*%d: ", ""), 0)
+    end)
+    local function error_in(f, ...)
+        local ok, err = coroutine.resume(coroutine.create(f), ...)
+        tap.ok(not ok, "no error")
+        return err
+    end
+    tap.contains(error_in(messages.getmsg, buffer, "1"), "timeout seconds expected")
+    tap.contains(error_in(messages.getmsg, buffer, 0 / 0), "timeout seconds expected")
+    tap.ok(error_in(messages.getmsg, {}))
+    tap.ok(error_in(messages.putmsg, buffer, coroutine.create(tap.ok)))
+    uv.run()
+end)
+
+tap.test("an error in a coroutine comes out of the loop, with its traceback, and others go on", function()
+    local buffer, got = mtmsg.newbuffer(), nil
+    local program = [[
+        local uv, mtmsg, messages = require "luv", require "mtmsg", require "mtmsg.luv"
+        local buffer = mtmsg.newbuffer()
+        coroutine.wrap(function() messages.getmsg(buffer) error "in the coroutine" end)()
+        local timer = uv.new_timer()
+        timer:start(1, 0, function() timer:close() buffer:addmsg(1) end)
+        uv.run()
+        io.stderr:write "the loop has ended\n"
+    ]]
+    local path = os.tmpname()
+    local file = assert(io.open(path, "w"))
+    file:write(program)
+    file:close()
+    local pipe = assert(io.popen((os.getenv "lua" or arg[-1]) .. " " .. path .. " 2>&1"))
+    got = pipe:read "*a"
+    pipe:close()
+    os.remove(path)
+    tap.contains(got, "in the coroutine")
+    tap.contains(got, "stack traceback")
+end)
+
+tap.test("a loop in a thread of its own receives, too", function()
+    local jobs, answers = mtmsg.newbuffer(), mtmsg.newbuffer()
+    local thread = start(function(jobs_id, answers_id)
+        local loop, mtmsg, messages = require "luv", require "mtmsg", require "mtmsg.luv"
+        local jobs, answers = mtmsg.buffer(jobs_id), mtmsg.buffer(answers_id)
+        messages.on(jobs, function(id, n) answers:addmsg(id and n * 2 or "end") end)
+        loop.run()
+    end, jobs:id(), answers:id())
+    local got = {}
+    run(function()
+        for i = 1, 3 do
+            jobs:addmsg(i)
+            got[i] = select(2, messages.getmsg(answers))
+        end
+        jobs:finish()
+        got[4] = select(2, messages.getmsg(answers))
+    end)
+    thread:join()
+    for i = 1, 3 do tap.is(got[i], 2 * i) end
+    tap.is(got[4], "end")
+end)
+
+tap.test("objects come and go while the loop runs", function()
+    run(function()
+        for i = 1, 300 do
+            local buffer = mtmsg.newbuffer()
+            later(0, buffer.addmsg, buffer, i)
+            tap.is(select(2, messages.getmsg(buffer)), i)
+            buffer = nil
+            if i % 10 == 0 then collectgarbage() end
+        end
+    end)
+end)
+
+uv.run() -- what ends the state otherwise is still there, and some versions of luv crash over it
+tap.done()

@@ -98,10 +98,14 @@ local function list_sections(doc)
     return doc
 end
 
--- On the cheat sheet each call leads to its heading in the reference.
+-- On the cheat sheet each call leads to its heading in the reference; an example, with a table or in a line of Lua, does
+-- not.
 local function lead_to_reference(code)
-    if page ~= "docs/cheatsheet.md" or not code.text:find("^%a+[.:][%w_.]+") or code.text:find(" then$") then return end
-    local anchor = code.text:lower():gsub("[^%w%s_-]", ""):gsub("%s", "-")
+    local text = code.text
+    if page ~= "docs/cheatsheet.md" or not text:find("^%a+[.:][%w_.]+") or text:find(" then$") or text:find "{" then
+        return
+    end
+    local anchor = text:lower():gsub("[^%w%s_-]", ""):gsub("%s", "-")
     return pandoc.Link({ code }, "reference.html#" .. anchor)
 end
 

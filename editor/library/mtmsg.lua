@@ -80,6 +80,30 @@ local reader = {}
 ---@field grow? number factor by which memory grows; 2 unless given, 0 for a fixed size
 ---@field lease? boolean a message goes back to its buffer if the reader ends before it is done
 
+---What can be seen of a buffer, listener or topic. What does not apply is nil.
+---@class mtmsg.info
+---@field kind "buffer"|"listener"|"topic"
+---@field id integer
+---@field name? string
+---@field messages? integer queued
+---@field bytes? integer that they account for
+---@field limit? integer most messages
+---@field maxbytes? integer most bytes
+---@field added? integer messages that were ever added
+---@field taken? integer by receivers
+---@field replaced? integer thrown away by setmsg
+---@field dropped? integer thrown away for newer ones
+---@field receivers? integer threads that wait for a message
+---@field senders? integer threads that wait for room
+---@field finished boolean
+---@field closed boolean
+---@field aborted boolean
+---@field references integer
+---@field listener? integer its id
+---@field topic? integer its id
+---@field buffers? integer connected to a listener
+---@field subscribers? integer of a topic
+
 ---What errors begin with; look for them with `err:find(mtmsg.error.object_closed, 1, true)`.
 ---@class mtmsg.error
 ---@field ambiguous_name string several buffers, or several listeners, have the name
@@ -206,6 +230,10 @@ function mtmsg.newreader(size, grow) end
 ---@return any metatable that the name has now
 function mtmsg.metatable(name, metatable) end
 
+---What can be seen of every buffer, listener and topic of the process.
+---@return mtmsg.info[]
+function mtmsg.objects() end
+
 ---Says whether this state accepts Lua functions in messages. Without the flag it only asks.
 ---@param flag? boolean
 ---@return boolean accepted before the call
@@ -304,6 +332,18 @@ function buffer:nonblock(flag) end
 ---@return boolean
 function buffer:isnonblock() end
 
+---Leaves a message that is added when this Lua state closes, however its thread ends. The result withdraws it, and
+---returns whether it was still there.
+---
+---Raises `object_closed`, `message_size`, `out_of_memory`.
+---@param ... mtmsg.value
+---@return function
+function buffer:will(...) end
+
+---What can be seen of it: messages, bytes, bounds, what was added and taken, who waits.
+---@return mtmsg.info
+function buffer:info() end
+
 ---Gives up this reference now, instead of when it is collected. To this object it is as if it were closed.
 function buffer:release() end
 
@@ -392,6 +432,10 @@ function listener:isnonblock() end
 ---@return boolean cleared
 function listener:clear() end
 
+---What can be seen of it, and of all of its buffers together.
+---@return mtmsg.info
+function listener:info() end
+
 ---Gives up this reference now, instead of when it is collected. To this object it is as if it were closed.
 function listener:release() end
 
@@ -465,6 +509,10 @@ function topic:nonblock(flag) end
 ---Whether this object is in nonblocking mode.
 ---@return boolean
 function topic:isnonblock() end
+
+---What can be seen of it.
+---@return mtmsg.info
+function topic:info() end
 
 ---Ends the topic and its subscribers for good. Every thread that uses or waits for one gets `object_closed`.
 function topic:close() end

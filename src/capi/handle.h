@@ -37,6 +37,9 @@ struct mtc_state {
     bool never_functions;        /* for good */
     struct mtl_pending *pending; /* the same for a receive that a hook watches */
     struct mtl_call *call;       /* of notifiers that is under way, or NULL */
+    struct mtl_will *wills;      /* in the order in which they were made */
+    uint64_t last_will;          /* the number of the latest one */
+    const void *watchman;        /* the userdata that looks after them; NULL: there are none */
 };
 
 /* How all our userdata begin. */

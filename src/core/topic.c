@@ -59,7 +59,7 @@ static enum mtm_status link_subscriber(struct mtm_topic *topic, struct mtm_buffe
     mtm_lock(&topic->object.lock);
     enum mtm_status status = mtm_object_may_put(&topic->object);
     if (status == MTM_OK) {
-        mtm_store_rlx(&buffer->topic, topic);
+        mtm_store_rel(&buffer->topic, topic); /* pairs with info */
         buffer->topic_prev = topic->last;
         buffer->topic_next = NULL;
         *(topic->last ? &topic->last->topic_next : &topic->first) = buffer;

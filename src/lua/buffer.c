@@ -14,6 +14,7 @@
 #include "lua/receive.h"
 #include "lua/tostring.h"
 #include "lua/transfer.h"
+#include "lua/will.h"
 
 #include "platform/hidden.h"
 
@@ -173,6 +174,16 @@ static int buffer_release(lua_State *L)
     return mtl_release(mtl_check_any_buffer(L, 1));
 }
 
+static int buffer_will(lua_State *L)
+{
+    return mtl_will(L, mtl_check_buffer(L, 1));
+}
+
+static int buffer_info(lua_State *L)
+{
+    return mtl_push_info(L, mtl_check_buffer(L, 1));
+}
+
 static int buffer_close(lua_State *L)
 {
     const struct mtc_handle *handle = mtl_check_any_buffer(L, 1);
@@ -260,6 +271,8 @@ static const luaL_Reg methods[] = {
     {"msgcnt", buffer_msgcnt},
     {"clear", buffer_clear},
     {"notifier", buffer_notifier},
+    {"will", buffer_will},
+    {"info", buffer_info},
     {"close", buffer_close},
     {"finish", buffer_finish},
     {"abort", buffer_abort},

@@ -31,6 +31,9 @@ int mtl_newreader(lua_State *L);
 int mtl_metatable(lua_State *L);
 int mtl_functions(lua_State *L);
 
+/* mtmsg.objects() */
+int mtl_objects(lua_State *L);
+
 /* Pushes a userdata for a buffer or listener whose object is not there yet. */
 struct mtc_handle *mtl_handle_push(lua_State *L, struct mtc_state *state, enum mtm_kind kind);
 
@@ -46,6 +49,10 @@ int mtl_handle_gc(lua_State *L);
 
 /* Gives it the object, and the caller's reference to it. */
 void mtl_handle_set(struct mtc_handle *handle, struct mtm_object *object);
+
+/* The same with a plain reference, which becomes a root, in place of what it has; NULL: then it
+ * has none any more. */
+void mtl_handle_move(struct mtc_handle *handle, struct mtm_object *object);
 
 /* newbuffer, from the argument at `first` on, connected to the listener of `owner` unless
  * that is NULL. */
@@ -71,6 +78,7 @@ int mtl_find(lua_State *L, enum mtm_kind kind);
 struct mtl_identity mtl_identity_of(const struct mtc_handle *handle);
 int mtl_push_id(lua_State *L, const struct mtc_handle *handle);
 int mtl_push_name(lua_State *L, struct mtc_handle *handle);
+int mtl_push_info(lua_State *L, struct mtc_handle *handle); /* not if it was released */
 int mtl_set_timeout(lua_State *L, struct mtc_handle *handle);
 int mtl_release(struct mtc_handle *handle);
 int mtl_set_nonblock(lua_State *L, struct mtc_handle *handle);

@@ -121,6 +121,11 @@ static int listener_release(lua_State *L)
     return mtl_release(mtl_check_any_listener(L, 1));
 }
 
+static int listener_info(lua_State *L)
+{
+    return mtl_push_info(L, mtl_check_listener(L, 1));
+}
+
 static int listener_close(lua_State *L)
 {
     const struct mtc_handle *handle = mtl_check_any_listener(L, 1);
@@ -153,6 +158,7 @@ static const luaL_Reg methods[] = {
     {"release", listener_release},
     {"newbuffer", listener_newbuffer},
     {"clear", listener_clear},
+    {"info", listener_info},
     {"close", listener_close},
     {"finish", listener_finish},
     {"abort", listener_abort},

@@ -58,17 +58,12 @@ static int module_type(lua_State *L)
 
 /* Those that make objects have the state as upvalue. */
 static const luaL_Reg makers[] = {
-    {"newbuffer", mtl_newbuffer},
-    {"buffer", mtm_buffer},
-    {"newlistener", mtl_newlistener},
-    {"listener", mtm_listener},
-    {"newtopic", mtl_newtopic},
-    {"topic", mtm_topic_named},
-    {"newwriter", mtl_newwriter},
-    {"newreader", mtl_newreader},
-    {"metatable", mtl_metatable},
-    {"functions", mtl_functions},
-    {NULL, NULL},
+    {"newbuffer", mtl_newbuffer},     {"buffer", mtm_buffer},
+    {"newlistener", mtl_newlistener}, {"listener", mtm_listener},
+    {"newtopic", mtl_newtopic},       {"topic", mtm_topic_named},
+    {"newwriter", mtl_newwriter},     {"newreader", mtl_newreader},
+    {"metatable", mtl_metatable},     {"functions", mtl_functions},
+    {"objects", mtl_objects},         {NULL, NULL},
 };
 
 static const luaL_Reg functions[] = {

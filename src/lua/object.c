@@ -88,6 +88,14 @@ void mtl_handle_set(struct mtc_handle *handle, struct mtm_object *object)
     handle->object = object;
 }
 
+void mtl_handle_move(struct mtc_handle *handle, struct mtm_object *object)
+{
+    struct mtm_object *old = handle->object;
+    if (object) mtm_root_count();
+    mtl_handle_set(handle, object);
+    if (old) mtm_root_release(old);
+}
+
 struct mtc_handle *mtl_handle_push(lua_State *L, struct mtc_state *state, enum mtm_kind kind)
 {
     static const struct mtl_class_info info[] = {

@@ -8,6 +8,7 @@
 #include "core/alloc.h"
 #include "lua/errors.h"
 #include "lua/protect.h"
+#include "lua/will.h"
 
 #include "platform/hidden.h"
 
@@ -22,6 +23,7 @@ static int state_gc(lua_State *L)
 {
     if (!is_state(L, 1)) return 0; /* the debug library can give it anything */
     struct mtc_state *state = lua_touserdata(L, 1);
+    mtl_wills_run(L, state); /* where the watchman could not */
     state->closed = true;
     while (state->first) mtl_asset_free(state->first);
     mtm_block_free(state->carrier);
@@ -121,6 +123,7 @@ void *mtl_owned_new(lua_State *L, struct mtc_state *state, const struct mtl_clas
     owned->tag = mtc_tag(owned, info->magic);
     owned->asset = mtl_asset_new(state, info->asset_size, info->fini);
     if (!owned->asset) mtl_raise(L, MTM_NOMEM, &blame);
+    mtl_wills_watch(L, state);
     return owned;
 }
 

@@ -20,6 +20,7 @@ enum {
     MTL_NAMES,               /* from names to metatables, and back */
     MTL_BY_NAME,             /* how values of modules are found */
     MTL_CALL,                /* the function that calls a notifier */
+    MTL_WATCHMAN,            /* the userdata that looks after wills */
     MTL_KEPT
 };
 

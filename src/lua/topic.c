@@ -248,6 +248,11 @@ static int topic_isabort(lua_State *L)
     return mtl_push_isabort(L, mtl_check_topic(L, 1));
 }
 
+static int topic_info(lua_State *L)
+{
+    return mtl_push_info(L, mtl_check_topic(L, 1));
+}
+
 static int topic_close(lua_State *L)
 {
     mtm_topic_close(topic_of(mtl_check_topic(L, 1)));
@@ -277,6 +282,7 @@ static const luaL_Reg methods[] = {
     {"nonblock", topic_nonblock},
     {"isnonblock", topic_isnonblock},
     {"isabort", topic_isabort},
+    {"info", topic_info},
     {"close", topic_close},
     {"finish", topic_finish},
     {"abort", topic_abort},

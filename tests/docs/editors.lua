@@ -47,6 +47,9 @@ local function add_options(text, calls, fields)
     for field, classes in text:match("\n### Options\n(.-)\n### "):gmatch("\n| `(%w+)` | ([%w, ]+) |") do
         for class in classes:gmatch("%w+") do fields[class .. "_options." .. field] = true end
     end
+    for names in text:match("\n### Looking in\n(.-)\n### "):gmatch("\n| (`[%w`, ]+) |") do
+        for field in names:gmatch("%w+") do fields["mtmsg.info." .. field] = true end
+    end
 end
 
 local function from_reference()
@@ -88,7 +91,7 @@ end
 
 local luacats_types = { ["any ..."] = "...", ["mtmsg.buffer"] = "buffer",
     ["mtmsg.listener"] = "listener", ["mtmsg.writer"] = "writer", ["mtmsg.reader"] = "reader",
-    ["mtmsg.topic"] = "topic" }
+    ["mtmsg.topic"] = "topic", ["mtmsg.info"] = "info", ["mtmsg.info[]"] = "info[]" }
 
 -- "mtmsg.buffer, boolean?" as "buffer,boolean"
 local function luacats_results(text)
@@ -192,6 +195,11 @@ local function from_teal()
             until depth == 0
             return "function"
         end
+        if next_is("{") then
+            local name = word()
+            expect("}")
+            return name .. "[]"
+        end
         local name = word()
         lu.assertTrue(known[name], "unknown type " .. name)
         return name
@@ -241,7 +249,8 @@ local function from_teal()
             elseif name == "record" and tokens[at] ~= ":" then
                 local inner = word()
                 known[inner] = true
-                body(inner, inner == "Errors" and "mtmsg.error" or inner:gsub("(%l)(%u)", "%1_%2"):lower())
+                body(inner, inner == "Errors" and "mtmsg.error" or inner == "Info" and "mtmsg.info"
+                    or inner:gsub("(%l)(%u)", "%1_%2"):lower())
             else
                 expect(":")
                 if next_is("function") then
@@ -339,7 +348,9 @@ for _, from in ipairs { from_luacats, from_teal } do
             end
         end
         for name in pairs(fields) do
-            if name:find("_options.", 1, true) then expected[#expected + 1] = name end -- as in the reference
+            if name:find("_options.", 1, true) or name:find("^mtmsg.info%.") then
+                expected[#expected + 1] = name -- as in the reference
+            end
         end
         table.sort(expected)
         lu.assertEquals(keys(calls, fields), expected)
@@ -353,7 +364,8 @@ function TestEditors:test_no_class_passes_for_another()
         classes[name] = true
         if parent ~= "" then parents[#parents + 1] = name .. parent end
     end
-    lu.assertEquals(keys(classes), { "mtmsg", "mtmsg.buffer", "mtmsg.buffer_options", "mtmsg.error", "mtmsg.listener",
+    lu.assertEquals(keys(classes), { "mtmsg", "mtmsg.buffer", "mtmsg.buffer_options", "mtmsg.error", "mtmsg.info",
+        "mtmsg.listener",
         "mtmsg.listener_options", "mtmsg.reader", "mtmsg.reader_options", "mtmsg.subscriber_options", "mtmsg.topic",
         "mtmsg.topic_options", "mtmsg.writer" })
     lu.assertEquals(parents, {})

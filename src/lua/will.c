@@ -1,0 +1,196 @@
+/* The wills of a Lua state: it owns their messages, the memory that adding them needs, and a
+ * reference to each buffer.
+ *
+ * When a state closes, Lua finalizes the youngest userdata first. So that wills come before any
+ * reference goes, there is always a userdata, the watchman, that is younger than all that have
+ * references, and whose finalizer runs them. */
+#include "lua/will.h"
+
+#include "core/alloc.h"
+#include "core/bound.h"
+#include "core/record.h"
+#include "core/reference.h"
+#include "core/send.h"
+#include "lua/args.h"
+#include "lua/encode.h"
+#include "lua/encode_deep.h"
+#include "lua/errors.h"
+#include "lua/protect.h"
+#include "lua/state.h"
+
+#include "platform/hidden.h"
+
+struct mtl_will {
+    struct mtl_will *next;
+    uint64_t number;           /* of the state's wills */
+    struct mtm_buffer *buffer; /* with a root reference */
+    struct mtm_block *bytes;   /* the message */
+    struct mtm_put_memory memory;
+};
+
+static struct mtm_message message_of(const struct mtl_will *will)
+{
+    struct mtm_message message;
+    mtm_message_init(&message);
+    mtm_message_add(&message, mtm_block_data(will->bytes), will->bytes->size);
+    return message;
+}
+
+static void free_will(struct mtl_will *will)
+{
+    mtm_block_free(will->bytes);
+    mtm_root_release(&will->buffer->object);
+    mtm_free(will);
+}
+
+/* ---- running ---- */
+
+/* What its notifier says, or raises, is for nobody. */
+static void run(lua_State *L, struct mtc_state *state, struct mtl_will *will)
+{
+    struct mtm_failure failure = {0};
+    struct mtm_notifier *notifier;
+    const struct mtm_message message = message_of(will);
+    bool raised = false;
+    mtm_buffer_put_reserved(will->buffer, &message, &will->memory, &notifier);
+    if (!notifier) return;
+    enum mtm_status status =
+        mtl_notify(L, state, will->buffer, MTM_ADDED, notifier, false, &failure, &raised);
+    if (raised) lua_pop(L, 1);
+    else if (status != MTM_OK) mtm_failure_free(&failure);
+}
+
+void mtl_wills_run(lua_State *L, struct mtc_state *state)
+{
+    while (state->wills) {
+        struct mtl_will *will = state->wills;
+        state->wills = will->next;
+        run(L, state, will);
+        free_will(will);
+    }
+}
+
+/* ---- the watchman ---- */
+
+struct watchman {
+    struct mtc_state *state;
+};
+
+/* One that has been replaced has nothing to do. */
+static int watchman_gc(lua_State *L)
+{
+    struct mtc_state *state = lua_touserdata(L, lua_upvalueindex(1));
+    if (state->watchman && lua_touserdata(L, 1) == state->watchman) {
+        state->watchman = NULL;
+        mtl_wills_run(L, state);
+    }
+    return 0;
+}
+
+static void push_watchman(lua_State *L)
+{
+    lua_newuserdata(L, sizeof(struct watchman));
+    lua_createtable(L, 0, 1);
+    mtl_state_push(L);
+    lua_pushcclosure(L, watchman_gc, 1);
+    lua_setfield(L, -2, "__gc");
+    lua_setmetatable(L, -2);
+}
+
+void mtl_wills_watch_more(lua_State *L, struct mtc_state *state)
+{
+    if (state->closed) return;
+    luaL_checkstack(L, LUA_MINSTACK, "too many values");
+    push_watchman(L);
+    state->watchman = lua_touserdata(L, -1);
+    mtl_keep(L, state, MTL_WATCHMAN);
+}
+
+/* ---- making and withdrawing ---- */
+
+static int withdraw(lua_State *L)
+{
+    struct mtc_state *state = lua_touserdata(L, lua_upvalueindex(1));
+    const uint64_t number = (uint64_t)lua_tonumber(L, lua_upvalueindex(2));
+    struct mtl_will **link = &state->wills;
+    while (*link && (*link)->number != number) link = &(*link)->next;
+    struct mtl_will *will = *link;
+    lua_pushboolean(L, will != NULL);
+    if (!will) return 1;
+    *link = will->next;
+    mtm_buffer_unreserve(will->buffer, &will->memory);
+    free_will(will);
+    return 1;
+}
+
+/* The message, all of whose bytes are copied; NULL: no memory. */
+static struct mtm_block *copy_message(lua_State *L, struct mtc_state *state, int last)
+{
+    struct mtl_encoder encoder;
+    struct mtm_message message;
+    struct mtl_deep deep;
+    if (mtl_encode(L, 2, last, &encoder)) return mtm_message_to_block(&encoder.message, NULL);
+    mtl_encode_deep(&deep, L, state, 2, last, &message);
+    struct mtm_block *bytes = mtm_message_to_block(&message, NULL);
+    mtl_deep_done(&deep);
+    return bytes;
+}
+
+/* An aborted buffer may have one. Takes over the bytes. */
+static enum mtm_status make(struct mtc_handle *handle, struct mtm_block *bytes,
+                            struct mtl_will **out)
+{
+    enum mtm_status status = handle->object ? mtm_object_may_put(handle->object) : MTM_CLOSED;
+    struct mtl_will *will = bytes ? mtm_alloc(sizeof *will) : NULL;
+    if (status == MTM_OK || status == MTM_ABORTED) status = will ? MTM_OK : MTM_NOMEM;
+    if (status == MTM_OK) {
+        *will = (struct mtl_will){.buffer = mtl_buffer_of(handle), .bytes = bytes};
+        const struct mtm_message message = message_of(will);
+        status = mtm_buffer_reserve(will->buffer, &message, &will->memory);
+    }
+    if (status == MTM_OK) {
+        mtm_root_retain(&will->buffer->object);
+        *out = will;
+    } else {
+        mtm_block_free(bytes);
+        mtm_free(will);
+    }
+    return status;
+}
+
+static void append(struct mtc_state *state, struct mtl_will *will, uint64_t number)
+{
+    struct mtl_will **link = &state->wills;
+    while (*link) link = &(*link)->next;
+    will->number = number;
+    *link = will;
+}
+
+static int raise_will(lua_State *L, struct mtc_handle *handle, enum mtm_status status,
+                      size_t size)
+{
+    struct mtl_blame blame = {.size = mtm_record_size(size)};
+    if (handle->object) blame.limit = mtm_queue_most_bytes(&mtl_buffer_of(handle)->queue);
+    return mtl_raise_about(L, status, handle, &blame);
+}
+
+/* What can raise an error, and run finalizers, comes before the will. */
+int mtl_will(lua_State *L, struct mtc_handle *handle)
+{
+    struct mtc_state *state = handle->owned.state;
+    const int last = lua_gettop(L);
+    const uint64_t number = ++state->last_will;
+    struct mtl_will *will;
+    luaL_checkstack(L, LUA_MINSTACK, "too many values");
+    mtl_state_push(L);
+    lua_pushnumber(L, (lua_Number)number);
+    lua_pushcclosure(L, withdraw, 2);
+    mtl_wills_watch_more(L, state);
+    struct mtm_block *bytes = copy_message(L, state, last);
+    const size_t size = bytes ? bytes->size : 0;
+    enum mtm_status status = make(handle, bytes, &will);
+    if (status != MTM_OK) return raise_will(L, handle, status, size);
+    append(state, will, number);
+    lua_pushvalue(L, last + 1);
+    return 1;
+}

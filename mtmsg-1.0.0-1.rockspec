@@ -73,6 +73,7 @@ build = {
                 "src/core/room.c",
                 "src/core/running.c",
                 "src/core/segment.c",
+                "src/core/select.c",
                 "src/core/send.c",
                 "src/core/sleep.c",
                 "src/core/source.c",

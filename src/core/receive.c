@@ -5,18 +5,9 @@
 
 #include "platform/hidden.h"
 
-/* Who has looked may for a moment have hidden from others what is ready, while these looked for
- * it, without the lock, to pass the baton themselves. */
-static void pass_baton(struct mtm_source *source, enum mtm_status status)
-{
-    MTM_STEP(any_for_the_baton);
-    if (MTM_LIKELY(!mtm_waiters_any(&source->waiters))) return;
-    if (status == MTM_BUSY || mtm_source_ops(source)->waiting(source)) mtm_source_wake(source);
-}
-
 void mtm_pass_baton(struct mtm_object *object)
 {
-    pass_baton(mtm_to_source(object), MTM_OK);
+    mtm_source_pass_baton(mtm_to_source(object), MTM_OK);
 }
 
 /* Aborted and re-enabled since: too late for a look to show it. */
@@ -110,7 +101,7 @@ enum mtm_status mtm_receive(struct mtm_object *object, struct mtm_wait *wait,
     if (MTM_UNLIKELY(mtm_in_vain(status)) && wait->timeout != 0) {
         status = wait_for_one(source, wait, delivery);
     }
-    if (MTM_UNLIKELY(wait->polled) || ops->passes_always) pass_baton(source, status);
+    if (MTM_UNLIKELY(wait->polled) || ops->passes_always) mtm_source_pass_baton(source, status);
     if (MTM_UNLIKELY(status == MTM_EMPTY || status == MTM_CLOSED))
         ops->rest(source, mtm_wait_never(wait));
     return status;

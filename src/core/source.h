@@ -8,10 +8,22 @@
 #include "core/wait.h"
 #include "core/waiters.h"
 
+struct mtm_choice;
+
+/* The selects that wait for a source, in turn: they have joined its waiters, and each sleeps on
+ * a word of its own. What is to be done is counted in `owed`, so that whoever finds the lock
+ * held leaves it to the holder. */
+struct mtm_choices {
+    struct mtm_lock lock;
+    mtm_a32 owed;                       /* atomic; of enum mtm_owed */
+    _Atomic(struct mtm_choice *) first; /* atomic, written under lock: a ring; NULL: none */
+};
+
 /* The first member of a struct mtm_buffer and of a struct mtm_listener. */
 struct mtm_source {
     struct mtm_object object;
     struct mtm_waiters waiters;
+    struct mtm_choices choices;
 };
 
 struct mtm_delivery;
@@ -61,6 +73,10 @@ static inline void mtm_source_wake_one(struct mtm_source *source)
     MTM_STEP(any);
     if (MTM_UNLIKELY(mtm_waiters_any(&source->waiters))) mtm_source_wake(source);
 }
+
+/* Who has found something, or gives up: if anything may be left, it wakes another one. BUSY: it
+ * could not see. */
+void mtm_source_pass_baton(struct mtm_source *source, enum mtm_status status);
 
 /* Every object that can be received from is one. */
 static inline struct mtm_source *mtm_to_source(struct mtm_object *object)

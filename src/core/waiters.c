@@ -132,7 +132,7 @@ static bool will_do(struct mtm_waiters *waiters, size_t state, size_t things, bo
 
 /* The fence orders what was published before the look at who is coming; each of them answers,
  * seq_cst, and looks after that. Those who are late are counted no more. */
-void mtm_waiters_wake(struct mtm_waiters *waiters, mtm_waiting waiting, const void *what)
+bool mtm_waiters_call(struct mtm_waiters *waiters, mtm_waiting waiting, const void *what)
 {
     bool late;
     size_t state, next;
@@ -140,17 +140,21 @@ void mtm_waiters_wake(struct mtm_waiters *waiters, mtm_waiting waiting, const vo
     MTM_STEP(see_who_comes);
     state = mtm_load_rlx(&waiters->state);
     do {
-        if (sleepers_in(state) == 0) return;
+        if (sleepers_in(state) == 0) return false;
         const size_t things = coming_in(state) > 0 ? waiting(what) : 1;
-        if (will_do(waiters, state, things, &late)) return;
+        if (will_do(waiters, state, things, &late)) return false;
         next = (late ? all_stay(state) : state) + COMING;
         MTM_STEP(call_one);
     } while (!mtm_cas_seq(&waiters->state, &state, next)); /* pairs with answer and leave */
     mtm_store_rlx(&waiters->since, ticks_now());
     MTM_STEP(change_seq);
     mtm_add_seq(&waiters->seq, 1);
-    MTM_STEP(rouse_one);
-    mtm_plat_unpark_one(&waiters->seq);
+    return true;
+}
+
+void mtm_waiters_wake(struct mtm_waiters *waiters, mtm_waiting waiting, const void *what)
+{
+    if (mtm_waiters_call(waiters, waiting, what)) mtm_waiters_rouse(waiters);
 }
 
 /* The fence orders it before the look that follows, against the same in wake. */

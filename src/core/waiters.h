@@ -42,6 +42,16 @@ typedef size_t (*mtm_waiting)(const void *what);
  * thread could not run, does not count. Makes no system call if nobody needs to be woken. */
 void mtm_waiters_wake(struct mtm_waiters *waiters, mtm_waiting waiting, const void *what);
 
+/* The same up to rousing somebody: true: that is left to the caller, who calls rouse, or rouses
+ * one who sleeps elsewhere and has joined these waiters, too. */
+bool mtm_waiters_call(struct mtm_waiters *waiters, mtm_waiting waiting, const void *what);
+
+static inline void mtm_waiters_rouse(struct mtm_waiters *waiters)
+{
+    MTM_STEP(rouse_one);
+    mtm_plat_unpark_one(&waiters->seq);
+}
+
 static inline bool mtm_waiters_any(struct mtm_waiters *waiters)
 {
     return mtm_load_seq(&waiters->state) != 0; /* pairs with join */

@@ -4,6 +4,7 @@
 #   make             build/<lua>/mtmsg.so for every Lua found; LUA="lua5.4 luajit" restricts every target
 #   make bridges     build/<lua>/mtmsg/nats.so, the bridge to NATS, where its libraries are (ci/setup nats)
 #   make demo        install what is missing, build, count words with a pool of threads
+#   make demo-nats   the same over three processes, one of which is killed, by a server on the loopback
 #   make check       install what is missing, build, run every test
 #   make check-all   the same, and for every other platform that can be built for and run here (ci/platforms)
 #   make spec        build what one suite needs, and run it; F=buffer: what has that in the names of its files

@@ -1,6 +1,7 @@
 # Owns the building of mtmsg.nats, the bridge to NATS, where its libraries are; on Debian libnats-dev and libmsgpack-dev
 #
 #   make bridges    build/<lua>/mtmsg/nats.so for every Lua
+#   make demo-nats  install what is missing, build, count words with a pool over three processes of which one is killed
 
 HAS_NATS := $(shell $(PKG) --exists libnats msgpack 2>/dev/null && echo yes)
 NATS_SRC := $(wildcard bridges/nats/src/*.c)
@@ -16,4 +17,9 @@ $(NATS_ALL): $(B)/%/mtmsg/nats.$(SO): $(NATS_SRC) $(wildcard bridges/nats/src/*.
 	$(call build,LINK)
 	$(Q)$(CC) $(filter-out -MMD -MP,$(FLAGS)) $(NATS_FLAGS) $(MODULE) -o $@ $(NATS_SRC) $(LDFLAGS) $(NATS_LIBS) $(LUALIB)
 
-.PHONY: bridges
+demo-nats:
+	LUA=$(DEMO_LUA) ci/setup nats
+	@$(MAKE) -j$(JOBS) LUA=$(DEMO_LUA) all bridges
+	LUA_CPATH="build/$(DEMO_LUA)/?.so;;" $(DEMO_LUA) bridges/nats/demo/wordcount.lua $(FILES)
+
+.PHONY: bridges demo-nats

@@ -45,6 +45,8 @@ void mtn_set_text(lua_State *L, const char *name, const char *value);
 /* Methods. */
 int mtn_connection_export(lua_State *L);
 int mtn_connection_import(lua_State *L);
+int mtn_connection_serve(lua_State *L);
+int mtn_connection_replies(lua_State *L);
 int mtn_connection_newstream(lua_State *L);
 int mtn_connection_request(lua_State *L);
 int mtn_port_close(lua_State *L);

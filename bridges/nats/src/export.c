@@ -7,7 +7,7 @@
 #include "pack.h"
 #include "port.h"
 
-enum { WINDOW = 256, WINDOW_BYTES = 1 << 20, ACK_MS = 5000 };
+enum { SUBJECT = 256, WINDOW = 256, WINDOW_BYTES = 1 << 20, ACK_MS = 5000 };
 
 /* How a message of the window stands. */
 enum { TAKEN, SENT, DONE };
@@ -15,6 +15,7 @@ enum { TAKEN, SENT, DONE };
 /* A message on its way. */
 struct item {
     sender_reader *reader; /* holds it by a lease */
+    char subject[SUBJECT]; /* where it goes, unless that is the port's */
     char *data;
     size_t size, room;
     atomic_int state;
@@ -82,13 +83,58 @@ static bool keep(struct item *item, const char *data, size_t size)
     return true;
 }
 
+static const char request[] = "_INBOX.", delivery[] = "$JS.ACK.";
+
+static bool begins(const char *text, size_t len, const char *prefix)
+{
+    const size_t most = strlen(prefix);
+    return len > most && memcmp(text, prefix, most) == 0;
+}
+
+/* The first value is a token that an import gave: nothing else is a subject for a reply. */
+static const char *take_token(const struct export *e, struct item *item)
+{
+    static const char why[] = "it does not begin with a token";
+    sender_capi_value_1_1 v;
+    e->port->sending->nextValueFromReader(item->reader, &v);
+    if (v.type != SENDER_CAPI_TYPE_STRING || v.strVal.len >= SUBJECT) return why;
+    if (!begins(v.strVal.ptr, v.strVal.len, request) &&
+        !begins(v.strVal.ptr, v.strVal.len, delivery))
+        return why;
+    for (size_t n = 0; n < v.strVal.len; ++n) {
+        const char c = v.strVal.ptr[n];
+        if (c <= ' ' || c > '~' || c == '*' || c == '>') return why;
+    }
+    memcpy(item->subject, v.strVal.ptr, v.strVal.len);
+    item->subject[v.strVal.len] = '\0';
+    return NULL;
+}
+
+static const char *pack(struct export *e, struct item *item)
+{
+    const char *why = mtn_pack(&e->packer, e->port->sending, item->reader);
+    if (!why && e->packer.size > (size_t)e->max_payload) why = "the message is too large";
+    if (!why && !keep(item, e->packer.data, e->packer.size)) why = "out of memory";
+    return why;
+}
+
+/* false after the token of a delivery: it goes back to the stream at once. */
+static const char *pack_reply(struct export *e, struct item *item)
+{
+    sender_capi_value_1_1 v;
+    const char *why = take_token(e, item);
+    if (why || begins(item->subject, strlen(item->subject), request))
+        return why ? why : pack(e, item);
+    e->port->sending->nextValueFromReader(item->reader, &v);
+    const bool is_no = v.type == SENDER_CAPI_TYPE_BOOLEAN && !v.boolVal;
+    return keep(item, is_no ? "-NAK" : "+ACK", 4) ? NULL : "out of memory";
+}
+
 /* Packs what the reader of the next item has; what can't be packed is rejected. */
 static void add(struct export *e)
 {
     struct item *item = &e->item[e->count];
-    const char *why = mtn_pack(&e->packer, e->port->sending, item->reader);
-    if (!why && e->packer.size > (size_t)e->max_payload) why = "the message is too large";
-    if (!why && !keep(item, e->packer.data, e->packer.size)) why = "out of memory";
+    const char *why = e->port->mode == MTN_TOKEN ? pack_reply(e, item) : pack(e, item);
     if (why) {
         reject(e, why, item);
         return;
@@ -179,8 +225,9 @@ static natsStatus publish(struct export *e, size_t n)
 {
     struct item *item = &e->item[n];
     if (e->js) return publish_to_stream(e, n);
-    natsStatus s = natsConnection_Publish(e->port->conn->nc, e->port->subject, item->data,
-                                          (int)item->size);
+    const char *subject = e->port->mode == MTN_VALUES ? e->port->subject : item->subject;
+    natsStatus s =
+        natsConnection_Publish(e->port->conn->nc, subject, item->data, (int)item->size);
     if (s == NATS_OK) atomic_store(&item->state, SENT);
     return s;
 }

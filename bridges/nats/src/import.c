@@ -8,7 +8,7 @@
 #include "port.h"
 #include "unpack.h"
 
-enum { BATCH = 64, FETCH_MS = 200 };
+enum { FETCH_MS = 200 };
 
 /* Subscribed to something, and what it needs to add a message. */
 struct import {
@@ -23,12 +23,15 @@ struct import {
 
 /* ---- one message ---- */
 
-static int add_raw(struct import *i, natsMsg *msg)
+/* Whom to answer, or what to acknowledge, comes first. */
+static int begin_message(struct import *i, natsMsg *msg)
 {
     const receiver_capi_2_1 *api = i->port->receiving;
+    const char *token = natsMsg_GetReply(msg);
     api->clearWriter(i->writer);
-    return api->addStringToWriter(i->writer, natsMsg_GetData(msg),
-                                  (size_t)natsMsg_GetDataLength(msg));
+    if (i->port->mode == MTN_VALUES) return 0;
+    return token ? api->addStringToWriter(i->writer, token, strlen(token))
+                 : api->addNilToWriter(i->writer);
 }
 
 /* What is no valid message goes where it was asked to, with the reason. */
@@ -53,9 +56,11 @@ static int take(struct import *i, natsMsg *msg)
     struct mtn_port *port = i->port;
     const char *data = natsMsg_GetData(msg), *why = NULL;
     const size_t size = (size_t)natsMsg_GetDataLength(msg);
-    int code = 0;
     if (size > port->most_bytes) return reject(i, msg, "it is too large");
-    if (port->raw || !mtn_is_packed(data, size)) code = add_raw(i, msg);
+    int code = begin_message(i, msg);
+    if (code != 0) return code;
+    if (port->raw || !mtn_is_packed(data, size))
+        code = port->receiving->addStringToWriter(i->writer, data, size);
     else why = mtn_unpack(data, size, port->most_values, port->receiving, i->writer);
     if (why) return reject(i, msg, why);
     if (code == 0) code = mtn_port_put(port, port->to, i->writer);
@@ -108,8 +113,11 @@ static void take_all(struct import *i, natsMsgList *list)
 {
     for (int n = 0; n < list->Count; ++n) {
         natsMsg *msg = list->Msgs[n];
-        if (!mtn_port_stops(i->port) && take(i, msg) == 0) natsMsg_Ack(msg, NULL);
-        else natsMsg_Nak(msg, NULL);
+        const unsigned long rejected = atomic_load(&i->port->counts.rejected);
+        if (mtn_port_stops(i->port) || take(i, msg) != 0) natsMsg_Nak(msg, NULL);
+        else if (i->port->mode != MTN_TOKEN ||
+                 atomic_load(&i->port->counts.rejected) != rejected)
+            natsMsg_Ack(msg, NULL);
     }
     natsMsgList_Destroy(list);
 }
@@ -121,7 +129,7 @@ static void *run(void *data)
     while (!mtn_port_stops(port) && atomic_load(&port->state) == MTN_RUNS) {
         natsMsgList list = {0};
         jsErrCode code = 0;
-        natsStatus s = natsSubscription_Fetch(&list, port->sub, BATCH, FETCH_MS, &code);
+        natsStatus s = natsSubscription_Fetch(&list, port->sub, port->batch, FETCH_MS, &code);
         if (s == NATS_OK) take_all(i, &list);
         else if (s != NATS_TIMEOUT) {
             mtn_conn_blame(port->conn, "import", s);
@@ -143,6 +151,7 @@ static natsStatus pull(struct import *i)
     if (s == NATS_OK) s = jsSubOptions_Init(&options);
     options.Stream = port->stream;
     options.ManualAck = true;
+    if (port->ack_wait > 0) options.Config.AckWait = (int64_t)(port->ack_wait * 1e9);
     if (s == NATS_OK)
         s = js_PullSubscribe(&port->sub, i->js, port->subject, durable, NULL, &options, &code);
     if (s == NATS_OK && pthread_create(&port->thread, NULL, run, i) != 0) s = NATS_SYS_ERROR;

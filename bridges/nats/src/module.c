@@ -195,6 +195,8 @@ EXPORT int luaopen_mtmsg_nats(lua_State *L)
                                              {"info", connection_info},
                                              {"export", mtn_connection_export},
                                              {"import", mtn_connection_import},
+                                             {"serve", mtn_connection_serve},
+                                             {"replies", mtn_connection_replies},
                                              {"request", mtn_connection_request},
                                              {"newstream", mtn_connection_newstream},
                                              {NULL, NULL}};

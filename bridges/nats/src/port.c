@@ -58,6 +58,9 @@ struct mtn_port *mtn_port_new(struct mtn_conn *conn, const receiver_capi_2_1 *re
     port->to = to;
     port->rejected = rejected;
     port->raw = o->raw;
+    port->mode = o->mode;
+    port->ack_wait = o->ack_wait;
+    port->batch = o->batch;
     port->most_bytes = o->most_bytes;
     port->most_values = o->most_values;
     port->most_pending = o->most_pending;
@@ -93,12 +96,10 @@ void mtn_port_pause(const struct mtn_port *port, double seconds)
 
 int mtn_port_put(struct mtn_port *port, receiver_object *to, receiver_writer *writer)
 {
-    double pause = 0.0001;
     for (;;) {
-        int code = port->receiving->msgToReceiver(to, writer, 0, 0, NULL, NULL);
+        int code = port->receiving->putToReceiver(to, writer, 0.1, NULL, NULL);
         if (code == 999) return 0; /* it is in; what the notifier says is not our business */
         if ((code != 4 && code != 2) || mtn_port_stops(port)) return code;
-        mtn_port_pause(port, pause);
-        if (pause < 0.01) pause *= 2;
+        if (code == 2) mtn_port_pause(port, 0.1); /* aborted, for now */
     }
 }

@@ -6,10 +6,18 @@
 #include "api.h"
 #include "conn.h"
 
+/* What a message begins with: nothing but its values, or a token, by which a request is
+ * answered or a stream's message acknowledged. Imports add it, the exports of replies take it.
+ */
+enum mtn_mode { MTN_VALUES, MTN_TOKEN };
+
 /* What the program asks for; NULL or 0: not given. The texts are copied. */
 struct mtn_port_options {
     const char *subject, *queue, *stream, *durable;
-    bool raw;            /* each message is one string, as it comes */
+    bool raw; /* each message is one string, as it comes */
+    enum mtn_mode mode;
+    double ack_wait;     /* seconds that the stream waits for an acknowledgement */
+    int batch;           /* messages that are fetched from a stream at a time */
     size_t most_bytes;   /* of a message in MessagePack */
     size_t most_values;  /* of a message that comes in */
     size_t most_pending; /* bytes that the client library keeps for a slow import */
@@ -33,8 +41,12 @@ struct mtn_port {
     sender_object *from;       /* an export's buffer; a reference, as the others */
     receiver_object *to;       /* an import's */
     receiver_object *rejected; /* or NULL */
-    char *subject, *queue, *stream, *durable;
+    char *subject;             /* an import's, or an export's of values; else "" */
+    char *queue, *stream, *durable;
     bool raw;
+    enum mtn_mode mode;
+    double ack_wait;
+    int batch;
     size_t most_bytes, most_values, most_pending;
     struct mtn_counts counts;
     atomic_int state;  /* enum mtn_state */

@@ -98,28 +98,80 @@ int mtn_connection_export(lua_State *L)
     return start(L, c, &o, 2, 4, true);
 }
 
-/* connection:import(subject, buffer [, options]) -> port */
-int mtn_connection_import(lua_State *L)
+/* connection:replies(buffer [, options]) -> port */
+int mtn_connection_replies(lua_State *L)
 {
-    static const char *const names[] = {"queue",    "stream",    "durable", "rejected", "raw",
-                                        "maxbytes", "maxvalues", "pending", "ack",      NULL};
+    static const char *const names[] = {"rejected", "maxbytes", NULL};
+    struct mtn_connection *c = mtn_check_connection(L);
+    lua_settop(L, 3);
+    mtn_check_names(L, 3, names);
+    luaL_checkstack(L, 40, "options");
+    const struct mtn_port_options o = {.subject = "",
+                                       .mode = MTN_TOKEN,
+                                       .most_bytes = mtn_size_field(L, 3, "maxbytes", 8 << 20)};
+    return start(L, c, &o, 2, 3, true);
+}
+
+/* What imports and services have in common. */
+static struct mtn_port_options incoming(lua_State *L, const char *subject)
+{
+    return (struct mtn_port_options){.subject = subject,
+                                     .queue = mtn_text_field(L, 4, "queue"),
+                                     .raw = mtn_flag_field(L, 4, "raw"),
+                                     .most_bytes = mtn_size_field(L, 4, "maxbytes", 8 << 20),
+                                     .most_values = mtn_size_field(L, 4, "maxvalues", 1e6),
+                                     .most_pending = mtn_size_field(L, 4, "pending", 64 << 20)};
+}
+
+/* connection:serve(subject, buffer [, options]) -> port */
+int mtn_connection_serve(lua_State *L)
+{
+    static const char *const names[] = {"queue",     "raw",     "rejected", "maxbytes",
+                                        "maxvalues", "pending", NULL};
     struct mtn_connection *c = mtn_check_connection(L);
     lua_settop(L, 4);
     const char *subject = luaL_checkstring(L, 2);
     mtn_check_names(L, 4, names);
     luaL_checkstack(L, 40, "options");
-    const struct mtn_port_options o = {.subject = subject,
-                                       .queue = mtn_text_field(L, 4, "queue"),
-                                       .stream = mtn_text_field(L, 4, "stream"),
-                                       .durable = mtn_text_field(L, 4, "durable"),
-                                       .raw = mtn_flag_field(L, 4, "raw"),
-                                       .most_bytes = mtn_size_field(L, 4, "maxbytes", 8 << 20),
-                                       .most_values = mtn_size_field(L, 4, "maxvalues", 1e6),
-                                       .most_pending =
-                                           mtn_size_field(L, 4, "pending", 64 << 20)};
+    struct mtn_port_options o = incoming(L, subject);
+    o.mode = MTN_TOKEN;
+    return start(L, c, &o, 3, 4, false);
+}
+
+/* What only streams have. */
+static void check_stream(lua_State *L, struct mtn_port_options *o)
+{
+    static const char *const names[] = {"durable", "ack", "ackwait", "batch", NULL};
     const char *ack = mtn_text_field(L, 4, "ack");
-    if (ack && strcmp(ack, "auto") != 0) luaL_error(L, "bad option 'ack' ('auto' expected)");
-    if (ack && !o.stream) luaL_error(L, "bad option 'ack' (there is no stream)");
+    for (const char *const *name = names; *name && !o->stream && !lua_isnil(L, 4); ++name) {
+        lua_getfield(L, 4, *name);
+        if (!lua_isnil(L, -1)) luaL_error(L, "bad option '%s' (there is no stream)", *name);
+    }
+    if (ack && strcmp(ack, "auto") != 0 && strcmp(ack, "explicit") != 0)
+        luaL_error(L, "bad option 'ack' ('auto' or 'explicit' expected)");
+    if (ack && *ack == 'e') o->mode = MTN_TOKEN;
+    o->durable = mtn_text_field(L, 4, "durable");
+    o->ack_wait = mtn_number_field(L, 4, "ackwait", 0);
+    o->batch = (int)mtn_number_field(L, 4, "batch", o->mode == MTN_TOKEN ? 4 : 64);
+    if (o->ack_wait > 1e6) o->ack_wait = 1e6;
+    if (o->batch < 1 || o->batch > 1000)
+        luaL_error(L, "bad option 'batch' (a number from 1 to 1000 expected)");
+}
+
+/* connection:import(subject, buffer [, options]) -> port */
+int mtn_connection_import(lua_State *L)
+{
+    static const char *const names[] = {"queue", "stream",   "durable",   "rejected",
+                                        "raw",   "maxbytes", "maxvalues", "pending",
+                                        "ack",   "ackwait",  "batch",     NULL};
+    struct mtn_connection *c = mtn_check_connection(L);
+    lua_settop(L, 4);
+    const char *subject = luaL_checkstring(L, 2);
+    mtn_check_names(L, 4, names);
+    luaL_checkstack(L, 40, "options");
+    struct mtn_port_options o = incoming(L, subject);
+    o.stream = mtn_text_field(L, 4, "stream");
+    check_stream(L, &o);
     return start(L, c, &o, 3, 4, false);
 }
 

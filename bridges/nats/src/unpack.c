@@ -251,9 +251,6 @@ const char *mtn_unpack(const void *bytes, size_t size, size_t most_values,
                        .values = most_values,
                        .api = api,
                        .w = writer};
-    api->clearWriter(writer);
     if (!mtn_is_packed(bytes, size)) return "it is no array";
-    if (put_all(&u)) return NULL;
-    api->clearWriter(writer);
-    return u.why;
+    return put_all(&u) ? NULL : u.why;
 }

@@ -12,7 +12,7 @@
 bool mtn_is_packed(const void *bytes, size_t size);
 
 /* Adds the values to the writer, at most so many with those in tables. NULL, or why they can't
- * be: then the writer is empty. */
+ * be: then some of them have been added. */
 const char *mtn_unpack(const void *bytes, size_t size, size_t most_values,
                        const receiver_capi_2_1 *api, receiver_writer *writer);
 

@@ -52,7 +52,7 @@ tap.test("values come back as they were", function()
     end
     out:addmsg(nil, 1, nil)
     tap.is(select("#", come:nextmsg(30)), 3)
-    tap.is(export:info().messages, #messages + 1)
+    server.await("the server's word", function() return export:info().messages == #messages + 1 end)
     tap.is(import:info().messages, #messages + 1)
     export:close()
     import:close()
@@ -177,6 +177,30 @@ tap.test("requests tell when nobody answers", function()
     tap.is(ok, nil)
     tap.is(why, "no responders")
     raises("can't leave the process", conn.request, conn, "nobody", 1, print)
+end)
+
+tap.test("requests are answered by whoever took them, once, in this process or another", function()
+    local questions, answers, rejected = mtmsg.newbuffer(), mtmsg.newbuffer(), mtmsg.newbuffer()
+    conn:serve("square", questions, {queue = "servants"})
+    local replies = conn:replies(answers, {rejected = rejected})
+    local client = nats.connect{url = here.url}
+    -- who asks waits, so another process does
+    local ask = server.child("bridges/nats/tests/lib/ask.lua", here.url, 50)
+    for _ = 1, 50 do
+        local token, number, list = questions:nextmsg(30)
+        tap.is(type(token), "string")
+        answers:addmsg(token, number * number, {of = list[1]})
+    end
+    tap.is(ask():match "%d+ right", "50 right")
+    local ok, why = client:request("square", 0.2, 1, {}) -- nobody takes it
+    tap.is(ok, nil)
+    tap.is(why, "timeout")
+    answers:addmsg("elsewhere", 1)
+    answers:addmsg("_INBOX.*", 1)
+    answers:addmsg(17)
+    for _ = 1, 3 do tap.is(rejected:nextmsg(30), "it does not begin with a token") end
+    server.await("the count", function() return replies:info().messages == 50 end)
+    client:close()
 end)
 
 tap.test("errors name what the server said", function()

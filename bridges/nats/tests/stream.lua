@@ -102,6 +102,36 @@ tap.test("what a slow import has not taken stays with the server", function()
     end)
 end)
 
+tap.test("what is not acknowledged is delivered again: at once if it is said so, else after some time", function()
+    server.with({jetstream = true}, function(s)
+        local conn = connect(s)
+        conn:newstream{name = "JOBS", subjects = {"jobs"}, queue = true, storage = "memory"}
+        local out, jobs, done = mtmsg.newbuffer(), mtmsg.newbuffer{limit = 2}, mtmsg.newbuffer()
+        conn:export(out, "jobs", {stream = "JOBS"})
+        conn:import("jobs", jobs, {stream = "JOBS", queue = "workers", ack = "explicit", ackwait = 1})
+        conn:replies(done)
+        for i = 1, 20 do out:addmsg(i) end
+        local times, finished = {}, 0
+        server.await("all jobs", function()
+            local token, number = jobs:nextmsg(0.1)
+            if not token then return finished == 20 end
+            times[number] = (times[number] or 0) + 1
+            if number % 5 == 0 and times[number] == 1 then
+                done:addmsg(token, false) -- refused
+            elseif number % 5 ~= 1 or times[number] > 1 then -- else it is forgotten
+                done:addmsg(token)
+                finished = finished + 1
+            end
+            return finished == 20
+        end)
+        for i = 1, 20 do tap.is(times[i], (i % 5 == 0 or i % 5 == 1) and 2 or 1, "job " .. i) end
+        local left = mtmsg.newbuffer()
+        conn:import("jobs", left, {stream = "JOBS", queue = "workers", ack = "explicit", ackwait = 1})
+        tap.is(left:nextmsg(1.5), nil)
+        conn:close()
+    end)
+end)
+
 tap.test("options that make no sense are refused", function()
     server.with({jetstream = true}, function(s)
         local conn = connect(s)
@@ -112,6 +142,11 @@ tap.test("options that make no sense are refused", function()
         end
         local ok, err = pcall(conn.import, conn, "x", mtmsg.newbuffer(), {stream = "NONE", durable = "d"})
         tap.ok(not ok and tostring(err):find("import from 'x'", 1, true), tostring(err))
+        for _, name in ipairs{"durable", "ack", "ackwait", "batch"} do
+            ok, err = pcall(conn.import, conn, "x", mtmsg.newbuffer(), {[name] = name:find "^[ad][cu][kr]a?b?l?e?$"
+                and "auto" or 1})
+            tap.ok(not ok and tostring(err):find("there is no stream", 1, true), tostring(err))
+        end
         conn:close()
     end)
 end)

@@ -1,0 +1,22 @@
+-- The demo: a pool over three processes, of which one is killed on the way, counts right.
+
+package.path = "bridges/nats/tests/lib/?.lua;tests/lib/?.lua;" .. package.path
+local server = require "server"
+server.skip_without()
+require "mtmsg.nats"
+local tap = require "tap"
+local why_not = require "why_not"
+
+local reason = why_not "luv"
+if reason then
+    print("1..0 # SKIP " .. reason)
+    os.exit(0)
+end
+
+tap.test("the totals are right though a process was killed", function()
+    local text = server.child("bridges/nats/demo/wordcount.lua")()
+    tap.ok(text:find("is killed after", 1, true), text)
+    tap.ok(text:find("The totals are right.", 1, true), text)
+end)
+
+tap.done()

@@ -1,4 +1,4 @@
-# Owns `make install`, `make uninstall` and `make dist`: what goes into a system, and into a tarball. It builds no
+# Owns `make install` (with what `make bridges` has built), `make uninstall` and `make dist`: what goes into a system, and into a tarball. It builds no
 # module.
 #
 # LuaJIT looks where Lua 5.1 does, and what is built for one serves both.
@@ -14,6 +14,9 @@ pc_file = sed -e 's|@prefix@|$(PREFIX)|' -e 's|@includedir@|$(PREFIX)/include|' 
 define install_one
 	install -d $(DESTDIR)$(LIBDIR)/lua/$(2:lua%=%)
 	install -m 755 $(B)/$1/mtmsg.$(SO) $(DESTDIR)$(LIBDIR)/lua/$(2:lua%=%)/
+	$(if $(wildcard $(B)/$1/mtmsg/nats.$(SO)),install -d $(DESTDIR)$(LIBDIR)/lua/$(2:lua%=%)/mtmsg)
+	$(if $(wildcard $(B)/$1/mtmsg/nats.$(SO)),install -m 755 $(B)/$1/mtmsg/nats.$(SO) \
+	  $(DESTDIR)$(LIBDIR)/lua/$(2:lua%=%)/mtmsg/)
 	install -m 644 $(B)/$1/lib$2-mtmsg.a $(DESTDIR)$(LIBDIR)/
 	install -d $(DESTDIR)$(PREFIX)/share/lua/$(2:lua%=%)/mtmsg
 	install -m 644 lua/mtmsg/*.lua $(DESTDIR)$(PREFIX)/share/lua/$(2:lua%=%)/mtmsg/
@@ -33,7 +36,7 @@ install: all static
 	install -m 644 editor/library/mtmsg/*.lua $(DESTDIR)$(PREFIX)/share/mtmsg/editor/library/mtmsg/
 
 # ci/test-install sees whether anything is left
-OF_LUA = lua/$(1:lua%=%)/mtmsg.$(SO) lib$1-mtmsg.a pkgconfig/$1-mtmsg.pc
+OF_LUA = lua/$(1:lua%=%)/mtmsg.$(SO) lua/$(1:lua%=%)/mtmsg/nats.$(SO) lib$1-mtmsg.a pkgconfig/$1-mtmsg.pc
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,pkgconfig/mtmsg.pc $(foreach l,$(filter-out luajit,$(KNOWN)),\
 	  $(call OF_LUA,$l)))

@@ -19,12 +19,12 @@ end
 
 TestRockspec = {}
 
-function TestRockspec:test_it_lists_every_source()
+local function lists(sources, directory)
     local listed, existing = {}, {}
-    for _, path in ipairs(rockspec("mtmsg-scm-0.rockspec").build.modules.mtmsg.sources) do
+    for _, path in ipairs(sources) do
         listed[#listed + 1] = path
     end
-    local find = assert(io.popen("find src -name '*.c'"))
+    local find = assert(io.popen("find " .. directory .. " -name '*.c'"))
     for path in find:lines() do
         existing[#existing + 1] = path
     end
@@ -47,6 +47,20 @@ function TestRockspec:test_it_lists_every_file_of_lua()
     find:close()
     lu.assertNotNil(existing["mtmsg.luv"])
     lu.assertEquals(listed, existing)
+end
+
+function TestRockspec:test_it_lists_every_source()
+    lists(rockspec("mtmsg-scm-0.rockspec").build.modules.mtmsg.sources, "src")
+end
+
+function TestRockspec:test_that_of_the_bridge_does_too_and_its_release_differs_in_its_version_alone()
+    local checkout = rockspec("bridges/nats/mtmsg-nats-scm-0.rockspec")
+    local release = rockspec(("bridges/nats/mtmsg-nats-%s-1.rockspec"):format(mtmsg._VERSION))
+    lists(checkout.build.modules["mtmsg.nats"].sources, "bridges/nats/src")
+    lu.assertEquals(release.version, mtmsg._VERSION .. "-1")
+    lu.assertEquals(release.source, rockspec(released).source)
+    release.version, release.source = checkout.version, checkout.source
+    lu.assertEquals(release, checkout)
 end
 
 function TestRockspec:test_that_of_the_release_differs_in_its_version_alone()

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "lua/closing.h"
 #include "lua/errors.h"
 #include "lua/protect.h"
 #include "lua/will.h"
@@ -19,15 +20,22 @@ static bool is_state(lua_State *L, int index)
            state->tag == mtc_tag(state, MTC_STATE_MAGIC);
 }
 
+static void end_state(struct mtc_state *state)
+{
+    mtl_wills_run(NULL, state); /* where neither the watchman nor the state was finalized */
+    state->closed = true;
+    while (state->first) mtl_asset_free(state->first);
+    mtm_block_free(state->carrier);
+    state->carrier = NULL;
+}
+
 static int state_gc(lua_State *L)
 {
     if (!is_state(L, 1)) return 0; /* the debug library can give it anything */
     struct mtc_state *state = lua_touserdata(L, 1);
     mtl_wills_run(L, state); /* where the watchman could not */
-    state->closed = true;
-    while (state->first) mtl_asset_free(state->first);
-    mtm_block_free(state->carrier);
-    state->carrier = NULL;
+    end_state(state);
+    mtl_closing_forget(L, state);
     return 0;
 }
 
@@ -81,6 +89,7 @@ struct mtc_state *mtl_state_push(lua_State *L)
         lua_pushvalue(L, -2);
         lua_rawset(L, LUA_REGISTRYINDEX);
         lua_setmetatable(L, -2);
+        mtl_closing_watch(L, state, end_state);
         mtl_protect_init(L, state);
         lua_pushvalue(L, -2);
         lua_pushvalue(L, -2);

@@ -55,7 +55,8 @@ static void run(lua_State *L, struct mtc_state *state, struct mtl_will *will)
     mtm_buffer_put_reserved(will->buffer, &message, &will->memory, &notifier);
     if (!notifier) return;
     enum mtm_status status =
-        mtl_notify(L, state, will->buffer, MTM_ADDED, notifier, false, &failure, &raised);
+        L ? mtl_notify(L, state, will->buffer, MTM_ADDED, notifier, false, &failure, &raised)
+          : mtm_notify(will->buffer, MTM_ADDED, notifier, false, &failure);
     if (raised) lua_pop(L, 1);
     else if (status != MTM_OK) mtm_failure_free(&failure);
 }

@@ -9,7 +9,7 @@
 int mtl_will(lua_State *L, struct mtc_handle *handle);
 
 /* The state is closing: adds all messages, in the order of the calls, and gives up the buffers.
- * Raises nothing. */
+ * Raises nothing. L may be NULL: then no error that a notifier raises is caught. */
 void mtl_wills_run(lua_State *L, struct mtc_state *state);
 
 /* After a userdata with a reference has been made: where there are wills, they are run before

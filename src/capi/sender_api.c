@@ -118,6 +118,7 @@ static bool to_value(const struct mtm_value *value, sender_capi_value_1_1 *out)
         case MTM_TAG_MODULE:
         case MTM_TAG_GLOBALS:
         case MTM_TAG_UPVALUE:
+        case MTM_TAG_OBJECT:
         case MTM_TAG_END: break;
     }
     out->type = SENDER_CAPI_TYPE_NONE;
@@ -163,6 +164,7 @@ static void next_value_or_table(sender_reader *r, sender_capi_value_1_1 *out)
                 to_string(visit->tag == MTM_TAG_GLOBALS ? &globals : &visit->name);
             out->moduleVal.field = to_string(&visit->field);
             break;
+        case MTM_TAG_OBJECT: out->type = SENDER_CAPI_TYPE_NIL; break;
         case MTM_TAG_END:
             if (visit->ends_table) out->type = SENDER_CAPI_TYPE_END;
             break;

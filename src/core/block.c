@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "core/cargo.h"
 #include "platform/plat.h"
 #include "core/size.h"
 
@@ -36,6 +37,10 @@ struct mtm_block *mtm_block_copy(struct mtm_block *block)
 {
     struct mtm_block *copy = mtm_block_new(block->size);
     if (!copy) return NULL;
+    if (block->cargo && mtm_cargo_add_all(&copy->cargo, block->cargo) != MTM_OK) {
+        mtm_block_free(copy);
+        return NULL;
+    }
     memcpy(mtm_block_data(copy), mtm_block_data(block), block->size);
     copy->size = block->size;
     copy->seq = block->seq;
@@ -73,6 +78,7 @@ static bool let_go(struct mtm_block *block)
 struct mtm_block *mtm_block_free_but_whole(struct mtm_block *block)
 {
     if (!let_go(block)) return NULL;
+    if (MTM_UNLIKELY(block->cargo != NULL)) mtm_cargo_drop(block->cargo);
     struct mtm_block *whole = block->whole;
     if (block->inner != MTM_IN_WHOLE) mtm_free(block);
     if (!let_go(whole)) return NULL;
@@ -81,11 +87,23 @@ struct mtm_block *mtm_block_free_but_whole(struct mtm_block *block)
     return whole;
 }
 
+static void free_alone(struct mtm_block *block)
+{
+    if (MTM_UNLIKELY(block->cargo != NULL)) mtm_cargo_drop(block->cargo);
+    mtm_free(block);
+}
+
 void mtm_block_free(struct mtm_block *block)
 {
     if (!block) return;
     if (block->whole) mtm_free(mtm_block_free_but_whole(block));
-    else if (let_go(block)) mtm_free(block);
+    else if (let_go(block)) free_alone(block);
+}
+
+void mtm_block_unload(struct mtm_block *block)
+{
+    mtm_cargo_drop(block->cargo);
+    block->cargo = NULL;
 }
 
 void mtm_block_free_list(struct mtm_block *first, size_t count)

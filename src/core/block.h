@@ -9,9 +9,10 @@
 #include <stdint.h>
 
 #include "core/size.h"
-#include "platform/atomic.h"
+#include "platform/plat.h"
 
 struct mtm_block;
+struct mtm_cargo;
 
 /* A piece of an encoded message; a message is the concatenation of its parts. */
 struct mtm_part {
@@ -26,6 +27,8 @@ struct mtm_message {
     size_t size; /* sum of the parts, bytes */
     size_t nparts;
     struct mtm_block *stored; /* has the same bytes, and may be referred to; or NULL */
+    struct mtm_cargo **cargo; /* the sender's, of the objects among its values; NULL: it has
+                                 none. A put that succeeds takes it over, and sets it to NULL */
     struct mtm_part part[MTM_MAX_PARTS];
 };
 
@@ -35,6 +38,7 @@ struct mtm_block {
     size_t size;             /* bytes used */
     size_t seq;              /* place in the order of its buffer */
     uint64_t epoch;          /* which filling of the buffer it came from */
+    struct mtm_cargo *cargo; /* owned; the objects of the message, or NULL */
     struct mtm_block *whole; /* constant: the block that has the bytes, if not this one */
     /* Blocks behind the bytes, for those who refer to this one: so many, of which so many are
      * in use. Of one that lies there itself: IN_WHOLE. */
@@ -73,21 +77,30 @@ enum { MTM_IN_WHOLE = UINT16_MAX, MTM_MOST_INNER = 4096 };
 struct mtm_block *mtm_block_new(size_t cap);
 struct mtm_block *mtm_block_new_with(size_t cap, size_t inner);
 
-/* A block of its own with the same bytes, place and epoch; NULL if there is no memory. No lock
- * may be held. */
+/* A block of its own with the same bytes, objects, place and epoch; NULL if there is no memory.
+ * No lock may be held. */
 struct mtm_block *mtm_block_copy(struct mtm_block *block);
 
 /* A block without bytes of its own, for one more queue: those of `whole`, which it holds. NULL
  * if there is no memory. No lock may be held; one thread at a time refers to a block. */
 struct mtm_block *mtm_block_refer(struct mtm_block *whole);
 
-/* Ends the hold of the owner, or of another holder; with the last one it is freed. NULL is
- * fine. No lock may be held. */
+/* Ends the hold of the owner, or of another holder; with the last one it is freed, and its
+ * objects are handed on to mtm_drop_handed_on. NULL is fine. No lock may be held. */
 void mtm_block_free(struct mtm_block *block);
 
 /* As free of a block that refers to another one; but if nobody else holds that, it is the
  * caller's alone, as if it were new. NULL: somebody does. */
 struct mtm_block *mtm_block_free_but_whole(struct mtm_block *block);
+
+/* Its objects are handed on; nobody else holds it. */
+void mtm_block_unload(struct mtm_block *block);
+
+/* Whether the message has objects. */
+static inline bool mtm_message_has_cargo(const struct mtm_message *message)
+{
+    return MTM_UNLIKELY(message->cargo != NULL) && *message->cargo;
+}
 
 /* Frees count blocks, following the links. */
 void mtm_block_free_list(struct mtm_block *first, size_t count);
@@ -100,6 +113,7 @@ static inline void mtm_message_init(struct mtm_message *message)
 {
     message->size = message->nparts = 0;
     message->stored = NULL;
+    message->cargo = NULL;
 }
 
 /* One more part; there are at most MTM_MAX_PARTS. Parts that come to more than a size_t can

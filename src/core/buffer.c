@@ -12,6 +12,7 @@
 #include "core/bound.h"
 #include "core/listener.h"
 #include "core/pollable.h"
+#include "core/reach.h"
 #include "core/ready.h"
 #include "core/receive.h"
 #include "core/reference.h"
@@ -73,13 +74,30 @@ static void free_buffer(struct mtm_object *object)
     struct mtm_topic *topic = mtm_load_rlx(&buffer->topic);
     if (listener) mtm_listener_announce(listener);
     if (topic) mtm_topic_leave(topic, buffer);
-    for (int event = 0; event < MTM_EVENTS; ++event)
-        mtm_notifier_release(mtm_load_rlx(&buffer->notifier[event]), false);
+    for (int event = 0; event < MTM_EVENTS; ++event) {
+        struct mtm_notifier *notifier = mtm_load_rlx(&buffer->notifier[event]);
+        if (notifier) mtm_bearer_take_up(&notifier->bearer);
+        mtm_notifier_release(notifier, false);
+    }
     mtm_bell_fini(buffer);
     mtm_pollables_free(object);
     mtm_queue_fini(&buffer->queue);
+    mtm_reach_forget(object);
     mtm_free(buffer);
     if (topic) mtm_object_release(&topic->object);
+}
+
+/* Both locks held; and after that, without them. */
+static void unplug_all(struct mtm_buffer *buffer, struct mtm_notifier **notifiers)
+{
+    for (int event = 0; event < MTM_EVENTS; ++event)
+        notifiers[event] = mtm_buffer_plug(buffer, (enum mtm_event)event, NULL);
+}
+
+static void release_all(struct mtm_buffer *buffer, struct mtm_notifier *const *notifiers)
+{
+    for (int event = 0; event < MTM_EVENTS; ++event)
+        mtm_bell_release(buffer, notifiers[event], false);
 }
 
 static void sync_buffer(struct mtm_object *object)
@@ -95,13 +113,22 @@ static void sync_buffer(struct mtm_object *object)
     }
 }
 
-static void let_loose_buffer(struct mtm_object *object)
+static void cut_buffer(struct mtm_object *object)
 {
-    mtm_buffer_disconnect_unreachable(to_buffer(object));
+    struct mtm_buffer *buffer = to_buffer(object);
+    struct mtm_trash trash = {0};
+    struct mtm_notifier *notifiers[MTM_EVENTS];
+    mtm_buffer_lock_both(buffer);
+    mtm_queue_clear(&buffer->queue, &trash);
+    unplug_all(buffer, notifiers);
+    mtm_buffer_unlock_both(buffer);
+    mtm_queue_empty_trash(&buffer->queue, &trash);
+    release_all(buffer, notifiers);
+    mtm_drop_handed_on();
 }
 
 static const struct mtm_source_ops buffer_ops = {
-    {orphan_buffer, free_buffer, sync_buffer, let_loose_buffer},
+    {orphan_buffer, free_buffer, sync_buffer, cut_buffer},
     mtm_buffer_look,
     mtm_buffer_waiting,
     mtm_buffer_join,
@@ -297,6 +324,7 @@ enum mtm_status mtm_buffer_clear(struct mtm_buffer *buffer, bool nonblock)
     if (parts) mtm_ready_wake(buffer);
     mtm_queue_empty_trash(&buffer->queue, &trash);
     mtm_queue_drop_spares(&buffer->queue);
+    if (!nonblock) mtm_drop_handed_on();
     return closed ? MTM_CLOSED : MTM_OK;
 }
 
@@ -333,8 +361,7 @@ void mtm_buffer_close(struct mtm_buffer *buffer)
     tell_of_state(buffer);
     mtm_queue_stop_knocks(&buffer->queue);
     mtm_queue_shut(&buffer->queue, &trash);
-    for (int event = 0; event < MTM_EVENTS; ++event)
-        notifiers[event] = mtm_buffer_plug(buffer, (enum mtm_event)event, NULL);
+    unplug_all(buffer, notifiers);
     mtm_buffer_unlock_both(buffer);
     if (listener) {
         mtm_ready_take_off(listener, buffer);
@@ -346,8 +373,8 @@ void mtm_buffer_close(struct mtm_buffer *buffer)
     mtm_source_wake_all(&buffer->source);
     mtm_queue_empty_trash(&buffer->queue, &trash);
     mtm_queue_drop_caches(&buffer->queue);
-    for (int event = 0; event < MTM_EVENTS; ++event)
-        mtm_bell_release(buffer, notifiers[event], false);
+    release_all(buffer, notifiers);
+    mtm_drop_handed_on();
 }
 
 void mtm_buffer_finish(struct mtm_buffer *buffer)

@@ -37,7 +37,7 @@ struct mtm_buffer {
     struct mtm_buffer *ready_next, *ready_prev;
     struct mtm_buffer *newly_next; /* guarded by tail lock until it is pushed, then the stack */
     struct mtm_buffer *deferred_next; /* owned by the last hold, then by the stack */
-    /* atomic: constant once subscribed, a reference; NULL: none */
+    /* atomic: set once, under the reach lock, a reference; NULL: none */
     _Atomic(struct mtm_topic *) topic;
     struct mtm_buffer *topic_next, *topic_prev; /* guarded by the topic's lock */
 };
@@ -100,7 +100,7 @@ void mtm_buffer_finish(struct mtm_buffer *buffer);
 void mtm_buffer_abort(struct mtm_buffer *buffer, bool flag);
 
 /* Connects a notifier; takes over the reference to it if the result is OK. OK, HAS_NOTIFIER,
- * CLOSED. */
+ * CLOSED, NOMEM. */
 enum mtm_status mtm_buffer_connect(struct mtm_buffer *buffer, enum mtm_event event,
                                    struct mtm_notifier *notifier);
 
@@ -109,9 +109,6 @@ enum mtm_status mtm_buffer_connect(struct mtm_buffer *buffer, enum mtm_event eve
  * called the next time. */
 void mtm_buffer_disconnect(struct mtm_buffer *buffer, enum mtm_event event,
                            const struct mtm_notifier *only, bool nonblock);
-
-/* Disconnects both if no root is left in the process. */
-void mtm_buffer_disconnect_unreachable(struct mtm_buffer *buffer);
 
 /* ---- for the other modules of the core ---- */
 

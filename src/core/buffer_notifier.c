@@ -1,7 +1,6 @@
 /* Connecting notifiers to a buffer, and disconnecting them. When they are called is in
  * buffer.c, how in notify.c. */
 #include "core/bell.h"
-#include "core/life.h"
 
 #include "platform/hidden.h"
 
@@ -13,7 +12,10 @@ struct mtm_notifier *mtm_buffer_plug(struct mtm_buffer *buffer, enum mtm_event e
         event == MTM_ADDED ? &buffer->queue.tail.unusual : &buffer->queue.head.unusual;
     MTM_STEP(plug);
     mtm_store_seq(&buffer->notifier[event], notifier); /* pairs with visit */
-    if (old) mtm_store_rel(&old->gone, 1);             /* pairs with call_foreign */
+    if (old) {
+        mtm_bearer_take_up(&old->bearer);
+        mtm_store_rel(&old->gone, 1); /* pairs with call_foreign */
+    }
     mtm_set_unusual(unusual, MTM_UNUSUAL_NOTIFIER, notifier != NULL);
     if (event == MTM_TAKEN)
         mtm_set_exact(buffer, MTM_EXACT_COUNT, notifier && notifier->threshold > 0);
@@ -23,12 +25,15 @@ struct mtm_notifier *mtm_buffer_plug(struct mtm_buffer *buffer, enum mtm_event e
 enum mtm_status mtm_buffer_connect(struct mtm_buffer *buffer, enum mtm_event event,
                                    struct mtm_notifier *notifier)
 {
+    if (mtm_object_is_inherited(&buffer->object)) return MTM_CLOSED;
+    enum mtm_status status = mtm_notifier_prepare(notifier, &buffer->object);
+    if (status != MTM_OK) return status;
     mtm_buffer_lock_both(buffer);
-    enum mtm_status status = MTM_CLOSED;
-    if (!mtm_object_is_closed(&buffer->object))
-        status = mtm_load_rlx(&buffer->notifier[event]) ? MTM_HAS_NOTIFIER : MTM_OK;
-    if (status == MTM_OK) mtm_buffer_plug(buffer, event, notifier);
+    if (mtm_object_is_closed(&buffer->object)) status = MTM_CLOSED;
+    else if (mtm_load_rlx(&buffer->notifier[event])) status = MTM_HAS_NOTIFIER;
+    else mtm_buffer_plug(buffer, event, notifier);
     mtm_buffer_unlock_both(buffer);
+    if (status != MTM_OK) mtm_bearer_take_up(&notifier->bearer);
     return status;
 }
 
@@ -42,20 +47,4 @@ void mtm_buffer_disconnect(struct mtm_buffer *buffer, enum mtm_event event,
         notifier = mtm_buffer_plug(buffer, event, NULL);
     mtm_buffer_unlock_both(buffer);
     mtm_bell_release(buffer, notifier, nonblock);
-}
-
-/* Whoever connects one has a root, so under the locks we either see the root or connect
- * comes later. */
-void mtm_buffer_disconnect_unreachable(struct mtm_buffer *buffer)
-{
-    struct mtm_notifier *notifier[MTM_EVENTS] = {NULL};
-    mtm_buffer_lock_both(buffer);
-    if (mtm_no_roots()) {
-        for (int event = 0; event < MTM_EVENTS; ++event) {
-            notifier[event] = mtm_buffer_plug(buffer, (enum mtm_event)event, NULL);
-        }
-    }
-    mtm_buffer_unlock_both(buffer);
-    for (int event = 0; event < MTM_EVENTS; ++event)
-        mtm_bell_release(buffer, notifier[event], false);
 }

@@ -1,6 +1,7 @@
 /* Taking from one buffer, and the buffer as a source that one can wait for. Putting, closing
  * and aborting are in buffer.c, waiting in receive.c; it owns no data. */
 #include "core/buffer.h"
+#include "core/cargo.h"
 #include "core/ready.h"
 #include "core/receive.h"
 #include "core/topic.h"
@@ -12,6 +13,13 @@ static void unlock_take(struct mtm_buffer *buffer, bool both)
 {
     mtm_unlock(&buffer->queue.head.lock);
     if (MTM_UNLIKELY(both)) mtm_unlock(&buffer->queue.tail.lock);
+}
+
+/* The objects of a message that has been taken, or is being looked at, are in hand. */
+static void pick_up(struct mtm_cargo *cargo, bool peek)
+{
+    if (peek) mtm_bearer_look(&cargo->bearer);
+    else mtm_bearer_take_up(&cargo->bearer);
 }
 
 /* The head lock, and before it the tail lock if the take must count exactly, which can change
@@ -46,6 +54,8 @@ enum mtm_status mtm_buffer_take(struct mtm_buffer *buffer, struct mtm_wait *wait
         if (status == MTM_EMPTY && mtm_object_is_finished(&buffer->object)) status = MTM_CLOSED;
     }
     if (status == MTM_OK) {
+        struct mtm_cargo *cargo = delivery->slot.block->cargo;
+        if (MTM_UNLIKELY(cargo != NULL)) pick_up(cargo, wait->peek);
         delivery->from = buffer;
         delivery->more = wait->peek || mtm_queue_knows_more(&buffer->queue);
         delivery->notifier = wait->peek ? NULL : mtm_buffer_fired(buffer, MTM_TAKEN);
@@ -65,6 +75,8 @@ void mtm_buffer_await_locks(struct mtm_buffer *buffer, struct mtm_wait *wait)
 bool mtm_buffer_put_back(struct mtm_buffer *buffer, struct mtm_block *block)
 {
     if (mtm_object_is_inherited(&buffer->object)) return false;
+    if (MTM_UNLIKELY(block->cargo != NULL))
+        mtm_bearer_lay_down(&block->cargo->bearer, &buffer->object);
     mtm_lock(&buffer->queue.head.lock);
     bool back = mtm_queue_put_back(&buffer->queue, block);
     mtm_unlock(&buffer->queue.head.lock);

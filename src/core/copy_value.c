@@ -1,6 +1,7 @@
 /* Values from one message to another: references and keys get the numbers that they have there.
  * It owns nothing: what was copied already is noted in the composer. */
 #include "core/compose.h"
+#include "core/cargo.h"
 #include "core/few.h"
 
 #include "platform/hidden.h"
@@ -95,7 +96,7 @@ static enum mtm_status put_key(const struct copy *copy, const struct mtm_walk_st
     return key->again ? MTM_OK : note(copy, &to->copied_keys, key->number, number);
 }
 
-static enum mtm_status put_object(const struct copy *copy, const struct mtm_visit *visit)
+static enum mtm_status put_table(const struct copy *copy, const struct mtm_visit *visit)
 {
     const struct mtm_value *value = &visit->value;
     const bool is_code = value->tag == MTM_TAG_CODE;
@@ -109,6 +110,19 @@ static enum mtm_status put_object(const struct copy *copy, const struct mtm_visi
                   is_code ? value->code.len : value->table.pairs);
     if (status == MTM_OK) status = put(copy, head, sizeof head);
     if (status == MTM_OK && is_code) status = put(copy, value->code.ptr, value->code.len);
+    if (status != MTM_OK) return status;
+    return note(copy, &copy->to->copied_objects, visit->number, ++copy->to->objects);
+}
+
+/* The step has just read it. */
+static enum mtm_status put_object(const struct copy *copy, const struct mtm_visit *visit)
+{
+    unsigned char piece[MTM_OBJECT_VALUE];
+    const struct mtm_item *item = mtm_reader_item(copy->from->reader);
+    if (!item) return MTM_MISPLACED; /* damaged */
+    mtm_wire_object(piece, visit->value.object.kind, visit->value.object.id);
+    enum mtm_status status = put(copy, piece, sizeof piece);
+    if (status == MTM_OK) status = mtm_cargo_add_like(&copy->to->writer.cargo, item);
     if (status != MTM_OK) return status;
     return note(copy, &copy->to->copied_objects, visit->number, ++copy->to->objects);
 }
@@ -147,7 +161,8 @@ static enum mtm_status put_visit(const struct copy *copy, const struct mtm_visit
     switch (visit->tag) {
         case MTM_TAG_TABLE:
         case MTM_TAG_SHARED:
-        case MTM_TAG_CODE: return put_object(copy, visit);
+        case MTM_TAG_CODE: return put_table(copy, visit);
+        case MTM_TAG_OBJECT: return put_object(copy, visit);
         case MTM_TAG_REFERENCE:
         case MTM_TAG_UPVALUE: return put_reference(copy, visit);
         case MTM_TAG_MODULE: return put_module(copy, visit);
@@ -262,6 +277,8 @@ enum mtm_status mtm_compose_copy(struct mtm_composer *composer, struct mtm_walk 
                  keys_runs = keys->count;
     const uint32_t last_object = last_count(objects), last_key = last_count(keys),
                    object_count = composer->objects, key_count = composer->keys;
+    struct mtm_cargo *const *cargo = &composer->writer.cargo;
+    const size_t items = *cargo ? (*cargo)->count : 0;
     status = copy_value(&copy);
     if (status == MTM_OK) {
         mtm_compose_added(composer, 1);
@@ -269,6 +286,7 @@ enum mtm_status mtm_compose_copy(struct mtm_composer *composer, struct mtm_walk 
     }
     mtm_walk_to(walk, &place);
     if (composer->writer.block) composer->writer.block->size = size;
+    if (*cargo) mtm_cargo_shrink(*cargo, items);
     composer->objects = object_count;
     composer->keys = key_count;
     undo_runs(objects, objects_runs, last_object);

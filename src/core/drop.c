@@ -41,8 +41,9 @@ static void run_all(struct mtm_drop *drop)
 
 void mtm_drop_handed_on(void)
 {
-    if (MTM_LIKELY(!mtm_load_rlx(&handed_on))) return;
-    run_all(mtm_swap_acq_rel(&handed_on, NULL)); /* pairs with hand_on */
+    while (MTM_UNLIKELY(mtm_load_rlx(&handed_on) != NULL)) {
+        run_all(mtm_swap_acq_rel(&handed_on, NULL)); /* pairs with hand_on */
+    }
 }
 
 void mtm_drop(struct mtm_drop *drop, void (*run)(struct mtm_drop *drop), bool nonblock)

@@ -63,7 +63,8 @@ static MTM_NOINLINE bool mtm_fast_add_message(struct mtm_buffer *buffer,
 {
     struct mtm_tail *tail = &buffer->queue.tail;
     if (mtm_load_rlx(&tail->unusual) != mtm_generation) return false; /* an early answer */
-    if (message->size > MTM_COPIED_MAX || !mtm_lock_if_free(&tail->lock)) return false;
+    if (message->size > MTM_COPIED_MAX || mtm_message_has_cargo(message)) return false;
+    if (!mtm_lock_if_free(&tail->lock)) return false;
     const bool usual = mtm_load_rlx(&tail->unusual) == mtm_generation;
     if (!usual || !mtm_queue_has_room(&buffer->queue, mtm_record_size(message->size))) {
         mtm_unlock(&tail->lock);

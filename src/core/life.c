@@ -39,12 +39,23 @@ bool mtm_object_retain_alive(struct mtm_object *object)
 bool mtm_object_release_early(struct mtm_object *object)
 {
     size_t life = mtm_load_rlx(&object->life);
-    while ((life & MTM_LIFE_REFS) != 1) {
+    while ((life & MTM_LIFE_REFS) != 1 && !(life & MTM_LIFE_EDGES)) {
         if ((life & MTM_LIFE_REFS) == MTM_LIFE_REFS) return true; /* it lost count */
         MTM_STEP(release);
         if (mtm_cas_acq_rel(&object->life, &life, life - 1)) return true; /* pairs: the last */
     }
     return false;
+}
+
+enum mtm_status mtm_object_retain_found(struct mtm_object *object, bool reach_locked)
+{
+    size_t life = mtm_load_rlx(&object->life);
+    do {
+        if ((life & MTM_LIFE_EDGES) && !reach_locked) return MTM_BUSY;
+        if ((life & MTM_LIFE_REFS) >= MTM_LIFE_MANY) return MTM_TOO_MANY;
+        MTM_STEP(find);
+    } while (!mtm_cas_rlx(&object->life, &life, life + MTM_LIFE_ONE_REF));
+    return MTM_OK;
 }
 
 bool mtm_object_hold(struct mtm_object *object)

@@ -12,6 +12,8 @@
 #define MTM_LIFE_BITS ((int)(sizeof(size_t) >= 8 ? 40 : 18))
 #define MTM_LIFE_ONE_REF ((size_t)1)
 #define MTM_LIFE_REFS (((size_t)1 << MTM_LIFE_BITS) - 1)
+#define MTM_LIFE_EDGES                                                                         \
+    ((size_t)1 << MTM_LIFE_BITS) /* some of the references are edges: see reach.h */
 #define MTM_LIFE_HOLD ((size_t)1 << (MTM_LIFE_BITS + 3))
 #define MTM_LIFE_COUNTS (MTM_LIFE_REFS | ~(MTM_LIFE_HOLD - 1))
 #define MTM_LIFE_HOLDS (~(MTM_LIFE_HOLD - 1))
@@ -29,8 +31,13 @@ void mtm_object_retain(struct mtm_object *object);
  * at this moment. */
 bool mtm_object_retain_alive(struct mtm_object *object);
 
-/* Gives back a reference that is not the last one, if it is not: true. Any thread. */
+/* Gives back a reference, unless it is the last one or the object has edges: true. Any thread.
+ */
 bool mtm_object_release_early(struct mtm_object *object);
+
+/* One more plain reference to what was found in the registry, under its lock: OK or TOO_MANY;
+ * or BUSY: the object has edges, and the reach lock is not held. */
+enum mtm_status mtm_object_retain_found(struct mtm_object *object, bool reach_locked);
 
 /* Holds are made under the owner's lock. can: whether one more can be counted, under that lock.
  * hold: if it can, makes one. */

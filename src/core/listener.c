@@ -8,6 +8,7 @@
 #include "core/abort_all.h"
 #include "core/alloc.h"
 #include "core/pollable.h"
+#include "core/reach.h"
 #include "core/ready.h"
 #include "core/registry.h"
 
@@ -42,6 +43,7 @@ static void free_listener(struct mtm_object *object)
         buffer->object.class->free(&buffer->object);
         buffer = next;
     }
+    mtm_reach_forget(object);
     mtm_free(listener);
 }
 
@@ -65,17 +67,17 @@ static void sync_listener(struct mtm_object *object)
     }
 }
 
-static void let_loose_listener(struct mtm_object *object)
+static void cut_listener(struct mtm_object *object)
 {
     struct mtm_listener *listener = to_listener(object);
     struct mtm_buffer *buffer = NULL;
     while ((buffer = next_member(listener, buffer)) != NULL) {
-        buffer->object.class->let_loose(&buffer->object);
+        buffer->object.class->cut(&buffer->object);
     }
 }
 
 static const struct mtm_source_ops listener_ops = {
-    {orphan_listener, free_listener, sync_listener, let_loose_listener},
+    {orphan_listener, free_listener, sync_listener, cut_listener},
     mtm_listener_look,
     mtm_listener_waiting,
     mtm_listener_join_waiters,

@@ -40,10 +40,24 @@ struct mtm_notifier *mtm_notifier_new_foreign(const struct mtm_notifier_ops *ops
                                .threshold = threshold});
 }
 
+enum mtm_status mtm_notifier_prepare(struct mtm_notifier *notifier, struct mtm_object *owner)
+{
+    if (!notifier->buffer) return MTM_OK;
+    struct mtm_object *target = &notifier->buffer->object;
+    enum mtm_status status = mtm_reach_prepare(owner, false);
+    if (status == MTM_OK) status = mtm_reach_prepare(target, false);
+    if (status != MTM_OK) return status;
+    if (!notifier->edge.target)
+        mtm_edge_link(&notifier->edge, target, &notifier->bearer, false);
+    mtm_bearer_lay_down(&notifier->bearer, owner);
+    return status;
+}
+
 static void free_notifier(struct mtm_drop *drop)
 {
     struct mtm_notifier *notifier = mtm_notifier_of_drop(drop);
-    if (notifier->buffer) mtm_object_release(&notifier->buffer->object);
+    if (notifier->edge.target) mtm_edge_drop(&notifier->edge);
+    else if (notifier->buffer) mtm_object_release(&notifier->buffer->object);
     else notifier->ops->release(&notifier->code, notifier->object);
     mtm_free(notifier);
 }

@@ -5,6 +5,7 @@
 
 #include "core/drop.h"
 #include "core/failure.h"
+#include "core/reach.h"
 #include "core/running.h"
 #include "platform/plat.h"
 
@@ -32,6 +33,8 @@ struct mtm_notifier {
     const struct mtm_notifier_ops *ops;
     struct mtm_foreign_code code; /* what ops get: nothing of a state that may be gone */
     void *object;
+    struct mtm_bearer bearer; /* of the reference to the buffer: */
+    struct mtm_edge edge;
     mtm_a32 gone;           /* atomic: 1: it has been disconnected */
     mtm_a32 running;        /* atomic: 1: somebody has `run` */
     struct mtm_running run; /* for the first thread that is calling it */
@@ -52,6 +55,9 @@ static inline struct mtm_notifier *mtm_notifier_of_drop(struct mtm_drop *drop)
     void *begin = drop ? (char *)drop - offsetof(struct mtm_notifier, drop) : NULL;
     return begin;
 }
+/* Before it is connected to `owner`, to which the caller has a reference: OK or NOMEM. Its own
+ * buffer is held by that from now on. No lock held. */
+enum mtm_status mtm_notifier_prepare(struct mtm_notifier *notifier, struct mtm_object *owner);
 
 /* Any thread; never blocks. */
 static inline void mtm_notifier_retain(struct mtm_notifier *notifier)

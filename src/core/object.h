@@ -29,6 +29,7 @@ enum {
 
 struct mtm_object;
 struct mtm_pollable;
+struct mtm_node;
 
 /* What the kinds do in their own ways. */
 struct mtm_object_ops {
@@ -38,9 +39,9 @@ struct mtm_object_ops {
     void (*free)(struct mtm_object *object);
     /* Take over the state of mtm_abort_all. No lock held. */
     void (*sync_abort)(struct mtm_object *object);
-    /* Give up all references to other objects that notifiers make, if no root is left in the
-     * process. No lock held. */
-    void (*let_loose)(struct mtm_object *object);
+    /* Nobody reaches it: give up all references to other objects, those of a listener's members
+     * included. No lock held. */
+    void (*cut)(struct mtm_object *object);
 };
 
 struct mtm_object {
@@ -54,6 +55,7 @@ struct mtm_object {
     struct mtm_lock lock; /* a listener's; a buffer has those of its queue instead */
     struct mtm_object *all_next, **all_link;  /* guarded by the registry lock */
     _Atomic(struct mtm_pollable *) pollables; /* atomic; of a source: see pollable.h */
+    _Atomic(struct mtm_node *) node; /* atomic; set once, under the reach lock: of its edges */
     const struct mtm_object_ops *class;
     struct mtm_object *owner; /* a buffer's listener, or NULL */
     mtm_a32 flags;            /* atomic; see above; in a new object it is mtm_generation */

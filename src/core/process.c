@@ -4,6 +4,7 @@
 
 #include "core/life.h"
 #include "core/pool.h"
+#include "core/reach.h"
 #include "core/registry.h"
 
 #include "platform/hidden.h"
@@ -18,6 +19,7 @@ static void start_anew(void)
     mtm_generation += MTM_GENERATION;
     mtm_lock_held = mtm_generation + 1;
     mtm_registry_forget();
+    mtm_reach_forget_all();
     mtm_roots_forget();
     mtm_pools_forget();
 }

@@ -3,6 +3,7 @@
 #include "core/publish.h"
 
 #include "core/alloc.h"
+#include "core/cargo.h"
 #include "core/fast_path.h"
 #include "core/life.h"
 #include "core/reference.h"
@@ -59,10 +60,14 @@ static enum mtm_status put_one(struct mtm_target *to, const struct mtm_message *
                                bool replace)
 {
     if (message->nparts == 1 && message->size - 1 < MTM_FAST_MAX && !replace &&
+        !mtm_message_has_cargo(message) &&
         mtm_fast_add(to->buffer, message->part[0].ptr, message->size)) {
         return MTM_OK;
     }
     const unsigned options = MTM_PUT_NONBLOCK | (replace ? MTM_PUT_REPLACE : 0u);
+    if (mtm_message_has_cargo(message)) {
+        return mtm_topic_put_copy(to->buffer, message, *message->cargo, options, &to->notifier);
+    }
     return mtm_buffer_put(to->buffer, message, options, &to->notifier);
 }
 
@@ -123,6 +128,21 @@ static void put_all(struct mtm_targets *targets, const struct mtm_message *messa
     if (MTM_UNLIKELY(late)) put_late(targets, message, replace, published);
 }
 
+/* The message is the latest one from now on; *stored, and *message->cargo, are what was that
+ * before. */
+static void keep_latest(struct mtm_topic *topic, const struct mtm_message *message,
+                        struct mtm_block **stored)
+{
+    struct mtm_block *block = topic->latest;
+    struct mtm_cargo *cargo = topic->cargo;
+    topic->latest = *stored;
+    topic->cargo = mtm_message_has_cargo(message) ? *message->cargo : NULL;
+    if (topic->cargo) mtm_bearer_lay_down(&topic->cargo->bearer, &topic->object);
+    *stored = block;
+    if (topic->cargo) *message->cargo = cargo;
+    else mtm_cargo_drop(cargo);
+}
+
 /* *stored: becomes the latest message, if that is kept; then it is what was that before. */
 static enum mtm_status publish(struct mtm_topic *topic, const struct mtm_message *message,
                                struct mtm_block **stored, bool replace, bool nonblock,
@@ -133,11 +153,7 @@ static enum mtm_status publish(struct mtm_topic *topic, const struct mtm_message
     if (status != MTM_OK) return status;
     put_all(targets, message, replace, nonblock, published);
     mtm_store_rlx(&topic->published, mtm_load_rlx(&topic->published) + 1);
-    if (topic->keeps_latest) {
-        struct mtm_block *old = topic->latest;
-        topic->latest = *stored;
-        *stored = old;
-    }
+    if (topic->keeps_latest) keep_latest(topic, message, stored);
     return MTM_OK;
 }
 
@@ -165,6 +181,8 @@ enum mtm_status mtm_topic_put(struct mtm_topic *topic, const struct mtm_message 
     struct mtm_block *stored = NULL;
     *published = (struct mtm_published){0};
     enum mtm_status status = mtm_object_may_put(&topic->object);
+    if (topic->keeps_latest && status == MTM_OK && mtm_message_has_cargo(message))
+        status = mtm_cargo_prepare(*message->cargo, &topic->object, nonblock);
     if (status != MTM_OK) return status;
     if (message->size > MTM_STORED_ONCE || topic->keeps_latest) {
         stored = store(topic, message);
@@ -177,6 +195,10 @@ enum mtm_status mtm_topic_put(struct mtm_topic *topic, const struct mtm_message 
         mtm_topic_end_turn(topic);
     }
     mtm_block_free(stored);
+    if (status == MTM_OK && mtm_message_has_cargo(message)) {
+        mtm_cargo_drop(*message->cargo);
+        *message->cargo = NULL;
+    }
     return status;
 }
 
@@ -194,6 +216,7 @@ enum mtm_status mtm_targets_notify(struct mtm_targets *targets, bool nonblock,
         result = MTM_NOTIFIER_FAILED;
     }
     mtm_targets_free(targets);
+    if (!nonblock) mtm_drop_handed_on();
     return result;
 }
 

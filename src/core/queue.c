@@ -65,23 +65,24 @@ static bool can_link(const struct mtm_queue *queue, size_t need, struct mtm_put_
     return false;
 }
 
-static void append_block(struct mtm_tail *tail, struct mtm_block *block)
+static void append_block(struct mtm_tail *tail, struct mtm_block *block, size_t record)
 {
     struct mtm_segment *segment = tail->segment;
     size_t pos = mtm_segment_write_long(segment, tail->pos, block->size | MTM_POINTER_FLAG);
     pos = mtm_segment_write(segment, pos, &block, sizeof(void *));
-    mtm_tail_move(tail, pos, MTM_POINTER_RECORD);
+    mtm_tail_move(tail, mtm_skip_rest(segment, pos, record), record);
     block->link = tail->last_block;
     tail->last_block = block;
     ++tail->blocks_added;
-    tail->extra += mtm_record_size(block->size) - MTM_POINTER_RECORD;
+    tail->extra += mtm_record_size(block->size) - record;
 }
 
 static void append(struct mtm_queue *queue, const struct mtm_message *message,
                    struct mtm_put_memory *memory)
 {
     if (MTM_UNLIKELY(memory->block != NULL)) {
-        append_block(&queue->tail, memory->block);
+        if (MTM_UNLIKELY(message->cargo != NULL)) memory->block->cargo = *message->cargo;
+        append_block(&queue->tail, memory->block, mtm_block_record(queue, message->size));
         memory->block = NULL;
     } else {
         mtm_tail_append(&queue->tail, message);
@@ -153,16 +154,18 @@ static void drop_knocks(struct mtm_queue *queue)
 
 /* ---- putting ---- */
 
-static size_t needed(const struct mtm_message *message, const struct mtm_put_memory *memory)
+static size_t needed(const struct mtm_queue *queue, const struct mtm_message *message,
+                     const struct mtm_put_memory *memory)
 {
-    return memory->block ? MTM_POINTER_RECORD : mtm_record_size(message->size);
+    return memory->block ? mtm_block_record(queue, message->size)
+                         : mtm_record_size(message->size);
 }
 
 static enum mtm_status put_in_ring(struct mtm_queue *queue, const struct mtm_message *message,
                                    struct mtm_put_memory *memory)
 {
     size_t mark = 0, with_mark = mark_for(queue, &mark);
-    size_t need = mtm_size_add(needed(message, memory), with_mark);
+    size_t need = mtm_size_add(needed(queue, message, memory), with_mark);
     if (queue->shared.fixed) {
         if (!has_fixed_room(queue, need)) return MTM_FULL;
     } else if (MTM_UNLIKELY(!mtm_queue_has_room(queue, need))) {
@@ -188,7 +191,8 @@ bool mtm_queue_has_memory(const struct mtm_queue *queue, const struct mtm_messag
                           struct mtm_put_memory *memory)
 {
     return queue->shared.fixed ||
-           can_link(queue, needed(message, memory) + MTM_LONG_HEADER, memory); /* and a mark */
+           can_link(queue, needed(queue, message, memory) + MTM_LONG_HEADER,
+                    memory); /* and a mark */
 }
 
 /* ---- both sides ---- */
@@ -236,8 +240,10 @@ enum mtm_status mtm_queue_put_anyway(struct mtm_queue *queue, const struct mtm_m
                                      struct mtm_put_memory *memory)
 {
     struct mtm_put_memory none = {0};
+    const bool cargo = mtm_message_has_cargo(message);
     if (!queue->shared.fixed) return put_in_ring(queue, message, memory);
-    if (put_in_ring(queue, message, &none) == MTM_OK) return MTM_OK;
+    if (put_in_ring(queue, message, cargo ? memory : &none) == MTM_OK) return MTM_OK;
+    if (cargo) memory->block->cargo = *message->cargo;
     append_to_back(queue, memory->block);
     memory->block = NULL;
     return MTM_OK;
@@ -249,7 +255,7 @@ enum mtm_status mtm_queue_replace(struct mtm_queue *queue, const struct mtm_mess
                                   struct mtm_put_memory *memory, struct mtm_trash *trash)
 {
     struct mtm_head *head = &queue->head;
-    size_t need = needed(message, memory);
+    size_t need = needed(queue, message, memory);
     bool must_link = queue->tail.segment->cap < need;
     if (must_link && !can_link(queue, need, memory)) return MTM_GROW;
     size_t count = drop_all(queue, trash);

@@ -98,6 +98,8 @@ static struct mtm_segment *take_spare(struct mtm_queue *queue, size_t need)
 void mtm_queue_recycle(struct mtm_queue *queue, struct mtm_block *block)
 {
     if (!block) return;
+    if (MTM_UNLIKELY(block->cargo != NULL) && !mtm_block_is_shared(block))
+        mtm_block_unload(block);
     if (queue->shared.fixed || block->cap <= MTM_COPIED_MAX || mtm_block_is_shared(block)) {
         mtm_block_free(block);
         return;
@@ -177,8 +179,10 @@ static bool make_block(struct mtm_queue *queue, const struct mtm_message *messag
     if (message->stored) {
         memory->block = mtm_block_refer(message->stored);
     } else {
-        memory->block =
-            mtm_message_to_block(message, mtm_pool_take(&queue->shared.pool, message->size));
+        struct mtm_block *old = NULL;
+        if (message->size > MTM_COPIED_MAX)
+            old = mtm_pool_take(&queue->shared.pool, message->size);
+        memory->block = mtm_message_to_block(message, old);
     }
     return memory->block != NULL;
 }
@@ -187,6 +191,8 @@ enum mtm_status mtm_queue_prepare(struct mtm_queue *queue, const struct mtm_mess
                                   struct mtm_put_memory *memory)
 {
     if (mtm_record_size(message->size) > mtm_queue_most_bytes(queue)) return MTM_TOO_LARGE;
+    if (MTM_UNLIKELY(mtm_message_has_cargo(message)))
+        return make_block(queue, message, memory) ? MTM_OK : MTM_NOMEM;
     if (queue->shared.fixed) return MTM_OK;
     if (MTM_LIKELY(message->size <= MTM_COPIED_MAX) || queue->shared.sized) return MTM_OK;
     return make_block(queue, message, memory) ? MTM_OK : MTM_NOMEM;

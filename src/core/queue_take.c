@@ -146,9 +146,9 @@ static enum mtm_status take_bytes(struct mtm_queue *queue, struct mtm_slot *slot
     return MTM_OK;
 }
 
-static void pop_block(struct mtm_head *head, size_t size)
+static void pop_block(struct mtm_head *head, size_t size, size_t record)
 {
-    size_t extra = mtm_record_size(size) - MTM_POINTER_RECORD;
+    size_t extra = mtm_record_size(size) - record;
     ++head->blocks_popped;
     mtm_store_rel(&head->extra, mtm_load_rlx(&head->extra) + extra); /* pairs with bytes */
 }
@@ -163,8 +163,9 @@ static enum mtm_status take_long(struct mtm_queue *queue, struct mtm_slot *slot,
     enum mtm_status status = fits(slot, slot->need, false);
     if (status != MTM_OK) return status;
     pos = mtm_segment_read(segment, pos, &slot->block, sizeof(void *));
-    pop_block(&queue->head, slot->need);
-    pop(queue, slot, pos, MTM_POINTER_RECORD);
+    const size_t record = mtm_block_record(queue, slot->need);
+    pop_block(&queue->head, slot->need, record);
+    pop(queue, slot, mtm_skip_rest(segment, pos, record), record);
     return MTM_OK;
 }
 
@@ -220,10 +221,11 @@ static void drop_record(struct mtm_queue *queue, struct mtm_trash *trash)
     if (length & MTM_POINTER_FLAG) {
         struct mtm_block *block;
         pos = mtm_segment_read(segment, pos, &block, sizeof(void *));
-        pop_block(head, block->size);
+        record = mtm_block_record(queue, block->size);
+        pos = mtm_skip_rest(segment, pos, record);
+        pop_block(head, block->size, record);
         block->link = trash->back;
         trash->back = block;
-        record = MTM_POINTER_RECORD;
     } else {
         record = mtm_record_size((size_t)length);
         pos = (pos + (size_t)length) % segment->cap;

@@ -3,6 +3,7 @@
 #include "core/reader.h"
 
 #include "core/alloc.h"
+#include "core/cargo.h"
 #include "core/growth.h"
 #include "core/listener.h"
 #include "core/reference.h"
@@ -34,6 +35,7 @@ void mtm_reader_fini(struct mtm_reader *reader)
     mtm_reader_clear(reader);
     mtm_block_free(reader->own);
     reader->own = NULL;
+    mtm_drop_handed_on();
     mtm_free(reader->moves);
     reader->moves = NULL;
     reader->most_moves = MTM_READER_MOVES;
@@ -151,6 +153,7 @@ enum mtm_status mtm_reader_rewind(struct mtm_reader *reader)
     if (reader->spoiled) return MTM_NOMEM;
     move_back(reader);
     ++reader->message;
+    reader->items = 0;
     reader->at = mtm_block_data(reader->other ? reader->other : reader->own);
     return MTM_OK;
 }
@@ -198,12 +201,12 @@ static size_t count_arrays(const struct mtm_block *block, const unsigned char *a
 {
     const unsigned char *end = at + block->size;
     struct mtm_value value;
-    size_t count = 0;
+    size_t count = 0, objects = 0;
     bool whole = true;
     while (whole && mtm_wire_read(&at, end, &value) != MTM_TAG_END) {
         count += value.tag == MTM_TAG_ARRAY;
         for (uint64_t parts = mtm_wire_parts(&value); whole && parts > 0; --parts)
-            whole = mtm_wire_skip(&at, end);
+            whole = mtm_wire_skip(&at, end, &objects);
     }
     return count;
 }
@@ -236,6 +239,7 @@ static void have(struct mtm_reader *reader, const struct mtm_delivery *in)
     reader->from_id = in->from->object.id;
     ++reader->message;
     reader->nmoves = 0;
+    reader->items = 0;
     reader->spoiled = false;
 }
 
@@ -318,10 +322,15 @@ enum mtm_tag mtm_reader_next_aligned(struct mtm_reader *reader, struct mtm_value
     return out->tag;
 }
 
+const struct mtm_item *mtm_reader_item(const struct mtm_reader *reader)
+{
+    return mtm_cargo_at(mtm_reader_cargo(reader), reader->items - 1);
+}
+
 bool mtm_reader_skip(struct mtm_reader *reader, const struct mtm_value *value)
 {
     for (uint64_t parts = mtm_wire_parts(value); parts > 0; --parts) {
-        if (mtm_wire_skip(&reader->at, reader->end)) continue;
+        if (mtm_wire_skip(&reader->at, reader->end, &reader->items)) continue;
         reader->at = reader->end;
         return false;
     }

@@ -19,6 +19,7 @@ struct mtm_reader {
     struct mtm_block *own;         /* memory to which small messages are copied, or NULL */
     struct mtm_block *other;       /* a large message came in this block, or NULL */
     const unsigned char *at, *end; /* the values not read yet; at is NULL without a message */
+    size_t items;                  /* how many objects have been read of it */
     size_t initial;                /* constant, as grow, fixed and lease: bytes at first */
     double grow;
     bool fixed;
@@ -102,8 +103,23 @@ static inline bool mtm_reader_has_more(const struct mtm_reader *reader)
  * back, or receives. */
 static inline enum mtm_tag mtm_reader_next(struct mtm_reader *reader, struct mtm_value *out)
 {
-    return mtm_wire_read(&reader->at, reader->end, out);
+    const enum mtm_tag tag = mtm_wire_read(&reader->at, reader->end, out);
+    reader->items += tag == MTM_TAG_OBJECT;
+    return tag;
 }
+
+struct mtm_cargo;
+struct mtm_item;
+
+/* The objects of the message, or NULL. */
+static inline const struct mtm_cargo *mtm_reader_cargo(const struct mtm_reader *reader)
+{
+    return reader->other ? reader->other->cargo : NULL;
+}
+
+/* The object that has just been read as a value, or NULL: the message is damaged. It lives as
+ * long as the reader has the message; who keeps it longer makes a reference of it. */
+const struct mtm_item *mtm_reader_item(const struct mtm_reader *reader);
 
 /* The value has been read: passes over the values that belong to it. False, and nothing is left
  * to be read, if the message is damaged. */

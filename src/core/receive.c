@@ -1,6 +1,8 @@
 /* The receive loop, and the ways that a taken message can go. It owns no state. */
 #include "core/receive.h"
 
+#include "core/cargo.h"
+
 #include "core/ready.h"
 
 #include "platform/hidden.h"
@@ -117,6 +119,8 @@ enum mtm_status mtm_peek(struct mtm_buffer *buffer, struct mtm_wait *wait,
 void mtm_peek_done(struct mtm_delivery *delivery)
 {
     struct mtm_slot *slot = &delivery->slot;
+    struct mtm_cargo *cargo = slot->block->cargo;
+    if (MTM_UNLIKELY(cargo != NULL)) mtm_bearer_look_away(&cargo->bearer);
     if (slot->block != slot->carrier) mtm_buffer_recycle(delivery->from, slot->block);
     slot->block = NULL;
 }
@@ -134,6 +138,7 @@ void mtm_delivery_done(struct mtm_delivery *delivery, bool nonblock)
     if (MTM_UNLIKELY(delivery->through != NULL)) {
         mtm_listener_let_go(delivery->through, delivery->from, nonblock);
     }
+    if (!nonblock) mtm_drop_handed_on();
 }
 
 /* False if the message is outdated, and has been thrown away. */

@@ -27,6 +27,20 @@ static inline size_t mtm_record_size(size_t size)
     return mtm_size_add(size, size < MTM_LONG_MARK ? MTM_SHORT_HEADER : MTM_LONG_HEADER);
 }
 
+/* Bytes of the record of a block. Where the accounting decides, it is what the message accounts
+ * for: only one with objects is in a block there, and each of these accounts for enough. */
+static inline size_t mtm_block_record(const struct mtm_queue *queue, size_t size)
+{
+    return queue->shared.fixed ? mtm_record_size(size) : (size_t)MTM_POINTER_RECORD;
+}
+
+/* pos: behind what has been read or written of a record of a block; behind the whole of it. */
+static inline size_t mtm_skip_rest(const struct mtm_segment *segment, size_t pos, size_t record)
+{
+    const size_t rest = record - MTM_POINTER_RECORD, straight = segment->cap - pos;
+    return rest < straight ? pos + rest : rest - straight;
+}
+
 /* ---- the producers' side; tail lock held ---- */
 
 /* Whether the ring has room for so many bytes, by what is known without asking the consumers'

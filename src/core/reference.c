@@ -3,6 +3,7 @@
 
 #include "core/drop.h"
 #include "core/index.h"
+#include "core/reach.h"
 #include "core/registry.h"
 
 #include "platform/hidden.h"
@@ -11,30 +12,40 @@
 /* Under the registry lock nobody can find the object between our giving up the last reference
  * and its removal; under the owner's lock nobody can finish draining it and free it. The
  * registry's is given back first, so that nobody who finds waits for the listener. */
-static void release_last(struct mtm_object *object)
+static bool release_last(struct mtm_object *object)
 {
     struct mtm_object *owner = object->owner;
-    bool dead = false;
+    bool last = false, dead = false;
     MTM_PAUSE();
     if (owner) mtm_lock(&owner->lock);
     mtm_registry_lock();
-    MTM_STEP(release_the_last);
-    size_t life = mtm_sub_acq_rel(&object->life, 1); /* pairs with the other releases */
-    bool last = (life & MTM_LIFE_REFS) == 1;         /* it may have been found meanwhile */
+    size_t life = mtm_load_rlx(&object->life);
+    do { /* it may have been found meanwhile, and have got edges */
+        if (life & MTM_LIFE_EDGES) break;
+        last = (life & MTM_LIFE_REFS) == 1;
+        MTM_STEP(release_the_last);
+    } while (!mtm_cas_acq_rel(&object->life, &life, life - 1)); /* pairs: other releases */
+    const bool done = !(life & MTM_LIFE_EDGES);
+    last = last && done;
     if (last) mtm_registry_remove(object);
     struct mtm_table *unused = mtm_registry_unlock();
+    if (last) mtm_reach_leave(object);
     if (last) dead = object->class->orphan(object);
     if (owner) mtm_unlock(&owner->lock);
     mtm_table_free(unused);
     if (dead) object->class->free(object);
     if (last && owner) mtm_object_release(owner);
+    return done;
 }
 
 void mtm_object_release(struct mtm_object *object)
 {
     MTM_ASSERT_UNLOCKED();
     if (mtm_object_is_inherited(object)) return;
-    if (!mtm_object_release_early(object)) release_last(object);
+    while (!mtm_object_release_early(object)) {
+        const bool has_edges = (mtm_load_rlx(&object->life) & MTM_LIFE_EDGES) != 0;
+        if (has_edges ? mtm_reach_release(object) : release_last(object)) return;
+    }
 }
 /* NOLINTEND(misc-no-recursion) */
 
@@ -46,22 +57,12 @@ struct mtm_object *mtm_object_next(struct mtm_object *object)
     return next;
 }
 
-/* Rings of buffers that are each other's notifiers keep each other alive. When no root is
- * left nobody can reach them any more. */
-static void break_rings(void)
-{
-    struct mtm_object *object = NULL;
-    while (mtm_no_roots() && (object = mtm_object_next(object)) != NULL) {
-        object->class->let_loose(object);
-    }
-    if (object) mtm_object_release(object);
-}
-
 void mtm_root_release(struct mtm_object *object)
 {
     if (mtm_object_is_inherited(object)) return;
     mtm_object_release(object);
     mtm_drop_handed_on();
     MTM_PAUSE();
-    if (mtm_root_uncount()) break_rings();
+    mtm_root_uncount();
+    mtm_reach_work(); /* without roots: for all that is left */
 }

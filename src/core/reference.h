@@ -6,10 +6,9 @@
 #include "core/life.h"
 
 /* Any thread that holds no lock. With the last reference the object is gone for the registry,
- * and is freed unless a listener has messages of it left to drain. What only plain references
- * (connected notifiers, a listener's buffers) keep alive, in a ring, is freed when no root is
- * left in the process. Frees memory and may release notifiers. References to inherited objects
- * are not counted. */
+ * and is freed unless a listener has messages of it left to drain. What only edges keep alive,
+ * in a circle, goes by reach.h, now or with a later call. Frees memory and may release
+ * notifiers. References to inherited objects are not counted. */
 void mtm_object_release(struct mtm_object *object);
 void mtm_root_release(struct mtm_object *object);
 

@@ -6,6 +6,7 @@
 #include "core/index.h"
 #include "core/life.h"
 #include "core/lock.h"
+#include "core/reach.h"
 
 #include "platform/hidden.h"
 
@@ -110,13 +111,16 @@ enum mtm_origin mtm_registry_origin(uint64_t id)
 }
 
 /* Lock held. Retains what was found. An object in the table has a reference: the last one goes
- * under this lock, and takes the object out of the table. */
-static enum mtm_status retain_found(struct mtm_object *found, struct mtm_object **out)
+ * under this lock, and takes the object out of the table. BUSY: once more, with the reach lock,
+ * since who has edges may have no root, and the search must not overlook the one that it gets
+ * here. */
+static enum mtm_status retain_found(struct mtm_object *found, bool reach_locked,
+                                    struct mtm_object **out)
 {
     if (mtm_is_aborted_all()) return MTM_ABORTED;
-    if (!found) return MTM_UNKNOWN;
-    MTM_STEP(find);
-    if (!mtm_object_try_retain(found)) return MTM_TOO_MANY;
+    if (!found || (reach_locked && !mtm_reach_found(found))) return MTM_UNKNOWN;
+    enum mtm_status status = mtm_object_retain_found(found, reach_locked);
+    if (status != MTM_OK) return status;
     mtm_root_count();
     *out = found;
     return MTM_OK;
@@ -124,13 +128,13 @@ static enum mtm_status retain_found(struct mtm_object *found, struct mtm_object 
 
 /* Lock held. open: those that were closed don't count. */
 static enum mtm_status find_named(const struct mtm_name_hash *hash, bool open,
-                                  struct mtm_object **out)
+                                  bool reach_locked, struct mtm_object **out)
 {
     bool one = false;
     const struct mtm_name *first = mtm_index_by_name(&objects, hash, &one);
     if (first && open && first->retired) first = NULL;
     if (first && !one && !mtm_is_aborted_all()) return MTM_AMBIGUOUS;
-    return retain_found(first ? first->object : NULL, out);
+    return retain_found(first ? first->object : NULL, reach_locked, out);
 }
 
 /* Lock held; there is room. */
@@ -157,20 +161,40 @@ enum mtm_status mtm_registry_add(struct mtm_object *object)
     return status;
 }
 
-/* Between the search and the entry the lock is not given back. */
+/* Lock held; there is room. Between the search and the entry the lock is not given back. */
+static enum mtm_status find_or_enter(struct mtm_object *object, bool reach_locked,
+                                     struct mtm_object **found)
+{
+    MTM_STEP(find_or_add);
+    enum mtm_status status = find_named(&object->name->hash, true, reach_locked, found);
+    return status == MTM_UNKNOWN ? enter(object) : status;
+}
+
+/* The same under the reach lock, unless the room has been used up meanwhile: BUSY. */
+static enum mtm_status find_or_enter_again(struct mtm_object *object, struct mtm_object **found)
+{
+    mtm_reach_lock();
+    mtm_lock(&registry_lock);
+    enum mtm_status status = MTM_BUSY;
+    if (mtm_index_wants(&objects) == 0) status = find_or_enter(object, true, found);
+    mtm_unlock(&registry_lock);
+    mtm_reach_unlock();
+    return status;
+}
+
 enum mtm_status mtm_registry_find_or_add(struct mtm_object *object, struct mtm_object **found)
 {
+    enum mtm_status status;
     *found = NULL;
     mtm_process_begin();
-    mtm_lock(&registry_lock);
-    enum mtm_status status = mtm_is_aborted_all() ? MTM_ABORTED : make_room();
-    MTM_STEP(find_or_add);
-    if (status == MTM_OK) {
-        status = find_named(&object->name->hash, true, found);
-        if (status == MTM_UNKNOWN) status = enter(object);
-    }
-    if (status != MTM_OK) mtm_index_give_up(&objects);
-    mtm_table_free(mtm_registry_unlock());
+    do {
+        mtm_lock(&registry_lock);
+        status = mtm_is_aborted_all() ? MTM_ABORTED : make_room();
+        if (status == MTM_OK) status = find_or_enter(object, false, found);
+        if (status != MTM_OK) mtm_index_give_up(&objects);
+        mtm_table_free(mtm_registry_unlock());
+        if (status == MTM_BUSY) status = find_or_enter_again(object, found);
+    } while (status == MTM_BUSY);
     return status;
 }
 
@@ -190,13 +214,24 @@ void mtm_registry_remove(struct mtm_object *object)
     if (object->all_next) object->all_next->all_link = object->all_link;
 }
 
+static enum mtm_status find_id(enum mtm_kind kind, uint64_t id, bool reach_locked,
+                               struct mtm_object **out)
+{
+    mtm_lock(&registry_lock);
+    struct mtm_object *o = mtm_index_by_id(&objects, id);
+    enum mtm_status status = retain_found(o && o->kind == kind ? o : NULL, reach_locked, out);
+    mtm_unlock(&registry_lock);
+    return status;
+}
+
 enum mtm_status mtm_registry_find_id(enum mtm_kind kind, uint64_t id, struct mtm_object **out)
 {
     mtm_process_begin();
-    mtm_lock(&registry_lock);
-    struct mtm_object *o = mtm_index_by_id(&objects, id);
-    enum mtm_status status = retain_found(o && o->kind == kind ? o : NULL, out);
-    mtm_unlock(&registry_lock);
+    enum mtm_status status = find_id(kind, id, false, out);
+    if (MTM_LIKELY(status != MTM_BUSY)) return status;
+    mtm_reach_lock();
+    status = find_id(kind, id, true, out);
+    mtm_reach_unlock();
     return status;
 }
 
@@ -206,8 +241,14 @@ static enum mtm_status find_name(enum mtm_kind kind, const char *name, size_t le
     const struct mtm_name_hash hash = mtm_name_hash((int)kind, name, len);
     mtm_process_begin();
     mtm_lock(&registry_lock);
-    enum mtm_status status = find_named(&hash, open, out);
+    enum mtm_status status = find_named(&hash, open, false, out);
     mtm_unlock(&registry_lock);
+    if (MTM_LIKELY(status != MTM_BUSY)) return status;
+    mtm_reach_lock();
+    mtm_lock(&registry_lock);
+    status = find_named(&hash, open, true, out);
+    mtm_unlock(&registry_lock);
+    mtm_reach_unlock();
     return status;
 }
 

@@ -4,6 +4,7 @@
 
 #include "core/alloc.h"
 #include "core/bound.h"
+#include "core/cargo.h"
 #include "core/ready.h"
 #include "core/room.h"
 
@@ -93,16 +94,38 @@ enum mtm_status mtm_put_try(struct mtm_put *put)
     }
 }
 
+/* Whoever takes the message must find its objects in the buffer, so they are laid down before
+ * it is put. The caller has a reference to the buffer as long as it may not be there. */
+static enum mtm_status load(struct mtm_put *put)
+{
+    struct mtm_object *holder = &put->buffer->object;
+    if (MTM_LIKELY(!mtm_message_has_cargo(put->message))) return MTM_OK;
+    struct mtm_cargo *cargo = *put->message->cargo;
+    enum mtm_status status =
+        mtm_cargo_prepare(cargo, holder, (put->options & MTM_PUT_NONBLOCK) != 0);
+    if (status == MTM_OK) mtm_bearer_lay_down(&cargo->bearer, holder);
+    return status;
+}
+
+static void loaded(const struct mtm_message *message, enum mtm_status status)
+{
+    if (MTM_LIKELY(!mtm_message_has_cargo(message))) return;
+    if (status == MTM_OK) *message->cargo = NULL;
+    else mtm_bearer_take_up(&(*message->cargo)->bearer);
+}
+
 enum mtm_status mtm_put_begin(struct mtm_put *put)
 {
     enum mtm_status status = may_put(put);
     if (MTM_UNLIKELY(status != MTM_OK)) return status;
-    return mtm_queue_prepare(&put->buffer->queue, put->message, put->memory);
+    status = mtm_queue_prepare(&put->buffer->queue, put->message, put->memory);
+    return status == MTM_OK ? load(put) : status;
 }
 
 void mtm_put_end(struct mtm_put *put, enum mtm_status status)
 {
     struct mtm_buffer *buffer = put->buffer;
+    loaded(put->message, status);
     if (status == MTM_OK && !put->served) mtm_ready_wake(buffer);
     MTM_PAUSE();
     if (put->wake) mtm_source_wake(&buffer->source);
@@ -137,6 +160,8 @@ enum mtm_status mtm_buffer_reserve(struct mtm_buffer *buffer, const struct mtm_m
     if (mtm_object_is_inherited(&buffer->object)) return MTM_CLOSED;
     enum mtm_status status = mtm_queue_prepare(&buffer->queue, message, memory);
     if (status == MTM_OK) status = mtm_queue_reserve(&buffer->queue, message, memory);
+    if (status == MTM_OK && mtm_message_has_cargo(message))
+        status = mtm_cargo_prepare(*message->cargo, &buffer->object, false);
     if (status != MTM_OK) mtm_buffer_unreserve(buffer, memory);
     return status;
 }
@@ -161,7 +186,8 @@ enum mtm_status mtm_buffer_put_reserved(struct mtm_buffer *buffer,
     struct mtm_put put = {buffer, message, MTM_PUT_ANYWAY, &wait, memory, .notifier = NULL};
     enum mtm_status status = mtm_object_is_inherited(&buffer->object) ? MTM_CLOSED : MTM_OK;
     if (status == MTM_OK) {
-        status = mtm_put_try(&put);
+        status = load(&put); /* is prepared */
+        if (status == MTM_OK) status = mtm_put_try(&put);
         mtm_put_end(&put, status);
     } else {
         mtm_buffer_unreserve(buffer, memory);
@@ -178,6 +204,7 @@ static enum mtm_status put_and_notify(struct mtm_buffer *buffer,
     struct mtm_notifier *notifier;
     if (nonblock) options |= MTM_PUT_NONBLOCK;
     enum mtm_status status = mtm_buffer_put(buffer, message, options, &notifier);
+    if (!nonblock) mtm_drop_handed_on();
     if (MTM_LIKELY(!notifier)) return status;
     return mtm_notify(buffer, MTM_ADDED, notifier, nonblock, failure);
 }
@@ -220,6 +247,7 @@ enum mtm_status mtm_writer_send(struct mtm_writer *writer, struct mtm_buffer *bu
     const unsigned options =
         (replace ? MTM_PUT_REPLACE : 0u) | (nonblock ? MTM_PUT_NONBLOCK : 0u);
     enum mtm_status status = mtm_writer_put(writer, buffer, options, &notifier);
+    if (!nonblock) mtm_drop_handed_on();
     if (MTM_LIKELY(!notifier)) return status;
     return mtm_notify(buffer, MTM_ADDED, notifier, nonblock, failure);
 }

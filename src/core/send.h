@@ -26,13 +26,15 @@ enum mtm_put_option {
 };
 
 /* Puts without calling the notifier: it is returned with a reference (or NULL), for mtm_notify.
- * options: of enum mtm_put_option. Outcomes as of add; ANYWAY is never FULL or ABORTED. */
+ * options: of enum mtm_put_option. Outcomes as of add; ANYWAY is never FULL or ABORTED. Objects
+ * of messages that are thrown away are handed on: mtm_drop_handed_on is for whoever may wait,
+ * and lets others come in. */
 enum mtm_status mtm_buffer_put(struct mtm_buffer *buffer, const struct mtm_message *message,
                                unsigned options, struct mtm_notifier **notifier);
 
 /* For a put ANYWAY later on, which then cannot fail for want of memory. reserve: OK, NOMEM,
  * TOO_LARGE, CLOSED (inherited). put_reserved: OK or CLOSED (or finished); in any case the
- * memory is used up. The message must be the same. */
+ * memory is used up. The message must be the same, and its objects. */
 enum mtm_status mtm_buffer_reserve(struct mtm_buffer *buffer, const struct mtm_message *message,
                                    struct mtm_put_memory *memory);
 void mtm_buffer_unreserve(struct mtm_buffer *buffer, struct mtm_put_memory *memory);

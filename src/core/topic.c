@@ -5,6 +5,7 @@
 
 #include "core/abort_all.h"
 #include "core/alloc.h"
+#include "core/cargo.h"
 #include "core/reference.h"
 #include "core/registry.h"
 #include "core/send.h"
@@ -59,7 +60,7 @@ static enum mtm_status link_subscriber(struct mtm_topic *topic, struct mtm_buffe
     mtm_lock(&topic->object.lock);
     enum mtm_status status = mtm_object_may_put(&topic->object);
     if (status == MTM_OK) {
-        mtm_store_rel(&buffer->topic, topic); /* pairs with info */
+        mtm_reach_join(buffer, topic);
         buffer->topic_prev = topic->last;
         buffer->topic_next = NULL;
         *(topic->last ? &topic->last->topic_next : &topic->first) = buffer;
@@ -68,6 +69,21 @@ static enum mtm_status link_subscriber(struct mtm_topic *topic, struct mtm_buffe
         mtm_store_rlx(&topic->count, mtm_load_rlx(&topic->count) + 1);
     }
     mtm_unlock(&topic->object.lock);
+    return status;
+}
+
+/* The latest message is there for all. */
+enum mtm_status mtm_topic_put_copy(struct mtm_buffer *buffer, const struct mtm_message *message,
+                                   const struct mtm_cargo *cargo, unsigned options,
+                                   struct mtm_notifier **notifier)
+{
+    struct mtm_message own = *message;
+    struct mtm_cargo *copy = NULL;
+    *notifier = NULL;
+    own.cargo = &copy;
+    enum mtm_status status = mtm_cargo_add_all(&copy, cargo);
+    if (status == MTM_OK) status = mtm_buffer_put(buffer, &own, options, notifier);
+    mtm_cargo_drop(copy);
     return status;
 }
 
@@ -108,7 +124,9 @@ static enum mtm_status put_latest(struct mtm_topic *topic, struct mtm_buffer *bu
     mtm_message_init(&message);
     mtm_message_add(&message, mtm_block_data(latest), latest->size);
     if (latest->size > MTM_STORED_ONCE) message.stored = latest;
-    enum mtm_status status = mtm_buffer_put(buffer, &message, 0, &notifier);
+    if (topic->cargo) mtm_bearer_look(&topic->cargo->bearer);
+    enum mtm_status status = mtm_topic_put_copy(buffer, &message, topic->cargo, 0, &notifier);
+    if (topic->cargo) mtm_bearer_look_away(&topic->cargo->bearer);
     return status == MTM_NOMEM ? status : MTM_OK; /* a new buffer has no notifier */
 }
 
@@ -149,8 +167,10 @@ static bool orphan_topic(struct mtm_object *object)
 static void free_topic(struct mtm_object *object)
 {
     struct mtm_topic *topic = to_topic(object);
+    mtm_cargo_drop(topic->cargo);
     mtm_block_free(topic->latest);
     mtm_pool_rest(&topic->pool, true);
+    mtm_reach_forget(object);
     mtm_free(topic);
 }
 
@@ -162,13 +182,13 @@ static void sync_topic(struct mtm_object *object)
     mtm_unlock(&object->lock);
 }
 
-static void let_loose_topic(struct mtm_object *object)
+static void cut_topic(struct mtm_object *object)
 {
-    (void)object;
+    (void)mtm_topic_clear(to_topic(object), false);
 }
 
 static const struct mtm_object_ops topic_ops = {orphan_topic, free_topic, sync_topic,
-                                                let_loose_topic};
+                                                cut_topic};
 
 static struct mtm_topic *make_topic(const char *name, size_t name_len, bool keeps_latest)
 {
@@ -180,7 +200,9 @@ static struct mtm_topic *make_topic(const char *name, size_t name_len, bool keep
         .keeps_latest = keeps_latest};
     topic->pool.unusual = &topic->unusual;
     mtm_name_init(&topic->object, topic + 1, name, name_len);
-    return topic;
+    if (mtm_reach_prepare(&topic->object, false) == MTM_OK) return topic;
+    mtm_free(topic);
+    return NULL;
 }
 
 enum mtm_status mtm_topic_new(const char *name, size_t name_len, bool keeps_latest,
@@ -190,7 +212,7 @@ enum mtm_status mtm_topic_new(const char *name, size_t name_len, bool keeps_late
     if (!topic) return MTM_NOMEM;
     enum mtm_status status = mtm_registry_add(&topic->object);
     if (status == MTM_OK) *out = topic;
-    else mtm_free(topic);
+    else free_topic(&topic->object);
     return status;
 }
 
@@ -206,7 +228,7 @@ enum mtm_status mtm_topic_find_or_new(const char *name, size_t name_len, bool ke
         status = mtm_registry_find_or_add(&topic->object, &found);
         *created = status == MTM_OK && !found;
         if (*created) *out = topic;
-        else mtm_free(topic);
+        else free_topic(&topic->object);
     }
     if (status == MTM_OK && !*created) *out = to_topic(found);
     return status;
@@ -215,8 +237,11 @@ enum mtm_status mtm_topic_find_or_new(const char *name, size_t name_len, bool ke
 static void forget_latest(struct mtm_topic *topic)
 {
     struct mtm_block *old = topic->latest;
+    struct mtm_cargo *cargo = topic->cargo;
     topic->latest = NULL;
+    topic->cargo = NULL;
     mtm_topic_end_turn(topic);
+    mtm_cargo_drop(cargo);
     mtm_block_free(old);
     mtm_pool_rest(&topic->pool, true);
 }
@@ -226,6 +251,7 @@ enum mtm_status mtm_topic_clear(struct mtm_topic *topic, bool nonblock)
     if (mtm_object_is_closed(&topic->object)) return MTM_CLOSED;
     if (!mtm_topic_take_turn(topic, nonblock)) return MTM_BUSY;
     forget_latest(topic);
+    if (!nonblock) mtm_drop_handed_on();
     return MTM_OK;
 }
 

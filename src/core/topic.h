@@ -14,6 +14,7 @@ struct mtm_topic {
     struct mtm_lock turn;
     bool keeps_latest;        /* constant */
     struct mtm_block *latest; /* guarded by the turn: the latest message, if it is kept */
+    struct mtm_cargo *cargo;  /* ... and its objects, or NULL */
     struct mtm_pool pool;     /* blocks of large messages, for later */
     mtm_a32 unusual;          /* atomic: of the pool, which nobody asks for */
     mtm_asize published;      /* atomic, written in the turn: messages */
@@ -69,6 +70,13 @@ void mtm_topic_rest(struct mtm_topic *topic);
 /* ---- between topic.c and publish.c ---- */
 
 enum { MTM_STORED_ONCE = 4096 }; /* messages of more bytes are stored once for all */
+
+/* Puts the message with objects of its own, since each subscriber has them as long as it has
+ * the message: copies of those in `cargo` (NULL: none), which somebody has in hand. As
+ * mtm_buffer_put, and TOO_MANY. */
+enum mtm_status mtm_topic_put_copy(struct mtm_buffer *buffer, const struct mtm_message *message,
+                                   const struct mtm_cargo *cargo, unsigned options,
+                                   struct mtm_notifier **notifier);
 
 /* Whoever has the turn publishes, subscribes or finishes; false: nonblock, and another thread
  * has it. */

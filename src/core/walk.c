@@ -30,6 +30,7 @@ struct mtm_walk_place mtm_walk_where(const struct mtm_walk *walk)
     struct mtm_walk_place place = {.at = walk->reader->at,
                                    .depth = walk->depth,
                                    .objects = walk->objects,
+                                   .items = walk->reader->items,
                                    .keys = walk->keys};
     if (walk->depth > 0) place.level = walk->level[walk->depth - 1];
     return place;
@@ -38,6 +39,7 @@ struct mtm_walk_place mtm_walk_where(const struct mtm_walk *walk)
 void mtm_walk_to(struct mtm_walk *walk, const struct mtm_walk_place *place)
 {
     walk->reader->at = place->at;
+    walk->reader->items = place->items;
     walk->depth = place->depth;
     walk->objects = place->objects;
     walk->keys = place->keys;
@@ -186,6 +188,7 @@ static bool complete(struct mtm_walk *walk, struct mtm_visit *visit)
         case MTM_TAG_MODULE:
             if (!read_module(walk, visit)) return false;
             break;
+        case MTM_TAG_OBJECT: visit->number = ++walk->objects; break;
         case MTM_TAG_END: return false;
         case MTM_TAG_NIL:
         case MTM_TAG_BOOLEAN:
@@ -283,6 +286,7 @@ enum mtm_status mtm_walk_begin(struct mtm_walk *walk)
     struct survey survey = {.walk = walk};
     struct mtm_reader *reader = walk->reader;
     const unsigned char *begin = reader->at;
+    const size_t items = reader->items;
     enum mtm_status status = MTM_OK;
     mtm_walk_again(walk);
     walk->marked = 0;
@@ -295,6 +299,7 @@ enum mtm_status mtm_walk_begin(struct mtm_walk *walk)
         status = MTM_NOMEM;
     }
     reader->at = begin;
+    reader->items = items;
     mtm_walk_again(walk);
     return status;
 }

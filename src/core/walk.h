@@ -34,8 +34,8 @@ struct mtm_visit {
     enum mtm_tag tag; /* as in `value`, but SHORT for a KEY and a KEY_AGAIN */
     bool ends_table;  /* END: of the innermost table; else of the message */
     bool is_key;      /* it stands in the place of a key */
-    uint32_t number;  /* of the tables and functions, from 1: TABLE, SHARED and CODE: which
-                       * it is; REFERENCE and UPVALUE: which is meant */
+    uint32_t number;  /* of the tables, functions and objects, from 1: TABLE, SHARED, CODE and
+                       * OBJECT: which it is; REFERENCE and UPVALUE: which is meant */
     struct mtm_value value;      /* its pointers are good as long as those of mtm_reader_next */
     struct mtm_walk_string name; /* TABLE, SHARED: that of its metatable; MODULE: of the module;
                                   * SHORT: the key itself */
@@ -47,6 +47,7 @@ struct mtm_walk_place {
     const unsigned char *at;
     size_t depth;
     uint32_t objects, keys;
+    size_t items;                /* the reader's */
     struct mtm_walk_level level; /* the innermost one */
 };
 

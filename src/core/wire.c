@@ -72,6 +72,14 @@ static bool read_code(const unsigned char **at, const unsigned char *end, struct
            out->code.upvalues <= (uint64_t)(end - *at);
 }
 
+static bool read_object(const unsigned char **at, const unsigned char *end,
+                        struct mtm_value *out)
+{
+    uint32_t none;
+    return read_half(at, end, &out->object.kind) && read_half(at, end, &none) && none == 0 &&
+           read_word(at, end, &out->object.id);
+}
+
 static bool read_value(const unsigned char **at, const unsigned char *end, enum mtm_tag tag,
                        struct mtm_value *out)
 {
@@ -106,6 +114,7 @@ static bool read_value(const unsigned char **at, const unsigned char *end, enum 
         case MTM_TAG_NAMED:
         case MTM_TAG_MODULE: return end - *at >= 2;
         case MTM_TAG_GLOBALS: return true;
+        case MTM_TAG_OBJECT: return read_object(at, end, out);
         case MTM_TAG_END: break;
     }
     return false; /* a byte that is no tag */
@@ -146,22 +155,26 @@ uint64_t mtm_wire_parts(const struct mtm_value *value)
         case MTM_TAG_KEY_AGAIN:
         case MTM_TAG_GLOBALS:
         case MTM_TAG_UPVALUE:
+        case MTM_TAG_OBJECT:
         case MTM_TAG_END: break;
     }
     return 0;
 }
 
-bool mtm_wire_skip(const unsigned char **at, const unsigned char *end)
+bool mtm_wire_skip(const unsigned char **at, const unsigned char *end, size_t *objects)
 {
     const unsigned char *from = *at;
     struct mtm_value value;
     uint64_t left = 1;
+    size_t found = 0;
     while (left > 0) {
         if (mtm_wire_read(&from, end, &value) == MTM_TAG_END) return false;
+        found += value.tag == MTM_TAG_OBJECT;
         left += mtm_wire_parts(&value);
         left -= 1;
         if (left > (uint64_t)(end - from)) return false;
     }
     *at = from;
+    *objects += found;
     return true;
 }

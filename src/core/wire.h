@@ -35,6 +35,8 @@ enum mtm_tag {
     MTM_TAG_MODULE,  /* then two strings, or a string and nil: a module, and a field of it */
     MTM_TAG_GLOBALS, /* the table of globals of whoever receives it */
     MTM_TAG_UPVALUE, /* 4 bytes as REFERENCE, 4 bytes index: the variable of that CODE */
+    MTM_TAG_OBJECT,  /* 4 bytes kind, 4 of no meaning, 8 bytes id: the next object of the cargo;
+                        REFERENCEs count it, too */
     MTM_TAG_END      /* not in messages: there is no more value */
 };
 
@@ -43,6 +45,7 @@ enum {
     MTM_SHORT_MAX = 255,
     MTM_WORD_VALUE = 9,
     MTM_REFERENCE_VALUE = 5,
+    MTM_OBJECT_VALUE = 17,
     MTM_KEY_MIN =
         4, /* bytes of a string that as key is written once; shorter ones always are */
     MTM_KEY_MAX = 40
@@ -75,6 +78,10 @@ struct mtm_value {
         struct {
             uint32_t back, index; /* REFERENCE, KEY_AGAIN, UPVALUE */
         } reference;
+        struct {
+            uint64_t id;   /* 0: it has none */
+            uint32_t kind; /* enum mtm_kind */
+        } object;
     };
 };
 
@@ -207,6 +214,17 @@ static inline unsigned char *mtm_wire_reference(unsigned char *to, enum mtm_tag 
     return to + MTM_REFERENCE_VALUE;
 }
 
+/* 17 bytes, more than the address of a block takes in a ring. */
+static inline unsigned char *mtm_wire_object(unsigned char *to, uint32_t kind, uint64_t id)
+{
+    const uint32_t none = 0;
+    to[0] = MTM_TAG_OBJECT;
+    memcpy(to + 1, &kind, 4);
+    memcpy(to + 5, &none, 4);
+    memcpy(to + 9, &id, 8);
+    return to + MTM_OBJECT_VALUE;
+}
+
 /* Whether a string of that length is numbered when it is a key. */
 static inline bool mtm_wire_is_key(size_t len)
 {
@@ -216,9 +234,10 @@ static inline bool mtm_wire_is_key(size_t len)
 /* How many values follow that belong to this one. */
 uint64_t mtm_wire_parts(const struct mtm_value *value);
 
-/* Moves *at behind all of the value that is there, with what belongs to it. False, and *at
- * stays, where the bytes are no whole value. Takes no stack, however deep tables are nested. */
-bool mtm_wire_skip(const unsigned char **at, const unsigned char *end);
+/* Moves *at behind all of the value that is there, with what belongs to it, and adds to
+ * *objects the OBJECTs in it. False, and nothing is changed, where the bytes are no whole
+ * value. Takes no stack, however deep tables are nested. */
+bool mtm_wire_skip(const unsigned char **at, const unsigned char *end, size_t *objects);
 
 /* Reads the value at *at, and moves *at behind it: in front of the values that belong to it, if
  * it has such. At `end`, or where the bytes are not a value: END, and *at stays. Never reads

@@ -3,6 +3,7 @@
 #include "core/writer.h"
 
 #include "core/alloc.h"
+#include "core/cargo.h"
 #include "core/growth.h"
 #include "core/size.h"
 
@@ -32,8 +33,10 @@ enum mtm_status mtm_writer_init(struct mtm_writer *writer, size_t size, bool siz
 
 void mtm_writer_fini(struct mtm_writer *writer)
 {
+    mtm_writer_clear(writer);
     mtm_block_free(writer->block);
     writer->block = NULL;
+    mtm_drop_handed_on();
 }
 
 size_t mtm_writer_size(const struct mtm_writer *writer)
@@ -150,19 +153,49 @@ enum mtm_status mtm_writer_add_bytes(struct mtm_writer *writer, const unsigned c
     return status;
 }
 
+/* The message's objects come after those that are there. */
+static enum mtm_status take_cargo(struct mtm_writer *writer, struct mtm_cargo **cargo)
+{
+    if (!writer->cargo) {
+        writer->cargo = *cargo;
+    } else {
+        enum mtm_status status = mtm_cargo_add_all(&writer->cargo, *cargo);
+        if (status != MTM_OK) return status;
+        mtm_cargo_drop(*cargo);
+    }
+    *cargo = NULL;
+    return MTM_OK;
+}
+
 enum mtm_status mtm_writer_add_values(struct mtm_writer *writer,
                                       const struct mtm_message *values)
 {
     enum mtm_status status = MTM_OK;
     if (values->size == 0) return status;
     unsigned char *room = mtm_writer_room(writer, values->size, &status);
-    if (room) mtm_message_copy(values, room);
+    if (!room) return status;
+    mtm_message_copy(values, room);
+    if (mtm_message_has_cargo(values)) status = take_cargo(writer, values->cargo);
+    if (status != MTM_OK) writer->block->size -= values->size;
+    return status;
+}
+
+enum mtm_status mtm_writer_add_object(struct mtm_writer *writer, struct mtm_object *object)
+{
+    enum mtm_status status;
+    unsigned char *room = mtm_writer_room(writer, MTM_OBJECT_VALUE, &status);
+    if (!room) return status;
+    mtm_wire_object(room, (uint32_t)object->kind, object->id);
+    status = mtm_cargo_add(&writer->cargo, object);
+    if (status != MTM_OK) writer->block->size -= MTM_OBJECT_VALUE;
     return status;
 }
 
 void mtm_writer_clear(struct mtm_writer *writer)
 {
     writer->array = NULL;
+    mtm_cargo_drop(writer->cargo);
+    writer->cargo = NULL;
     if (writer->block) writer->block->size = 0;
 }
 
@@ -171,5 +204,6 @@ void mtm_writer_message(struct mtm_writer *writer, struct mtm_message *message)
     place_array(writer);
     const size_t size = mtm_writer_size(writer);
     mtm_message_init(message);
+    if (writer->cargo) message->cargo = &writer->cargo;
     if (size > 0) mtm_message_add(message, mtm_block_data(writer->block), size);
 }

@@ -18,7 +18,10 @@ struct mtm_writer {
         *array; /* the elements of the latest array, where they are aligned, or NULL */
     unsigned char *array_place; /* ... and where they must be in the message */
     size_t array_bytes;
+    struct mtm_cargo *cargo; /* owned; the objects among the values, or NULL */
 };
+
+struct mtm_object;
 
 /* Allocates at once if the size was given (or is fixed). OK or NOMEM; fini is allowed in both
  * cases. */
@@ -48,11 +51,16 @@ enum mtm_status mtm_writer_add_string(struct mtm_writer *writer, const void *byt
 enum mtm_status mtm_writer_add_pointer(struct mtm_writer *writer, enum mtm_tag tag,
                                        uint64_t value);
 
+/* A reference to the object, to which the caller has one. OK, TOO_LARGE, NOMEM, TOO_MANY. No
+ * lock held. */
+enum mtm_status mtm_writer_add_object(struct mtm_writer *writer, struct mtm_object *object);
+
 /* As many integers as there are bytes: all of them or none. */
 enum mtm_status mtm_writer_add_bytes(struct mtm_writer *writer, const unsigned char *bytes,
                                      size_t count);
 
-/* The values of a message, in the form that they have there: all of them or none. */
+/* The values of a message, in the form that they have there, with their objects, which are the
+ * writer's then: all of them or none. */
 enum mtm_status mtm_writer_add_values(struct mtm_writer *writer,
                                       const struct mtm_message *values);
 

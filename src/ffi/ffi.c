@@ -209,6 +209,7 @@ static uint32_t spread_value(struct scratch *s, unsigned place, const struct mtm
         case MTM_TAG_MODULE:
         case MTM_TAG_GLOBALS:
         case MTM_TAG_UPVALUE:
+        case MTM_TAG_OBJECT:
         case MTM_TAG_END: break;
     }
     return KIND_END;

@@ -47,6 +47,12 @@ static inline void mtl_set_events(lua_State *L)
 /* Its metamethod __gc. */
 int mtl_handle_gc(lua_State *L);
 
+/* ... and __eq: whether both refer to one object. */
+int mtl_handle_eq(lua_State *L);
+
+/* The handle at that index, of whatever class, or NULL. */
+struct mtc_handle *mtl_to_any_handle(lua_State *L, int index);
+
 /* Gives it the object, and the caller's reference to it. */
 void mtl_handle_set(struct mtc_handle *handle, struct mtm_object *object);
 

@@ -38,6 +38,7 @@ static inline bool push_plain(lua_State *L, const struct mtm_value *value)
         case MTM_TAG_MODULE:
         case MTM_TAG_GLOBALS:
         case MTM_TAG_UPVALUE:
+        case MTM_TAG_OBJECT:
         case MTM_TAG_END: break;
     }
     return false;
@@ -137,6 +138,7 @@ void mtl_push_value(lua_State *L, const struct mtm_value *value, struct mtl_give
         case MTM_TAG_MODULE:
         case MTM_TAG_GLOBALS:
         case MTM_TAG_UPVALUE:
+        case MTM_TAG_OBJECT:
         case MTM_TAG_END: MTM_ASSERT(false); lua_pushnil(L); /* those are built */
     }
 }
@@ -202,6 +204,7 @@ int mtl_decode(lua_State *L)
                             .given = &given,
                             .at = decoder->at,
                             .end = decoder->end,
+                            .cargo = decoder->cargo,
                             .seen = decoder->seen,
                             .slots = top};
     lua_pushvalue(L, 1);

@@ -37,8 +37,9 @@ int mtl_decode_direct(lua_State *L, struct mtc_state *state, const unsigned char
 /* Bytes on their way back to Lua. */
 struct mtl_decoder {
     const unsigned char *at, *end;
-    size_t max; /* most values to read */
-    bool keep;  /* return what was seen, too */
+    const struct mtm_cargo *cargo; /* the message's objects, or NULL */
+    size_t max;                    /* most values to read */
+    bool keep;                     /* return what was seen, too */
     struct mtl_seen seen;
 };
 

@@ -5,6 +5,8 @@
 #include <limits.h>
 #include <string.h>
 
+#include "core/cargo.h"
+#include "lua/classes.h"
 #include "lua/functions.h"
 
 #include "platform/hidden.h"
@@ -118,6 +120,7 @@ void mtl_build_key(struct mtl_build *build)
         case MTM_TAG_MODULE:
         case MTM_TAG_GLOBALS:
         case MTM_TAG_UPVALUE:
+        case MTM_TAG_OBJECT:
         case MTM_TAG_END: mtl_build_fail(build);
     }
 }
@@ -210,6 +213,18 @@ static bool open_named(struct mtl_build *build, struct level *level)
     return true;
 }
 
+/* The next of the message's objects. Until the handle has a reference of its own the message
+ * keeps it. */
+static void push_object(struct mtl_build *build)
+{
+    const struct mtm_item *item = mtm_cargo_at(build->cargo, build->seen.items++);
+    if (!item) mtl_build_fail(build);
+    struct mtc_handle *handle = mtl_handle_push(build->L, build->state, item->object->kind);
+    mtm_root_retain(item->object);
+    mtl_handle_set(handle, item->object);
+    remember(build, MTL_SEEN_OBJECTS, build->seen.objects++);
+}
+
 /* Pushes the value; true, and *level, if there is more in it. */
 static bool push(struct mtl_build *build, const struct mtm_value *value, struct level *level)
 {
@@ -223,6 +238,7 @@ static bool push(struct mtl_build *build, const struct mtm_value *value, struct 
             return false;
         case MTM_TAG_MODULE: mtl_build_by_name(build); return false;
         case MTM_TAG_GLOBALS: mtc_push_globals(build->L); return false;
+        case MTM_TAG_OBJECT: push_object(build); return false;
         case MTM_TAG_NIL:
         case MTM_TAG_BOOLEAN:
         case MTM_TAG_BYTE:

@@ -9,7 +9,8 @@
 
 /* What has come of a message so far: a reader keeps it from one call to the next. */
 struct mtl_seen {
-    uint32_t objects, keys; /* how many tables and functions, and different keys */
+    uint32_t objects, keys; /* how many tables, functions and objects, and different keys */
+    size_t items;           /* how many objects */
 };
 
 enum {
@@ -27,6 +28,7 @@ struct mtl_build {
     struct mtc_state *state;
     struct mtl_given *given;
     const unsigned char *at, *end;
+    const struct mtm_cargo *cargo; /* the message's objects, or NULL */
     struct mtl_seen seen;
     int slots; /* the index below the first slot */
 };

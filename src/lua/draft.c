@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "core/cargo.h"
 #include "lua/classes.h"
 #include "lua/errors.h"
 
@@ -15,6 +16,7 @@ enum { FIRST_BYTES = 1024, FIRST_METS = 64, FIRST_LEVELS = 16, KEEP_BYTES = 64 *
 static void fini_draft(struct mtc_asset *asset)
 {
     struct mtl_draft *draft = (struct mtl_draft *)asset;
+    mtm_cargo_drop(draft->cargo);
     mtm_block_free(draft->block);
     mtm_free(draft->level);
     mtm_free(draft->met);
@@ -55,6 +57,8 @@ void mtl_draft_clear(struct mtl_draft *draft)
         draft->message = 1;
     }
     draft->objects = draft->keys = draft->early = 0;
+    mtm_cargo_drop(draft->cargo);
+    draft->cargo = NULL;
     draft->depth = draft->met_count = 0;
     draft->at = draft->block ? mtl_draft_bytes(draft) : NULL;
 }
@@ -62,6 +66,8 @@ void mtl_draft_clear(struct mtl_draft *draft)
 void mtl_draft_give(struct mtl_draft *draft)
 {
     draft->busy = false;
+    mtm_cargo_drop(draft->cargo);
+    draft->cargo = NULL;
     if (draft->block && draft->block->cap > KEEP_BYTES) {
         mtm_block_free(draft->block);
         draft->block = NULL;

@@ -40,6 +40,7 @@ struct mtl_draft {
     uint32_t early; /* the first keys that have not been met yet */
     const void *early_key[MTL_EARLY_KEYS];
     size_t early_place[MTL_EARLY_KEYS];
+    struct mtm_cargo *cargo; /* the objects among the values, or NULL */
     struct mtm_block *block; /* its size is not kept up to date while it is written */
     unsigned char *at, *end;
     struct mtl_level *level;

@@ -6,7 +6,9 @@
 #include <limits.h>
 #include <string.h>
 
+#include "core/cargo.h"
 #include "lua/arrays.h"
+#include "lua/classes.h"
 #include "lua/encode.h"
 #include "lua/errors.h"
 
@@ -162,6 +164,36 @@ static bool put_c_function(struct mtl_deep *deep)
     return true;
 }
 
+static struct mtm_object *to_object(lua_State *L)
+{
+    const struct mtc_handle *handle = mtl_to_any_handle(L, -1);
+    return handle && mtc_handle_is_live(handle) ? handle->object : NULL;
+}
+
+/* A buffer, listener or topic; several handles of one object are one value. */
+static bool put_object(struct mtl_deep *deep)
+{
+    struct mtl_draft *draft = deep->draft;
+    struct mtm_object *object = to_object(deep->L);
+    bool known;
+    if (!object) return false;
+    struct mtl_met *met = mtl_deep_meet(deep, object, &known);
+    if (known) {
+        mtm_wire_reference(mtl_deep_room(deep, MTM_REFERENCE_VALUE), MTM_TAG_REFERENCE,
+                           draft->objects - met->number);
+        return true;
+    }
+    met->number = draft->objects++;
+    met->place = draft->block ? mtl_draft_size(draft) : 0;
+    mtm_wire_object(mtl_deep_room(deep, MTM_OBJECT_VALUE), (uint32_t)object->kind, object->id);
+    enum mtm_status status = mtm_cargo_add(&draft->cargo, object);
+    if (status != MTM_OK) {
+        mtl_draft_give(draft);
+        mtl_raise_for(deep->L, status, object);
+    }
+    return true;
+}
+
 /* What can only go by name. Where it is in a module, all of that goes by name, and all is
  * written once more. */
 static bool put_other(struct mtl_deep *deep)
@@ -195,7 +227,7 @@ static MTM_NOINLINE bool put_less_common(struct mtl_deep *deep)
             if (!put_c_function(deep)) return put_other(deep);
             break;
         default:
-            if (!put_array(deep)) return put_other(deep);
+            if (!put_object(deep) && !put_array(deep)) return put_other(deep);
             break;
     }
     lua_pop(L, 1);
@@ -379,5 +411,6 @@ void mtl_encode_deep(struct mtl_deep *deep, lua_State *L, struct mtc_state *stat
     put_all(deep, first, last);
     const size_t size = draft->block ? mtl_draft_size(draft) : 0;
     mtm_message_init(message);
+    if (draft->cargo) message->cargo = &draft->cargo;
     if (size > 0) mtm_message_add(message, mtl_draft_bytes(draft), size);
 }

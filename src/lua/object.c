@@ -69,17 +69,33 @@ int mtl_release(struct mtc_handle *handle)
     return 0;
 }
 
+struct mtc_handle *mtl_to_any_handle(lua_State *L, int index)
+{
+    struct mtc_handle *handle = mtc_to_handle(L, index, MTC_BUFFER_MAGIC);
+    if (!handle) handle = mtc_to_handle(L, index, MTC_LISTENER_MAGIC);
+    return handle ? handle : mtc_to_handle(L, index, MTC_TOPIC_MAGIC);
+}
+
 /* A call that is under way, of which the debug library or an error knows nothing, needs what it
  * has pinned: that goes with the state. */
 int mtl_handle_gc(lua_State *L)
 {
-    struct mtc_handle *handle = mtc_to_handle(L, 1, MTC_BUFFER_MAGIC);
-    if (!handle) handle = mtc_to_handle(L, 1, MTC_LISTENER_MAGIC);
-    if (!handle) handle = mtc_to_handle(L, 1, MTC_TOPIC_MAGIC);
+    struct mtc_handle *handle = mtl_to_any_handle(L, 1);
     if (!handle) return 0; /* the debug library can give it anything */
     handle->object = NULL;
     if (handle->pins == 0) mtl_owned_fini(&handle->owned);
     return 0;
+}
+
+int mtl_handle_eq(lua_State *L)
+{
+    const struct mtm_object *object[2] = {NULL, NULL};
+    for (int i = 0; i < 2; ++i) {
+        const struct mtc_handle *handle = mtl_to_any_handle(L, i + 1);
+        if (handle) object[i] = handle->object;
+    }
+    lua_pushboolean(L, object[0] && object[0] == object[1]);
+    return 1;
 }
 
 void mtl_handle_set(struct mtc_handle *handle, struct mtm_object *object)

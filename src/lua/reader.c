@@ -195,8 +195,12 @@ static int read_protected(lua_State *L, struct reader_asset *r, size_t count, in
     lua_pushvalue(L, lua_upvalueindex(1));
     push_seen(L, r);
     for (int i = first_array; i <= top; ++i) lua_pushvalue(L, i);
-    struct mtl_decoder decoder = {
-        .at = r->reader.at, .end = r->reader.end, .max = count, .keep = true, .seen = r->seen};
+    struct mtl_decoder decoder = {.at = r->reader.at,
+                                  .end = r->reader.end,
+                                  .cargo = mtm_reader_cargo(&r->reader),
+                                  .max = count,
+                                  .keep = true,
+                                  .seen = r->seen};
     r->busy = true;
     int rc = mtl_decode_protected(L, state, &decoder, lua_gettop(L) - top - 1);
     if (rc == 0) keep_seen(L);

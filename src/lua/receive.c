@@ -185,7 +185,8 @@ static int decode(lua_State *L, struct mtc_handle *handle, struct mtm_delivery *
                   enum mtl_how how, int base)
 {
     int arguments = lua_gettop(L) - base - 1, pushed;
-    struct mtl_decoder decoder = {.at = mtm_block_data(in->slot.block), .max = SIZE_MAX};
+    struct mtl_decoder decoder = {
+        .at = mtm_block_data(in->slot.block), .cargo = in->slot.block->cargo, .max = SIZE_MAX};
     decoder.end = decoder.at + in->slot.block->size;
     if (arguments == 2 && decode_fast(L, &decoder, how, base, &pushed)) return pushed;
     if (mtl_decode_protected(L, handle->owned.state, &decoder, arguments) != 0) {

@@ -152,6 +152,7 @@ static struct outcome publish(lua_State *L, struct mtc_handle *handle,
     outcome.status = mtm_topic_put(topic_of(handle), message, replace, handle->nonblock,
                                    &targets, &outcome.published);
     if (outcome.status == MTM_OK) ring_all(L, handle, &targets, &outcome);
+    if (!handle->nonblock) mtm_drop_handed_on();
     return outcome;
 }
 
@@ -209,6 +210,7 @@ int mtl_publish_from(lua_State *L, struct mtm_writer *writer, struct mtc_handle 
     outcome.status = mtm_writer_put_to_topic(writer, topic_of(handle), replace,
                                              handle->nonblock, &targets, &outcome.published);
     if (outcome.status == MTM_OK) ring_all(L, handle, &targets, &outcome);
+    if (!handle->nonblock) mtm_drop_handed_on();
     return push_outcome(L, handle, &outcome);
 }
 
@@ -292,6 +294,8 @@ static const luaL_Reg methods[] = {
 void mtl_open_topic(lua_State *L)
 {
     mtl_class_new(L, MTC_TOPIC, methods, mtl_handle_tostring, mtl_handle_gc);
+    lua_pushcfunction(L, mtl_handle_eq);
+    lua_setfield(L, -3, "__eq");
     lua_pop(L, 1);
     mtc_install_topic(L);
     lua_pop(L, 1);

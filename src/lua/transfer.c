@@ -59,6 +59,7 @@ static enum mtm_status put(lua_State *L, struct mtc_handle *handle, struct mtm_m
     const unsigned options =
         (replace ? MTM_PUT_REPLACE : 0u) | (nonblock ? MTM_PUT_NONBLOCK : 0u);
     enum mtm_status status = mtm_buffer_put(buffer, message, options, &notifier);
+    if (!nonblock) mtm_drop_handed_on();
     if (MTM_LIKELY(!notifier)) return status;
     mtl_pin(handle);
     status = mtl_notify(L, handle->owned.state, buffer, MTM_ADDED, notifier, nonblock, failure,
@@ -77,7 +78,7 @@ static MTM_NOINLINE int send_deep(lua_State *L, struct mtc_handle *handle, int l
     mtl_encode_deep(&deep, L, handle->owned.state, 2, last, &message);
     bool raised = false;
     enum mtm_status status = MTM_OK;
-    if (replace || message.size - 1 >= MTM_FAST_MAX || !handle->object ||
+    if (replace || message.cargo || message.size - 1 >= MTM_FAST_MAX || !handle->object ||
         !mtm_fast_add(mtl_buffer_of(handle), message.part[0].ptr, message.size)) {
         status = put(L, handle, &message, replace, &failure, &raised);
     }

@@ -56,10 +56,9 @@ static struct mtc_owned *check_writer(lua_State *L)
     return w;
 }
 
-/* All of the values or none. */
-static void append(lua_State *L, struct mtm_writer *writer, const struct mtm_message *values)
+/* They have been added, or none of them has. */
+static void added(lua_State *L, const struct mtm_writer *writer, enum mtm_status status)
 {
-    enum mtm_status status = mtm_writer_add_values(writer, values);
     if (MTM_LIKELY(status == MTM_OK)) return;
     struct mtl_blame blame = {
         .what = "mtmsg.writer", .size = writer->wanted, .limit = writer->initial};
@@ -72,8 +71,9 @@ static void add_deep(lua_State *L, struct mtc_owned *w, int last)
     struct mtl_deep deep;
     mtl_encode_deep(&deep, L, w->state, 2, last, &values);
     if (!w->asset) luaL_error(L, "mtmsg.writer: finalized while values were added");
-    append(L, writer_of(w), &values);
+    enum mtm_status status = mtm_writer_add_values(writer_of(w), &values);
     mtl_deep_done(&deep);
+    added(L, writer_of(w), status);
 }
 
 static int writer_add(lua_State *L)
@@ -82,7 +82,7 @@ static int writer_add(lua_State *L)
     struct mtl_encoder encoder;
     int last = lua_gettop(L);
     if (MTM_LIKELY(mtl_encode(L, 2, last, &encoder))) {
-        append(L, writer_of(w), &encoder.message);
+        added(L, writer_of(w), mtm_writer_add_values(writer_of(w), &encoder.message));
     } else {
         add_deep(L, w, last);
     }
@@ -105,6 +105,7 @@ static int put(lua_State *L, bool replace)
     const unsigned options =
         (replace ? MTM_PUT_REPLACE : 0u) | (nonblock ? MTM_PUT_NONBLOCK : 0u);
     enum mtm_status status = mtm_writer_put(writer, buffer, options, &notifier);
+    if (!nonblock) mtm_drop_handed_on();
     if (notifier) {
         mtl_pin(handle);
         status = mtl_notify(L, handle->owned.state, buffer, MTM_ADDED, notifier, nonblock,

@@ -88,6 +88,7 @@ static size_t size_of(const struct mtm_value *value)
         case MTM_TAG_NAMED:
         case MTM_TAG_MODULE:
         case MTM_TAG_GLOBALS: return 1;
+        case MTM_TAG_OBJECT: return MTM_OBJECT_VALUE;
         default: return MTM_WORD_VALUE;
     }
 }
@@ -129,6 +130,7 @@ static unsigned char *encode(unsigned char *to, const struct mtm_value *value)
         case MTM_TAG_REFERENCE:
         case MTM_TAG_KEY_AGAIN:
             return mtm_wire_reference(to, value->tag, value->reference.back);
+        case MTM_TAG_OBJECT: return mtm_wire_object(to, value->object.kind, value->object.id);
         case MTM_TAG_NAMED:
         case MTM_TAG_MODULE:
         case MTM_TAG_GLOBALS: to[0] = (unsigned char)value->tag; return to + 1;
@@ -142,10 +144,11 @@ static struct message reencode(const struct message *from, size_t *consumed)
     const unsigned char *at = from->bytes, *end = from->bytes + from->size;
     struct message to = {.bytes = malloc(from->size + 1), .is_lua = true, .is_safe = true};
     struct mtm_value value;
+    size_t objects = 0;
     for (uint64_t left = 0;; left += mtm_wire_parts(&value)) {
         const unsigned char *before = at, *behind = at;
         if (left == 0) {
-            if (!mtm_wire_skip(&behind, end))
+            if (!mtm_wire_skip(&behind, end, &objects))
                 break; /* only whole values, with what is in them */
             left = 1;
         }
@@ -342,8 +345,9 @@ static int send_again(lua_State *L)
     mtm_message_copy(&parts, again.bytes);
     mtl_deep_done(&deep);
     const unsigned char *at = again.bytes, *end = again.bytes + again.size;
+    size_t objects = 0;
     int count = 0;
-    while (mtm_wire_skip(&at, end)) ++count;
+    while (mtm_wire_skip(&at, end, &objects)) ++count;
     FUZZ_CHECK(at == end && count == last, "what was sent is not whole");
     struct mtl_decoder decoder = {.at = again.bytes, .end = end, .max = SIZE_MAX};
     lua_pushvalue(L, last + 1);

@@ -163,7 +163,7 @@ for _, wrong in ipairs{"{}", "'x'", "true", "print", "b"} do
 end
 
 local adding = {}
-for _, wrong in ipairs{"io.stdout", "b", "coroutine.create(function() end)",
+for _, wrong in ipairs{"io.stdout", "r", "coroutine.create(function() end)",
                        "carray.closure()"} do
     for _, method in ipairs{"b:addmsg", "b:setmsg", "w:add"} do
         for n, before in ipairs{"", "1, ", "nil, nil, ", "'x', true, 0.5, "} do
@@ -206,9 +206,9 @@ test("wrong arguments are told what was expected and what came", function()
     local env = objects()
     local expected = {
         ["b:addmsg(coroutine.create(function() end))"] = "#1 to 'addmsg' (parameter type not supported) (got thread)",
-        ["b:addmsg(1, {{x = lst}})"] = "#2 to 'addmsg' (parameter type not supported: mtmsg.listener at [2][1][\"x\"])",
-        ["b:setmsg(lst)"] = "#1 to 'setmsg' (parameter type not supported) (got mtmsg.listener)",
-        ["w:add(b)"] = "#1 to 'add' (parameter type not supported) (got mtmsg.buffer)",
+        ["b:addmsg(1, {{x = r}})"] = "#2 to 'addmsg' (parameter type not supported: mtmsg.reader at [2][1][\"x\"])",
+        ["b:setmsg(r)"] = "#1 to 'setmsg' (parameter type not supported) (got mtmsg.reader)",
+        ["w:add(w)"] = "#1 to 'add' (parameter type not supported) (got mtmsg.writer)",
         ["b:nextmsg('x')"] = "#1 to 'nextmsg' (timeout seconds or carray expected) (got string)",
         ["lst:nextmsg(r)"] = "#1 to 'nextmsg' (timeout seconds or carray expected) (got mtmsg.reader)",
         ["b:nextmsg(0, {})"] = "#2 to 'nextmsg' (carray expected) (got table)",

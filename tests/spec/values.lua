@@ -176,8 +176,6 @@ local refused = {
     {"a userdata without metatable", "carray.userdata()"},
     {"a userdata with a foreign metatable", "carray.userdata({})"},
     {"a C function with upvalues", "carray.closure()"},
-    {"a buffer", "mtmsg.newbuffer()"},
-    {"a listener", "mtmsg.newlistener()"},
     {"a writer", "mtmsg.newwriter()"},
     {"a reader", "mtmsg.newreader()"},
 }

@@ -24,7 +24,8 @@ local rows = require "rows"
 
 -- ---- there and back
 
--- Runs in a thread; reports the seconds that its round trips took.
+-- Runs in a thread; reports the seconds that its round trips took, and ends when it is told to: it must not be joined
+-- after the loop has learnt that it has ended.
 local function there_and_back(to_id, from_id, n, async)
     local uv, mtmsg = require "luv", require "mtmsg"
     local to, from = mtmsg.buffer(to_id), mtmsg.buffer(from_id)
@@ -38,6 +39,7 @@ local function there_and_back(to_id, from_id, n, async)
         from:nextmsg()
     end
     send("end", (uv.hrtime() - begin) * 1e-9)
+    from:nextmsg()
 end
 
 -- wait(to, answer) has the loop call answer for each message, and returns what ends that, and an async handle if the
@@ -45,15 +47,15 @@ end
 local function round_trip(wait)
     return function(n)
         local to, from, seconds = mtmsg.newbuffer(), mtmsg.newbuffer(), nil
-        local stop, async
+        local stop, async, thread
         stop, async = wait(to, function(what, value)
-            if what == "there" then from:addmsg(value) return end
+            from:addmsg(value)
+            if what == "there" then return end
             seconds = value
+            thread:join()
             stop()
         end)
-        local thread = uv.new_thread(string.dump(there_and_back), to:id(), from:id(), n, async)
-        uv.run()
-        thread:join()
+        thread = uv.new_thread(string.dump(there_and_back), to:id(), from:id(), n, async)
         uv.run()
         return seconds
     end
@@ -103,32 +105,41 @@ rows.row {
 
 -- ---- a stream
 
-local function pour(to_id, n)
-    local to = require "mtmsg".buffer(to_id)
+local function pour(to_id, end_id, n)
+    local mtmsg = require "mtmsg"
+    local to, end_it = mtmsg.buffer(to_id), mtmsg.buffer(end_id)
     for i = 1, n do to:addmsg(i) end
+    end_it:nextmsg()
 end
 
+-- receive(to, n, finish) calls finish when all are there.
 local function stream(receive)
     return function(n)
-        local to = mtmsg.newbuffer()
+        local to, end_it, seconds = mtmsg.newbuffer(), mtmsg.newbuffer(), nil
         local begin = uv.hrtime()
-        local thread = uv.new_thread(string.dump(pour), to:id(), n)
-        receive(to, n)
-        local seconds = (uv.hrtime() - begin) * 1e-9
-        thread:join()
+        local thread = uv.new_thread(string.dump(pour), to:id(), end_it:id(), n)
+        receive(to, n, function()
+            seconds = (uv.hrtime() - begin) * 1e-9
+            end_it:addmsg(true)
+            thread:join()
+        end)
         uv.run()
         return seconds
     end
 end
 
-local function into_loop(to, n)
+local function into_loop(to, n, finish)
     local stop
-    stop = messages.on(to, function(_, i) if i == n then stop() end end)
-    uv.run()
+    stop = messages.on(to, function(_, i)
+        if i < n then return end
+        finish()
+        stop()
+    end)
 end
 
-local function into_thread(to, n)
+local function into_thread(to, n, finish)
     for _ = 1, n do to:getmsg() end
+    finish()
 end
 
 local t = measure.take({

@@ -8,7 +8,7 @@ local uv_notifier = require "uv_notifier"
 local results = mtmsg.newbuffer("results")
 local ticks = 0
 local timer = uv.new_timer()
-local async, notifier
+local async, notifier, thread
 
 -- Several messages may come in before the loop wakes up, so take all that are there. A timeout of
 -- 0 never waits.
@@ -20,6 +20,7 @@ async = uv.new_async(function()
             notifier:close() -- before the async: no thread touches it from here on
             async:close()
             timer:close()
+            thread:join() -- here, before the loop goes on: some versions join those that have ended themselves
             return
         end
     end
@@ -30,7 +31,7 @@ results:notifier(notifier)
 -- the rest of the program, which goes on all the while
 timer:start(0, 1, function() ticks = ticks + 1 end)
 
-local thread = uv.new_thread(string.dump(function(id)
+thread = uv.new_thread(string.dump(function(id)
     local buffer = require "mtmsg".buffer(id)
     for n = 1, 3 do
         buffer:addmsg(7, n)
@@ -38,6 +39,4 @@ local thread = uv.new_thread(string.dump(function(id)
 end), results:id())
 
 uv.run()
-thread:join()
-uv.run() -- the luv of Debian 13 crashes at the end of a program that had threads, unless its loop has run
 print("the loop also ran its timer: " .. tostring(ticks > 0))

@@ -39,7 +39,6 @@ for name in pairs(names) do
     end))
     local thread = start(100, true)
     assert(vim.wait(30000, function() return done end, 1))
-    thread:join()
     printed = { vim.g.sum, done }
     ]]), function(printed) tap.contains(printed, "5050 mtmsg.error.object_closed") end)
 end
@@ -54,7 +53,6 @@ hosts.test("coroutines wait while the editor goes on", with("vim.loop", [[
     vim.wait(50)
     local thread = start(3)
     assert(vim.wait(30000, function() turns = turns + 1 return done end, 1))
-    thread:join()
     ]]), function(printed) tap.contains(printed, "mtmsg.error.timeout 1 2 3") end)
 
 tap.done()

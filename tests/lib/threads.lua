@@ -23,10 +23,7 @@ end
 -- An error inside a luv thread ends the whole process with exit status 255.
 function libraries.luv(luv, code, ...)
     local thread = luv.new_thread(code, ...)
-    return function()
-        luv.thread_join(thread)
-        luv.run() -- that of Debian 13 crashes when a state is closed that has not done this
-    end
+    return function() luv.thread_join(thread) end
 end
 
 function libraries.cqueues(_, code, ...)

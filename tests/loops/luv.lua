@@ -10,6 +10,7 @@ end
 local uv = require "luv"
 local mtmsg = require "mtmsg"
 local messages = require "mtmsg.luv"
+local join = require "luv_join"
 local unpack = table.unpack or unpack
 local pack = table.pack or function(...) return { n = select("#", ...), ... } end
 
@@ -51,7 +52,7 @@ tap.test("a message of a thread resumes the coroutine", function()
         thread = start(adder, buffer:id(), 1)
         return messages.getmsg(buffer)
     end))
-    thread:join()
+    join(thread)
 end)
 
 tap.test("messages come in order, one for each call, also through a listener", function()
@@ -70,7 +71,7 @@ tap.test("messages come in order, one for each call, also through a listener", f
             last[id], got = number, got + 1
         end
     end)
-    for _, thread in ipairs(threads) do thread:join() end
+    for _, thread in ipairs(threads) do join(thread) end
     tap.gives({ nil, mtmsg.error.timeout }, listener:getmsg(0))
 end)
 
@@ -173,7 +174,7 @@ tap.test("on calls back for each message until it is stopped", function()
         if number == 500 then stop() end
     end)
     uv.run()
-    thread:join()
+    join(thread)
     tap.is(sum, 500 * 501 / 2)
     buffer:addmsg("nobody takes this")
     stop()
@@ -272,7 +273,7 @@ tap.test("a loop in a thread of its own receives, too", function()
         jobs:finish()
         got[4] = select(2, messages.getmsg(answers))
     end)
-    thread:join()
+    join(thread)
     for i = 1, 3 do tap.is(got[i], 2 * i) end
     tap.is(got[4], "end")
 end)
@@ -289,5 +290,4 @@ tap.test("objects come and go while the loop runs", function()
     end)
 end)
 
-uv.run() -- what ends the state otherwise is still there, and some versions of luv crash over it
 tap.done()

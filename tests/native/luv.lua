@@ -75,7 +75,7 @@ test("a message of a luv thread, with a Lua state of its own, wakes the loop", f
         got = got or b:nextmsg(0)
         return got
     end)
-    thread:join()
+    require "luv_join"(thread)
     eq(got, "from a thread")
 end)
 

@@ -9,13 +9,13 @@
 -- editor. After each table it rings a handle of the editor's loop. Closing the buffer stops the search: the next table
 -- of the thread meets an error, which ends it.
 local mtmsg = require "mtmsg"
-local uv = vim.loop
+local uv = vim.uv or vim.loop
 
 local ROOM = 256 * 1024 -- bytes of matches that may wait for the editor
 local AT_ONCE = 20 -- tables of matches that are shown before the editor has its turn again
 
 -- Runs in the thread. Its state sees nothing of this one, so it has all that it needs in it.
-local function search(results_id, ended_id, bell, root, pattern)
+local function search(results_id, ended_id, leave_id, bell, root, pattern)
     local luv, mtmsg = require "luv", require "mtmsg"
     local results, ended = mtmsg.buffer(results_id), mtmsg.buffer(ended_id)
     local matches, files = {}, 0
@@ -59,6 +59,7 @@ local function search(results_id, ended_id, bell, root, pattern)
     end)
     ended:addmsg(ok and "done" or err, files)
     bell:send()
+    mtmsg.buffer(leave_id):nextmsg()
 end
 
 -- ------------------------------------------------------------------------------------------------ the editor's side
@@ -73,6 +74,13 @@ local function show_some(s)
     end
 end
 
+-- The thread stays until it is told to leave: the loops of later versions join threads that have ended, and to join one
+-- again is a crash.
+local function join(s)
+    s.leave:addmsg(true)
+    s.thread:join()
+end
+
 -- In turns with the rest of the editor, until nothing is left. The thread may be ringing for the last time when its end
 -- is known; only after join does nobody use the bell any more.
 local function attend(s)
@@ -81,7 +89,7 @@ local function attend(s)
     local how, files = s.ended:nextmsg(0)
     if not how then return end
     if not s.stopped then show_some(s) end
-    s.thread:join()
+    join(s)
     s.bell:close()
     running = nil
     local failed = how ~= "done" and not s.stopped and ": " .. how or ""
@@ -100,11 +108,13 @@ local function start(pattern, root)
     if running then error "a search is running: :SearchStop ends it" end
     string.find("", pattern) -- an error here is better than one in the thread
     local s = { results = mtmsg.newbuffer("matches", ROOM, 0), ended = mtmsg.newbuffer("ended"), count = 0 }
+    s.leave = mtmsg.newbuffer("leave")
     s.bell = uv.new_async(function() vim.schedule(function() if running == s then attend(s) end end) end)
     vim.fn.setqflist({}, " ", { title = "Search " .. pattern })
     vim.g.search_status = "searching"
     running = s
-    s.thread = uv.new_thread(search, s.results:id(), s.ended:id(), s.bell, root, pattern)
+    s.thread = uv.new_thread(string.dump(search), s.results:id(), s.ended:id(), s.leave:id(), s.bell, root,
+        pattern)
 end
 
 vim.api.nvim_create_user_command("Search", function(command)
@@ -113,5 +123,5 @@ end, { nargs = "+" })
 vim.api.nvim_create_user_command("SearchStop", stop, {})
 vim.api.nvim_create_autocmd("VimLeavePre", { callback = function()
     stop()
-    if running then running.thread:join() end
+    if running then join(running) end
 end })

@@ -39,6 +39,7 @@ build = {
                 "bridges/nats/src/newstream.c",
                 "bridges/nats/src/options.c",
                 "bridges/nats/src/pack.c",
+                "bridges/nats/src/pin.c",
                 "bridges/nats/src/port.c",
                 "bridges/nats/src/ports.c",
                 "bridges/nats/src/request.c",

@@ -15,7 +15,7 @@ bridges: $(NATS) $(MODULES)
 
 $(NATS_ALL): $(B)/%/mtmsg/nats.$(SO): $(NATS_SRC) $(wildcard bridges/nats/src/*.h include/mtmsg/*.h)
 	$(call build,LINK)
-	$(Q)$(CC) $(filter-out -MMD -MP,$(FLAGS)) $(NATS_FLAGS) $(MODULE) -o $@ $(NATS_SRC) $(LDFLAGS) $(NATS_LIBS) $(LUALIB)
+	$(Q)$(CC) $(filter-out -MMD -MP,$(FLAGS)) $(NATS_FLAGS) $(MODULE) -o $@ $(NATS_SRC) $(LDFLAGS) $(NATS_LIBS) $(LUALIB) $(SYSTEM)
 
 demo-nats:
 	LUA=$(DEMO_LUA) ci/setup nats

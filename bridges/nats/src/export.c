@@ -338,6 +338,7 @@ static void *run(void *data)
     if (atomic_load(&port->conn->closed) && !atomic_load(&port->stops))
         atomic_store(&port->state, MTN_CONNECTION_CLOSED);
     export_free(e);
+    nats_ReleaseThreadMemory();
     return NULL;
 }
 

@@ -136,6 +136,7 @@ static void *run(void *data)
             mtn_port_pause(port, 0.1);
         }
     }
+    nats_ReleaseThreadMemory();
     return NULL;
 }
 

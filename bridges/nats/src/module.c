@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "pin.h"
 #include "port.h"
 
 #if defined(_WIN32)
@@ -85,6 +86,7 @@ static int connection_close(lua_State *L)
     c->kept = LUA_NOREF;
     mtn_conn_close(conn);
     mtn_conn_release(conn);
+    nats_ReleaseThreadMemory(); /* this thread's: it may be another one's no more */
     return 0;
 }
 
@@ -203,6 +205,7 @@ EXPORT int luaopen_mtmsg_nats(lua_State *L)
     static const luaL_Reg of_port[] = {
         {"close", mtn_port_close}, {"info", mtn_port_info}, {NULL, NULL}};
     static const luaL_Reg module[] = {{"connect", nats_connect}, {NULL, NULL}};
+    mtn_pin();
     new_class(L, MTN_CONNECTION, of_connection, connection_tostring, connection_close);
     new_class(L, MTN_PORT, of_port, port_tostring, mtn_port_close);
     lua_newtable(L);

@@ -1,6 +1,7 @@
 # Owns the building of mtmsg.nats, the bridge to NATS, where its libraries are; on Debian libnats-dev and libmsgpack-dev
 #
 #   make bridges    build/<lua>/mtmsg/nats.so for every Lua
+#   make bench-nats messages per second and round trips, beside NATS's client alone
 #   make demo-nats  install what is missing, build, count words with a pool over three processes of which one is killed
 
 HAS_NATS := $(shell $(PKG) --exists libnats msgpack 2>/dev/null && echo yes)
@@ -22,4 +23,10 @@ demo-nats:
 	@$(MAKE) -j$(JOBS) LUA=$(DEMO_LUA) all bridges
 	LUA_CPATH="build/$(DEMO_LUA)/?.so;;" $(DEMO_LUA) bridges/nats/demo/wordcount.lua $(FILES)
 
-.PHONY: bridges demo-nats
+$(B)/nats-probe: bridges/nats/bench/probe.c
+	$(call build,LINK)
+	$(Q)$(CC) $(filter-out -MMD -MP,$(FLAGS)) $(NATS_FLAGS) -o $@ $< $(LDFLAGS) $(NATS_LIBS)
+bench-nats: bridges $(B)/nats-probe
+	LUA_CPATH="$(B)/$(ONE)/?.so;;" $(ONE) bridges/nats/bench/bench.lua $(B)/nats-probe
+
+.PHONY: bridges demo-nats bench-nats

@@ -7,7 +7,7 @@
 #include "pack.h"
 #include "port.h"
 
-enum { SUBJECT = 256, WINDOW = 256, WINDOW_BYTES = 1 << 20, ACK_MS = 5000 };
+enum { SUBJECT = 256, WINDOW = 1024, WINDOW_BYTES = 1 << 20, ACK_MS = 5000 };
 
 /* How a message of the window stands. */
 enum { TAKEN, SENT, DONE };
@@ -68,7 +68,7 @@ static void reject(struct export *e, const char *why, struct item *item)
     e->port->sending->doneReader(item->reader);
 }
 
-/* ---- filling the window ---- */
+/* ---- what goes out ---- */
 
 static bool keep(struct item *item, const char *data, size_t size)
 {
@@ -128,35 +128,6 @@ static const char *pack_reply(struct export *e, struct item *item)
     e->port->sending->nextValueFromReader(item->reader, &v);
     const bool is_no = v.type == SENDER_CAPI_TYPE_BOOLEAN && !v.boolVal;
     return keep(item, is_no ? "-NAK" : "+ACK", 4) ? NULL : "out of memory";
-}
-
-/* Packs what the reader of the next item has; what can't be packed is rejected. */
-static void add(struct export *e)
-{
-    struct item *item = &e->item[e->count];
-    const char *why = e->port->mode == MTN_TOKEN ? pack_reply(e, item) : pack(e, item);
-    if (why) {
-        reject(e, why, item);
-        return;
-    }
-    atomic_store(&item->state, TAKEN);
-    e->bytes += item->size;
-    ++e->count;
-}
-
-/* The code of the first receive that gave nothing, or 0: the window is full. */
-static int fill(struct export *e)
-{
-    const struct mtn_port *port = e->port;
-    double timeout = 0.1;
-    while (e->count < WINDOW && e->bytes < WINDOW_BYTES) {
-        int code = port->sending->nextMessageFromSender(port->from, e->item[e->count].reader, 0,
-                                                        timeout, NULL, NULL);
-        if (code != 0 && code != 999) return code;
-        add(e);
-        timeout = 0;
-    }
-    return 0;
 }
 
 /* ---- sending ---- */
@@ -224,20 +195,70 @@ static natsStatus publish_to_stream(struct export *e, size_t n)
 static natsStatus publish(struct export *e, size_t n)
 {
     struct item *item = &e->item[n];
-    if (e->js) return publish_to_stream(e, n);
     const char *subject = e->port->mode == MTN_VALUES ? e->port->subject : item->subject;
+    atomic_store(&item->state, SENT); /* before an acknowledgement can come */
     natsStatus s =
-        natsConnection_Publish(e->port->conn->nc, subject, item->data, (int)item->size);
-    if (s == NATS_OK) atomic_store(&item->state, SENT);
+        e->js ? publish_to_stream(e, n)
+              : natsConnection_Publish(e->port->conn->nc, subject, item->data, (int)item->size);
+    if (s != NATS_OK) atomic_store(&item->state, TAKEN);
     return s;
 }
 
-/* All that has not arrived, once. */
+/* ---- filling the window ---- */
+
+/* Packs and publishes what the reader of the next item has; what can't be packed is rejected.
+ */
+static void add(struct export *e)
+{
+    struct item *item = &e->item[e->count];
+    const char *why = e->port->mode == MTN_TOKEN ? pack_reply(e, item) : pack(e, item);
+    if (why) {
+        reject(e, why, item);
+        return;
+    }
+    atomic_store(&item->state, TAKEN);
+    e->bytes += item->size;
+    if (mtn_conn_is_up(e->port->conn))
+        (void)publish(e, e->count); /* if not: all are looked at */
+    ++e->count;
+}
+
+/* Readers are made when they are needed for the first time. */
+static sender_reader *next_reader(struct export *e)
+{
+    struct item *item = &e->item[e->count];
+    if (!item->reader) {
+        item->reader = e->port->sending->newReader(64, 2);
+        if (item->reader) e->port->sending->leaseReader(item->reader);
+    }
+    return item->reader;
+}
+
+/* The code of the first receive that gave nothing, or 0: the window is full. */
+static int fill(struct export *e)
+{
+    const struct mtn_port *port = e->port;
+    double timeout = 0.1;
+    while (e->count < WINDOW && e->bytes < WINDOW_BYTES) {
+        sender_reader *reader = next_reader(e);
+        if (!reader) return e->count > 0 ? 0 : 5;
+        int code =
+            port->sending->nextMessageFromSender(port->from, reader, 0, timeout, NULL, NULL);
+        if (code != 0 && code != 999) return code;
+        add(e);
+        timeout = 0;
+    }
+    return 0;
+}
+
+/* ---- the window ---- */
+
+/* All that has not been published, or did not arrive. */
 static natsStatus publish_all(struct export *e, bool again)
 {
     natsStatus s = NATS_OK;
     for (size_t n = 0; n < e->count && s == NATS_OK; ++n) {
-        if (atomic_load(&e->item[n].state) == DONE) continue;
+        if (atomic_load(&e->item[n].state) != TAKEN) continue;
         s = publish(e, n);
         if (again && s == NATS_OK) atomic_fetch_add(&e->port->counts.again, 1);
     }
@@ -247,14 +268,13 @@ static natsStatus publish_all(struct export *e, bool again)
 /* What was published has arrived if a question to the server is answered after it. */
 static natsStatus confirm(struct export *e)
 {
-    if (e->js) {
-        wait_for_acks(e);
-        return NATS_OK;
-    }
-    natsStatus s = natsConnection_FlushTimeout(e->port->conn->nc, ACK_MS);
+    natsStatus s = NATS_OK;
+    if (e->js) wait_for_acks(e);
+    else s = natsConnection_FlushTimeout(e->port->conn->nc, ACK_MS);
+    const int now = s == NATS_OK && !e->js ? DONE : TAKEN;
     for (size_t n = 0; n < e->count; ++n) {
-        if (atomic_load(&e->item[n].state) == SENT)
-            atomic_store(&e->item[n].state, s == NATS_OK ? DONE : TAKEN);
+        int sent = SENT;
+        atomic_compare_exchange_strong(&e->item[n].state, &sent, now);
     }
     return s;
 }
@@ -346,12 +366,7 @@ static bool make_readers(struct export *e)
 {
     const struct mtn_port *port = e->port;
     e->writer = port->receiving->newWriter(64, 2);
-    for (size_t n = 0; n < WINDOW; ++n) {
-        e->item[n].reader = port->sending->newReader(64, 2);
-        if (!e->item[n].reader) return false;
-        port->sending->leaseReader(e->item[n].reader);
-    }
-    return e->writer != NULL;
+    return e->writer && next_reader(e);
 }
 
 static natsStatus use_stream(struct export *e)

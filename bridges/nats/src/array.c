@@ -24,6 +24,7 @@ size_t mtn_element_size(int type)
 
 int mtn_type_here(int type, size_t size)
 {
+    if (size == 0) return 0;
     if (mtn_element_size(type) == size) return type;
     if (type == RECEIVER_LONG) {
         return size == sizeof(long long) ? RECEIVER_LLONG

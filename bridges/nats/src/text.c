@@ -1,6 +1,7 @@
 /* UTF-8, checked in one pass. It owns nothing. */
 #include "text.h"
 
+#include <stdint.h>
 #include <string.h>
 
 /* How many bytes follow the first one of a character; 0: it is no such byte. */
@@ -23,11 +24,23 @@ static bool is_character(const unsigned char *at, size_t rest)
     return true;
 }
 
+/* Eight bytes of ASCII. */
+static bool is_plain(const unsigned char *at)
+{
+    uint64_t word;
+    memcpy(&word, at, sizeof word);
+    return (word & 0x8080808080808080u) == 0;
+}
+
 bool mtn_is_text(const char *bytes, size_t len)
 {
     const unsigned char *at = (const unsigned char *)bytes;
     size_t i = 0;
     while (i < len) {
+        if (len - i >= 8 && is_plain(at + i)) {
+            i += 8;
+            continue;
+        }
         if (at[i] < 0x80) {
             ++i;
             continue;

@@ -105,13 +105,13 @@ tap.test("messages of others arrive as values or as one string", function()
     tap.ok(same({come:nextmsg(30)}, {1, "a"}))
     tap.is(raw:nextmsg(30), "\147\1\161a\192")
     for _, bad in ipairs {"\147\1", "\221\255\255\255\255", "\145\129\192\1", "\145\193", "\144\1",
-                          ("\145"):rep(100) .. "\1"} do
+                          ("\145"):rep(100) .. "\1", "\145\212\110\0", "\145\212\1\2"} do
         send(bad)
         local why, bytes = rejected:nextmsg(30)
         tap.is(type(why), "string")
         tap.is(bytes, bad)
     end
-    tap.is(import:info().rejected, 6)
+    tap.is(import:info().rejected, 8)
     send ""
     tap.is(come:nextmsg(30), "")
 end)

@@ -15,13 +15,6 @@ static void unlock_take(struct mtm_buffer *buffer, bool both)
     if (MTM_UNLIKELY(both)) mtm_unlock(&buffer->queue.tail.lock);
 }
 
-/* The objects of a message that has been taken, or is being looked at, are in hand. */
-static void pick_up(struct mtm_cargo *cargo, bool peek)
-{
-    if (peek) mtm_bearer_look(&cargo->bearer);
-    else mtm_bearer_take_up(&cargo->bearer);
-}
-
 /* The head lock, and before it the tail lock if the take must count exactly, which can change
  * until we have them. */
 static bool lock_take(struct mtm_buffer *buffer, struct mtm_wait *wait, bool *both)
@@ -55,7 +48,7 @@ enum mtm_status mtm_buffer_take(struct mtm_buffer *buffer, struct mtm_wait *wait
     }
     if (status == MTM_OK) {
         struct mtm_cargo *cargo = delivery->slot.block->cargo;
-        if (MTM_UNLIKELY(cargo != NULL)) pick_up(cargo, wait->peek);
+        if (MTM_UNLIKELY(cargo != NULL) && !wait->peek) mtm_bearer_take_up(&cargo->bearer);
         delivery->from = buffer;
         delivery->more = wait->peek || mtm_queue_knows_more(&buffer->queue);
         delivery->notifier = wait->peek ? NULL : mtm_buffer_fired(buffer, MTM_TAKEN);

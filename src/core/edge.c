@@ -21,10 +21,9 @@ static void link_edge(struct mtm_edge *edge, struct mtm_object *target,
     edge->next = node->edges;
     edge->link = &node->edges;
     if (edge->next) edge->next->link = &edge->next;
-    MTM_STEP(link_edge);
     node->edges = edge;
+    MTM_STEP(link_edge);
     if (node->count++ == 0) mtm_or_acq_rel(&target->life, MTM_LIFE_EDGES);
-    mtm_reach_touch(node);
 }
 
 /* Lock held. The reference is a root again. */
@@ -36,6 +35,7 @@ static void unlink_edge(struct mtm_edge *edge)
     *edge->link = edge->next;
     if (edge->next) edge->next->link = edge->link;
     edge->target = NULL;
+    if (mtm_reach_is_gone(node)) mtm_or_acq_rel(&target->life, MTM_LIFE_GONE);
     MTM_STEP(unlink_edge);
     if (--node->count == 0) mtm_and_acq_rel(&target->life, ~MTM_LIFE_EDGES);
     mtm_reach_touch(node);
@@ -194,17 +194,4 @@ void mtm_bearer_take_up(struct mtm_bearer *bearer)
 {
     MTM_STEP(take_up);
     mtm_store_rel(&bearer->holder, NULL); /* pairs with climb */
-}
-
-void mtm_bearer_look(struct mtm_bearer *bearer)
-{
-    MTM_STEP(look);
-    mtm_add_rlx(&bearer->looks, 1);
-}
-
-void mtm_bearer_look_away(struct mtm_bearer *bearer)
-{
-    mtm_reach_disturb();
-    MTM_STEP(look_away);
-    mtm_sub_acq_rel(&bearer->looks, 1); /* pairs with climb */
 }

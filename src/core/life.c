@@ -52,6 +52,7 @@ enum mtm_status mtm_object_retain_found(struct mtm_object *object, bool reach_lo
     size_t life = mtm_load_rlx(&object->life);
     do {
         if ((life & MTM_LIFE_EDGES) && !reach_locked) return MTM_BUSY;
+        if (life & MTM_LIFE_GONE) return MTM_UNKNOWN;
         if ((life & MTM_LIFE_REFS) >= MTM_LIFE_MANY) return MTM_TOO_MANY;
         MTM_STEP(find);
     } while (!mtm_cas_rlx(&object->life, &life, life + MTM_LIFE_ONE_REF));

@@ -14,6 +14,8 @@
 #define MTM_LIFE_REFS (((size_t)1 << MTM_LIFE_BITS) - 1)
 #define MTM_LIFE_EDGES                                                                         \
     ((size_t)1 << MTM_LIFE_BITS) /* some of the references are edges: see reach.h */
+#define MTM_LIFE_GONE                                                                          \
+    ((size_t)2 << MTM_LIFE_BITS) /* nobody reaches it, and its last edge has gone */
 #define MTM_LIFE_HOLD ((size_t)1 << (MTM_LIFE_BITS + 3))
 #define MTM_LIFE_COUNTS (MTM_LIFE_REFS | ~(MTM_LIFE_HOLD - 1))
 #define MTM_LIFE_HOLDS (~(MTM_LIFE_HOLD - 1))
@@ -35,8 +37,8 @@ bool mtm_object_retain_alive(struct mtm_object *object);
  */
 bool mtm_object_release_early(struct mtm_object *object);
 
-/* One more plain reference to what was found in the registry, under its lock: OK or TOO_MANY;
- * or BUSY: the object has edges, and the reach lock is not held. */
+/* One more plain reference to what was found in the registry, under its lock: OK, TOO_MANY or
+ * UNKNOWN (it is gone); or BUSY: the object has edges, and the reach lock is not held. */
 enum mtm_status mtm_object_retain_found(struct mtm_object *object, bool reach_locked);
 
 /* Holds are made under the owner's lock. can: whether one more can be counted, under that lock.

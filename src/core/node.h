@@ -31,6 +31,9 @@ static inline struct mtm_node *mtm_node_of(const struct mtm_object *object)
     return mtm_load_acq(&object->node); /* pairs with install */
 }
 
+/* Whether nobody reaches it: nobody finds it any more. Lock held. */
+bool mtm_reach_is_gone(const struct mtm_node *node);
+
 /* All with the lock held. suspect: all references to it are edges now, so the search has to ask
  * who reaches it. touch: something has happened to it that a trial under way has not seen. */
 void mtm_reach_suspect(struct mtm_node *node);
@@ -38,8 +41,5 @@ void mtm_reach_touch(const struct mtm_node *node);
 
 /* It is about to be freed. */
 void mtm_reach_strike(struct mtm_node *node);
-
-/* Any thread: what trials under way have seen may have changed. */
-void mtm_reach_disturb(void);
 
 #endif

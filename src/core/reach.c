@@ -127,6 +127,7 @@ void mtm_reach_touch(const struct mtm_node *node)
 
 void mtm_reach_disturb(void)
 {
+    MTM_STEP(disturb);
     mtm_add_seq(&disturbances, 1); /* pairs with is_closed */
 }
 
@@ -142,11 +143,16 @@ void mtm_reach_strike(struct mtm_node *node)
     note_work();
 }
 
+bool mtm_reach_is_gone(const struct mtm_node *node)
+{
+    return node->gone || (search.phase == CUT && in_set(node));
+}
+
 bool mtm_reach_found(struct mtm_object *object)
 {
     const struct mtm_node *node = mtm_node_of(object);
     if (!node) return true;
-    if (node->gone || (search.phase == CUT && in_set(node))) return false;
+    if (mtm_reach_is_gone(node)) return false;
     mtm_reach_touch(node);
     return true;
 }
@@ -190,9 +196,8 @@ static void visit(struct mtm_node *node, struct mtm_node *via)
 static void climb_edge(struct mtm_edge *edge, struct mtm_node *top)
 {
     MTM_STEP(look_at_edge);
-    const uint32_t looks = mtm_load_acq(&edge->bearer->looks);       /* pairs with look_away */
     struct mtm_object *holder = mtm_load_acq(&edge->bearer->holder); /* pairs: lay_down */
-    if (holder && looks == 0) visit(mtm_node_of(holder), top);
+    if (holder) visit(mtm_node_of(holder), top);
     else is_reached(top, search.began);
 }
 

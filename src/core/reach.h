@@ -8,10 +8,9 @@
 #include "core/life.h"
 
 /* What holds one edge or more: an object, or whoever has them in hand just now, a thread for
- * instance that sends, has received, or looks at a message. In hand counts as a root. */
+ * instance that sends or has received a message. In hand counts as a root. */
 struct mtm_bearer {
     _Atomic(struct mtm_object *) holder; /* atomic: NULL: they are in hand */
-    mtm_a32 looks;                       /* atomic: 0: nobody has them in hand besides */
 };
 
 /* A reference to `target` that is no root. */
@@ -39,10 +38,9 @@ void mtm_edge_drop(struct mtm_edge *edge);
 void mtm_bearer_lay_down(struct mtm_bearer *bearer, struct mtm_object *holder);
 void mtm_bearer_take_up(struct mtm_bearer *bearer);
 
-/* It is in hand until `look_away`, too, and stays where it is. The caller has a reference to
- * the holder. Any thread; never blocks. */
-void mtm_bearer_look(struct mtm_bearer *bearer);
-void mtm_bearer_look_away(struct mtm_bearer *bearer);
+/* After references have been made of edges that stayed where they are; to what holds them the
+ * caller still has a reference. Any thread; never blocks. */
+void mtm_reach_disturb(void);
 
 /* Looks for what nobody reaches, for a number of steps that each call adds to; for all that
  * there is if no root is left. Costs one load if there is nothing to do. No lock held; may free

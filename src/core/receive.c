@@ -119,8 +119,7 @@ enum mtm_status mtm_peek(struct mtm_buffer *buffer, struct mtm_wait *wait,
 void mtm_peek_done(struct mtm_delivery *delivery)
 {
     struct mtm_slot *slot = &delivery->slot;
-    struct mtm_cargo *cargo = slot->block->cargo;
-    if (MTM_UNLIKELY(cargo != NULL)) mtm_bearer_look_away(&cargo->bearer);
+    if (MTM_UNLIKELY(slot->block->cargo != NULL)) mtm_reach_disturb();
     if (slot->block != slot->carrier) mtm_buffer_recycle(delivery->from, slot->block);
     slot->block = NULL;
 }

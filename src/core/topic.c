@@ -124,9 +124,8 @@ static enum mtm_status put_latest(struct mtm_topic *topic, struct mtm_buffer *bu
     mtm_message_init(&message);
     mtm_message_add(&message, mtm_block_data(latest), latest->size);
     if (latest->size > MTM_STORED_ONCE) message.stored = latest;
-    if (topic->cargo) mtm_bearer_look(&topic->cargo->bearer);
     enum mtm_status status = mtm_topic_put_copy(buffer, &message, topic->cargo, 0, &notifier);
-    if (topic->cargo) mtm_bearer_look_away(&topic->cargo->bearer);
+    if (topic->cargo) mtm_reach_disturb();
     return status == MTM_NOMEM ? status : MTM_OK; /* a new buffer has no notifier */
 }
 

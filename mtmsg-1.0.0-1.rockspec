@@ -113,6 +113,7 @@ build = {
                 "src/lua/module.c",
                 "src/lua/named.c",
                 "src/lua/object.c",
+                "src/lua/objects.c",
                 "src/lua/options.c",
                 "src/lua/place.c",
                 "src/lua/protect.c",

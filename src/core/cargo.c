@@ -68,17 +68,13 @@ enum mtm_status mtm_cargo_add(struct mtm_cargo **cargo, struct mtm_object *objec
 }
 
 enum mtm_status mtm_cargo_add_foreign(struct mtm_cargo **cargo,
-                                      const struct mtm_foreign_ops *ops, const void *api,
-                                      void *object)
+                                      const struct mtm_foreign_object *foreign)
 {
     struct mtm_item *item = make_room(cargo);
     if (!item) return MTM_NOMEM;
-    *item = (struct mtm_item){.object = NULL};
-    item->foreign.ops = ops;
-    item->foreign.api = api;
-    item->foreign.object = object;
+    *item = (struct mtm_item){.foreign = *foreign};
     ++(*cargo)->count;
-    ops->retain(api, object);
+    foreign->ops->retain(foreign);
     return MTM_OK;
 }
 
@@ -92,7 +88,7 @@ const struct mtm_item *mtm_cargo_at(const struct mtm_cargo *cargo, size_t n)
 
 static void give_back(struct mtm_item *item, bool linked)
 {
-    if (!item->object) item->foreign.ops->release(item->foreign.api, item->foreign.object);
+    if (!item->object) item->foreign.ops->release(&item->foreign);
     else if (linked) mtm_edge_drop(&item->edge);
     else mtm_object_release(item->object);
 }
@@ -100,8 +96,7 @@ static void give_back(struct mtm_item *item, bool linked)
 enum mtm_status mtm_cargo_add_like(struct mtm_cargo **cargo, const struct mtm_item *item)
 {
     if (item->object) return mtm_cargo_add(cargo, item->object);
-    return mtm_cargo_add_foreign(cargo, item->foreign.ops, item->foreign.api,
-                                 item->foreign.object);
+    return mtm_cargo_add_foreign(cargo, &item->foreign);
 }
 
 void mtm_cargo_shrink(struct mtm_cargo *cargo, size_t count)

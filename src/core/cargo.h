@@ -9,10 +9,21 @@
 #include "core/reach.h"
 #include "core/status.h"
 
+struct mtm_foreign_object;
+
 /* How to deal with an object of another module. Any thread; called without a lock. */
 struct mtm_foreign_ops {
-    void (*retain)(const void *api, void *object);
-    void (*release)(const void *api, void *object);
+    void (*retain)(const struct mtm_foreign_object *foreign);
+    void (*release)(const struct mtm_foreign_object *foreign);
+};
+
+/* Functions of that module, of types that only ops, and who pushes it, know. */
+struct mtm_foreign_object {
+    const struct mtm_foreign_ops *ops;
+    void (*retain)(void);
+    void (*release)(void);
+    void (*push)(void);
+    void *object;
 };
 
 /* One reference. */
@@ -20,11 +31,7 @@ struct mtm_item {
     struct mtm_object *object; /* one of ours, or NULL */
     union {
         struct mtm_edge edge; /* if it is one of ours: its reference, once it is linked */
-        struct {
-            const struct mtm_foreign_ops *ops; /* else */
-            const void *api;
-            void *object;
-        } foreign;
+        struct mtm_foreign_object foreign; /* else */
     };
 };
 
@@ -50,8 +57,7 @@ struct mtm_cargo {
  * NULL. OK, NOMEM, TOO_MANY. No lock held. */
 enum mtm_status mtm_cargo_add(struct mtm_cargo **cargo, struct mtm_object *object);
 enum mtm_status mtm_cargo_add_foreign(struct mtm_cargo **cargo,
-                                      const struct mtm_foreign_ops *ops, const void *api,
-                                      void *object);
+                                      const struct mtm_foreign_object *foreign);
 
 /* Adds what another message has, which the caller has in hand; as the other two. shrink: gives
  * back the last ones, down to so many. */

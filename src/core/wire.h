@@ -46,6 +46,7 @@ enum {
     MTM_WORD_VALUE = 9,
     MTM_REFERENCE_VALUE = 5,
     MTM_OBJECT_VALUE = 17,
+    MTM_FOREIGN = 255, /* in the place of an object's kind: it is another module's */
     MTM_KEY_MIN =
         4, /* bytes of a string that as key is written once; shorter ones always are */
     MTM_KEY_MAX = 40
@@ -80,7 +81,7 @@ struct mtm_value {
         } reference;
         struct {
             uint64_t id;   /* 0: it has none */
-            uint32_t kind; /* enum mtm_kind */
+            uint32_t kind; /* enum mtm_kind, or MTM_FOREIGN */
         } object;
     };
 };

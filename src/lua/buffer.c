@@ -282,8 +282,7 @@ static const luaL_Reg methods[] = {
 bool mtl_open_buffer(lua_State *L)
 {
     mtl_class_new(L, MTC_BUFFER, methods, mtl_handle_tostring, mtl_handle_gc);
-    lua_pushcfunction(L, mtl_handle_eq);
-    lua_setfield(L, -3, "__eq");
+    mtl_handle_class(L);
     mtl_set_close(L, buffer_release);
     static const luaL_Reg receivers[] = {
         {"nextmsg", buffer_nextmsg},

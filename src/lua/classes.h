@@ -47,8 +47,9 @@ static inline void mtl_set_events(lua_State *L)
 /* Its metamethod __gc. */
 int mtl_handle_gc(lua_State *L);
 
-/* ... and __eq: whether both refer to one object. */
-int mtl_handle_eq(lua_State *L);
+/* What the metatables of these classes have in common: the metatable is below the table on top.
+ * May raise memory errors. */
+void mtl_handle_class(lua_State *L);
 
 /* The handle at that index, of whatever class, or NULL. */
 struct mtc_handle *mtl_to_any_handle(lua_State *L, int index);

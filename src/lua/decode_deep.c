@@ -5,9 +5,8 @@
 #include <limits.h>
 #include <string.h>
 
-#include "core/cargo.h"
-#include "lua/classes.h"
 #include "lua/functions.h"
+#include "lua/objects.h"
 
 #include "platform/hidden.h"
 
@@ -213,15 +212,13 @@ static bool open_named(struct mtl_build *build, struct level *level)
     return true;
 }
 
-/* The next of the message's objects. Until the handle has a reference of its own the message
- * keeps it. */
+/* The next of the message's objects. Until what is pushed has a reference of its own the
+ * message keeps it. */
 static void push_object(struct mtl_build *build)
 {
     const struct mtm_item *item = mtm_cargo_at(build->cargo, build->seen.items++);
     if (!item) mtl_build_fail(build);
-    struct mtc_handle *handle = mtl_handle_push(build->L, build->state, item->object->kind);
-    mtm_root_retain(item->object);
-    mtl_handle_set(handle, item->object);
+    mtl_push_object(build->L, build->state, item);
     remember(build, MTL_SEEN_OBJECTS, build->seen.objects++);
 }
 

@@ -6,11 +6,10 @@
 #include <limits.h>
 #include <string.h>
 
-#include "core/cargo.h"
 #include "lua/arrays.h"
-#include "lua/classes.h"
 #include "lua/encode.h"
 #include "lua/errors.h"
+#include "lua/objects.h"
 
 #include "platform/hidden.h"
 
@@ -164,20 +163,28 @@ static bool put_c_function(struct mtl_deep *deep)
     return true;
 }
 
-static struct mtm_object *to_object(lua_State *L)
+static enum mtm_status add_object(struct mtl_deep *deep, const struct mtl_object *object)
 {
-    const struct mtc_handle *handle = mtl_to_any_handle(L, -1);
-    return handle && mtc_handle_is_live(handle) ? handle->object : NULL;
+    struct mtm_cargo **cargo = &deep->draft->cargo;
+    if (object->ours) {
+        mtm_wire_object(mtl_deep_room(deep, MTM_OBJECT_VALUE), (uint32_t)object->ours->kind,
+                        object->ours->id);
+        return mtm_cargo_add(cargo, object->ours);
+    }
+    mtm_wire_object(mtl_deep_room(deep, MTM_OBJECT_VALUE), MTM_FOREIGN, 0);
+    return mtm_cargo_add_foreign(cargo, &object->foreign);
 }
 
-/* A buffer, listener or topic; several handles of one object are one value. */
+/* A buffer, listener or topic, or an object of another module; several handles of one are one
+ * value. */
 static bool put_object(struct mtl_deep *deep)
 {
     struct mtl_draft *draft = deep->draft;
-    struct mtm_object *object = to_object(deep->L);
+    struct mtl_object object;
     bool known;
-    if (!object) return false;
-    struct mtl_met *met = mtl_deep_meet(deep, object, &known);
+    if (!mtl_to_object(deep->L, -1, &object)) return false;
+    const void *what = object.ours ? (const void *)object.ours : object.foreign.object;
+    struct mtl_met *met = mtl_deep_meet(deep, what, &known);
     if (known) {
         mtm_wire_reference(mtl_deep_room(deep, MTM_REFERENCE_VALUE), MTM_TAG_REFERENCE,
                            draft->objects - met->number);
@@ -185,11 +192,10 @@ static bool put_object(struct mtl_deep *deep)
     }
     met->number = draft->objects++;
     met->place = draft->block ? mtl_draft_size(draft) : 0;
-    mtm_wire_object(mtl_deep_room(deep, MTM_OBJECT_VALUE), (uint32_t)object->kind, object->id);
-    enum mtm_status status = mtm_cargo_add(&draft->cargo, object);
+    enum mtm_status status = add_object(deep, &object);
     if (status != MTM_OK) {
         mtl_draft_give(draft);
-        mtl_raise_for(deep->L, status, object);
+        mtl_raise_for(deep->L, status, object.ours);
     }
     return true;
 }
@@ -227,7 +233,7 @@ static MTM_NOINLINE bool put_less_common(struct mtl_deep *deep)
             if (!put_c_function(deep)) return put_other(deep);
             break;
         default:
-            if (!put_object(deep) && !put_array(deep)) return put_other(deep);
+            if (!put_array(deep) && !put_object(deep)) return put_other(deep);
             break;
     }
     lua_pop(L, 1);

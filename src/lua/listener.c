@@ -168,8 +168,7 @@ static const luaL_Reg methods[] = {
 void mtl_open_listener(lua_State *L)
 {
     mtl_class_new(L, MTC_LISTENER, methods, mtl_handle_tostring, mtl_handle_gc);
-    lua_pushcfunction(L, mtl_handle_eq);
-    lua_setfield(L, -3, "__eq");
+    mtl_handle_class(L);
     mtl_set_close(L, listener_release);
     static const luaL_Reg receivers[] = {
         {"nextmsg", listener_nextmsg},

@@ -10,6 +10,7 @@
 #include "core/registry.h"
 #include "lua/classes.h"
 #include "lua/errors.h"
+#include "lua/objects.h"
 #include "lua/receive.h"
 
 #include "platform/hidden.h"
@@ -87,7 +88,8 @@ int mtl_handle_gc(lua_State *L)
     return 0;
 }
 
-int mtl_handle_eq(lua_State *L)
+/* A metamethod: whether both refer to one object. */
+static int handle_eq(lua_State *L)
 {
     const struct mtm_object *object[2] = {NULL, NULL};
     for (int i = 0; i < 2; ++i) {
@@ -96,6 +98,15 @@ int mtl_handle_eq(lua_State *L)
     }
     lua_pushboolean(L, object[0] && object[0] == object[1]);
     return 1;
+}
+
+void mtl_handle_class(lua_State *L)
+{
+    lua_pushvalue(L, -2);
+    lua_pushcfunction(L, handle_eq);
+    lua_setfield(L, -2, "__eq");
+    mtl_install_objects(L);
+    lua_pop(L, 1);
 }
 
 void mtl_handle_set(struct mtc_handle *handle, struct mtm_object *object)

@@ -187,6 +187,15 @@ static void push_metatable(lua_State *L, enum mtc_class class)
     lua_pop(L, 1);
 }
 
+bool mtl_is_open(lua_State *L)
+{
+    push_metatable(L, MTC_BUFFER);
+    lua_getfield(L, -1, "__gc");
+    const bool open = !lua_isnil(L, -1);
+    lua_pop(L, 2);
+    return open;
+}
+
 /* Whether the value on top is the metatable of one of our classes. */
 static bool is_class(lua_State *L)
 {

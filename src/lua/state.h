@@ -65,6 +65,9 @@ void mtl_class_new(lua_State *L, enum mtc_class class, const luaL_Reg *methods,
 /* What mtl_class_new has left is on the stack: adds the metamethod __close. */
 void mtl_set_close(lua_State *L, lua_CFunction close);
 
+/* Whether the state has loaded the module: its classes are complete. */
+bool mtl_is_open(lua_State *L);
+
 /* Whether the value has the metatable of one of our classes. */
 bool mtl_is_of_a_class(lua_State *L, int index);
 

@@ -294,8 +294,7 @@ static const luaL_Reg methods[] = {
 void mtl_open_topic(lua_State *L)
 {
     mtl_class_new(L, MTC_TOPIC, methods, mtl_handle_tostring, mtl_handle_gc);
-    lua_pushcfunction(L, mtl_handle_eq);
-    lua_setfield(L, -3, "__eq");
+    mtl_handle_class(L);
     lua_pop(L, 1);
     mtc_install_topic(L);
     lua_pop(L, 1);

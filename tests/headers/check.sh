@@ -22,7 +22,7 @@ compile() { check "$@" -fsyntax-only -Iinclude; }
 # languages COMPILER COMPILER++ LUA-INCLUDE-DIR
 languages() {
     lua=${3##*/}
-    for file in layout.c client.c -DAPI_receiver -DAPI_sender -DAPI_carray; do
+    for file in layout.c client.c -DAPI_receiver -DAPI_sender -DAPI_carray -DAPI_object; do
         case $file in
         layout.c) what=layout source="$here/layout.c" ;;
         client.c) what="client of notify" source="-DAPI_notify $here/client.c" ;;

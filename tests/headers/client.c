@@ -30,6 +30,10 @@ extern "C" {
 #define CARRAY_CAPI_IMPLEMENT_GET_CAPI
 #include "mtmsg/carray_capi.h"
 #define LOOK_UP carray_get_capi
+#elif defined(API_object)
+#define OBJECT_CAPI_IMPLEMENT_GET_CAPI
+#include "mtmsg/object_capi.h"
+#define LOOK_UP object_get_capi
 #else
 #error "which API?"
 #endif

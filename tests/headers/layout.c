@@ -18,6 +18,7 @@ extern "C" {
  * into when one of its own headers includes these. */
 #include "mtmsg/carray_capi.h"
 #include "mtmsg/notify_capi.h"
+#include "mtmsg/object_capi.h"
 #include "mtmsg/receiver_capi.h"
 #include "mtmsg/sender_capi.h"
 
@@ -25,12 +26,15 @@ extern "C" {
 #define CARRAY_CAPI_IMPLEMENT_SET_CAPI 1
 #define NOTIFY_CAPI_IMPLEMENT_GET_CAPI 1
 #define NOTIFY_CAPI_IMPLEMENT_SET_CAPI 1
+#define OBJECT_CAPI_IMPLEMENT_GET_CAPI 1
+#define OBJECT_CAPI_IMPLEMENT_SET_CAPI 1
 #define RECEIVER_CAPI_IMPLEMENT_GET_CAPI 1
 #define RECEIVER_CAPI_IMPLEMENT_SET_CAPI 1
 #define SENDER_CAPI_IMPLEMENT_GET_CAPI 1
 #define SENDER_CAPI_IMPLEMENT_SET_CAPI 1
 #include "mtmsg/carray_capi.h"
 #include "mtmsg/notify_capi.h"
+#include "mtmsg/object_capi.h"
 #include "mtmsg/receiver_capi.h"
 #include "mtmsg/sender_capi.h"
 
@@ -77,6 +81,15 @@ FUNCTION(notify_capi, retainNotifier, 2);
 FUNCTION(notify_capi, releaseNotifier, 3);
 FUNCTION(notify_capi, notify, 4);
 END(notify_capi, 4);
+
+VERSION(OBJECT, 1, 0, 0);
+KEY(OBJECT, 12);
+HEAD(object_capi);
+FUNCTION(object_capi, toObject, 1);
+FUNCTION(object_capi, retainObject, 2);
+FUNCTION(object_capi, releaseObject, 3);
+FUNCTION(object_capi, pushObject, 4);
+END(object_capi, 4);
 
 VERSION(RECEIVER, 2, 0, 0);
 KEY(RECEIVER, 14);
@@ -260,6 +273,22 @@ static int notify(notify_notifier *n, handler eh, void *ehdata)
 static const notify_capi a_notify = {
     0, 0, 2, NULL, to_notifier, hold_notifier, hold_notifier, notify};
 
+static object_object *to_object(lua_State *L, int index)
+{
+    (void)index;
+    return (object_object *)L;
+}
+static void hold_object(object_object *o)
+{
+    (void)o;
+}
+static void push_object(lua_State *L, object_object *o)
+{
+    (void)L, (void)o;
+}
+static const object_capi an_object = {1,         0,           0,           NULL,
+                                      to_object, hold_object, hold_object, push_object};
+
 static int use_receiver(const receiver_capi *api, lua_State *L)
 {
     receiver_object *(*to)(lua_State *, int) = api->toReceiver;
@@ -369,6 +398,7 @@ int mtmsg_headers_use_everything(lua_State *L, sender_capi_value *v)
     if (!n || !r || !s || !c || !use_receiver(r, L) || !use_sender(s, L) || !use_carray(c, L)) {
         return why;
     }
-    return notify_set_capi(L, 1, &a_notify) + notify_set_capi(L, 1, n) +
+    return object_set_capi(L, 1, &an_object) + (object_get_capi(L, 1, NULL) == &an_object) +
+           notify_set_capi(L, 1, &a_notify) + notify_set_capi(L, 1, n) +
            receiver_set_capi(L, 1, r) + sender_set_capi(L, 1, s) + carray_set_capi(L, 1, c);
 }

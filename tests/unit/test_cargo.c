@@ -135,20 +135,21 @@ static void a_call_that_must_not_wait_hands_on(void **state)
 
 static int foreign_refs;
 
-static void foreign_retain(const void *api, void *object)
+static void foreign_retain(const struct mtm_foreign_object *foreign)
 {
-    foreign_refs += api == &foreign_refs && object == &foreign_refs;
+    foreign_refs += foreign->object == &foreign_refs;
 }
 
-static void foreign_release(const void *api, void *object)
+static void foreign_release(const struct mtm_foreign_object *foreign)
 {
-    foreign_refs -= api == &foreign_refs && object == &foreign_refs;
+    foreign_refs -= foreign->object == &foreign_refs;
 }
 
 static void objects_of_others_travel_too(void **state)
 {
     (void)state;
     static const struct mtm_foreign_ops ops = {foreign_retain, foreign_release};
+    const struct mtm_foreign_object foreign = {.ops = &ops, .object = &foreign_refs};
     static const unsigned char bytes[2 * CARGO_BYTES];
     for (int end = 0; end < ENDS; ++end) {
         struct mtm_buffer *buffer = core_buffer(NULL);
@@ -157,8 +158,7 @@ static void objects_of_others_travel_too(void **state)
         struct mtm_notifier *notifier;
         if (end == TAKE) assert_int_equal(mtm_cargo_add(&cargo, &buffer->object), MTM_OK);
         for (int i = 0; i < 2; ++i) {
-            assert_int_equal(mtm_cargo_add_foreign(&cargo, &ops, &foreign_refs, &foreign_refs),
-                             MTM_OK);
+            assert_int_equal(mtm_cargo_add_foreign(&cargo, &foreign), MTM_OK);
         }
         message.cargo = &cargo;
         assert_int_equal(mtm_buffer_put(buffer, &message, 0, &notifier), MTM_OK);

@@ -47,6 +47,7 @@ static enum mtmsg_why why_not(enum mtm_status status)
         case MTM_HAS_NOTIFIER:
         case MTM_NOTIFIER_FAILED:
         case MTM_MISPLACED:
+        case MTM_INTERRUPTED:
         case MTM_GROW: break;
     }
     MTM_ASSERT(false); /* no result of a look-up */

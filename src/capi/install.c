@@ -33,6 +33,7 @@ int mtc_put_code(enum mtm_status status)
         case MTM_TOO_MANY:
         case MTM_HAS_NOTIFIER:
         case MTM_MISPLACED:
+        case MTM_INTERRUPTED:
         case MTM_GROW: break;
     }
     MTM_ASSERT(false); /* no result of a put */

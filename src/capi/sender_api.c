@@ -217,6 +217,7 @@ static int take_code(enum mtm_status status)
         case MTM_TOO_MANY:
         case MTM_HAS_NOTIFIER:
         case MTM_MISPLACED:
+        case MTM_INTERRUPTED:
         case MTM_GROW: break;
     }
     MTM_ASSERT(false); /* no result of a receive */
@@ -295,6 +296,7 @@ static int back_code(enum mtm_status status)
         case MTM_HAS_NOTIFIER:
         case MTM_NOTIFIER_FAILED:
         case MTM_MISPLACED:
+        case MTM_INTERRUPTED:
         case MTM_GROW: break;
     }
     MTM_ASSERT(false); /* nothing that comes of giving back */

@@ -33,6 +33,7 @@ static enum mtm_status look_at(struct look *look, struct mtm_buffer *buffer)
             return status;
         case MTM_TOO_LARGE: mtm_ready_to_end(look->listener, buffer); return status;
         case MTM_BUSY:
+        case MTM_INTERRUPTED:
         case MTM_GROW: return status;
         case MTM_EMPTY: mtm_ready_retire(look->listener, buffer); return MTM_EMPTY;
         case MTM_CLOSED:

@@ -78,6 +78,7 @@ static int code_of(enum mtm_status status)
         case MTM_HAS_NOTIFIER:
         case MTM_MISPLACED:
         case MTM_NOTIFIER_FAILED:
+        case MTM_INTERRUPTED:
         case MTM_GROW: break;
     }
     MTM_ASSERT(false); /* no result of a put */

@@ -134,8 +134,10 @@ static enum mtm_status try_or_enter(struct mtm_put *put, struct mtm_place *place
     }
 }
 
-/* The time is up. Who gives up its place may have stood in the way of others. */
-static enum mtm_status give_up(struct mtm_put *put, struct mtm_place *place)
+/* The time is up, or the caller does not go on. Who gives up its place may have stood in the
+ * way of others. */
+static enum mtm_status give_up(struct mtm_put *put, struct mtm_place *place,
+                               enum mtm_status status)
 {
     struct mtm_buffer *buffer = put->buffer;
     bool some = false;
@@ -147,7 +149,7 @@ static enum mtm_status give_up(struct mtm_put *put, struct mtm_place *place)
     }
     mtm_buffer_unlock_both(buffer);
     if (some) mtm_room_announce(buffer);
-    return told ? place->status : MTM_FULL;
+    return told ? place->status : status;
 }
 
 static enum mtm_status wait_in_line(struct mtm_put *put)
@@ -160,7 +162,11 @@ static enum mtm_status wait_in_line(struct mtm_put *put)
         MTM_STEP(been_told);
         if (mtm_load_seq(&place.told)) return place.status; /* pairs with tell */
         MTM_STEP(park_for_room);
-        if (!mtm_plat_park(&place.told, 0, deadline)) return give_up(put, &place);
+        const int64_t until = mtm_wait_nap(put->wait);
+        if (!mtm_plat_park(&place.told, 0, until) && until == deadline)
+            return give_up(put, &place, MTM_FULL);
+        if (!mtm_load_seq(&place.told) && !mtm_wait_goes_on(put->wait))
+            return give_up(put, &place, MTM_INTERRUPTED);
     }
 }
 

@@ -3,13 +3,11 @@
 #ifndef MTM_CORE_SLEEP_H
 #define MTM_CORE_SLEEP_H
 
-#include <stdint.h>
+#include "core/wait.h"
 
-#include "core/status.h"
-
-/* Sleep until the deadline; OK, or ABORTED at once when mtm_abort_all is, or comes, in force.
- * Any thread that holds no lock. */
-enum mtm_status mtm_sleep_until(int64_t deadline);
+/* Sleep until the deadline; OK, or ABORTED at once when mtm_abort_all is, or comes, in force;
+ * or INTERRUPTED. Any thread that holds no lock. */
+enum mtm_status mtm_sleep(struct mtm_wait *wait);
 
 /* For mtm_abort_all: before it sets the flag, and after that. */
 void mtm_sleep_count_abort(void);

@@ -20,6 +20,7 @@
     X(HAS_NOTIFIER, "a notifier is connected already")                                         \
     X(NOTIFIER_FAILED, "the notifier failed")                                                  \
     X(MISPLACED, "no such value may stand there")                                              \
+    X(INTERRUPTED, "the caller did not want to wait any longer")                               \
     X(GROW, "the memory given is too small; how much is needed was told")
 
 enum mtm_status {

@@ -14,6 +14,14 @@ int64_t mtm_wait_deadline(struct mtm_wait *wait)
     return wait->deadline;
 }
 
+int64_t mtm_wait_nap(struct mtm_wait *wait)
+{
+    const int64_t deadline = mtm_wait_deadline(wait);
+    if (!wait->go_on) return deadline;
+    const int64_t now = mtm_plat_now(), longest = mtm_plat_longest_nap();
+    return longest < deadline - now ? now + longest : deadline;
+}
+
 bool mtm_wait_is_over(struct mtm_wait *wait)
 {
     return wait->timeout != MTM_FOREVER && mtm_plat_now() >= mtm_wait_deadline(wait);
@@ -40,6 +48,10 @@ enum mtm_status mtm_wait_until(struct mtm_waiters *waiters, struct mtm_wait *wai
         if (!mtm_in_vain(status) || !in_time) return status;
         if (status == MTM_BUSY)
             in_time = mtm_plat_now() < deadline; /* it has waited for a lock */
-        else in_time = mtm_waiters_sleep(waiters, ticket, deadline);
+        else {
+            const int64_t until = mtm_wait_nap(wait);
+            in_time = mtm_waiters_sleep(waiters, ticket, until) || until < deadline;
+            if (!mtm_wait_goes_on(wait)) return MTM_INTERRUPTED;
+        }
     }
 }

@@ -15,6 +15,10 @@ struct mtm_wait {
     bool peek;        /* the message stays where it is: see mtm_peek */
     bool polled;      /* set when the caller has begun to wait by polling; start with false */
     uint32_t aborts;  /* of the object at that moment */
+    /* Whether to go on: asked with no lock held when a sleep has ended, for whatever reason,
+     * which may be a signal. No: the call ends with INTERRUPTED. NULL: yes. */
+    bool (*go_on)(struct mtm_wait *wait);
+    void *asked; /* for go_on */
 };
 
 /* Whether the call must not wait for another thread's critical section. */
@@ -28,6 +32,13 @@ int64_t mtm_wait_deadline(struct mtm_wait *wait);
 
 /* Whether the deadline has passed. */
 bool mtm_wait_is_over(struct mtm_wait *wait);
+
+/* For those who sleep: until when they may, without asking; and whether to go on. */
+int64_t mtm_wait_nap(struct mtm_wait *wait);
+static inline bool mtm_wait_goes_on(struct mtm_wait *wait)
+{
+    return !wait->go_on || wait->go_on(wait);
+}
 
 /* Takes the lock, waiting for it as `wait` says, asleep and never past the deadline; false if
  * it could not be had. */
@@ -46,6 +57,7 @@ static inline bool mtm_in_vain(enum mtm_status status)
 
 /* Makes attempts until one is not in vain or the deadline has passed, and sleeps between them:
  * whoever changes what they depend on wakes the waiters. After the deadline there is one more.
+ * INTERRUPTED: the caller does not go on.
  * The caller has joined the waiters, and leaves them afterwards. No lock held. */
 enum mtm_status mtm_wait_until(struct mtm_waiters *waiters, struct mtm_wait *wait,
                                mtm_attempt attempt, void *what);

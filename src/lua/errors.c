@@ -46,6 +46,7 @@ static const char *error_name(enum mtm_status status)
         case MTM_OK:
         case MTM_NOTIFIER_FAILED:
         case MTM_MISPLACED:
+        case MTM_INTERRUPTED:
         case MTM_GROW: break;
     }
     MTM_ASSERT(false); /* no error */

@@ -6,6 +6,7 @@
 #include "lua/classes.h"
 #include "lua/errors.h"
 #include "lua/export.h"
+#include "lua/protect.h"
 
 #include "platform/hidden.h"
 
@@ -32,7 +33,10 @@ static int module_time(lua_State *L)
 static int module_sleep(lua_State *L)
 {
     struct mtm_wait wait = {.timeout = mtl_check_timeout(L, 1, "timeout seconds expected")};
-    enum mtm_status status = mtm_sleep_until(mtm_wait_deadline(&wait));
+    struct mtl_hooked hooked;
+    mtl_heed_hooks(&hooked, &wait, L, mtl_state_push(L));
+    enum mtm_status status = mtm_sleep(&wait);
+    if (status == MTM_INTERRUPTED) return lua_error(L); /* the hook's */
     return status == MTM_OK ? 0 : mtl_raise_for(L, status, NULL);
 }
 

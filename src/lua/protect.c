@@ -34,6 +34,8 @@ void mtl_protect_init(lua_State *L, struct mtc_state *state)
     lua_pushvalue(L, -1);
     lua_pushcclosure(L, protected_run, 1);
     mtl_keep(L, state, MTL_CALL);
+    if (luaL_loadbuffer(L, "", 0, "=mtmsg") != 0) lua_error(L);
+    mtl_keep(L, state, MTL_NOTHING);
 }
 
 /* Nothing is allocated in the state before the notifier is called: that could fail, and the
@@ -61,4 +63,25 @@ enum mtm_status mtl_notify(lua_State *L, struct mtc_state *state, struct mtm_buf
         run(&call);
     }
     return call.status;
+}
+
+/* It is a function of Lua, since LuaJIT calls no hook for C functions. */
+bool mtl_let_hook_run(lua_State *L, struct mtc_state *state)
+{
+    mtl_push_kept(L, state, MTL_NOTHING);
+    return lua_pcall(L, 0, 0, 0) == 0;
+}
+
+static bool go_on(struct mtm_wait *wait)
+{
+    const struct mtl_hooked *hooked = wait->asked;
+    return lua_gethookmask(hooked->L) == 0 || mtl_let_hook_run(hooked->L, hooked->state);
+}
+
+void mtl_heed_hooks(struct mtl_hooked *hooked, struct mtm_wait *wait, lua_State *L,
+                    struct mtc_state *state)
+{
+    *hooked = (struct mtl_hooked){L, state};
+    wait->go_on = go_on;
+    wait->asked = hooked;
 }

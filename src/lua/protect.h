@@ -5,6 +5,7 @@
 
 #include "capi/handle.h"
 #include "core/notify.h"
+#include "core/wait.h"
 
 /* Makes what the state needs for it, once: the state's userdata is on top of the stack, and
  * stays there. May raise memory errors. */
@@ -15,5 +16,20 @@ void mtl_protect_init(lua_State *L, struct mtc_state *state);
 enum mtm_status mtl_notify(lua_State *L, struct mtc_state *state, struct mtm_buffer *buffer,
                            enum mtm_event event, struct mtm_notifier *notifier, bool nonblock,
                            struct mtm_failure *failure, bool *raised);
+
+/* Calls a function that does nothing, so that a hook which was set gets its occasion. False: it
+ * has raised an error, which is on top of the stack. Needs two places there, and no memory
+ * beyond what the hook needs. */
+bool mtl_let_hook_run(lua_State *L, struct mtc_state *state);
+
+/* A wait in whose course hooks are run when something has ended a sleep: what Ctrl-C sets, for
+ * instance. If one of them raises, the wait ends with INTERRUPTED, and the error is on top of
+ * the stack. Both structs belong to the caller; the handler too, until the wait is over. */
+struct mtl_hooked {
+    lua_State *L;
+    struct mtc_state *state;
+};
+void mtl_heed_hooks(struct mtl_hooked *hooked, struct mtm_wait *wait, lua_State *L,
+                    struct mtc_state *state);
 
 #endif

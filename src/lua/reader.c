@@ -81,7 +81,9 @@ static enum mtm_status receive(lua_State *L, struct reader_asset *r, struct mtc_
 {
     struct mtm_delivery in;
     bool raised = false;
+    struct mtl_hooked hooked;
     const bool nonblock = mtm_wait_never(wait);
+    mtl_heed_hooks(&hooked, wait, L, handle->owned.state);
     mtl_pin(handle);
     enum mtm_status status =
         mtm_reader_take(&r->reader, handle->object, wait, &receipt->need, &in);
@@ -106,6 +108,7 @@ static int raise_receive(lua_State *L, const struct reader_asset *r, struct mtc_
 {
     struct mtl_blame blame = {
         .what = "mtmsg.reader", .size = receipt->need, .limit = r->reader.initial};
+    if (status == MTM_INTERRUPTED) return lua_error(L); /* the hook's */
     if (status == MTM_NOTIFIER_FAILED) {
         return mtl_raise_failure(L, handle->owned.state, &receipt->failure);
     }

@@ -98,7 +98,8 @@ static enum mtm_status take_each(struct mtc_handle *handle, struct mtm_wait *wai
 {
     enum mtm_status status = take(handle, wait, in, MTL_EACH);
     while (MTM_UNLIKELY(status == MTM_BUSY)) {
-        struct mtm_wait brief = {.timeout = LOOK_AGAIN_NS};
+        struct mtm_wait brief = {
+            .timeout = LOOK_AGAIN_NS, .go_on = wait->go_on, .asked = wait->asked};
         status = take(handle, &brief, in, MTL_EACH);
     }
     return status;
@@ -121,6 +122,7 @@ static int nothing(lua_State *L, enum mtm_status status, struct mtc_handle *hand
             if (in_vain || over) return 0;
             break;
     }
+    if (status == MTM_INTERRUPTED) return lua_error(L); /* the hook's */
     return mtl_raise_of(L, status, handle);
 }
 
@@ -151,19 +153,12 @@ struct mtl_pending {
     struct mtm_delivery in;
 };
 
-static int nothing_at_all(lua_State *L)
-{
-    (void)L;
-    return 0;
-}
-
 /* A hook that was set while the call waited, by Ctrl-C for instance, would raise its error when
  * the call returns, with the message gone: it gets its occasion now. */
 static void let_hook_raise(lua_State *L, struct mtc_handle *handle, struct mtm_delivery *in,
                            enum mtl_how how)
 {
-    lua_pushcfunction(L, nothing_at_all);
-    if (lua_pcall(L, 0, 0, 0) == 0) return;
+    if (mtl_let_hook_run(L, handle->owned.state)) return;
     put_back(handle, in, how);
     lua_error(L);
 }
@@ -203,7 +198,9 @@ static int receive(lua_State *L, struct mtc_handle *handle, struct mtm_wait *wai
 {
     struct mtc_state *state = handle->owned.state;
     struct mtm_delivery in;
+    struct mtl_hooked hooked;
     const bool nonblock = mtm_wait_never(wait);
+    mtl_heed_hooks(&hooked, wait, L, state);
     if (state->contended > 0) --state->contended;
     enum mtm_status status = MTM_UNLIKELY(how == MTL_EACH) ? take_each(handle, wait, &in)
                                                            : take(handle, wait, &in, how);

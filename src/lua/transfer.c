@@ -29,6 +29,7 @@ int mtl_push_put(lua_State *L, struct mtc_handle *handle, enum mtm_status status
         case MTM_OK: lua_pushboolean(L, 1); return 1;
         case MTM_FULL:
         case MTM_BUSY: lua_pushboolean(L, 0); return 1;
+        case MTM_INTERRUPTED: return lua_error(L); /* the hook's */
         case MTM_NOTIFIER_FAILED: return mtl_raise_failure(L, handle->owned.state, failure);
         case MTM_EMPTY:
         case MTM_TOO_LARGE:

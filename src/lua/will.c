@@ -8,6 +8,7 @@
 
 #include "core/alloc.h"
 #include "core/bound.h"
+#include "core/cargo.h"
 #include "core/record.h"
 #include "core/reference.h"
 #include "core/send.h"
@@ -25,20 +26,23 @@ struct mtl_will {
     uint64_t number;           /* of the state's wills */
     struct mtm_buffer *buffer; /* with a root reference */
     struct mtm_block *bytes;   /* the message */
+    struct mtm_cargo *cargo;   /* its objects, until it has been added */
     struct mtm_put_memory memory;
 };
 
-static struct mtm_message message_of(const struct mtl_will *will)
+static struct mtm_message message_of(struct mtl_will *will)
 {
     struct mtm_message message;
     mtm_message_init(&message);
     mtm_message_add(&message, mtm_block_data(will->bytes), will->bytes->size);
+    if (will->cargo) message.cargo = &will->cargo;
     return message;
 }
 
 static void free_will(struct mtl_will *will)
 {
     mtm_block_free(will->bytes);
+    mtm_cargo_drop(will->cargo);
     mtm_root_release(&will->buffer->object);
     mtm_free(will);
 }
@@ -124,46 +128,63 @@ static int withdraw(lua_State *L)
     return 1;
 }
 
-/* The message, all of whose bytes are copied; NULL: no memory. */
-static struct mtm_block *copy_message(lua_State *L, struct mtc_state *state, int last)
+/* What the message is made of: all of its bytes are copied, NULL: no memory; its objects are
+ * taken over. */
+static void take_message(lua_State *L, struct mtc_state *state, int last,
+                         struct mtl_will *parts)
 {
     struct mtl_encoder encoder;
     struct mtm_message message;
     struct mtl_deep deep;
-    if (mtl_encode(L, 2, last, &encoder)) return mtm_message_to_block(&encoder.message, NULL);
+    if (mtl_encode(L, 2, last, &encoder)) {
+        parts->bytes = mtm_message_to_block(&encoder.message, NULL);
+        return;
+    }
     mtl_encode_deep(&deep, L, state, 2, last, &message);
-    struct mtm_block *bytes = mtm_message_to_block(&message, NULL);
+    parts->bytes = mtm_message_to_block(&message, NULL);
+    if (mtm_message_has_cargo(&message)) {
+        parts->cargo = *message.cargo;
+        *message.cargo = NULL;
+    }
     mtl_deep_done(&deep);
-    return bytes;
 }
 
-/* An aborted buffer may have one. Takes over the bytes. */
-static enum mtm_status make(struct mtc_handle *handle, struct mtm_block *bytes,
-                            struct mtl_will **out)
+static enum mtm_status prepare(struct mtc_handle *handle, struct mtl_will *will)
 {
     enum mtm_status status = handle->object ? mtm_object_may_put(handle->object) : MTM_CLOSED;
-    struct mtl_will *will = bytes ? mtm_alloc(sizeof *will) : NULL;
-    if (status == MTM_OK || status == MTM_ABORTED) status = will ? MTM_OK : MTM_NOMEM;
-    if (status == MTM_OK) {
-        *will = (struct mtl_will){.buffer = mtl_buffer_of(handle), .bytes = bytes};
-        const struct mtm_message message = message_of(will);
-        status = mtm_buffer_reserve(will->buffer, &message, &will->memory);
+    if (status != MTM_OK && status != MTM_ABORTED) return status;
+    if (!will->bytes) return MTM_NOMEM;
+    const struct mtm_message message = message_of(will);
+    will->buffer = mtl_buffer_of(handle);
+    return mtm_buffer_reserve(will->buffer, &message, &will->memory);
+}
+
+/* An aborted buffer may have one. Takes over the parts. */
+static enum mtm_status make(struct mtc_handle *handle, const struct mtl_will *parts,
+                            struct mtl_will **out)
+{
+    struct mtl_will *will = mtm_alloc(sizeof *will);
+    enum mtm_status status = MTM_NOMEM;
+    if (will) {
+        *will = *parts;
+        status = prepare(handle, will);
     }
     if (status == MTM_OK) {
         mtm_root_retain(&will->buffer->object);
         *out = will;
-    } else {
-        mtm_block_free(bytes);
-        mtm_free(will);
+        return MTM_OK;
     }
+    mtm_block_free(parts->bytes);
+    mtm_cargo_drop(parts->cargo);
+    mtm_drop_handed_on();
+    mtm_free(will);
     return status;
 }
 
-static void append(struct mtc_state *state, struct mtl_will *will, uint64_t number)
+static void append(struct mtc_state *state, struct mtl_will *will)
 {
     struct mtl_will **link = &state->wills;
     while (*link) link = &(*link)->next;
-    will->number = number;
     *link = will;
 }
 
@@ -187,11 +208,12 @@ int mtl_will(lua_State *L, struct mtc_handle *handle)
     lua_pushnumber(L, (lua_Number)number);
     lua_pushcclosure(L, withdraw, 2);
     mtl_wills_watch_more(L, state);
-    struct mtm_block *bytes = copy_message(L, state, last);
-    const size_t size = bytes ? bytes->size : 0;
-    enum mtm_status status = make(handle, bytes, &will);
+    struct mtl_will parts = {.number = number};
+    take_message(L, state, last, &parts);
+    const size_t size = parts.bytes ? parts.bytes->size : 0;
+    enum mtm_status status = make(handle, &parts, &will);
     if (status != MTM_OK) return raise_will(L, handle, status, size);
-    append(state, will, number);
+    append(state, will);
     lua_pushvalue(L, last + 1);
     return 1;
 }

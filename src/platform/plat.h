@@ -25,6 +25,11 @@ double mtm_plat_wall(void);
  * Blocks; no lock of the library may be held, except that a lock parks on its own word. */
 bool mtm_plat_park(mtm_a32 *addr, uint32_t expected, int64_t deadline);
 
+/* How long, in ns, a thread may park that wants to notice what a signal handler has done: where
+ * a signal ends park it returns early if it has a deadline, and this is for the moment before
+ * it sleeps; elsewhere this is all. MTM_FOREVER: it notices nothing. Any thread. */
+int64_t mtm_plat_longest_nap(void);
+
 /* Wake one, or all, of the threads parked on addr. Never blocks for long; addr may belong to
  * memory that has just been freed (nothing is read or written there). Any thread. */
 void mtm_plat_unpark_one(mtm_a32 *addr);

@@ -63,6 +63,13 @@ bool mtm_plat_park(mtm_a32 *addr, uint32_t expected, int64_t deadline)
     return !(rc == -1 && errno == ETIMEDOUT);
 }
 
+/* A wait without a deadline is taken up again by the kernel where the handler was set so. */
+int64_t mtm_plat_longest_nap(void)
+{
+    const int64_t day = 86400 * ns_per_s;
+    return mtm_plat_handles_signals() ? ns_per_s : day;
+}
+
 static void futex_wake(mtm_a32 *addr, int count)
 {
     const int op = FUTEX_WAKE | FUTEX_PRIVATE_FLAG;

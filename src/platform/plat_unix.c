@@ -16,6 +16,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <time.h>
 #include <unistd.h>
 #if defined(__linux__)
@@ -71,6 +72,14 @@ bool mtm_plat_park_by_looking(const mtm_a32 *addr, uint32_t expected, int64_t de
     }
     pthread_setcancelstate(cancel, &cancel);
     return in_time;
+}
+
+bool mtm_plat_handles_signals(void)
+{
+    struct sigaction action;
+    if (sigaction(SIGINT, NULL, &action) != 0) return false;
+    return (action.sa_flags & SA_SIGINFO) ||
+           (action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN);
 }
 
 void mtm_plat_relax(void)

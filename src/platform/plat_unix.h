@@ -10,6 +10,9 @@
  * That each unpark follows a change of the word is all that it relies on. */
 bool mtm_plat_park_by_looking(const mtm_a32 *addr, uint32_t expected, int64_t deadline);
 
+/* Whether the process handles SIGINT, as an interpreter does that can be interrupted. */
+bool mtm_plat_handles_signals(void);
+
 /* In a process that was just forked: nobody is parked, and nobody holds what parking needs. In
  * plat_linux.c and plat_pthread.c. */
 void mtm_plat_forget_sleepers(void);

@@ -64,6 +64,11 @@ bool mtm_plat_park(mtm_a32 *addr, uint32_t expected, int64_t deadline)
     return deadline == MTM_FOREVER || mtm_plat_now() < deadline;
 }
 
+int64_t mtm_plat_longest_nap(void)
+{
+    return MTM_FOREVER;
+}
+
 void mtm_plat_unpark_one(mtm_a32 *addr)
 {
     WakeByAddressSingle((void *)addr);

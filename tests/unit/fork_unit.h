@@ -169,7 +169,8 @@ static inline void new_objects_work(uint64_t old_id)
     mtm_root_release(found);
     CHILD_NEEDS(core_add(member, 5) == MTM_OK);
     CHILD_NEEDS(core_next(&listener->object, MTM_FOREVER, &number) == MTM_OK && number == 5);
-    CHILD_NEEDS(mtm_sleep_until(mtm_plat_now() + UNIT_MS) == MTM_OK);
+    struct mtm_wait brief = {.timeout = UNIT_MS};
+    CHILD_NEEDS(mtm_sleep(&brief) == MTM_OK);
     new_threads_work(buffer, member);
     mtm_abort_all(true);
     CHILD_NEEDS(core_add(buffer, 1) == MTM_ABORTED);

@@ -1,0 +1,70 @@
+-- Ctrl-C in the stock interpreter ends a call that waits, with its error, and nothing was taken. Each case is a process
+-- of its own, which gets the signal when it waits.
+
+local child = require("child")
+local tap   = require("tap")
+
+-- Each waits for ever, or for long.
+local cases = {
+    ["buffer:nextmsg()"] = function(_, buffer) return buffer:nextmsg() end,
+    ["buffer:nextmsg(1000)"] = function(_, buffer) return buffer:nextmsg(1000) end,
+    ["buffer:getmsg()"] = function(_, buffer) return buffer:getmsg() end,
+    ["buffer:peekmsg()"] = function(_, buffer) return buffer:peekmsg() end,
+    ["buffer:messages()"] = function(_, buffer) for _ in buffer:messages() do end end,
+    ["listener:nextmsg()"] = function(_, buffer, listener) return listener:nextmsg() end,
+    ["listener:getmsg(1000)"] = function(_, buffer, listener) return listener:getmsg(1000) end,
+    ["reader:nextmsg(buffer)"] = function(mtmsg, buffer) return mtmsg.newreader():nextmsg(buffer) end,
+    ["reader:getmsg(listener)"] = function(mtmsg, _, listener) return mtmsg.newreader():getmsg(listener) end,
+    ["mtmsg.sleep(1000)"] = function(mtmsg, buffer)
+        buffer:addmsg("sleeping")
+        return mtmsg.sleep(1000)
+    end,
+}
+
+-- In a thread of that process: sends the signal when somebody waits, and a message when that is over.
+local function interrupt(buffer_id, listener_id, over_id)
+    local mtmsg = require("mtmsg")
+    local luv = require("luv")
+    local buffer, listener, over = mtmsg.buffer(buffer_id), mtmsg.listener(listener_id), mtmsg.buffer(over_id)
+    repeat
+        local waits = buffer:info().receivers + listener:info().receivers
+        if buffer:nextmsg(0) == "sleeping" then waits = 1 end
+    until waits > 0
+    mtmsg.sleep(0.05) -- likelier that it is asleep; else it looks by itself
+    luv.kill(luv.os_getpid(), "sigint")
+    over:nextmsg()
+    buffer:addmsg("precious")
+end
+
+if arg[1] then
+    local mtmsg, luv = require("mtmsg"), require("luv")
+    local listener, over = mtmsg.newlistener(), mtmsg.newbuffer()
+    local buffer = listener:newbuffer()
+    local thread = luv.new_thread(interrupt, buffer:id(), listener:id(), over:id())
+    local ok, err = pcall(cases[arg[1]], mtmsg, buffer, listener)
+    print(ok, (tostring(err):gsub("^mtmsg:%d+: ", "")))
+    over:addmsg()
+    print(buffer:nextmsg())
+    print(buffer:info().receivers, listener:info().receivers)
+    luv.thread_join(thread)
+    luv.run()
+    return
+end
+
+local why_not = not pcall(require, "luv") and "luv is not installed"
+    or os.getenv("MTMSG_THREADS") ~= "luv" and "the process is that of the stock interpreter, with threads by luv"
+    or child.lacking
+for name in pairs(cases) do
+    local text = "ended by Ctrl-C: " .. name
+    if why_not then
+        tap.skip(text, why_not)
+    else
+        tap.test(text, function()
+            local code, printed = child.run(name)
+            tap.is(printed, "false\tinterrupted!\nprecious\n0\t0\n")
+            tap.is(code, 0)
+        end)
+    end
+end
+
+tap.done()

@@ -243,8 +243,8 @@ struct receiver_capi_2_1 {
      * allocates. */
     int (*endTableInWriter)(receiver_writer *w);
 
-    /* The table of that number once more: whoever receives the message gets one table in both
-     * places. -3 if no table of the message was given it. Accounts for 5 bytes. */
+    /* The table or object of that number once more: whoever receives the message gets one in
+     * both places. -3 if none of the message was given it. Accounts for 5 bytes. */
     int (*addReferenceToWriter)(receiver_writer *w, size_t number);
 
     /*
@@ -258,6 +258,13 @@ struct receiver_capi_2_1 {
      * not-a-number in the place of a key.
      */
     int (*addValueToWriter)(receiver_writer *w, struct sender_reader *r);
+
+    /*
+     * A buffer or a topic, of the same provider: whoever receives the message gets a reference
+     * of its own; until then the message keeps it alive. number as for tables. Accounts for 17
+     * bytes. Takes a reference: -2 also if there are too many.
+     */
+    int (*addObjectToWriter)(receiver_writer *w, receiver_object *b, size_t *number);
 
     /*
      * Hands the writer's values over as msgToReceiver does, behind what is queued, and waits

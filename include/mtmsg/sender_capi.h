@@ -122,10 +122,11 @@ typedef struct sender_capi_value sender_capi_value;
 enum sender_capi_value_type_1_1 {
     SENDER_CAPI_TYPE_TABLE = 9,      /* tableVal; what is in it comes next, and then its END */
     SENDER_CAPI_TYPE_END = 10,       /* no member; the table that was begun last has ended */
-    SENDER_CAPI_TYPE_REFERENCE = 11, /* numberVal; a table or function that was there before */
+    SENDER_CAPI_TYPE_REFERENCE = 11, /* numberVal; a table, function or object of before */
     SENDER_CAPI_TYPE_FUNCTION = 12,  /* numberVal; a function of Lua with its variables */
-    SENDER_CAPI_TYPE_MODULE = 13     /* moduleVal; a module, or a field of one, of whichever
+    SENDER_CAPI_TYPE_MODULE = 13,    /* moduleVal; a module, or a field of one, of whichever
                                       * state receives it */
+    SENDER_CAPI_TYPE_OBJECT = 14     /* objectVal; a buffer, say, to which one may answer */
 };
 
 /*
@@ -133,9 +134,10 @@ enum sender_capi_value_type_1_1 {
  * its value; then comes the END. Any of them may be a table itself, a key, too. Both counts are
  * exact. A key is never NIL.
  *
- * The tables and functions of a message are numbered from 1 in the order in which they come; as
- * those inside of a function count, too, one cannot count them oneself. With shared not 0 one
- * or more REFERENCEs to the number come later in the message, be it inside of the table.
+ * The tables, functions and objects of a message are numbered from 1 in the order in which they
+ * come; as those inside of a function count, too, one cannot count them oneself. With shared
+ * not 0 one or more REFERENCEs to the number come later in the message, be it inside of the
+ * table.
  */
 struct sender_capi_table {
     size_t number;
@@ -149,6 +151,24 @@ struct sender_capi_table {
 struct sender_capi_module {
     struct sender_capi_string name;
     struct sender_capi_string field;
+};
+
+/* What an object is, and which types of the C APIs its address can be cast to. */
+enum sender_object_kind {
+    SENDER_OBJECT_BUFFER = 1,   /* receiver_object, sender_object, notify_notifier */
+    SENDER_OBJECT_LISTENER = 2, /* none */
+    SENDER_OBJECT_TOPIC = 3,    /* receiver_object, notify_notifier */
+    SENDER_OBJECT_OTHER = 4     /* none; another module's, or one of a later version */
+};
+
+/*
+ * An object with a number like a table's, and a kind of enum sender_object_kind. It lives at
+ * least as long as the reader has the message; who uses it longer retains it by the API.
+ */
+struct sender_capi_object {
+    size_t number;
+    int kind;
+    void *object;
 };
 
 /* One value of a message in version 1.1. Its pointers belong to the reader that it came from.
@@ -169,6 +189,7 @@ struct sender_capi_value_1_1 {
         struct sender_capi_table tableVal;
         size_t numberVal;
         struct sender_capi_module moduleVal;
+        struct sender_capi_object objectVal;
     };
 };
 typedef struct sender_capi_value_1_1 sender_capi_value_1_1;

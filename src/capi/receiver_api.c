@@ -202,6 +202,11 @@ static int add_reference(receiver_writer *w, size_t number)
     return add_code(mtm_compose_refer(&w->composer, number));
 }
 
+static int add_object(receiver_writer *w, receiver_object *object, size_t *number)
+{
+    return add_code(mtm_compose_object(&w->composer, of_receiver(object), number));
+}
+
 static int add_value(receiver_writer *w, struct sender_reader *r)
 {
     return add_code(mtm_compose_copy(&w->composer, &r->walk));
@@ -260,6 +265,7 @@ const struct receiver_capi_2_1 mtc_receiver_capi_2_1 = {
     .endTableInWriter = end_table,
     .addReferenceToWriter = add_reference,
     .addValueToWriter = add_value,
+    .addObjectToWriter = add_object,
     .putToReceiver = put_to_receiver,
     .finishReceiver = finish_receiver,
 };

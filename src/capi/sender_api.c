@@ -6,6 +6,7 @@
 #include "capi/apis.h"
 #include "capi/reader.h"
 #include "core/alloc.h"
+#include "core/cargo.h"
 #include "core/duration.h"
 #include "core/notify.h"
 #include "core/reference.h"
@@ -139,6 +140,29 @@ static void to_table(const struct mtm_visit *visit, sender_capi_value_1_1 *out)
     out->tableVal.shared = visit->tag == MTM_TAG_SHARED;
 }
 
+static int kind_of(const struct mtm_object *object)
+{
+    if (!object) return SENDER_OBJECT_OTHER;
+    switch (object->kind) {
+        case MTM_BUFFER: return SENDER_OBJECT_BUFFER;
+        case MTM_LISTENER: return SENDER_OBJECT_LISTENER;
+        case MTM_TOPIC: return SENDER_OBJECT_TOPIC;
+    }
+    return SENDER_OBJECT_OTHER;
+}
+
+/* Without its object the message is damaged: that is no value. */
+static void to_object(const sender_reader *r, const struct mtm_visit *visit,
+                      sender_capi_value_1_1 *out)
+{
+    const struct mtm_item *item = mtm_reader_item(&r->reader);
+    if (!item) return;
+    out->type = SENDER_CAPI_TYPE_OBJECT;
+    out->objectVal.number = visit->number;
+    out->objectVal.kind = kind_of(item->object);
+    out->objectVal.object = item->object;
+}
+
 /* Version 1.1 */
 static void next_value_or_table(sender_reader *r, sender_capi_value_1_1 *out)
 {
@@ -164,7 +188,7 @@ static void next_value_or_table(sender_reader *r, sender_capi_value_1_1 *out)
                 to_string(visit->tag == MTM_TAG_GLOBALS ? &globals : &visit->name);
             out->moduleVal.field = to_string(&visit->field);
             break;
-        case MTM_TAG_OBJECT: out->type = SENDER_CAPI_TYPE_NIL; break;
+        case MTM_TAG_OBJECT: to_object(r, visit, out); break;
         case MTM_TAG_END:
             if (visit->ends_table) out->type = SENDER_CAPI_TYPE_END;
             break;

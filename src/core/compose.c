@@ -156,6 +156,23 @@ enum mtm_status mtm_compose_end(struct mtm_composer *composer)
     return MTM_OK;
 }
 
+enum mtm_status mtm_compose_object(struct mtm_composer *composer, struct mtm_object *object,
+                                   size_t *number)
+{
+    enum mtm_status status = mtm_compose_may(composer, 1, false);
+    if (status == MTM_OK && composer->objects == INT_MAX) status = MTM_TOO_LARGE;
+    if (status == MTM_OK && number) status = make_number(composer);
+    if (status == MTM_OK) status = mtm_writer_add_object(&composer->writer, object);
+    if (status != MTM_OK) return status;
+    mtm_compose_added(composer, 1);
+    ++composer->objects;
+    if (number) {
+        composer->number[composer->numbered++] = composer->objects;
+        *number = composer->objects;
+    }
+    return MTM_OK;
+}
+
 static bool has_number(const struct mtm_composer *composer, size_t number)
 {
     size_t low = 0, high = composer->numbered;

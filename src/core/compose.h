@@ -66,7 +66,13 @@ enum mtm_status mtm_compose_begin(struct mtm_composer *composer, size_t sequence
 /* Ends the table that was begun last. OK; MISPLACED: there is none, or a key has no value. */
 enum mtm_status mtm_compose_end(struct mtm_composer *composer);
 
-/* The table of that number once more. OK, MISPLACED (no table has it), TOO_LARGE or NOMEM. */
+/* A reference to the object, of which the caller has one. *number as above. OK, TOO_LARGE,
+ * NOMEM or TOO_MANY. */
+enum mtm_status mtm_compose_object(struct mtm_composer *composer, struct mtm_object *object,
+                                   size_t *number);
+
+/* The table or object of that number once more. OK, MISPLACED (no table has it), TOO_LARGE or
+ * NOMEM. */
 enum mtm_status mtm_compose_refer(struct mtm_composer *composer, size_t number);
 
 /* The value that the walk visited last, with all that is in it: it will go on behind that. OK,

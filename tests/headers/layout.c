@@ -134,9 +134,10 @@ FUNCTION(receiver_capi_2_1, beginTableInWriter, 17);
 FUNCTION(receiver_capi_2_1, endTableInWriter, 18);
 FUNCTION(receiver_capi_2_1, addReferenceToWriter, 19);
 FUNCTION(receiver_capi_2_1, addValueToWriter, 20);
-FUNCTION(receiver_capi_2_1, putToReceiver, 21);
-FUNCTION(receiver_capi_2_1, finishReceiver, 22);
-END(receiver_capi_2_1, 22);
+FUNCTION(receiver_capi_2_1, addObjectToWriter, 21);
+FUNCTION(receiver_capi_2_1, putToReceiver, 22);
+FUNCTION(receiver_capi_2_1, finishReceiver, 23);
+END(receiver_capi_2_1, 23);
 
 VERSION(SENDER, 1, 0, 0);
 KEY(SENDER, 12);
@@ -177,7 +178,12 @@ CHECK(value_types_4, SENDER_CAPI_TYPE_CFUNCTION == 6 && SENDER_CAPI_TYPE_STRING 
 CHECK(value_types_5, SENDER_CAPI_TYPE_ARRAY == 8);
 CHECK(value_types_6, SENDER_CAPI_TYPE_TABLE == 9 && SENDER_CAPI_TYPE_END == 10);
 CHECK(value_types_7, SENDER_CAPI_TYPE_REFERENCE == 11 && SENDER_CAPI_TYPE_FUNCTION == 12);
-CHECK(value_types_8, SENDER_CAPI_TYPE_MODULE == 13);
+CHECK(value_types_8, SENDER_CAPI_TYPE_MODULE == 13 && SENDER_CAPI_TYPE_OBJECT == 14);
+CHECK(object_kinds, SENDER_OBJECT_BUFFER == 1 && SENDER_OBJECT_LISTENER == 2 &&
+                        SENDER_OBJECT_TOPIC == 3 && SENDER_OBJECT_OTHER == 4);
+CHECK(object_number, offsetof(struct sender_capi_object, number) == 0);
+CHECK(object_kind, offsetof(struct sender_capi_object, kind) == WORD);
+CHECK(object_object, offsetof(struct sender_capi_object, object) == 2 * WORD);
 
 /* The value as a client declares it that nests its structs: the offsets in memory, in bytes. */
 struct value_shape {
@@ -216,6 +222,7 @@ IN_UNION_1_1(arrayVal);
 IN_UNION_1_1(tableVal);
 IN_UNION_1_1(numberVal);
 IN_UNION_1_1(moduleVal);
+IN_UNION_1_1(objectVal);
 CHECK(string_ptr, offsetof(struct sender_capi_string, ptr) == 0);
 CHECK(string_len, offsetof(struct sender_capi_string, len) == WORD);
 CHECK(array_type, offsetof(struct sender_capi_array, type) == 0);
@@ -320,11 +327,12 @@ static int use_receiver_2_1(const receiver_capi_2_1 *api)
     int (*end)(receiver_writer *) = api->endTableInWriter;
     int (*refer)(receiver_writer *, size_t) = api->addReferenceToWriter;
     int (*value)(receiver_writer *, struct sender_reader *) = api->addValueToWriter;
+    int (*object)(receiver_writer *, receiver_object *, size_t *) = api->addObjectToWriter;
     int (*put)(receiver_object *, receiver_writer *, double, handler, void *) =
         api->putToReceiver;
     void (*finish)(receiver_object *) = api->finishReceiver;
-    return send && nil && pointer && function && begin && end && refer && value && put &&
-           finish;
+    return send && nil && pointer && function && begin && end && refer && value && object &&
+           put && finish;
 }
 
 static int use_sender_1_1(const sender_capi_1_1 *api)

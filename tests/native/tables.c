@@ -218,6 +218,18 @@ static int writer_refer(lua_State *L)
     return code(L, w->api->addReferenceToWriter(w->writer, (size_t)luaL_checknumber(L, 2)));
 }
 
+/* writer:object(buffer or topic [, numbered]) -> code, number */
+static int writer_object(lua_State *L)
+{
+    struct writer *w = check_writer(L);
+    receiver_object *object = w->api->toReceiver(L, 2);
+    size_t number = 0;
+    luaL_argcheck(L, object, 2, "not a receiver");
+    code(L, w->api->addObjectToWriter(w->writer, object, lua_toboolean(L, 3) ? &number : NULL));
+    lua_pushinteger(L, (lua_Integer)number);
+    return 2;
+}
+
 /* writer:value(reader) -> code */
 static int writer_value(lua_State *L)
 {
@@ -339,14 +351,14 @@ static void push_array(lua_State *L, const struct sender_capi_array *array)
 /* reader:next() -> type, and what it has of: value | number, counts, shared | number */
 static int reader_next(lua_State *L)
 {
-    static const char *const names[] = {"none",    "nil",       "boolean",  "integer", "number",
-                                        "pointer", "cfunction", "string",   "array",   "table",
-                                        "end",     "reference", "function", "module"};
+    static const char *const names[] = {
+        "none",  "nil",   "boolean", "integer",   "number",   "pointer", "cfunction", "string",
+        "array", "table", "end",     "reference", "function", "module",  "object"};
     struct reader *r = check_reader(L);
     sender_capi_value_1_1 v;
     memset(&v, 0x5a, sizeof v);
     r->api->nextValueFromReader(r->reader, &v);
-    if (v.type > SENDER_CAPI_TYPE_MODULE) return luaL_error(L, "unknown type %d", (int)v.type);
+    if (v.type > SENDER_CAPI_TYPE_OBJECT) return luaL_error(L, "unknown type %d", (int)v.type);
     lua_pushstring(L, names[v.type]);
     switch (v.type) {
         case SENDER_CAPI_TYPE_BOOLEAN: lua_pushboolean(L, v.boolVal); break;
@@ -365,6 +377,7 @@ static int reader_next(lua_State *L)
         case SENDER_CAPI_TYPE_REFERENCE:
         case SENDER_CAPI_TYPE_FUNCTION: lua_pushinteger(L, (lua_Integer)v.numberVal); break;
         case SENDER_CAPI_TYPE_MODULE: push_module(L, &v.moduleVal); break;
+        case SENDER_CAPI_TYPE_OBJECT: lua_pushinteger(L, v.objectVal.kind); break;
         case SENDER_CAPI_TYPE_NONE:
         case SENDER_CAPI_TYPE_NIL:
         case SENDER_CAPI_TYPE_END: return 1;
@@ -383,17 +396,21 @@ struct builder {
     size_t *numbers, count;
 };
 
+static int remember(struct builder *b, size_t there, size_t here)
+{
+    if (there >= b->count) {
+        b->numbers = realloc(b->numbers, (2 * there + 1) * sizeof *b->numbers);
+        b->count = 2 * there + 1;
+    }
+    b->numbers[there] = here;
+    return 0;
+}
+
 static int build_table(struct builder *b, const struct sender_capi_table *table)
 {
     size_t number = 0;
     int rc = b->to->beginTableInWriter(b->w, table->arrayCount, table->shared ? &number : NULL);
-    if (rc != 0 || !table->shared) return rc;
-    if (table->number >= b->count) {
-        b->numbers = realloc(b->numbers, (2 * table->number + 1) * sizeof *b->numbers);
-        b->count = 2 * table->number + 1;
-    }
-    b->numbers[table->number] = number;
-    return 0;
+    return rc != 0 || !table->shared ? rc : remember(b, table->number, number);
 }
 
 static int build_array(struct builder *b, const struct sender_capi_array *array)
@@ -402,6 +419,15 @@ static int build_array(struct builder *b, const struct sender_capi_array *array)
                                        array->elementCount);
     if (to) memcpy(to, array->data, array->elementSize * array->elementCount);
     return to ? 0 : -1;
+}
+
+static int build_object(struct builder *b, const struct sender_capi_object *object)
+{
+    size_t number = 0;
+    if (object->kind != SENDER_OBJECT_BUFFER && object->kind != SENDER_OBJECT_TOPIC)
+        return b->to->addValueToWriter(b->w, b->r);
+    int rc = b->to->addObjectToWriter(b->w, object->object, &number);
+    return rc == 0 ? remember(b, object->number, number) : rc;
 }
 
 static int build(struct builder *b, const sender_capi_value_1_1 *v)
@@ -421,6 +447,7 @@ static int build(struct builder *b, const sender_capi_value_1_1 *v)
         case SENDER_CAPI_TYPE_END: return b->to->endTableInWriter(b->w);
         case SENDER_CAPI_TYPE_REFERENCE:
             return b->to->addReferenceToWriter(b->w, b->numbers[v->numberVal]);
+        case SENDER_CAPI_TYPE_OBJECT: return build_object(b, &v->objectVal);
         case SENDER_CAPI_TYPE_FUNCTION:
         case SENDER_CAPI_TYPE_MODULE: return b->to->addValueToWriter(b->w, b->r);
     }
@@ -463,19 +490,66 @@ static int relay(lua_State *L)
     return 3;
 }
 
+/* answer(buffer): takes a message, and sends the sum of its integers to each buffer or topic
+ * that is among its values, at any depth, after it has let go of the message -> how many there
+ * were, and how many could not be sent to */
+static int answer(lua_State *L)
+{
+    const sender_capi_1_1 *from = sending(L, 1);
+    const receiver_capi_2_1 *to = receiving(L, 1);
+    sender_reader *r = from->newReader(10, 2);
+    receiver_writer *w = to->newWriter(10, 2);
+    receiver_object *object[10];
+    int count = 0, failures = 0;
+    lua_Integer sum = 0;
+    sender_capi_value_1_1 v = {.type = SENDER_CAPI_TYPE_NONE};
+    from->nextMessageFromSender(from->toSender(L, 1), r, 0, 0, NULL, NULL);
+    do {
+        from->nextValueFromReader(r, &v);
+        if (v.type == SENDER_CAPI_TYPE_INTEGER) sum += v.intVal;
+        if (v.type != SENDER_CAPI_TYPE_OBJECT || count == 10) continue;
+        if (v.objectVal.kind != SENDER_OBJECT_BUFFER && v.objectVal.kind != SENDER_OBJECT_TOPIC)
+            continue;
+        object[count] = v.objectVal.object;
+        to->retainReceiver(object[count++]);
+    } while (v.type != SENDER_CAPI_TYPE_NONE);
+    from->freeReader(r);
+    for (int i = 0; i < count; ++i) {
+        to->addIntegerToWriter(w, sum);
+        failures += to->msgToReceiver(object[i], w, 0, 0, NULL, NULL) != 0;
+        to->releaseReceiver(object[i]);
+    }
+    to->freeWriter(w);
+    lua_pushinteger(L, count);
+    lua_pushinteger(L, failures);
+    return 2;
+}
+
 /* -------------------------------------------------------------------- module */
 
 EXPORT int luaopen_tables(lua_State *L);
 
 int luaopen_tables(lua_State *L)
 {
-    static const luaL_Reg writer[] = {
-        {"free", writer_free},       {"clear", writer_clear},   {"send", writer_send},
-        {"put", writer_put},         {"nil", writer_nil},       {"boolean", writer_boolean},
-        {"integer", writer_integer}, {"number", writer_number}, {"string", writer_string},
-        {"bytes", writer_bytes},     {"array", writer_array},   {"pointer", writer_pointer},
-        {"func", writer_func},       {"begin", writer_begin},   {"finish", writer_finish},
-        {"refer", writer_refer},     {"value", writer_value},   {NULL, NULL}};
+    static const luaL_Reg writer[] = {{"free", writer_free},
+                                      {"clear", writer_clear},
+                                      {"send", writer_send},
+                                      {"put", writer_put},
+                                      {"nil", writer_nil},
+                                      {"boolean", writer_boolean},
+                                      {"integer", writer_integer},
+                                      {"number", writer_number},
+                                      {"string", writer_string},
+                                      {"bytes", writer_bytes},
+                                      {"array", writer_array},
+                                      {"pointer", writer_pointer},
+                                      {"func", writer_func},
+                                      {"begin", writer_begin},
+                                      {"finish", writer_finish},
+                                      {"refer", writer_refer},
+                                      {"value", writer_value},
+                                      {"object", writer_object},
+                                      {NULL, NULL}};
     static const luaL_Reg reader[] = {{"free", reader_free},
                                       {"clear", reader_clear},
                                       {"receive", reader_receive},
@@ -487,9 +561,13 @@ int luaopen_tables(lua_State *L)
                                       {"rewind", reader_rewind},
                                       {"next", reader_next},
                                       {NULL, NULL}};
-    static const luaL_Reg module[] = {{"versions", versions}, {"writer", new_writer},
-                                      {"reader", new_reader}, {"relay", relay},
-                                      {"finish", finish},     {NULL, NULL}};
+    static const luaL_Reg module[] = {{"versions", versions},
+                                      {"writer", new_writer},
+                                      {"reader", new_reader},
+                                      {"relay", relay},
+                                      {"answer", answer},
+                                      {"finish", finish},
+                                      {NULL, NULL}};
     support_class(L, WRITER, writer, writer_free);
     support_class(L, READER, reader, reader_free);
     lua_newtable(L);

@@ -180,6 +180,80 @@ test("code 4: a fixed reader takes 32 levels and 32 repeated keys, not more", fu
     eq(received(b):next(), "table") -- the message stayed
 end)
 
+---------------------------------------------------------------------------------- objects
+
+test("buffers, listeners and topics are objects of their kinds, and count among the tables", function()
+    local b, l, t = mtmsg.newbuffer(), mtmsg.newlistener(), mtmsg.newtopic()
+    eq(walked(b, {l}, t, b), "object:1 table2(1,0 object:2 ) object:3 reference:1")
+    local carrier = mtmsg.newbuffer()
+    carrier:addmsg(1, b, {x = l}, 2)
+    local r = old.reader(carrier)
+    eq(r:receive(carrier, false, 0), 0)
+    eq(table.concat(native.values(r), " "), "1 nil nil 2") -- one nil each for who does not know them
+end)
+
+test("native code answers to the buffer that came in a message, and keeps it while it does", function()
+    local jobs, reply = mtmsg.newbuffer(), mtmsg.newbuffer()
+    local news = mtmsg.newtopic()
+    local heard = news:subscribe()
+    jobs:addmsg(20, {reply, {deep = 22}}, news)
+    local id = reply:id()
+    reply = nil -- luacheck: ignore
+    native.collect()
+    reply = mtmsg.buffer(id) -- the message keeps it
+    local count, failures = tables.answer(jobs)
+    eq(count, 2)
+    eq(failures, 0)
+    eq(reply:nextmsg(0), 42)
+    eq(heard:nextmsg(0), 42)
+end)
+
+test("native code sends objects, in tables, too, and once more by their numbers", function()
+    local b, reply, t = mtmsg.newbuffer(), mtmsg.newbuffer("reply"), mtmsg.newtopic("topic")
+    local w = tables.writer(b)
+    eq(select(2, w:object(reply, true)), 1)
+    eq(w:begin(), 0)
+    eq(w:object(t), 0)
+    eq(w:refer(1), 0)
+    eq(w:finish(), 0)
+    eq(w:refer(3), -3) -- it was not asked for
+    eq(w:send(b), 0)
+    local one, list = b:nextmsg(0)
+    eq(one:id(), reply:id())
+    eq(list[1]:id(), t:id())
+    assert(rawequal(list[2], one))
+end)
+
+test("what is cleared, freed or too large lets go of its objects", function()
+    local b = mtmsg.newbuffer("small", 30, 0)
+    local function gone(id)
+        native.collect()
+        return not pcall(mtmsg.buffer, id)
+    end
+    for _, how in ipairs {"clear", "free", "send"} do
+        local object = mtmsg.newbuffer()
+        local id, w = object:id(), tables.writer(b)
+        eq(w:object(object), 0)
+        if how == "send" then eq(w:send(b), 0) end
+        object = nil -- luacheck: ignore
+        native.collect()
+        assert(mtmsg.buffer(id))
+        if how == "send" then
+            local r = received(b)
+            eq(r:next(), "object")
+            eq(r:back(), 0)
+            assert(mtmsg.buffer(id))
+            b:clear()
+        else
+            w[how](w)
+        end
+        assert(gone(id), how)
+    end
+    local w = tables.writer(b, 16, 0)
+    eq(w:object(mtmsg.newbuffer()), -1)
+    eq(w:integer(1), 0)
+end)
+
 ---------------------------------------------------------------------------------- putting back
 
 test("code 0 of putting back: the message is first in line again, whole", function()
@@ -577,6 +651,11 @@ for _, how in ipairs {"build", "pass"} do
         eq(f[2][1], g)
         eq(h[1], h.value)
         eq(i, mtmsg.newbuffer)
+        local object, listener = mtmsg.newbuffer(), mtmsg.newlistener()
+        local one, two, list = relayed(how, 0, object, listener, {object, x = {1}})
+        eq(one:id(), object:id())
+        eq(two:id(), listener:id())
+        assert(rawequal(list[1], one))
     end)
 
     test("keys that come again arrive, whatever came before: " .. how, function()

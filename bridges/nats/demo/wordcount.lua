@@ -70,7 +70,7 @@ local files = {}
 if #arg > 0 then
     for i = 1, #arg do files[i] = arg[i] end
 else
-    local list = assert(io.popen("ls src/*/*.[ch] docs/*.md include/*/*.h bridges/*/*/*.[ch] tests/*/*.lua tests/*/*.c"))
+    local list = assert(io.popen "ls src/*/*.[ch] docs/*.md include/*/*.h bridges/*/*/*.[ch] tests/*/*.lua tests/*/*.c")
     for path in list:lines() do files[#files + 1] = path end
     list:close()
 end

@@ -11,6 +11,7 @@ local seed = tonumber(os.getenv("MTMSG_SEED") or "") or math.floor(mtmsg.time() 
 -- The module that the other state loads, too: its source is sent as text.
 local source = [=[
 local graphs = {}
+local mtmsg = require("mtmsg")
 local math_type = math.type or function() return "number" end
 
 -- A generator of its own, the same in every Lua.
@@ -23,8 +24,16 @@ local function generator(seed)
     end
 end
 
+-- Objects that are there as long as the test runs.
+local function object(number)
+    if number == 1 then return mtmsg.listener("graph 1") end
+    if number == 2 then return mtmsg.topic("graph 2") end
+    return mtmsg.buffer("graph " .. number)
+end
+
 local function scalar(random)
-    local kind = random(9)
+    local kind = random(10)
+    if kind == 10 then return object(random(4)) end
     if kind == 1 then return random(300) - 20 end
     if kind == 2 then return (random(2000000) - 1000000) * 4096 end
     if kind == 3 then return random(1000) / 7 end
@@ -71,6 +80,7 @@ local function describe(root)
     local function name(value)
         local kind = type(value)
         if kind == "table" then return numbers[value] and "#" .. numbers[value] or nil end
+        if kind == "userdata" then return mtmsg.type(value) .. ("%.17g"):format(value:id()) end
         if kind == "number" then return math_type(value) .. ("%.17g"):format(value) end
         return kind .. tostring(value)
     end
@@ -115,6 +125,7 @@ return graphs
 ]=]
 
 local graphs = assert((loadstring or load)(source))()
+local objects = { mtmsg.newlistener("graph 1"), mtmsg.newtopic("graph 2"), mtmsg.newbuffer("graph 3"), mtmsg.newbuffer("graph 4") }
 
 local function through_buffer(value)
     local buffer = mtmsg.newbuffer()

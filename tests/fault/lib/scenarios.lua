@@ -319,6 +319,39 @@ scenario("a topic is made, found, and ended", {
     end,
 })
 
+-- Whatever fails: an object arrives as what it is, or the message stays where it was; and the circles of which it is part
+-- go with the scenario.
+scenario("objects are values of messages", {
+    setup = function()
+        return {b = mtmsg.newbuffer(), fixed = mtmsg.newbuffer(200, 0), inner = mtmsg.newbuffer(), l = mtmsg.newlistener(),
+                t = mtmsg.newtopic{last = true}, w = mtmsg.newwriter(), r = mtmsg.newreader(), got = false, read = false,
+                subscriber = false}
+    end,
+    run = function(o)
+        o.b:addmsg(o.inner, {o.l, o.t})
+        local inner, others = o.b:nextmsg(0)
+        o.got = inner == o.inner and others[1] == o.l and others[2] == o.t
+        o.w:clear()
+        o.w:add(o.inner)
+        o.w:add({o.inner, o.b})
+        o.w:addmsg(o.fixed)
+        o.r:nextmsg(o.fixed, 0)
+        o.read = o.r:next() == o.inner and o.r:next()[2] == o.b
+        o.inner:addmsg(o.inner)
+        o.inner:setmsg(o.b, o.inner)
+        o.b:addmsg(o.inner:peekmsg(0))
+        o.t:addmsg(o.t, o.inner)
+        o.subscriber = o.t:subscribe()
+        o.b:notifier(o.inner)
+    end,
+    check = function(o, ok)
+        assert(not ok or (o.got and o.read and o.subscriber))
+        if o.b:msgcnt() > 0 then assert(select("#", o.b:nextmsg(0)) > 0) end
+        o.b:clear()
+        assert(o.b:addmsg(o.inner) and o.b:nextmsg(0) == o.inner)
+    end,
+})
+
 -- A module that has to be loaded again.
 scenario("the array package is loaded for a received array", {
     setup = function()

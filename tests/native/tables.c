@@ -11,6 +11,7 @@
 #include "mtmsg/receiver_capi.h"
 #include "mtmsg/sender_capi.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 
 #define WRITER "tables.writer"

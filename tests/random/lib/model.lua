@@ -222,6 +222,29 @@ function model.new()
         return setmetatable({ limit = fixed and bytes or nil, message = { n = 0 }, at = 0 }, reader_class)
     end
 
+    -- Whether some handle leads to the object. One to which none does (it refers to itself, by notifiers) goes sooner or
+    -- later.
+    local function is_reachable(object)
+        local seen, list = {}, {}
+        local function see(other)
+            if other and not seen[other] then
+                seen[other] = true
+                list[#list + 1] = other
+            end
+        end
+        for handle in pairs(state.handles) do see(handle.object) end
+        local i = 1
+        while list[i] do
+            local other = list[i]
+            see(other.listener)
+            see(other[">"] and other[">"].buffer)
+            see(other["<"] and other["<"].buffer)
+            for _, member in ipairs(other.members or {}) do see(member) end
+            i = i + 1
+        end
+        return seen[object] or false
+    end
+
     local function finder(kind, class)
         return function(key)
             if type(key) ~= "string" and type(key) ~= "number" then bad(1, kind, "") end
@@ -236,6 +259,9 @@ function model.new()
             if state.aborted then raise("operation_aborted") end
             local what = kind .. (type(key) == "string" and " name " .. values.quote(key) or (" id %.0f"):format(key))
             if #found == 0 then raise("unknown_object", what) end
+            for _, object in ipairs(found) do
+                if not is_reachable(object) then error(values.SKIP, 0) end
+            end
             if #found > 1 then raise("ambiguous_name", what) end
             return new_handle(class, found[1])
         end

@@ -119,6 +119,7 @@ build = {
                 "src/lua/protect.c",
                 "src/lua/reader.c",
                 "src/lua/receive.c",
+                "src/lua/select.c",
                 "src/lua/state.c",
                 "src/lua/tostring.c",
                 "src/lua/topic.c",

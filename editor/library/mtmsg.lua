@@ -234,6 +234,15 @@ function mtmsg.metatable(name, metatable) end
 ---@return mtmsg.info[]
 function mtmsg.objects() end
 
+---The next message of the first source that has one; it waits for one. Nil and false are passed over.
+---
+---Raises `out_of_memory`.
+---@param timeout number|nil seconds; nil: without limit
+---@param ... mtmsg.buffer|mtmsg.listener|nil|false
+---@return any source it is a buffer or listener; nil: no message
+---@return any ... the values; or the reason, an error name, and the source that has ended
+function mtmsg.select(timeout, ...) end
+
 ---Says whether this state accepts Lua functions in messages. Without the flag it only asks.
 ---@param flag? boolean
 ---@return boolean accepted before the call
@@ -254,6 +263,15 @@ function buffer:name() end
 ---@param ... mtmsg.value
 ---@return boolean added
 function buffer:addmsg(...) end
+
+---Adds the arguments as one message, and waits for room as long as settimeout says. Nil and a reason, an error name: not
+---added.
+---
+---Raises `message_size`, `out_of_memory`.
+---@param ... mtmsg.value
+---@return boolean? added
+---@return string? reason
+function buffer:putmsg(...) end
 
 ---Puts one message in the place of all that are there. If it returns false, they are still there.
 ---
@@ -541,6 +559,15 @@ function writer:add(...) end
 ---@return boolean added
 ---@overload fun(self: mtmsg.writer, topic: mtmsg.topic): integer, integer
 function writer:addmsg(buffer) end
+
+---Adds the collected values to the buffer as one message, and waits for room as long as settimeout says. After true the
+---writer is empty.
+---
+---Raises `message_size`, `out_of_memory`.
+---@param buffer mtmsg.buffer
+---@return boolean? added
+---@return string? reason
+function writer:putmsg(buffer) end
 
 ---Puts the collected values, as one message, in the place of all messages of the buffer.
 ---

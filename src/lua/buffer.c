@@ -91,7 +91,12 @@ static int buffer_addmsg(lua_State *L)
 
 static int buffer_setmsg(lua_State *L)
 {
-    return mtl_send(L, mtl_check_buffer(L, 1), true);
+    return mtl_send(L, mtl_check_buffer(L, 1), MTL_SET);
+}
+
+static int buffer_putmsg(lua_State *L)
+{
+    return mtl_send(L, mtl_check_any_buffer(L, 1), MTL_PUT);
 }
 
 static int buffer_nextmsg(lua_State *L)
@@ -268,6 +273,7 @@ static const luaL_Reg methods[] = {
     {"release", buffer_release},
     {"addmsg", buffer_addmsg},
     {"setmsg", buffer_setmsg},
+    {"putmsg", buffer_putmsg},
     {"msgcnt", buffer_msgcnt},
     {"clear", buffer_clear},
     {"notifier", buffer_notifier},

@@ -27,6 +27,9 @@ int mtm_topic_named(lua_State *L);
 int mtl_newwriter(lua_State *L);
 int mtl_newreader(lua_State *L);
 
+/* mtmsg.select(timeout, source, ...): its upvalues are mtl_decode and the state. */
+int mtl_select(lua_State *L);
+
 /* mtmsg.metatable(name [, metatable]), mtmsg.functions([flag]) */
 int mtl_metatable(lua_State *L);
 int mtl_functions(lua_State *L);

@@ -4,6 +4,7 @@
 #include "core/registry.h"
 #include "core/sleep.h"
 #include "lua/classes.h"
+#include "lua/decode.h"
 #include "lua/errors.h"
 #include "lua/export.h"
 #include "lua/protect.h"
@@ -105,6 +106,11 @@ MTM_EXPORT int luaopen_mtmsg(lua_State *L)
     mtc_setfuncs(L, functions, 0);
     mtl_state_push(L);
     mtc_setfuncs(L, makers, 1);
+    mtl_state_push(L);
+    lua_pushcclosure(L, mtl_decode, 1);
+    mtl_state_push(L);
+    lua_pushcclosure(L, mtl_select, 2);
+    lua_setfield(L, -2, "select");
     push_error_names(L);
     lua_setfield(L, -2, "error");
     lua_pushliteral(L, VERSION);

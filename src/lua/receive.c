@@ -47,10 +47,7 @@ static void put_back(struct mtc_handle *handle, struct mtm_delivery *in, enum mt
     mtl_unpin(handle);
 }
 
-/* Pushes what the protected call needs, since even that can raise an error: the function, and
- * the given arrays; below them, if it is to be returned, there is a place for the id. Returns
- * where that begins. */
-static int prepare_decode(lua_State *L, enum mtl_how how, int first_array, int top)
+int mtl_prepare(lua_State *L, enum mtl_how how, int first_array, int top)
 {
     if (MTM_UNLIKELY(top >= first_array)) {
         mtl_array_check(L, first_array, top);
@@ -148,7 +145,8 @@ static void notify_removal(lua_State *L, struct mtc_handle *handle, struct mtm_d
  * returned. */
 struct mtl_pending {
     lua_State *L;
-    uintptr_t caller; /* the call that waits for them */
+    uintptr_t caller;          /* the call that waits for them */
+    struct mtc_handle *handle; /* by which it was taken */
     bool taken, nonblock;
     struct mtm_delivery in;
 };
@@ -192,7 +190,7 @@ static int decode(lua_State *L, struct mtc_handle *handle, struct mtm_delivery *
 }
 
 /* Takes a message, decodes it, and returns how many values have been pushed, the id included.
- * Above `base` there is what prepare_decode has pushed. */
+ * Above `base` there is what mtl_prepare has pushed. */
 static int receive(lua_State *L, struct mtc_handle *handle, struct mtm_wait *wait,
                    enum mtl_how how, int base, struct mtl_pending *pending)
 {
@@ -209,23 +207,29 @@ static int receive(lua_State *L, struct mtc_handle *handle, struct mtm_wait *wai
         mtc_push_integer(L, (int64_t)in.from->object.id);
         lua_replace(L, base);
     }
-    if (MTM_UNLIKELY(is_watched(L)) && !pending) let_hook_raise(L, handle, &in, how);
-    int pushed = decode(L, handle, &in, how, base) + (how != MTL_NEXT);
+    return mtl_give(L, handle, &in, how, base, nonblock, pending);
+}
+
+int mtl_give(lua_State *L, struct mtc_handle *handle, struct mtm_delivery *in, enum mtl_how how,
+             int base, bool nonblock, struct mtl_pending *pending)
+{
+    if (MTM_UNLIKELY(is_watched(L)) && !pending) let_hook_raise(L, handle, in, how);
+    int pushed = decode(L, handle, in, how, base) + (how != MTL_NEXT);
     if (MTM_UNLIKELY(pending != NULL)) {
-        *pending = (struct mtl_pending){.in = in, .taken = true, .nonblock = nonblock};
+        *pending = (struct mtl_pending){
+            .in = *in, .handle = handle, .taken = true, .nonblock = nonblock};
         return pushed;
     }
-    if (how != MTL_PEEK) notify_removal(L, handle, &in, nonblock);
-    finish(handle, &in, how, nonblock);
+    if (how != MTL_PEEK) notify_removal(L, handle, in, nonblock);
+    finish(handle, in, how, nonblock);
     return pushed;
 }
 
 /* A hook that raises when the call returns must not take the message with it: the function that
  * runs calls itself, and puts the message back if that call ends with an error. */
-static int receive_watched(lua_State *L, struct mtc_handle *handle, enum mtl_how how,
+static int receive_watched(lua_State *L, struct mtc_state *state, enum mtl_how how,
                            lua_Debug *self)
 {
-    struct mtc_state *state = handle->owned.state;
     struct mtl_pending pending = {.L = L, .caller = mtc_frame(self)}, *outer = state->pending;
     int top = lua_gettop(L);
     luaL_checkstack(L, top + LUA_MINSTACK, "too many carrays");
@@ -235,10 +239,11 @@ static int receive_watched(lua_State *L, struct mtc_handle *handle, enum mtl_how
     int rc = lua_pcall(L, top, LUA_MULTRET, 0);
     state->pending = outer;
     if (rc != 0) {
-        if (pending.taken) put_back(handle, &pending.in, how);
+        if (pending.taken) put_back(pending.handle, &pending.in, how);
         return lua_error(L);
     }
     if (pending.taken) {
+        struct mtc_handle *handle = pending.handle;
         if (how != MTL_PEEK) notify_removal(L, handle, &pending.in, pending.nonblock);
         finish(handle, &pending.in, how, pending.nonblock);
     }
@@ -269,18 +274,26 @@ static struct mtm_wait check_wait(lua_State *L, struct mtc_handle *handle, enum 
     return mtl_check_own_wait(L, index, handle, expected);
 }
 
-MTM_NOINLINE int mtl_receive(lua_State *L, struct mtc_handle *handle, enum mtl_how how)
+bool mtl_call_watched(lua_State *L, struct mtc_state *state, enum mtl_how how,
+                      struct mtl_pending **pending, int *results)
 {
     lua_Debug self;
-    struct mtl_pending *pending = take_pending(L, handle->owned.state);
-    if (MTM_UNLIKELY(is_watched(L)) && !pending && lua_getstack(L, 0, &self)) {
-        return receive_watched(L, handle, how, &self);
-    }
+    *pending = take_pending(L, state);
+    if (MTM_LIKELY(!is_watched(L)) || *pending || !lua_getstack(L, 0, &self)) return false;
+    *results = receive_watched(L, state, how, &self);
+    return true;
+}
+
+MTM_NOINLINE int mtl_receive(lua_State *L, struct mtc_handle *handle, enum mtl_how how)
+{
+    struct mtl_pending *pending;
+    int results;
+    if (mtl_call_watched(L, handle->owned.state, how, &pending, &results)) return results;
     if (how == MTL_EACH) lua_settop(L, 1);
     int top = lua_gettop(L);
     int first_array = top >= 2 && mtl_array_is_writable(L, 2) ? 2 : 3;
     struct mtm_wait wait = check_wait(L, handle, how, first_array == 2 ? top + 1 : 2);
-    int base = prepare_decode(L, how, first_array, top);
+    int base = mtl_prepare(L, how, first_array, top);
     return receive(L, handle, &wait, how, base, pending);
 }
 
@@ -324,7 +337,7 @@ static MTM_NOINLINE int wait_for_word(lua_State *L, struct mtc_handle *handle, e
     if (handle->nonblock || (how != MTL_NEXT && handle->timeout != MTC_NO_TIMEOUT)) {
         return mtl_receive(L, handle, how);
     }
-    int base = prepare_decode(L, how, 2, 1);
+    int base = mtl_prepare(L, how, 2, 1);
     if (mtm_poll(handle->object, &wait) && !is_watched(L) &&
         mtm_fast_peek(mtl_buffer_of(handle), &peeked) == MTM_FOUND_WORD) {
         mtm_pass_baton(handle->object);

@@ -17,6 +17,29 @@ enum mtl_how {
  * is mtl_decode. The source may have been released. */
 int mtl_receive(lua_State *L, struct mtc_handle *handle, enum mtl_how how);
 
+/* ---- for receives that look for a message in another way ---- */
+
+struct mtm_delivery;
+struct mtl_pending;
+
+/* First of all: if hooks could lose the message, the running function is called once more below
+ * this call: true, and *results have been pushed. Else *pending is for give. */
+bool mtl_call_watched(lua_State *L, struct mtc_state *state, enum mtl_how how,
+                      struct mtl_pending **pending, int *results);
+
+/* Pushes what the protected call needs, since even that can raise an error: the function, and
+ * the given arrays; below them, if it is to be returned, there is a place for the id. Returns
+ * where that begins. */
+int mtl_prepare(lua_State *L, enum mtl_how how, int first_array, int top);
+
+/* A message was taken by way of this handle, which is pinned; the first result, if there is one
+ * beside the values, is at `base`, and the carrier the state's. Returns how many values it has
+ * pushed, that one included. */
+int mtl_give(lua_State *L, struct mtc_handle *handle, struct mtm_delivery *in, enum mtl_how how,
+             int base, bool nonblock, struct mtl_pending *pending);
+
+/* ---- */
+
 /* nextmsg(...) and getmsg(...) of a live buffer, with a fast path for the common case. For
  * short messages, what can raise an error is done before the message is taken: so no protected
  * call is needed. */

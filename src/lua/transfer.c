@@ -3,7 +3,7 @@
 
 #include "core/bound.h"
 #include "core/fast_path.h"
-#include "core/send.h"
+#include "core/room.h"
 #include "lua/args.h"
 #include "lua/encode.h"
 #include "lua/encode_deep.h"
@@ -47,19 +47,52 @@ int mtl_push_put(lua_State *L, struct mtc_handle *handle, enum mtm_status status
     return raise_put(L, handle, status, size);
 }
 
+struct mtm_wait mtl_room_wait(const struct mtc_handle *handle)
+{
+    struct mtm_wait wait = {.timeout = handle->nonblock ? 0 : MTM_FOREVER,
+                            .nonblock = handle->nonblock};
+    if (handle->timeout != MTC_NO_TIMEOUT) wait.timeout = handle->timeout;
+    return wait;
+}
+
+int mtl_push_put_wait(lua_State *L, struct mtc_handle *handle, enum mtm_status status,
+                      size_t size, struct mtm_failure *failure)
+{
+    if (mtl_is_told(status)) return mtl_push_reason(L, status);
+    return mtl_push_put(L, handle, status, size, failure);
+}
+
+static int push_outcome(lua_State *L, struct mtc_handle *handle, enum mtl_send_how how,
+                        enum mtm_status status, size_t size, struct mtm_failure *failure)
+{
+    if (how == MTL_PUT) return mtl_push_put_wait(L, handle, status, size, failure);
+    return mtl_push_put(L, handle, status, size, failure);
+}
+
+static enum mtm_status put_once(struct mtc_handle *handle, const struct mtm_message *message,
+                                enum mtl_send_how how, struct mtm_notifier **notifier)
+{
+    struct mtm_buffer *buffer = mtl_buffer_of(handle);
+    if (how == MTL_PUT) {
+        struct mtm_wait wait = mtl_room_wait(handle);
+        return mtm_buffer_put_wait(buffer, message, &wait, notifier);
+    }
+    const unsigned options =
+        (how == MTL_SET ? MTM_PUT_REPLACE : 0u) | (handle->nonblock ? MTM_PUT_NONBLOCK : 0u);
+    return mtm_buffer_put(buffer, message, options, notifier);
+}
+
 /* What has encoded the message may have run finalizers, and these may have released the handle.
  * *raised: as mtl_notify. */
 static enum mtm_status put(lua_State *L, struct mtc_handle *handle, struct mtm_message *message,
-                           bool replace, struct mtm_failure *failure, bool *raised)
+                           enum mtl_send_how how, struct mtm_failure *failure, bool *raised)
 {
     struct mtm_buffer *buffer = mtl_buffer_of(handle);
     const bool nonblock = handle->nonblock;
     struct mtm_notifier *notifier;
     *raised = false;
     if (MTM_UNLIKELY(!buffer)) return MTM_CLOSED;
-    const unsigned options =
-        (replace ? MTM_PUT_REPLACE : 0u) | (nonblock ? MTM_PUT_NONBLOCK : 0u);
-    enum mtm_status status = mtm_buffer_put(buffer, message, options, &notifier);
+    enum mtm_status status = put_once(handle, message, how, &notifier);
     if (!nonblock) mtm_drop_handed_on();
     if (MTM_LIKELY(!notifier)) return status;
     mtl_pin(handle);
@@ -71,7 +104,7 @@ static enum mtm_status put(lua_State *L, struct mtc_handle *handle, struct mtm_m
 
 /* Tables, functions, or too many values for the scratch memory. */
 static MTM_NOINLINE int send_deep(lua_State *L, struct mtc_handle *handle, int last,
-                                  bool replace)
+                                  enum mtl_send_how how)
 {
     struct mtm_failure failure = {0};
     struct mtm_message message;
@@ -79,13 +112,14 @@ static MTM_NOINLINE int send_deep(lua_State *L, struct mtc_handle *handle, int l
     mtl_encode_deep(&deep, L, handle->owned.state, 2, last, &message);
     bool raised = false;
     enum mtm_status status = MTM_OK;
-    if (replace || message.cargo || message.size - 1 >= MTM_FAST_MAX || !handle->object ||
+    if (how == MTL_SET || message.cargo || message.size - 1 >= MTM_FAST_MAX ||
+        !handle->object ||
         !mtm_fast_add(mtl_buffer_of(handle), message.part[0].ptr, message.size)) {
-        status = put(L, handle, &message, replace, &failure, &raised);
+        status = put(L, handle, &message, how, &failure, &raised);
     }
     mtl_deep_done(&deep);
     if (raised) return lua_error(L);
-    return mtl_push_put(L, handle, status, message.size, &failure);
+    return push_outcome(L, handle, how, status, message.size, &failure);
 }
 
 static MTM_NOINLINE int add_bytes(lua_State *L, struct mtc_handle *handle, int last)
@@ -93,11 +127,11 @@ static MTM_NOINLINE int add_bytes(lua_State *L, struct mtc_handle *handle, int l
     unsigned char bytes[MTM_FAST_MAX];
     int size = mtl_encode_short(L, 2, last, bytes, sizeof bytes);
     if (MTM_UNLIKELY(size < 0)) {
-        if (lua_istable(L, 2)) return send_deep(L, handle, last, false);
-        return mtl_send(L, handle, false);
+        if (lua_istable(L, 2)) return send_deep(L, handle, last, MTL_ADD);
+        return mtl_send(L, handle, MTL_ADD);
     }
     if (MTM_UNLIKELY(!mtm_fast_add(mtl_buffer_of(handle), bytes, (size_t)size))) {
-        return mtl_send(L, handle, false);
+        return mtl_send(L, handle, MTL_ADD);
     }
     lua_pushboolean(L, 1);
     return 1;
@@ -115,24 +149,25 @@ int mtl_add_short(lua_State *L, struct mtc_handle *handle)
     return 1;
 }
 
-MTM_NOINLINE int mtl_send(lua_State *L, struct mtc_handle *handle, bool replace)
+MTM_NOINLINE int mtl_send(lua_State *L, struct mtc_handle *handle, enum mtl_send_how how)
 {
     struct mtl_encoder encoder;
     struct mtm_failure failure = {0};
     int last = lua_gettop(L);
     if (MTM_UNLIKELY(!mtl_encode(L, 2, last, &encoder))) {
-        return send_deep(L, handle, last, replace);
+        return send_deep(L, handle, last, how);
     }
-    if (!replace && mtm_fast_add_message(mtl_buffer_of(handle), &encoder.message)) {
+    if (how != MTL_SET && handle->object &&
+        mtm_fast_add_message(mtl_buffer_of(handle), &encoder.message)) {
         lua_pushboolean(L, 1);
         return 1;
     }
     bool raised;
-    enum mtm_status status = put(L, handle, &encoder.message, replace, &failure, &raised);
+    enum mtm_status status = put(L, handle, &encoder.message, how, &failure, &raised);
     if (MTM_UNLIKELY(raised)) return lua_error(L);
     if (MTM_LIKELY(status == MTM_OK)) {
         lua_pushboolean(L, 1);
         return 1;
     }
-    return mtl_push_put(L, handle, status, encoder.message.size, &failure);
+    return push_outcome(L, handle, how, status, encoder.message.size, &failure);
 }

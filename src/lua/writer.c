@@ -2,7 +2,7 @@
  * meanwhile may use the same writer. */
 #include "core/writer.h"
 
-#include "core/send.h"
+#include "core/room.h"
 #include "lua/classes.h"
 #include "lua/encode.h"
 #include "lua/encode_deep.h"
@@ -89,6 +89,26 @@ static int writer_add(lua_State *L)
     return 0;
 }
 
+static int put_wait(lua_State *L, struct mtm_writer *writer, struct mtc_handle *handle)
+{
+    struct mtm_failure failure = {0};
+    struct mtm_notifier *notifier;
+    struct mtm_wait wait = mtl_room_wait(handle);
+    const size_t size = mtm_writer_size(writer);
+    bool raised = false;
+    if (!handle->object) return mtl_push_put_wait(L, handle, MTM_CLOSED, size, &failure);
+    struct mtm_buffer *buffer = mtl_buffer_of(handle);
+    enum mtm_status status = mtm_writer_put_wait(writer, buffer, &wait, &notifier);
+    if (notifier) {
+        mtl_pin(handle);
+        status = mtl_notify(L, handle->owned.state, buffer, MTM_ADDED, notifier,
+                            handle->nonblock, &failure, &raised);
+        mtl_unpin(handle);
+    }
+    if (raised) return lua_error(L);
+    return mtl_push_put_wait(L, handle, status, size, &failure);
+}
+
 static int put(lua_State *L, bool replace)
 {
     struct mtm_writer *writer = writer_of(check_writer(L));
@@ -126,6 +146,12 @@ static int writer_setmsg(lua_State *L)
     return put(L, true);
 }
 
+static int writer_putmsg(lua_State *L)
+{
+    struct mtm_writer *writer = writer_of(check_writer(L));
+    return put_wait(L, writer, mtl_check_any_buffer(L, 2));
+}
+
 static int writer_clear(lua_State *L)
 {
     mtm_writer_clear(writer_of(check_writer(L)));
@@ -141,11 +167,8 @@ static int writer_tostring(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
-    {"add", writer_add},
-    {"addmsg", writer_addmsg},
-    {"setmsg", writer_setmsg},
-    {"clear", writer_clear},
-    {NULL, NULL},
+    {"add", writer_add},       {"addmsg", writer_addmsg}, {"setmsg", writer_setmsg},
+    {"putmsg", writer_putmsg}, {"clear", writer_clear},   {NULL, NULL},
 };
 
 void mtl_open_writer(lua_State *L)

@@ -221,6 +221,38 @@ figure("loops", 720, 270, "A descriptor of a buffer in an event loop", function(
         "middle dim")
 end)
 
+figure("beyond", 720, 300, "Buffers of several processes, connected by subjects of a server", function(p)
+    p:text(130, 26, "a process", "middle dim")
+    p:box("thread", 24, 40, 92, 50, "thread")
+    p:box("thread", 24, 110, 92, 50, "thread")
+    p:box("buffer", 146, 66, 96, 66)
+    p:text(194, 86, "jobs", "middle head")
+    p:row("message", 156, 100, 22, "3", "2", "1")
+    p:arrow { 116, 65, 146, 86 }
+    p:arrow { 116, 135, 146, 112 }
+    p:box("notifier", 304, 60, 116, 78, "server", "subject", "stream")
+    p:arrow { 242, 99, 304, 99 }
+    p:text(273, 90, "export", "middle code")
+    for i = 1, 2 do
+        local y = (i - 1) * 130
+        p:text(590, 26 + y, "another process", "middle dim")
+        p:box("buffer", 488, 44 + y, 96, 66)
+        p:text(536, 64 + y, "jobs", "middle head")
+        p:row("message", 498, 78 + y, 22, "", "", i == 1 and "1" or "2")
+        p:box("thread", 614, 38 + y, 84, 34, "thread")
+        p:box("thread", 614, 82 + y, 84, 34, "thread")
+        p:arrow { 584, 70 + y, 614, 56 + y }
+        p:arrow { 584, 84 + y, 614, 98 + y }
+        p:arrow { 420, i == 1 and 90 or 112, 488, 77 + y }
+    end
+    p:text(452, 74, "import", "middle code")
+    p:arrow({ 614, 240, 600, 262, 370, 262, 362, 138 }, "dashed")
+    p:text(470, 280, "tokens: answers and acknowledgements", "middle dim")
+    p:text(24, 214, "What is added in one process is received in", "dim")
+    p:text(24, 232, "another one; of a group each message goes", "dim")
+    p:text(24, 250, "to one, and comes again if that is gone.", "dim")
+end)
+
 figure("notifier", 720, 270, "A notifier wakes an event loop", function(p)
     p:box("thread", 24, 46, 150, 60, "worker thread", 'b:addmsg("news")')
     p:arrow { 174, 76, 254, 76 }

@@ -443,7 +443,7 @@ test("nil, light userdata and C functions are added", function()
     end)
     eq(a, nil)
     eq(p, old.pointer())
-    eq(f, tables.versions)
+    eq((f(mtmsg.newbuffer())), "2.1.0") -- some Luas make a value anew
     assert(alike(t, {nil, 2}))
 end)
 

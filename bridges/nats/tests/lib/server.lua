@@ -105,7 +105,7 @@ end
 
 -- Another process that runs Lua with these arguments -> what it prints when it has ended: call result
 function server.child(file, ...)
-    local words = {arg[-1] or "lua", quote(file)}
+    local words = {_G.arg[-1] or "lua", quote(file)} -- in Lua 5.1 `arg` is what this function got
     for i = 1, select("#", ...) do words[#words + 1] = quote(tostring((select(i, ...)))) end
     local pipe = assert(io.popen(table.concat(words, " ") .. " 2>&1"))
     return function()

@@ -103,16 +103,21 @@ function server.with(options, f)
     if not ok then error(err, 0) end
 end
 
--- Another process that runs Lua with these arguments -> what it prints when it has ended: call result
-function server.child(file, ...)
-    local words = {_G.arg[-1] or "lua", quote(file)} -- in Lua 5.1 `arg` is what this function got
-    for i = 1, select("#", ...) do words[#words + 1] = quote(tostring((select(i, ...)))) end
-    local pipe = assert(io.popen(table.concat(words, " ") .. " 2>&1"))
+-- Another process -> what it prints when it has ended: call result
+function server.background(command)
+    local pipe = assert(io.popen(command .. " 2>&1"))
     return function()
         local text = pipe:read "*a"
         pipe:close()
         return text
     end
+end
+
+-- Another process that runs Lua with these arguments -> what it prints when it has ended: call result
+function server.child(file, ...)
+    local words = {_G.arg[-1] or "lua", quote(file)} -- in Lua 5.1 `arg` is what this function got
+    for i = 1, select("#", ...) do words[#words + 1] = quote(tostring((select(i, ...)))) end
+    return server.background(table.concat(words, " "))
 end
 
 return server

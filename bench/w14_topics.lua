@@ -1,10 +1,10 @@
 --[[ W14: topics and leases
 
-One message to many buffers, beside as many additions to buffers of their own by the same thread; only adding is timed. A topic
-pays for its turn once and spares the calls, so it is ahead from some subscribers on; for a single one it has to be
-behind, since it does all that an addition does, and has a turn. What is large is stored once: the limit for 64 KB to a
-hundred subscribers is two additions of that string and a hundred of a number. Go's figure is a loop over a hundred buffered
-channels.
+One message to many buffers, beside as many additions to buffers of their own by the same thread; only adding is
+timed. A topic pays for its turn once and spares the calls, so it is ahead from some subscribers on; for a single one
+it has to be behind, since it does all that an addition does, and has a turn. What is large is stored once: the limit
+for 64 KB to a hundred subscribers is two additions of that string and a hundred of a number. Go's figure is a loop
+over a hundred buffered channels.
 
 The last rows are of readers: what it costs that a message is on lease until the next one is received.
 ]]

@@ -144,6 +144,49 @@ figure("listener", 720, 290, "A listener serves its buffers in turn", function(p
         "dim")
 end)
 
+figure("topic", 720, 300, "A topic passes each message on to all who have subscribed", function(p)
+    p:box("thread", 24, 84, 150, 58, "thread", 't:addmsg("c")')
+    p:arrow { 174, 113, 234, 113 }
+    p:box("listener", 234, 72, 130, 82)
+    p:text(299, 98, "topic t", "middle head")
+    p:text(299, 118, "last:", "middle dim")
+    p:row("message", 279, 124, 40, '"c"')
+    local rows = {
+        { "thread 1", "", "", '"c"' }, { "thread 2", '"c"', '"b"', '"a"' }, { "thread 3", "", "", '"c"' },
+    }
+    for i, row in ipairs(rows) do
+        local y = 26 + (i - 1) * 66
+        p:box("buffer", 430, y, 160, 50)
+        p:row("message", 446, y + 12, 40, row[2], row[3], row[4])
+        p:arrow { 364, 105 + (i - 1) * 8, 430, y + 25 }
+        p:box("thread", 630, y + 4, 74, 42, row[1])
+        p:arrow { 590, y + 25, 630, y + 25 }
+    end
+    p:text(24, 246, "Thread 1 has received what came before; thread 2 is slow, and holds up nobody;", "")
+    p:text(24, 268, "thread 3 has subscribed just now, and begins with the latest message. All get one order.", "")
+end)
+
+figure("lease", 720, 290, "A message on lease goes back unless it is done", function(p)
+    p:text(24, 32, "taken", "head")
+    p:box("buffer", 24, 44, 180, 50)
+    p:row("message", 38, 56, 46, "job 3", "job 2", "")
+    p:box("thread", 264, 40, 150, 58, "worker 1", "job 1")
+    p:arrow { 204, 69, 264, 69 }
+    p:text(24, 132, "worker 1 dies", "head")
+    p:box("buffer", 24, 144, 180, 50)
+    p:row("message", 38, 156, 46, "job 3", "job 2", "job 1")
+    p:box("stop", 264, 140, 150, 58, "worker 1")
+    p:arrow({ 264, 169, 204, 169 }, "dashed")
+    p:box("thread", 264, 214, 150, 58, "worker 2", "job 1")
+    p:arrow { 114, 194, 114, 243, 264, 243 }
+    p:arrow { 414, 69, 484, 69 }
+    p:box("gone", 484, 40, 212, 58, "reader:done()", "it does not go back")
+    p:arrow { 414, 243, 484, 243 }
+    p:box("gone", 484, 214, 212, 58, "reader:done()", "once is enough")
+    p:text(590, 163, "first in line again,", "middle dim")
+    p:text(590, 181, "however the thread ended", "middle dim")
+end)
+
 figure("pieces", 720, 220, "A writer collects the values of a message, a reader hands them out", function(p)
     p:box("thread", 24, 40, 180, 118)
     p:text(114, 62, "writer", "middle head")

@@ -98,8 +98,8 @@ local function list_sections(doc)
     return doc
 end
 
--- On the cheat sheet each call leads to its heading in the reference; an example, with a table or in a line of Lua, does
--- not.
+-- On the cheat sheet each call leads to its heading in the reference; an example, with a table or in a line of Lua,
+-- does not.
 local function lead_to_reference(code)
     local text = code.text
     if page ~= "docs/cheatsheet.md" or not text:find("^%a+[.:][%w_.]+") or text:find(" then$") or text:find "{" then

@@ -512,6 +512,21 @@ function topic:addmsg(...) end
 ---@return integer refused how many have not: they are busy
 function topic:setmsg(...) end
 
+---Adds the arguments as one message to every subscriber, and waits for those that are full.
+---
+---Raises `out_of_memory`.
+---@param ... mtmsg.value
+---@return integer? taken how many have it; nil if the topic has ended or is aborted
+---@return any refused how many had no room in time; or the reason, a string
+function topic:putmsg(...) end
+
+---Sets how long `putmsg` of this object waits for room.
+---@param timeout? number seconds; none: without limit
+function topic:settimeout(timeout) end
+
+---Gives up this reference now.
+function topic:release() end
+
 ---Forgets the latest message, which new subscribers get with the option `last`. False only in nonblocking mode.
 ---
 ---Raises `object_closed`.

@@ -270,7 +270,8 @@ struct receiver_capi_2_1 {
      * Hands the writer's values over as msgToReceiver does, behind what is queued, and waits
      * for room if the receiver has a bound and is full: so many seconds, below 0 without limit,
      * with 0 for no other thread at all. Who waits is served in the order of coming; where the
-     * receiver drops its oldest messages nobody waits, nor for the subscribers of a topic.
+     * receiver drops its oldest messages nobody waits. All subscribers of a topic are waited
+     * for; the code is 0 also where some had no room in time.
      *
      * Returns
      *   0    done

@@ -77,15 +77,14 @@ static int msg_to_receiver(receiver_object *receiver, receiver_writer *w, int cl
     return mtc_put_code(status);
 }
 
-/* Nobody waits for the subscribers of a topic: one that is full does without the message. */
+/* A subscriber of a topic that has no room in time does without the message. */
 static enum mtm_status put(struct mtm_composer *composer, struct mtm_object *object,
                            struct mtm_wait *wait, struct mtm_failure *failure)
 {
     if (object->kind == MTM_BUFFER) {
         return mtm_compose_send_wait(composer, (struct mtm_buffer *)object, wait, failure);
     }
-    return mtm_compose_publish(composer, (struct mtm_topic *)object, false,
-                               mtm_wait_never(wait), failure);
+    return mtm_compose_publish_wait(composer, (struct mtm_topic *)object, wait, failure);
 }
 
 static int put_to_receiver(receiver_object *receiver, receiver_writer *w, double timeout,

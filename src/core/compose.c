@@ -241,3 +241,17 @@ enum mtm_status mtm_compose_publish(struct mtm_composer *composer, struct mtm_to
     forget(composer);
     return mtm_targets_notify(&targets, nonblock, failure);
 }
+
+enum mtm_status mtm_compose_publish_wait(struct mtm_composer *composer, struct mtm_topic *topic,
+                                         struct mtm_wait *wait, struct mtm_failure *failure)
+{
+    struct mtm_targets targets;
+    struct mtm_published published;
+    if (composer->depth > 0) return MTM_MISPLACED;
+    const bool nonblock = mtm_wait_never(wait);
+    enum mtm_status status =
+        mtm_writer_put_to_topic_wait(&composer->writer, topic, wait, &targets, &published);
+    if (status != MTM_OK) return status;
+    forget(composer);
+    return mtm_targets_notify(&targets, nonblock, failure);
+}

@@ -84,10 +84,12 @@ enum mtm_status mtm_compose_copy(struct mtm_composer *composer, struct mtm_walk 
 enum mtm_status mtm_compose_send(struct mtm_composer *composer, struct mtm_buffer *buffer,
                                  bool replace, bool nonblock, struct mtm_failure *failure);
 
-/* The same to all who have subscribed: as mtm_topic_add. */
+/* The same to all who have subscribed: as mtm_topic_add, or mtm_topic_put_wait. */
 struct mtm_topic;
 enum mtm_status mtm_compose_publish(struct mtm_composer *composer, struct mtm_topic *topic,
                                     bool replace, bool nonblock, struct mtm_failure *failure);
+enum mtm_status mtm_compose_publish_wait(struct mtm_composer *composer, struct mtm_topic *topic,
+                                         struct mtm_wait *wait, struct mtm_failure *failure);
 
 /* As mtm_compose_send, and waits for room as `wait` says; FULL or BUSY: there was none in time.
  */

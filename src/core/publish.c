@@ -7,6 +7,7 @@
 #include "core/fast_path.h"
 #include "core/life.h"
 #include "core/reference.h"
+#include "core/room.h"
 #include "core/send.h"
 
 #include "platform/hidden.h"
@@ -85,9 +86,14 @@ static void await_locks(struct mtm_buffer *buffer, struct mtm_wait *wait)
     if (mtm_wait_lock(wait, &queue->head.lock)) mtm_unlock(&queue->head.lock);
 }
 
+static bool is_waited_for(const struct mtm_target *to, enum mtm_status status, bool waits)
+{
+    return MTM_UNLIKELY(status == MTM_FULL) && waits && to->buffer->room;
+}
+
 /* Those who were busy when it was their turn, after all others have the message. */
 static void put_late(struct mtm_targets *targets, const struct mtm_message *message,
-                     bool replace, struct mtm_published *published)
+                     bool replace, bool waits, struct mtm_published *published)
 {
     struct mtm_wait wait = {.timeout = PATIENCE_NS};
     for (size_t i = 0; i < targets->count; ++i) {
@@ -98,7 +104,8 @@ static void put_late(struct mtm_targets *targets, const struct mtm_message *mess
             await_locks(to->buffer, &wait);
             status = put_one(to, message, replace);
         } while (status == MTM_BUSY && !mtm_wait_is_over(&wait));
-        count(published, status);
+        to->full = is_waited_for(to, status, waits);
+        if (!to->full) count(published, status);
     }
 }
 
@@ -109,23 +116,104 @@ static void done_with(struct mtm_target *to)
 }
 
 static void put_all(struct mtm_targets *targets, const struct mtm_message *message,
-                    bool replace, bool nonblock, struct mtm_published *published)
+                    bool replace, bool nonblock, bool waits, struct mtm_published *published)
 {
     bool late = false;
     for (size_t i = 0; i < targets->count; ++i) {
         struct mtm_target *to = &targets->at[i];
         enum mtm_status status = put_one(to, message, replace);
         to->busy = MTM_UNLIKELY(status == MTM_BUSY) && !nonblock;
+        to->full = is_waited_for(to, status, waits);
         if (i + AHEAD < targets->count)
             MTM_WILL_WRITE(&targets->at[i + AHEAD].buffer->queue.tail.lock);
         if (to->busy) {
             late = true;
-        } else {
+        } else if (!to->full) {
             count(published, status);
             done_with(to);
         }
     }
-    if (MTM_UNLIKELY(late)) put_late(targets, message, replace, published);
+    if (MTM_UNLIKELY(late)) put_late(targets, message, replace, waits, published);
+}
+
+/* ---- waiting for room ---- */
+
+/* A put into a subscriber that is full. */
+struct late {
+    struct mtm_target *to;
+    struct mtm_put put;
+    struct mtm_put_memory memory;
+    struct mtm_place place;
+    struct mtm_message message; /* with objects of its own: */
+    struct mtm_cargo *cargo;
+    enum mtm_status status; /* FULL: in line */
+};
+
+struct lines {
+    struct mtm_wait *wait; /* NULL: nobody waits */
+    struct late *late;
+    size_t count;
+};
+
+static size_t count_full(const struct mtm_targets *targets)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < targets->count; ++i) count += targets->at[i].full;
+    return count;
+}
+
+static enum mtm_status enter_line(struct late *late, const struct mtm_message *message,
+                                  struct mtm_wait *wait)
+{
+    enum mtm_status status = MTM_OK;
+    late->message = *message;
+    late->message.cargo = &late->cargo;
+    late->put = (struct mtm_put){.buffer = late->to->buffer,
+                                 .message = &late->message,
+                                 .wait = wait,
+                                 .memory = &late->memory};
+    late->place.put = &late->put;
+    if (mtm_message_has_cargo(message))
+        status = mtm_cargo_add_all(&late->cargo, *message->cargo);
+    if (status == MTM_OK) status = mtm_put_begin(&late->put);
+    return status == MTM_OK ? mtm_room_enter(&late->put, &late->place) : status;
+}
+
+/* In the turn: who is in line keeps all later messages from coming before this one, so the
+ * order of the topic is that of the lines, too. */
+static void enter_lines(struct lines *lines, struct mtm_targets *targets,
+                        const struct mtm_message *message)
+{
+    struct mtm_wait brief = {.timeout = PATIENCE_NS};
+    const size_t count = lines->wait ? count_full(targets) : 0;
+    if (count == 0) return;
+    lines->late = mtm_alloc(mtm_size_mul(count, sizeof *lines->late));
+    if (!lines->late) return;
+    for (size_t i = 0; i < targets->count; ++i) {
+        struct mtm_target *to = &targets->at[i];
+        struct late *late = &lines->late[lines->count];
+        if (!to->full) continue;
+        ++lines->count;
+        *late = (struct late){.to = to};
+        late->status = enter_line(late, message, &brief);
+        late->put.wait = lines->wait;
+    }
+}
+
+/* After the turn: the others go on meanwhile. */
+static void wait_in_lines(struct lines *lines, struct mtm_targets *targets,
+                          struct mtm_published *published)
+{
+    for (size_t i = 0; i < lines->count; ++i) {
+        struct late *late = &lines->late[i];
+        if (late->status == MTM_FULL) late->status = mtm_room_wait(&late->put, &late->place);
+        mtm_put_end(&late->put, late->status);
+        mtm_cargo_drop(late->cargo); /* of one that is not in */
+        late->to->notifier = late->put.notifier;
+        count(published, late->status);
+    }
+    if (lines->wait && !lines->late) published->refused += count_full(targets); /* no memory */
+    mtm_free(lines->late);
 }
 
 /* The message is the latest one from now on; *stored, and *message->cargo, are what was that
@@ -146,12 +234,14 @@ static void keep_latest(struct mtm_topic *topic, const struct mtm_message *messa
 /* *stored: becomes the latest message, if that is kept; then it is what was that before. */
 static enum mtm_status publish(struct mtm_topic *topic, const struct mtm_message *message,
                                struct mtm_block **stored, bool replace, bool nonblock,
-                               struct mtm_targets *targets, struct mtm_published *published)
+                               struct lines *lines, struct mtm_targets *targets,
+                               struct mtm_published *published)
 {
     enum mtm_status status = mtm_object_may_put(&topic->object);
     if (status == MTM_OK) status = collect(topic, targets);
     if (status != MTM_OK) return status;
-    put_all(targets, message, replace, nonblock, published);
+    put_all(targets, message, replace, nonblock, lines->wait != NULL, published);
+    enter_lines(lines, targets, message);
     mtm_store_rlx(&topic->published, mtm_load_rlx(&topic->published) + 1);
     if (topic->keeps_latest) keep_latest(topic, message, stored);
     return MTM_OK;
@@ -173,9 +263,9 @@ static struct mtm_block *store(struct mtm_topic *topic, const struct mtm_message
     return mtm_message_to_block(message, block);
 }
 
-enum mtm_status mtm_topic_put(struct mtm_topic *topic, const struct mtm_message *message,
-                              bool replace, bool nonblock, struct mtm_targets *targets,
-                              struct mtm_published *published)
+static enum mtm_status put_to_all(struct mtm_topic *topic, const struct mtm_message *message,
+                                  bool replace, bool nonblock, struct lines *lines,
+                                  struct mtm_targets *targets, struct mtm_published *published)
 {
     struct mtm_message copy = *message;
     struct mtm_block *stored = NULL;
@@ -191,15 +281,33 @@ enum mtm_status mtm_topic_put(struct mtm_topic *topic, const struct mtm_message 
     }
     status = MTM_BUSY;
     if (mtm_topic_take_turn(topic, nonblock)) {
-        status = publish(topic, &copy, &stored, replace, nonblock, targets, published);
+        status = publish(topic, &copy, &stored, replace, nonblock, lines, targets, published);
         mtm_topic_end_turn(topic);
     }
+    if (status == MTM_OK) wait_in_lines(lines, targets, published);
     mtm_block_free(stored);
     if (status == MTM_OK && mtm_message_has_cargo(message)) {
         mtm_cargo_drop(*message->cargo);
         *message->cargo = NULL;
     }
     return status;
+}
+
+enum mtm_status mtm_topic_put(struct mtm_topic *topic, const struct mtm_message *message,
+                              bool replace, bool nonblock, struct mtm_targets *targets,
+                              struct mtm_published *published)
+{
+    struct lines none = {.wait = NULL};
+    return put_to_all(topic, message, replace, nonblock, &none, targets, published);
+}
+
+enum mtm_status mtm_topic_put_wait(struct mtm_topic *topic, const struct mtm_message *message,
+                                   struct mtm_wait *wait, struct mtm_targets *targets,
+                                   struct mtm_published *published)
+{
+    const bool never = mtm_wait_never(wait);
+    struct lines lines = {.wait = never ? NULL : wait};
+    return put_to_all(topic, message, false, never, &lines, targets, published);
 }
 
 /* After the turn: a notifier may publish, and so may what is freed with a buffer. */
@@ -239,6 +347,17 @@ enum mtm_status mtm_writer_put_to_topic(struct mtm_writer *writer, struct mtm_to
     mtm_writer_message(writer, &message);
     enum mtm_status status =
         mtm_topic_put(topic, &message, replace, nonblock, targets, published);
+    if (status == MTM_OK) mtm_writer_clear(writer);
+    return status;
+}
+
+enum mtm_status mtm_writer_put_to_topic_wait(struct mtm_writer *writer, struct mtm_topic *topic,
+                                             struct mtm_wait *wait, struct mtm_targets *targets,
+                                             struct mtm_published *published)
+{
+    struct mtm_message message;
+    mtm_writer_message(writer, &message);
+    enum mtm_status status = mtm_topic_put_wait(topic, &message, wait, targets, published);
     if (status == MTM_OK) mtm_writer_clear(writer);
     return status;
 }

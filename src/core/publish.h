@@ -11,6 +11,7 @@ struct mtm_target {
     struct mtm_buffer *buffer;     /* a reference; NULL: given back already */
     struct mtm_notifier *notifier; /* with a reference, for mtm_notify; or NULL */
     bool busy;                     /* its locks could not be had at once */
+    bool full;                     /* its room is waited for */
 };
 
 enum { MTM_FEW_TARGETS = 32 };
@@ -39,6 +40,13 @@ enum mtm_status mtm_topic_put(struct mtm_topic *topic, const struct mtm_message 
                               bool replace, bool nonblock, struct mtm_targets *targets,
                               struct mtm_published *published);
 
+/* The same, but those that are full are waited for, as `wait` says, in line with all others who
+ * wait for them; with the order of the topic. Those that had no room in time count as refused.
+ * A subscriber that drops its oldest messages is never waited for. */
+enum mtm_status mtm_topic_put_wait(struct mtm_topic *topic, const struct mtm_message *message,
+                                   struct mtm_wait *wait, struct mtm_targets *targets,
+                                   struct mtm_published *published);
+
 /* The next one whose notifier is to be called: by the caller, who takes it over. NULL: none is
  * left. */
 struct mtm_target *mtm_targets_ring(struct mtm_targets *targets);
@@ -61,5 +69,8 @@ enum mtm_status mtm_writer_put_to_topic(struct mtm_writer *writer, struct mtm_to
                                         bool replace, bool nonblock,
                                         struct mtm_targets *targets,
                                         struct mtm_published *published);
+enum mtm_status mtm_writer_put_to_topic_wait(struct mtm_writer *writer, struct mtm_topic *topic,
+                                             struct mtm_wait *wait, struct mtm_targets *targets,
+                                             struct mtm_published *published);
 
 #endif

@@ -117,7 +117,7 @@ static bool lock_both(struct mtm_buffer *buffer, struct mtm_wait *wait)
 
 /* A last attempt under both locks, which is exact; then a place in line, with all the memory
  * that others may need to put the message in. FULL: it is in line. */
-static enum mtm_status try_or_enter(struct mtm_put *put, struct mtm_place *place)
+enum mtm_status mtm_room_enter(struct mtm_put *put, struct mtm_place *place)
 {
     struct mtm_queue *queue = &put->buffer->queue;
     for (;;) {
@@ -152,22 +152,26 @@ static enum mtm_status give_up(struct mtm_put *put, struct mtm_place *place,
     return told ? place->status : status;
 }
 
-static enum mtm_status wait_in_line(struct mtm_put *put)
+enum mtm_status mtm_room_wait(struct mtm_put *put, struct mtm_place *place)
 {
-    struct mtm_place place = {.put = put};
-    enum mtm_status status = try_or_enter(put, &place);
-    if (status != MTM_FULL) return status;
     const int64_t deadline = mtm_wait_deadline(put->wait);
     for (;;) {
         MTM_STEP(been_told);
-        if (mtm_load_seq(&place.told)) return place.status; /* pairs with tell */
+        if (mtm_load_seq(&place->told)) return place->status; /* pairs with tell */
         MTM_STEP(park_for_room);
         const int64_t until = mtm_wait_nap(put->wait);
-        if (!mtm_plat_park(&place.told, 0, until) && until == deadline)
-            return give_up(put, &place, MTM_FULL);
-        if (!mtm_load_seq(&place.told) && !mtm_wait_goes_on(put->wait))
-            return give_up(put, &place, MTM_INTERRUPTED);
+        if (!mtm_plat_park(&place->told, 0, until) && until == deadline)
+            return give_up(put, place, MTM_FULL);
+        if (!mtm_load_seq(&place->told) && !mtm_wait_goes_on(put->wait))
+            return give_up(put, place, MTM_INTERRUPTED);
     }
+}
+
+static enum mtm_status wait_in_line(struct mtm_put *put)
+{
+    struct mtm_place place = {.put = put};
+    enum mtm_status status = mtm_room_enter(put, &place);
+    return status == MTM_FULL ? mtm_room_wait(put, &place) : status;
 }
 
 static enum mtm_status put_in_time(struct mtm_put *put)

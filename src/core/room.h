@@ -34,6 +34,12 @@ enum mtm_status mtm_buffer_put_wait(struct mtm_buffer *buffer,
 enum mtm_status mtm_writer_put_wait(struct mtm_writer *writer, struct mtm_buffer *buffer,
                                     struct mtm_wait *wait, struct mtm_notifier **notifier);
 
+/* The same in two steps, for who stands in several lines at once: enter makes one attempt, and
+ * then takes a place in line (FULL); wait waits there as put->wait says, and gives the outcome.
+ * The place begins as {.put = put}; put.wait may be changed in between. No lock held. */
+enum mtm_status mtm_room_enter(struct mtm_put *put, struct mtm_place *place);
+enum mtm_status mtm_room_wait(struct mtm_put *put, struct mtm_place *place);
+
 /* How many threads wait in line. Any thread, never blocks. */
 size_t mtm_room_waiting(const struct mtm_buffer *buffer);
 

@@ -53,6 +53,11 @@ struct mtc_handle *mtl_check_any_listener(lua_State *L, int index)
     return check_any(L, index, MTC_LISTENER_MAGIC, "mtmsg.listener");
 }
 
+struct mtc_handle *mtl_check_any_topic(lua_State *L, int index)
+{
+    return check_any(L, index, MTC_TOPIC_MAGIC, "mtmsg.topic");
+}
+
 struct mtc_handle *mtl_check_any_source(lua_State *L, int index)
 {
     if (mtc_to_handle(L, index, MTC_LISTENER_MAGIC)) return mtl_check_any_listener(L, index);

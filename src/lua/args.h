@@ -10,6 +10,7 @@
 struct mtc_handle *mtl_check_buffer(lua_State *L, int index);
 struct mtc_handle *mtl_check_listener(lua_State *L, int index);
 struct mtc_handle *mtl_check_topic(lua_State *L, int index);
+struct mtc_handle *mtl_check_any_topic(lua_State *L, int index); /* it may have been released */
 
 /* The same for the hot paths. */
 static inline struct mtc_handle *mtl_self_buffer(lua_State *L)

@@ -80,6 +80,7 @@ static int topic_subscribe(lua_State *L)
     struct mtc_handle *handle = mtl_handle_push(L, topic->owned.state, MTM_BUFFER);
     const int pushed = lua_gettop(L);
     struct mtm_listener *listener = options.listener = push_listener(L, 2);
+    if (!topic->object) return mtl_raise_of(L, MTM_CLOSED, topic); /* by a finalizer */
     enum mtm_status status = mtm_topic_subscribe(topic_of(topic), &options, &buffer);
     if (status != MTM_OK) {
         bool mine = !listener || mtm_object_may_put(&listener->object) == MTM_OK;
@@ -126,7 +127,8 @@ static void ring_all(lua_State *L, struct mtc_handle *handle, struct mtm_targets
 
 /* Pushes how many have it, and how many have not. In nonblocking mode another thread may have
  * been publishing: then nobody has it. */
-static int push_outcome(lua_State *L, struct mtc_handle *handle, struct outcome *outcome)
+static int push_outcome(lua_State *L, struct mtc_handle *handle, enum mtl_publishing how,
+                        struct outcome *outcome)
 {
     struct mtm_published *published = &outcome->published;
     if (outcome->raised) return lua_error(L);
@@ -134,23 +136,43 @@ static int push_outcome(lua_State *L, struct mtc_handle *handle, struct outcome 
         return mtl_raise_failure(L, handle->owned.state, &outcome->failure);
     }
     if (outcome->status == MTM_BUSY) {
-        published->refused = mtm_topic_count(topic_of(handle));
+        published->refused = handle->object ? mtm_topic_count(topic_of(handle)) : 0;
         if (published->refused == 0) published->refused = 1;
     } else if (outcome->status != MTM_OK) {
-        return mtl_raise_for(L, outcome->status, handle->object);
+        if (how == MTL_TOPIC_PUT && mtl_is_told(outcome->status))
+            return mtl_push_reason(L, outcome->status);
+        return mtl_raise_of(L, outcome->status, handle);
     }
     mtc_push_integer(L, (int64_t)published->taken);
     mtc_push_integer(L, (int64_t)published->refused);
     return 2;
 }
 
-static struct outcome publish(lua_State *L, struct mtc_handle *handle,
-                              const struct mtm_message *message, bool replace)
+static struct mtm_wait wait_of(const struct mtc_handle *handle)
 {
-    struct outcome outcome = {.raised = false};
+    const int64_t none = handle->nonblock ? 0 : MTM_FOREVER;
+    return (struct mtm_wait){.timeout =
+                                 handle->timeout == MTC_NO_TIMEOUT ? none : handle->timeout,
+                             .nonblock = handle->nonblock && handle->timeout == MTC_NO_TIMEOUT};
+}
+
+/* What has encoded the message may have run finalizers, and these may have released the handle.
+ * The notifiers may do so, too. */
+static struct outcome publish(lua_State *L, struct mtc_handle *handle,
+                              const struct mtm_message *message, enum mtl_publishing how)
+{
+    struct outcome outcome = {.status = MTM_CLOSED};
+    struct mtm_topic *topic = topic_of(handle);
     struct mtm_targets targets;
-    outcome.status = mtm_topic_put(topic_of(handle), message, replace, handle->nonblock,
-                                   &targets, &outcome.published);
+    if (MTM_UNLIKELY(!topic)) return outcome;
+    if (how == MTL_TOPIC_PUT) {
+        struct mtm_wait wait = wait_of(handle);
+        outcome.status =
+            mtm_topic_put_wait(topic, message, &wait, &targets, &outcome.published);
+    } else {
+        outcome.status = mtm_topic_put(topic, message, how == MTL_TOPIC_SET, handle->nonblock,
+                                       &targets, &outcome.published);
+    }
     if (outcome.status == MTM_OK) ring_all(L, handle, &targets, &outcome);
     if (!handle->nonblock) mtm_drop_handed_on();
     return outcome;
@@ -158,25 +180,24 @@ static struct outcome publish(lua_State *L, struct mtc_handle *handle,
 
 /* Long strings, arrays, tables, functions. */
 static MTM_NOINLINE struct outcome send_long(lua_State *L, struct mtc_handle *handle, int last,
-                                             bool replace)
+                                             enum mtl_publishing how)
 {
     struct mtl_encoder encoder;
     struct outcome outcome;
     if (MTM_LIKELY(mtl_encode(L, 2, last, &encoder))) {
-        outcome = publish(L, handle, &encoder.message, replace);
+        outcome = publish(L, handle, &encoder.message, how);
     } else {
         struct mtm_message message;
         struct mtl_deep deep;
         mtl_encode_deep(&deep, L, handle->owned.state, 2, last, &message);
-        outcome = publish(L, handle, &message, replace);
+        outcome = publish(L, handle, &message, how);
         mtl_deep_done(&deep);
     }
     return outcome;
 }
 
-static int send(lua_State *L, bool replace)
+static int send(lua_State *L, struct mtc_handle *handle, enum mtl_publishing how)
 {
-    struct mtc_handle *handle = mtl_check_topic(L, 1);
     const int last = lua_gettop(L);
     struct outcome outcome;
     unsigned char bytes[MTM_FAST_MAX];
@@ -185,33 +206,45 @@ static int send(lua_State *L, bool replace)
         struct mtm_message message;
         mtm_message_init(&message);
         mtm_message_add(&message, bytes, (size_t)size);
-        outcome = publish(L, handle, &message, replace);
+        outcome = publish(L, handle, &message, how);
     } else {
-        outcome = send_long(L, handle, last, replace);
+        outcome = send_long(L, handle, last, how);
     }
-    return push_outcome(L, handle, &outcome);
+    return push_outcome(L, handle, how, &outcome);
 }
 
 static int topic_addmsg(lua_State *L)
 {
-    return send(L, false);
+    return send(L, mtl_check_topic(L, 1), MTL_TOPIC_ADD);
 }
 
 static int topic_setmsg(lua_State *L)
 {
-    return send(L, true);
+    return send(L, mtl_check_topic(L, 1), MTL_TOPIC_SET);
+}
+
+static int topic_putmsg(lua_State *L)
+{
+    return send(L, mtl_check_any_topic(L, 1), MTL_TOPIC_PUT);
 }
 
 int mtl_publish_from(lua_State *L, struct mtm_writer *writer, struct mtc_handle *handle,
-                     bool replace)
+                     enum mtl_publishing how)
 {
     struct outcome outcome = {.raised = false};
     struct mtm_targets targets;
-    outcome.status = mtm_writer_put_to_topic(writer, topic_of(handle), replace,
-                                             handle->nonblock, &targets, &outcome.published);
+    if (how == MTL_TOPIC_PUT) {
+        struct mtm_wait wait = wait_of(handle);
+        outcome.status = mtm_writer_put_to_topic_wait(writer, topic_of(handle), &wait, &targets,
+                                                      &outcome.published);
+    } else {
+        outcome.status =
+            mtm_writer_put_to_topic(writer, topic_of(handle), how == MTL_TOPIC_SET,
+                                    handle->nonblock, &targets, &outcome.published);
+    }
     if (outcome.status == MTM_OK) ring_all(L, handle, &targets, &outcome);
     if (!handle->nonblock) mtm_drop_handed_on();
-    return push_outcome(L, handle, &outcome);
+    return push_outcome(L, handle, how, &outcome);
 }
 
 /* ---- state ---- */
@@ -220,19 +253,19 @@ static int topic_clear(lua_State *L)
 {
     struct mtc_handle *handle = mtl_check_topic(L, 1);
     enum mtm_status status = mtm_topic_clear(topic_of(handle), handle->nonblock);
-    if (status == MTM_CLOSED) return mtl_raise_for(L, status, handle->object);
+    if (status == MTM_CLOSED) return mtl_raise_of(L, status, handle);
     lua_pushboolean(L, status == MTM_OK);
     return 1;
 }
 
 static int topic_id(lua_State *L)
 {
-    return mtl_push_id(L, mtl_check_topic(L, 1));
+    return mtl_push_id(L, mtl_check_any_topic(L, 1));
 }
 
 static int topic_name(lua_State *L)
 {
-    return mtl_push_name(L, mtl_check_topic(L, 1));
+    return mtl_push_name(L, mtl_check_any_topic(L, 1));
 }
 
 static int topic_nonblock(lua_State *L)
@@ -242,12 +275,22 @@ static int topic_nonblock(lua_State *L)
 
 static int topic_isnonblock(lua_State *L)
 {
-    return mtl_push_isnonblock(L, mtl_check_topic(L, 1));
+    return mtl_push_isnonblock(L, mtl_check_any_topic(L, 1));
 }
 
 static int topic_isabort(lua_State *L)
 {
-    return mtl_push_isabort(L, mtl_check_topic(L, 1));
+    return mtl_push_isabort(L, mtl_check_any_topic(L, 1));
+}
+
+static int topic_settimeout(lua_State *L)
+{
+    return mtl_set_timeout(L, mtl_check_any_topic(L, 1));
+}
+
+static int topic_release(lua_State *L)
+{
+    return mtl_release(mtl_check_any_topic(L, 1));
 }
 
 static int topic_info(lua_State *L)
@@ -257,7 +300,8 @@ static int topic_info(lua_State *L)
 
 static int topic_close(lua_State *L)
 {
-    mtm_topic_close(topic_of(mtl_check_topic(L, 1)));
+    const struct mtc_handle *handle = mtl_check_any_topic(L, 1);
+    if (handle->object) mtm_topic_close(topic_of(handle));
     return 0;
 }
 
@@ -269,8 +313,9 @@ static int topic_finish(lua_State *L)
 
 static int topic_abort(lua_State *L)
 {
-    struct mtc_handle *handle = mtl_check_topic(L, 1);
-    mtm_topic_abort(topic_of(handle), mtl_check_flag(L, 2));
+    const struct mtc_handle *handle = mtl_check_any_topic(L, 1);
+    const bool flag = mtl_check_flag(L, 2);
+    if (handle->object) mtm_topic_abort(topic_of(handle), flag);
     return 0;
 }
 
@@ -280,6 +325,9 @@ static const luaL_Reg methods[] = {
     {"subscribe", topic_subscribe},
     {"addmsg", topic_addmsg},
     {"setmsg", topic_setmsg},
+    {"putmsg", topic_putmsg},
+    {"settimeout", topic_settimeout},
+    {"release", topic_release},
     {"clear", topic_clear},
     {"nonblock", topic_nonblock},
     {"isnonblock", topic_isnonblock},
@@ -295,6 +343,7 @@ void mtl_open_topic(lua_State *L)
 {
     mtl_class_new(L, MTC_TOPIC, methods, mtl_handle_tostring, mtl_handle_gc);
     mtl_handle_class(L);
+    mtl_set_close(L, topic_release);
     lua_pop(L, 1);
     mtc_install_topic(L);
     lua_pop(L, 1);

@@ -113,7 +113,8 @@ static int put(lua_State *L, bool replace)
 {
     struct mtm_writer *writer = writer_of(check_writer(L));
     if (mtc_to_handle(L, 2, MTC_TOPIC_MAGIC)) {
-        return mtl_publish_from(L, writer, mtl_check_topic(L, 2), replace);
+        return mtl_publish_from(L, writer, mtl_check_topic(L, 2),
+                                replace ? MTL_TOPIC_SET : MTL_TOPIC_ADD);
     }
     struct mtc_handle *handle = mtl_check_buffer(L, 2);
     struct mtm_buffer *buffer = mtl_buffer_of(handle);

@@ -1,7 +1,8 @@
 /* Publishing to the subscribers of a topic: core/topic and publish. It shows: all subscribers get all messages in one
  * order, a new one begins with the latest, nobody puts into a buffer that was freed, and the list has nothing that was
  * freed; a message that comes while the topic is finished reaches all subscribers or none, and whoever subscribes while
- * it is closed (or aborted) is either refused or closed, too. How a put works is in queue.pml; how references go is in
+ * it is closed (or aborted) is either refused or closed, too; and where publishers wait for room in a subscriber that is
+ * full, it gets the messages in that order, too. How a put works is in queue.pml; how references go is in
  * listener.pml.
  *
  * BROKEN 1 in scene 1: who publishes does not wait for its turn
@@ -9,6 +10,7 @@
  * BROKEN 3 in scene 2: a buffer is freed before it is unlinked
  * BROKEN 4 in scene 3: who subscribes gets the latest message before it has its turn
  * BROKEN 5 in scene 4: who finishes the topic does not wait for its turn
+ * BROKEN 7 in scene 6: who has to wait for room gets in line when its turn has ended
  * BROKEN 6 in scene 5: who subscribes asks for the state of the topic before it joins, and not as it joins
  */
 #if SCENE == 1 /* two publish to two subscribers */
@@ -26,6 +28,9 @@
 #elif SCENE == 5 /* one subscribes while it is closed */
 #define LINKED 1
 #define RUN run publisher(1); run subscriber(1); run ender(false)
+#elif SCENE == 6 /* two wait for room in the first one, from which somebody takes */
+#define LINKED 2
+#define RUN run publisher(1); run publisher(2); run taker()
 #endif
 
 #define BUFFERS 2
@@ -40,6 +45,42 @@ log got[BUFFERS];
 byte order[3]; /* of all messages */
 
 inline LOCK(word) { d_step { word == 0 -> word = 1 } }
+
+#define THERE (got[0].count + 1) /* ever, in the first buffer in scene 6: it has room for one, and has it already */
+byte taken;                /* of these */
+byte line[3], first, last; /* those who wait for room there */
+bool waits[3];
+
+/* What is decided under both locks of the buffer: it has room, or who puts gets in line. */
+inline PUT_BOUNDED(m) {
+    d_step {
+        if
+        :: THERE == taken && first == last -> got[0].at[got[0].count] = m; got[0].count++
+        :: else -> waits[m] = true
+#if BROKEN != 7
+            ; line[last] = m; last++
+#endif
+        fi
+    }
+}
+
+/* Whoever takes puts in who is first in line. */
+proctype taker() {
+    do
+    :: taken == 3 -> break
+    :: d_step { THERE > taken ->
+            taken++;
+            if
+            :: first != last ->
+                got[0].at[got[0].count] = line[first];
+                got[0].count++;
+                waits[line[first]] = false;
+                first++
+            :: else
+            fi
+        }
+    od
+}
 
 inline PUT(b, m) {
     d_step {
@@ -108,7 +149,12 @@ proctype publisher(byte m) {
     :: b == BUFFERS -> break
     :: else ->
         if
+#if SCENE == 6
+        :: has[b] && b == 0 -> PUT_BOUNDED(m)
+        :: has[b] && b != 0 -> PUT(b, m)
+#else
         :: has[b] -> PUT(b, m)
+#endif
         :: else
         fi;
         b++
@@ -117,6 +163,19 @@ proctype publisher(byte m) {
     d_step { latest = m; order[published] = m; published++ }
 #if BROKEN != 1
     turn = 0;
+#endif
+#if SCENE == 6
+#if BROKEN == 7
+    d_step { /* there may be room by now */
+        if
+        :: !waits[m]
+        :: waits[m] && THERE == taken && first == last ->
+            got[0].at[got[0].count] = m; got[0].count++; waits[m] = false
+        :: else -> line[last] = m; last++
+        fi
+    }
+#endif
+    !waits[m];
 #endif
     do
     :: b == BUFFERS -> break

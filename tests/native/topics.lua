@@ -85,6 +85,18 @@ test("native threads publish while others receive", function()
     end
 end)
 
+test("a native thread waits for the subscribers that are full", function()
+    local topic = mtmsg.newtopic()
+    local full, free = topic:subscribe{limit = 1}, topic:subscribe()
+    topic:addmsg("first")
+    local thread = background.put(topic, "second")
+    native.watch(function() return free:msgcnt() == 2 end, "it did not reach the other one")
+    eq(full:msgcnt(), 1)
+    eq(full:nextmsg(native.limit), "first")
+    eq(native.finish(thread), 0)
+    eq(full:nextmsg(native.limit), "second")
+end)
+
 test("a native thread keeps the topic that it publishes to", function()
     local topic = mtmsg.newtopic("kept")
     local subscriber = topic:subscribe()

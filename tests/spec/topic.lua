@@ -254,6 +254,82 @@ test("nonblocking mode", function()
     eq(all_of(a), "1")
 end)
 
+test("putmsg waits for those that are full, as long as the topic's object allows", function()
+    local topic = mtmsg.newtopic()
+    local free, full = topic:subscribe(), topic:subscribe{limit = 1}
+    local drops = topic:subscribe{limit = 1, overflow = "oldest"}
+    gives(list(3, 0), topic:putmsg(1))
+    topic:settimeout(0)
+    gives(list(2, 1), topic:putmsg(2))
+    topic:settimeout(0.01)
+    gives(list(2, 1), topic:putmsg(3, ("x"):rep(9000)))
+    topic:settimeout(nil)
+    topic:nonblock()
+    gives(list(2, 1), topic:putmsg(4))
+    topic:settimeout(0.01)
+    gives(list(2, 1), topic:putmsg(5))
+    eq(all_of(free), "1 2 3 4 5")
+    eq(all_of(full), "1")
+    eq(all_of(drops), "5")
+    topic:settimeout(10)
+    gives(list(3, 0), topic:putmsg({6}))
+    topic:close()
+    gives(list(nil, "mtmsg.error.object_closed"), topic:putmsg(7))
+    bad_argument(1, "settimeout", "t:settimeout('x')", {t = topic}, "timeout seconds expected")
+end)
+
+test("putmsg tells in its results what addmsg raises", function()
+    local topic = mtmsg.newtopic()
+    topic:abort()
+    gives(list(nil, "mtmsg.error.operation_aborted"), topic:putmsg(1))
+    topic:abort(false)
+    topic:finish()
+    gives(list(nil, "mtmsg.error.object_closed"), topic:putmsg(1))
+    topic:release()
+    gives(list(nil, "mtmsg.error.object_closed"), topic:putmsg(1))
+end)
+
+test("objects reach all, also where some have no room", function()
+    local topic = mtmsg.newtopic()
+    local free, full = topic:subscribe(), topic:subscribe{limit = 1}
+    local drops = topic:subscribe{limit = 1, overflow = "oldest"}
+    topic:addmsg(1)
+    topic:settimeout(0.01)
+    do
+        gives(list(2, 1), topic:putmsg(mtmsg.newbuffer("sent"), "text"))
+    end
+    spec.collect()
+    eq(mtmsg.buffer("sent"):msgcnt(), 0) -- messages keep it
+    eq(free:nextmsg(0), 1)
+    do
+        local sent, text = free:nextmsg(0)
+        eq(sent:name(), "sent")
+        eq(text, "text")
+    end
+    topic:setmsg("over")
+    spec.collect()
+    raises_like("^mtmsg%.error%.unknown_object: ", "mtmsg.buffer('sent')", {mtmsg = mtmsg})
+    eq(all_of(drops) .. all_of(full), "overover")
+end)
+
+test("release gives up the reference now", function()
+    local topic = mtmsg.newtopic("released")
+    local id = topic:id()
+    topic:release()
+    topic:release()
+    local env = {mtmsg = mtmsg, t = topic}
+    raises_like("^mtmsg%.error%.unknown_object: ", "mtmsg.topic('released')", env)
+    for _, call in ipairs{"t:addmsg(1)", "t:setmsg(1)", "t:subscribe()", "t:clear()", "t:finish()", "t:nonblock()"} do
+        raises_like("^mtmsg%.error%.object_closed: mtmsg%.topic", call, env)
+    end
+    topic:close()
+    topic:abort()
+    eq(topic:id(), id)
+    eq(topic:name(), "released")
+    eq(topic:isabort(), false)
+    spec.matches(tostring(topic), '^mtmsg%.topic: 0x%x+ %(name="released",id=%d+%) released$')
+end)
+
 test("a notifier that fails is told, and all others have been called", function()
     local topic = mtmsg.newtopic()
     local subscribers, bells = {}, {}
@@ -297,7 +373,8 @@ test("wrong arguments", function()
     for _, wrong in ipairs{"true", "{listener = 1}", "{listener = b}", "{create = true}", "{limit = 0}", "{1}"} do
         bad_argument(1, "subscribe", ("t:subscribe(%s)"):format(wrong), env)
     end
-    for _, method in ipairs{"id", "name", "subscribe", "addmsg", "setmsg", "clear", "nonblock", "isnonblock", "isabort",
+    for _, method in ipairs{"id", "name", "subscribe", "addmsg", "setmsg", "putmsg", "settimeout", "release", "clear",
+                            "nonblock", "isnonblock", "isabort",
                             "close", "finish", "abort"} do
         for _, self in ipairs{"b", "l", "{}", "nil"} do
             spec.matches(spec.error_of(("t.%s(%s)"):format(method, self), env),

@@ -1,6 +1,6 @@
--- A pool whose workers are killed at random, in the middle of their jobs: every job is done at least once, and one whose
--- worker was not killed exactly once. Workers die by an error, by closing their state, by a hook that raises as in a
--- cancelled lane, or by dropping the reader. MTMSG_STRESS_N is the number of jobs.
+-- A pool whose workers are killed at random, in the middle of their jobs: every job is done at least once, and one
+-- whose worker was not killed exactly once. Workers die by an error, by closing their state, by a hook that raises
+-- as in a cancelled lane, or by dropping the reader. MTMSG_STRESS_N is the number of jobs.
 
 local mtmsg   = require("mtmsg")
 local tap     = require("tap")

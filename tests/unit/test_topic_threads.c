@@ -2,6 +2,8 @@
  * suspended, and the end of a topic meanwhile. They own topics and buffers. */
 #include "topic_unit.h"
 
+#include "core/room.h"
+
 /* ---- threads ---- */
 
 enum { PUBLISHERS = 2, READERS = 2, EACH = 4000, FIRST = 1 };
@@ -194,6 +196,107 @@ static void who_is_busy_for_a_moment_gets_it_later(void **state)
     drop(topic);
 }
 
+/* ---- who waits for room ---- */
+
+enum { WAITERS = 3, WAITED = 200 };
+
+struct queue {
+    struct mtm_topic *topic;
+    mtm_a32 next; /* the number of the one who publishes next */
+    size_t taken;
+};
+
+static enum mtm_status put_wait(struct mtm_topic *topic, uint32_t number, int64_t timeout,
+                                struct mtm_published *published)
+{
+    struct mtm_message message = core_message(&number, sizeof number);
+    struct mtm_wait wait = {.timeout = timeout};
+    struct mtm_targets targets;
+    enum mtm_status status = mtm_topic_put_wait(topic, &message, &wait, &targets, published);
+    if (status == MTM_OK) assert_int_equal(mtm_targets_notify(&targets, false, NULL), MTM_OK);
+    return status;
+}
+
+static void *wait_for_room(void *opaque)
+{
+    struct queue *queue = opaque;
+    for (int i = 0; i < WAITED; ++i) {
+        struct mtm_published published;
+        const uint32_t number = mtm_add_seq(&queue->next, 1) + 1;
+        assert_int_equal(put_wait(queue->topic, number, MTM_FOREVER, &published), MTM_OK);
+        assert_int_equal(published.refused, 0);
+    }
+    return NULL;
+}
+
+/* Several wait for a slow subscriber, in one order, which is that of the others. */
+static void who_waits_for_room_keeps_the_order(void **state)
+{
+    (void)state;
+    struct queue queue = {.topic = topic_new(false)};
+    struct mtm_buffer *slow = subscribe(queue.topic, 1, NULL),
+                      *quick = subscribe(queue.topic, 0, NULL);
+    struct mtm_buffer *two = subscribe(queue.topic, 2, NULL);
+    pthread_t threads[WAITERS];
+    unit_start(threads, WAITERS, wait_for_room, &queue);
+    for (int i = 0; i < WAITERS * WAITED; ++i) {
+        uint32_t number, same;
+        if (i % 7 == 0) mtm_plat_yield();
+        assert_int_equal(core_next(&slow->object, MTM_FOREVER, &number), MTM_OK);
+        assert_int_equal(core_next(&quick->object, MTM_FOREVER, &same), MTM_OK);
+        assert_int_equal(number, same);
+        assert_int_equal(core_next(&two->object, MTM_FOREVER, &same), MTM_OK);
+        assert_int_equal(number, same);
+    }
+    unit_join(threads, WAITERS);
+    core_drop_buffer(slow);
+    core_drop_buffer(quick);
+    core_drop_buffer(two);
+    drop(queue.topic);
+}
+
+static void *wait_once(void *opaque)
+{
+    struct queue *queue = opaque;
+    struct mtm_published published;
+    assert_int_equal(put_wait(queue->topic, 9, MTM_FOREVER, &published), MTM_OK);
+    assert_int_equal(published.refused, 0);
+    queue->taken = published.taken;
+    return NULL;
+}
+
+static void who_waits_is_told_of_time_and_of_the_end(void **state)
+{
+    (void)state;
+    struct mtm_topic *topic = topic_new(false);
+    struct mtm_buffer *full = subscribe(topic, 1, NULL), *other = subscribe(topic, 0, NULL);
+    struct mtm_published published;
+    assert_int_equal(put_wait(topic, 1, MTM_FOREVER, &published), MTM_OK);
+    assert_int_equal(published.taken, 2);
+    assert_int_equal(put_wait(topic, 2, 0, &published), MTM_OK);
+    assert_int_equal(published.refused, 1);
+    assert_int_equal(put_wait(topic, 3, 2000000, &published), MTM_OK);
+    assert_int_equal(published.taken, 1);
+    assert_int_equal(published.refused, 1);
+    core_drought = 1; /* no memory to wait with */
+    assert_int_equal(put_wait(topic, 4, MTM_FOREVER, &published), MTM_OK);
+    core_drought = 0;
+    assert_int_equal(published.taken + published.refused, 2);
+    assert_int_equal(published.refused >= 1, 1);
+
+    struct queue queue = {.topic = topic};
+    pthread_t thread;
+    unit_start(&thread, 1, wait_once, &queue);
+    while (mtm_room_waiting(full) == 0) mtm_plat_yield();
+    mtm_topic_close(topic);
+    unit_join(&thread, 1);
+    assert_int_equal(queue.taken, 1); /* by the other one */
+    assert_int_equal(put_wait(topic, 5, MTM_FOREVER, &published), MTM_CLOSED);
+    core_drop_buffer(full);
+    core_drop_buffer(other);
+    drop(topic);
+}
+
 /* ---- the end ---- */
 
 struct end {
@@ -239,6 +342,9 @@ int main(void)
         CORE_TEST("who is suspended holds up nobody", who_is_suspended_holds_up_nobody),
         CORE_TEST("who is busy for a moment gets it later",
                   who_is_busy_for_a_moment_gets_it_later),
+        CORE_TEST("who waits for room keeps the order", who_waits_for_room_keeps_the_order),
+        CORE_TEST("who waits is told of time and of the end",
+                  who_waits_is_told_of_time_and_of_the_end),
         CORE_TEST("whoever subscribes at the end is refused or ended",
                   whoever_subscribes_at_the_end_is_refused_or_ended),
     };

@@ -11,8 +11,8 @@ local model = {}
 
 -- The module of a new process, and that process: `collect` is its garbage collector.
 function model.new()
-    local mtmsg, state = {}, { aborted = false, objects = {}, handles = {}, nhandles = 0 }
-    local buffer_ops, listener_ops, writer_class, reader_class = {}, {}, {}, {}
+    local mtmsg, state = {}, { aborted = false, objects = {}, handles = {}, leases = {} }
+    local buffer_ops, listener_ops, topic_ops, writer_class, reader_class = {}, {}, {}, {}, {}
     local q = new_queues(state)
     local describe, is_aborted, check_state, new_object = q.describe, q.is_aborted, q.check_state, q.new_object
     local new_handle, enter, send, take = q.new_handle, q.enter, q.send, q.take
@@ -24,8 +24,7 @@ function model.new()
         local message, buffer, failure = take(handle.object)
         if not message then return end
         if failure then
-            table.insert(buffer.messages, 1, message)
-            enter(buffer)
+            q.put_back(buffer, message, buffer.epoch)
         end
         leave_if_drained(buffer)
         if failure then error(failure, 0) end
@@ -34,7 +33,7 @@ function model.new()
 
     ------------------------------------------------------------------------------ what both classes have
 
-    for kind, class in pairs { buffer = buffer_ops, listener = listener_ops } do
+    for kind, class in pairs { buffer = buffer_ops, listener = listener_ops, topic = topic_ops } do
         class.__index = class
         class.__name = "mtmsg." .. kind
         class.__tostring = function(self) return (describe(self.object):gsub("%(", ": (", 1)) end
@@ -47,7 +46,7 @@ function model.new()
             check_state(self.object)
             self.blocking = not flag
         end
-        class.nextmsg = nextmsg
+        if class ~= topic_ops then class.nextmsg = nextmsg end
     end
 
     local function check_self(class, handle, n, name)
@@ -64,6 +63,7 @@ function model.new()
         if state.aborted then raise("operation_aborted") end
         local buffer = new_object("buffer", name)
         buffer.messages, buffer.size, buffer.fixed, buffer.listener = {}, bytes, fixed, listener
+        buffer.holds, buffer.epoch, buffer.added = 0, 0, 0
         if listener then
             table.insert(listener.members, buffer)
             listener.refs = listener.refs + 1
@@ -76,7 +76,7 @@ function model.new()
     function buffer_ops:msgcnt() return #self.object.messages end
 
     local function clear(buffer)
-        buffer.messages = {}
+        q.empty(buffer)
         q.to_end(buffer)
         leave_if_drained(buffer)
     end
@@ -88,7 +88,8 @@ function model.new()
     end
 
     local function close(buffer)
-        buffer.closed, buffer.messages = true, {}
+        buffer.closed = true
+        q.empty(buffer)
         if buffer.listener then q.take_off(buffer) end
         q.free_buffer(buffer)
         leave_if_drained(buffer)
@@ -96,15 +97,15 @@ function model.new()
 
     function buffer_ops:close() close(self.object) end
 
-    function buffer_ops:abort(...)
-        local flag = check_flag("abort", ...)
-        local buffer = self.object
+    local function abort(buffer, flag)
         local was_aborted = is_aborted(buffer)
         buffer.aborted = flag
         if not buffer.listener then return end
         if flag or was_aborted then q.take_off(buffer) end
         enter(buffer)
     end
+
+    function buffer_ops:abort(...) abort(self.object, (check_flag("abort", ...))) end
 
     function buffer_ops:notifier(...)
         local ntf, event, threshold = ...
@@ -150,6 +151,78 @@ function model.new()
         end)
     end
 
+    ------------------------------------------------------------------------------ topics
+
+    local function is_bad(object) return object.closed or is_aborted(object) end
+
+    local function copy(message)
+        local made = {}
+        for k, v in pairs(message) do made[k] = v end
+        return made
+    end
+
+    local function alive(topic)
+        local list = {}
+        for _, buffer in ipairs(topic.subscribers) do
+            if buffer.refs > 0 then table.insert(list, buffer) end
+        end
+        return list
+    end
+
+    function topic_ops:subscribe(options)
+        local topic, listener = self.object, options and options.listener and options.listener.object
+        if topic.closed then
+            raise("object_closed", describe(listener and is_bad(listener) and listener or topic))
+        end
+        check_state(topic)
+        local handle = new_buffer(1, listener)
+        local buffer = handle.object
+        if topic.latest then q.put(buffer, copy(topic.latest), false) end
+        buffer.topic, topic.refs = topic, topic.refs + 1
+        table.insert(topic.subscribers, buffer)
+        return handle
+    end
+
+    local function publish(topic, message, replace, stored)
+        check_state(topic)
+        local targets, taken, refused, failure = alive(topic), 0, 0, nil
+        for _, buffer in ipairs(targets) do q.check_last_reference(buffer, ">") end
+        local notifiers = {}
+        for _, buffer in ipairs(targets) do
+            local code, notifier = q.put(buffer, copy(message), replace)
+            if code == 0 then taken = taken + 1 elseif code > 2 then refused = refused + 1 end
+            table.insert(notifiers, notifier or false)
+        end
+        if topic.last then topic.latest = copy(message) end
+        if stored then stored() end
+        for i, buffer in ipairs(targets) do
+            local text = notifiers[i] and q.notify(buffer, ">", notifiers[i])
+            failure = failure or text
+        end
+        if failure then error(failure, 0) end
+        return taken, refused
+    end
+
+    function topic_ops:addmsg(...) return publish(self.object, pack_values("addmsg", ...), false) end
+    function topic_ops:setmsg(...) return publish(self.object, pack_values("setmsg", ...), true) end
+
+    function topic_ops:clear()
+        if self.object.closed then check_state(self.object) end
+        self.object.latest = nil
+        return true
+    end
+
+    function topic_ops:close()
+        local topic = self.object
+        topic.closed, topic.latest = true, nil
+        for _, buffer in ipairs(alive(topic)) do close(buffer) end
+    end
+
+    function topic_ops:abort(...)
+        self.object.aborted = check_flag("abort", ...)
+        for _, buffer in ipairs(alive(self.object)) do abort(buffer, self.object.aborted) end
+    end
+
     ------------------------------------------------------------------------------ writers and readers
 
     writer_class.__index, writer_class.__name = writer_class, "mtmsg.writer"
@@ -168,6 +241,9 @@ function model.new()
     function writer_class:clear() self.message = { n = 0, size = 0 } end
 
     function writer_class:addmsg(buffer)
+        if getmetatable(buffer) == topic_ops then
+            return publish(buffer.object, self.message, false, function() self:clear() end)
+        end
         return send(check_self(buffer_ops, buffer, 1, "addmsg"), self.message, false, function() self:clear() end)
     end
 
@@ -175,7 +251,31 @@ function model.new()
         return send(check_self(buffer_ops, buffer, 1, "setmsg"), self.message, true, function() self:clear() end)
     end
 
-    function reader_class:clear() self.message, self.at = { n = 0 }, 0 end
+    function reader_class:done()
+        local lease = self.lease
+        self.from, self.lease = nil, nil
+        if lease then q.end_lease(lease) end
+    end
+
+    function reader_class:clear()
+        self:done()
+        self.message, self.at = { n = 0 }, 0
+    end
+
+    -- Where the buffer cannot be found, the message stays.
+    function reader_class:putback()
+        local buffer = self.from
+        if not buffer then return false end
+        if not self.lease then
+            if state.aborted then return nil, "mtmsg.error.operation_aborted" end
+            if buffer.refs == 0 then return nil, "mtmsg.error.object_closed" end
+        end
+        local back = q.put_back(buffer, self.message, self.epoch)
+        local closed = buffer.closed
+        self:clear()
+        if back or not closed then return back end
+        return nil, "mtmsg.error.object_closed"
+    end
 
     function reader_class:nextmsg(source, timeout)
         if getmetatable(source) ~= listener_ops then check_self(buffer_ops, source, 1, "nextmsg") end
@@ -184,7 +284,8 @@ function model.new()
         self:clear()
         local message, buffer, failure = take(source.object, self.limit)
         if not message then return false end
-        self.message = message
+        self.message, self.from, self.epoch = message, buffer, buffer.epoch
+        if self.leases then self.lease = q.begin_lease(source.object, buffer) end
         leave_if_drained(buffer)
         if failure then error(failure, 0) end
         return true
@@ -211,15 +312,26 @@ function model.new()
         return new_handle(listener_ops, listener)
     end
 
+    function mtmsg.newtopic(name)
+        local last = type(name) == "table" and name.last
+        if type(name) == "table" then name = name.name end
+        if state.aborted then raise("operation_aborted") end
+        local topic = new_object("topic", name)
+        topic.subscribers, topic.last = {}, last
+        return new_handle(topic_ops, topic)
+    end
+
     function mtmsg.newwriter(size, grow)
         local bytes, fixed = check_memory("newwriter", 1, size, grow)
         return setmetatable({ size = bytes, fixed = fixed, message = { n = 0, size = 0 } }, writer_class)
     end
 
     function mtmsg.newreader(size, grow)
+        local leases = type(size) == "table" and size.lease
         if type(size) == "table" then size, grow = size.size, size.grow end
         local bytes, fixed = check_memory("newreader", 1, size, grow)
-        return setmetatable({ limit = fixed and bytes or nil, message = { n = 0 }, at = 0 }, reader_class)
+        local limit = fixed and bytes or nil
+        return setmetatable({ limit = limit, message = { n = 0 }, at = 0, leases = leases }, reader_class)
     end
 
     -- Whether some handle leads to the object. One to which none does (it refers to itself, by notifiers) goes sooner or
@@ -267,6 +379,7 @@ function model.new()
         end
     end
     mtmsg.buffer, mtmsg.listener = finder("buffer", buffer_ops), finder("listener", listener_ops)
+    mtmsg.topic = finder("topic", topic_ops)
 
     function mtmsg.abort(...)
         local flag = check_flag("abort", ...)

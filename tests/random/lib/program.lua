@@ -21,6 +21,7 @@ end
 local choices = {
     B = { "b1", "b2", "b3", "b4", "b5" },
     L = { "l1", "l2" },
+    T = { "t1", "t2" },
     O = { "b1", "b2", "b3", "b4", "b5", "l1", "l2", "l1" },
     W = { "w1", "w2" },
     R = { "r1", "r2" },
@@ -38,6 +39,7 @@ local choices = {
     count = { "", "1", "2", "3", "0", "-1", "100" },
     value = { "nil", "true", "false", "0", "1", "255", "256", "-1", "1.5", "2^53", "-0.25", "1e300", "0/0", "3.0", '""',
         '"a"', '"\\0b"', '("s"):rep(255)', '("t"):rep(256)', '("u"):rep(1500)', '("v"):rep(9000)', '"line\\n"' },
+    lease = { "{lease = true}" },
     wrong = { "coroutine.create(function() end)", "io.stdout" },
 }
 
@@ -56,8 +58,24 @@ local weighted = {
     { 2, "{I} = {O}:id()" },
     { 2, "{W} = mtmsg.newwriter({size}, {grow})" },
     { 1, "{W} = mtmsg.newwriter()" },
-    { 2, "{R} = mtmsg.newreader({size}, {grow})" },
-    { 1, "{R} = mtmsg.newreader()" },
+    { 1, "r1:done() r1 = mtmsg.newreader({size}, {grow})" },
+    { 1, "r2:done() r2 = mtmsg.newreader({size}, {grow})" },
+    { 1, "r1:done() r1 = mtmsg.newreader()" },
+    { 2, "r2:done() r2 = mtmsg.newreader({lease})" },
+    { 5, "R({R}:putback())" },
+    { 2, "R({R}:done())" },
+    { 2, "{T} = mtmsg.newtopic({?name}) collectgarbage()" },
+    { 2, "{T} = LAST({?name}) collectgarbage()" },
+    { 1, "{T} = mtmsg.topic({name}) collectgarbage()" },
+    { 6, "{B} = {T}:subscribe() collectgarbage()" },
+    { 5, "{B} = SUBSCRIBE({T}, {L}) collectgarbage()" },
+    { 10, "R({T}:addmsg({values}))" },
+    { 2, "R({T}:setmsg({values}))" },
+    { 2, "R({W}:addmsg({T}))" },
+    { 1, "R({T}:clear())" },
+    { 1, "R({T}:close())" },
+    { 2, "R({T}:abort({flag}))" },
+    { 1, "R({T}:isabort(), {T}:name(), {T}:id(), tostring({T}))" },
     { 24, "R({B}:addmsg({values}))" },
     { 5, "R({B}:setmsg({values}))" },
     { 14, "R({B}:nextmsg({timeout}))" },
@@ -93,7 +111,7 @@ local weighted = {
     { 1, "R({W}:addmsg({X}))" },
     { 1, "R({B}:notifier({X}, {event}))" },
     { 1, "R(mtmsg.newbuffer({name}, {badsize}))" },
-    { 1, "R(mtmsg.newreader({badsize}))" },
+    { 1, "R(mtmsg.newreader({badsize}, 2) ~= nil)" },
     { 1, "R({R}:next(1.5))" },
 }
 
@@ -128,14 +146,15 @@ function program.generate(seed, length)
     local list = { "l1 = mtmsg.newlistener()", "l2 = mtmsg.newlistener()", "b1 = mtmsg.newbuffer()",
         "b2 = l1:newbuffer()", "b3 = l1:newbuffer()", "b4 = l1:newbuffer()", "b5 = mtmsg.newbuffer(40, 0)",
         "w1 = mtmsg.newwriter()", "w2 = mtmsg.newwriter(100, 0)", "r1 = mtmsg.newreader()",
-        "r2 = mtmsg.newreader(100, 0)", "i1 = b2:id()", "i2 = l2:id()" }
+        "r2 = mtmsg.newreader(100, 0)", "i1 = b2:id()", "i2 = l2:id()", "t1 = mtmsg.newtopic()",
+        "t2 = LAST()" }
     for i = #list + 1, length do list[i] = statement(random) end
     return list
 end
 
 ---------------------------------------------------------------------------------- running
 
-local slots = { "b1", "b2", "b3", "b4", "b5", "l1", "l2" }
+local slots = { "b1", "b2", "b3", "b4", "b5", "l1", "l2", "t1", "t2" }
 
 local function show(value)
     if type(value) == "number" then
@@ -163,6 +182,8 @@ end
 local function new_environment(module, collect, wait)
     local env = { WAIT = wait, mtmsg = module, math = math, coroutine = coroutine, io = io, print = print,
         tostring = tostring, collectgarbage = collect }
+    function env.LAST(name) return module.newtopic{ name = name, last = true } end
+    function env.SUBSCRIBE(topic, listener) return topic:subscribe{ listener = listener } end
     function env.R(...) env.result = show_all(...) end
     return env
 end

@@ -31,7 +31,6 @@ return function(state)
     local function new_handle(class, object)
         local handle = setmetatable({ object = object, blocking = true }, class)
         state.handles[handle] = true
-        state.nhandles = state.nhandles + 1
         object.refs = object.refs + 1
         return handle
     end
@@ -85,7 +84,7 @@ return function(state)
 
     ------------------------------------------------------------------------------ lifetime
 
-    local release
+    local release, break_rings
 
     local function disconnect(buffer, event)
         local notifier = buffer[event]
@@ -98,26 +97,39 @@ return function(state)
         disconnect(buffer, "<")
     end
 
+    -- A subscriber that is freed.
+    local function leave_topic(buffer)
+        local topic = buffer.topic
+        if not topic then return end
+        buffer.topic = nil
+        remove(topic.subscribers, buffer)
+        release(topic)
+    end
+
     local function leave_if_drained(buffer)
-        if buffer.refs == 0 and buffer.listener and #buffer.messages == 0 and not buffer.left then
+        if buffer.refs == 0 and buffer.listener and #buffer.messages == 0 and buffer.holds == 0 and not buffer.left then
             buffer.left = true
             remove(buffer.listener.members, buffer)
             remove(buffer.listener.ready, buffer)
             free_buffer(buffer)
+            leave_topic(buffer)
         end
     end
 
     function release(object)
         object.refs = object.refs - 1
-        if object.refs > 0 then return end
+        if object.refs > 0 then return break_rings() end
         remove(state.objects, object)
         if object.kind == "listener" then
             for _, orphan in ipairs(object.members) do
                 orphan.left = true
                 free_buffer(orphan)
+                leave_topic(orphan)
             end
+        elseif object.kind == "topic" then
+            object.latest = nil
         elseif object.listener then
-            if #object.messages > 0 then
+            if #object.messages > 0 or object.holds > 0 then
                 object.aborted = object.listener.aborted
                 if is_aborted(object) then take_off(object) else enter(object) end
             end
@@ -125,7 +137,57 @@ return function(state)
             release(object.listener)
         else
             free_buffer(object)
+            leave_topic(object)
         end
+    end
+
+    -- What a program can reach: by its handles and leases, and from there by what one object keeps of others.
+    local function reachable()
+        local met, list = {}, {}
+        local function meet(object)
+            if object and not met[object] then
+                met[object] = true
+                table.insert(list, object)
+            end
+        end
+        for handle in pairs(state.handles) do meet(handle.object) end
+        for lease in pairs(state.leases) do
+            meet(lease.source)
+            meet(lease.buffer)
+        end
+        local at = 1
+        while list[at] do
+            local object = list[at]
+            if object[">"] then meet(object[">"].buffer) end
+            if object["<"] then meet(object["<"].buffer) end
+            meet(object.listener)
+            meet(object.topic)
+            for _, member in ipairs(object.members or {}) do meet(member) end -- its messages are received there
+            at = at + 1
+        end
+        return met
+    end
+
+    -- Buffers that only keep each other, as notifiers, are freed.
+    local breaking = false
+    function break_rings()
+        if breaking then return end
+        breaking = true
+        local met, again = reachable(), true
+        while again do
+            again = false
+            local all = { unpack(state.objects) }
+            for _, object in ipairs(state.objects) do
+                for _, member in ipairs(object.members or {}) do table.insert(all, member) end
+            end
+            for _, object in ipairs(all) do
+                if object.kind == "buffer" and not met[object] and (object[">"] or object["<"]) then
+                    free_buffer(object)
+                    again = true
+                end
+            end
+        end
+        breaking = false
     end
 
     -- Handles that are not in that set are garbage.
@@ -134,17 +196,44 @@ return function(state)
             if not used[handle] then
                 state.handles[handle] = nil
                 release(handle.object)
-                state.nhandles = state.nhandles - 1
             end
         end
-        if state.nhandles > 0 then return end
-        local all = { unpack(state.objects) }
-        for _, object in ipairs(state.objects) do
-            for _, member in ipairs(object.members or {}) do table.insert(all, member) end
-        end
-        for _, object in ipairs(all) do
-            if object.kind == "buffer" then free_buffer(object) end
-        end
+        break_rings()
+    end
+
+    ------------------------------------------------------------------------------ leases
+
+    -- What a reader has got from the source; the source is kept, and a listener's buffer is left to drain.
+    local function begin_lease(source, buffer)
+        local lease = { source = source, buffer = buffer }
+        source.refs = source.refs + 1
+        state.leases[lease] = true
+        if source ~= buffer then buffer.holds = buffer.holds + 1 end
+        return lease
+    end
+
+    local function end_lease(lease)
+        local buffer = lease.buffer
+        if lease.source ~= buffer then buffer.holds = buffer.holds - 1 end
+        leave_if_drained(buffer)
+        state.leases[lease] = nil
+        release(lease.source)
+        break_rings()
+    end
+
+    -- In front of all that came after it; whether its time is not over.
+    local function put_back(buffer, message, epoch)
+        if buffer.epoch ~= epoch then return false end
+        local at = 1
+        while buffer.messages[at] and buffer.messages[at].seq < message.seq do at = at + 1 end
+        table.insert(buffer.messages, at, message)
+        enter(buffer)
+        return true
+    end
+
+    -- All messages are thrown away.
+    local function empty(buffer)
+        buffer.messages, buffer.epoch = {}, buffer.epoch + 1
     end
 
     ------------------------------------------------------------------------------ notifiers
@@ -202,7 +291,9 @@ return function(state)
             if record_size(message) > buffer.size then return 5 end
             if not replace and used_bytes(buffer) + record_size(message) > buffer.size then return 4 end
         end
-        if replace then buffer.messages = {} end
+        if replace then empty(buffer) end
+        buffer.added = buffer.added + 1
+        message.seq = buffer.added
         table.insert(buffer.messages, message)
         enter(buffer)
         return 0, fired(buffer, ">")
@@ -261,6 +352,8 @@ return function(state)
         describe = describe, is_aborted = is_aborted, check_state = check_state, new_object = new_object,
         new_handle = new_handle, remove = remove, take_off = take_off, enter = enter, to_end = to_end,
         check_order = check_order, disconnect = disconnect, free_buffer = free_buffer,
+        check_last_reference = check_last_reference, begin_lease = begin_lease, end_lease = end_lease,
+        put_back = put_back, empty = empty, put = put, notify = notify,
         leave_if_drained = leave_if_drained, send = send, check_waiting = check_waiting, take = take,
     }
 end

@@ -120,7 +120,8 @@ static enum mtm_status put_object(const struct copy *copy, const struct mtm_visi
     unsigned char piece[MTM_OBJECT_VALUE];
     const struct mtm_item *item = mtm_reader_item(copy->from->reader);
     if (!item) return MTM_MISPLACED; /* damaged */
-    mtm_wire_object(piece, visit->value.object.kind, visit->value.object.id);
+    mtm_wire_object(piece, visit->value.object.kind, visit->value.object.id,
+                    visit->value.object.shared);
     enum mtm_status status = put(copy, piece, sizeof piece);
     if (status == MTM_OK) status = mtm_cargo_add_like(&copy->to->writer.cargo, item);
     if (status != MTM_OK) return status;

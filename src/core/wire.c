@@ -75,9 +75,8 @@ static bool read_code(const unsigned char **at, const unsigned char *end, struct
 static bool read_object(const unsigned char **at, const unsigned char *end,
                         struct mtm_value *out)
 {
-    uint32_t none;
-    return read_half(at, end, &out->object.kind) && read_half(at, end, &none) && none == 0 &&
-           read_word(at, end, &out->object.id);
+    return read_half(at, end, &out->object.kind) && read_half(at, end, &out->object.shared) &&
+           out->object.shared <= 1 && read_word(at, end, &out->object.id);
 }
 
 static bool read_value(const unsigned char **at, const unsigned char *end, enum mtm_tag tag,

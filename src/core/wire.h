@@ -35,8 +35,8 @@ enum mtm_tag {
     MTM_TAG_MODULE,  /* then two strings, or a string and nil: a module, and a field of it */
     MTM_TAG_GLOBALS, /* the table of globals of whoever receives it */
     MTM_TAG_UPVALUE, /* 4 bytes as REFERENCE, 4 bytes index: the variable of that CODE */
-    MTM_TAG_OBJECT,  /* 4 bytes kind, 4 of no meaning, 8 bytes id: the next object of the cargo;
-                        REFERENCEs count it, too */
+    MTM_TAG_OBJECT,  /* 4 bytes kind, 4 bytes: 1 if a REFERENCE to it follows, else 0; 8 bytes
+                        id: the next object  of the cargo;  REFERENCEs count it, too */
     MTM_TAG_END      /* not in messages: there is no more value */
 };
 
@@ -80,8 +80,9 @@ struct mtm_value {
             uint32_t back, index; /* REFERENCE, KEY_AGAIN, UPVALUE */
         } reference;
         struct {
-            uint64_t id;   /* 0: it has none */
-            uint32_t kind; /* enum mtm_kind, or MTM_FOREIGN */
+            uint64_t id;     /* 0: it has none */
+            uint32_t kind;   /* enum mtm_kind, or MTM_FOREIGN */
+            uint32_t shared; /* 1: a REFERENCE to it follows, else 0 */
         } object;
     };
 };
@@ -216,14 +217,21 @@ static inline unsigned char *mtm_wire_reference(unsigned char *to, enum mtm_tag 
 }
 
 /* 17 bytes, more than the address of a block takes in a ring. */
-static inline unsigned char *mtm_wire_object(unsigned char *to, uint32_t kind, uint64_t id)
+static inline unsigned char *mtm_wire_object(unsigned char *to, uint32_t kind, uint64_t id,
+                                             uint32_t shared)
 {
-    const uint32_t none = 0;
     to[0] = MTM_TAG_OBJECT;
     memcpy(to + 1, &kind, 4);
-    memcpy(to + 5, &none, 4);
+    memcpy(to + 5, &shared, 4);
     memcpy(to + 9, &id, 8);
     return to + MTM_OBJECT_VALUE;
+}
+
+/* The same at `at`, where one has been written. */
+static inline void mtm_wire_share_object(unsigned char *at)
+{
+    const uint32_t shared = 1;
+    memcpy(at + 5, &shared, 4);
 }
 
 /* Whether a string of that length is numbered when it is a key. */

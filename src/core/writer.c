@@ -185,7 +185,7 @@ enum mtm_status mtm_writer_add_object(struct mtm_writer *writer, struct mtm_obje
     enum mtm_status status;
     unsigned char *room = mtm_writer_room(writer, MTM_OBJECT_VALUE, &status);
     if (!room) return status;
-    mtm_wire_object(room, (uint32_t)object->kind, object->id);
+    mtm_wire_object(room, (uint32_t)object->kind, object->id, 0);
     status = mtm_cargo_add(&writer->cargo, object);
     if (status != MTM_OK) writer->block->size -= MTM_OBJECT_VALUE;
     return status;

@@ -214,12 +214,13 @@ static bool open_named(struct mtl_build *build, struct level *level)
 
 /* The next of the message's objects. Until what is pushed has a reference of its own the
  * message keeps it. */
-static void push_object(struct mtl_build *build)
+static void push_object(struct mtl_build *build, const struct mtm_value *value)
 {
     const struct mtm_item *item = mtm_cargo_at(build->cargo, build->seen.items++);
     if (!item) mtl_build_fail(build);
     mtl_push_object(build->L, build->state, item);
-    remember(build, MTL_SEEN_OBJECTS, build->seen.objects++);
+    if (value->object.shared) remember(build, MTL_SEEN_OBJECTS, build->seen.objects);
+    ++build->seen.objects;
 }
 
 /* Pushes the value; true, and *level, if there is more in it. */
@@ -235,7 +236,7 @@ static bool push(struct mtl_build *build, const struct mtm_value *value, struct 
             return false;
         case MTM_TAG_MODULE: mtl_build_by_name(build); return false;
         case MTM_TAG_GLOBALS: mtc_push_globals(build->L); return false;
-        case MTM_TAG_OBJECT: push_object(build); return false;
+        case MTM_TAG_OBJECT: push_object(build, value); return false;
         case MTM_TAG_NIL:
         case MTM_TAG_BOOLEAN:
         case MTM_TAG_BYTE:

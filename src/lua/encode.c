@@ -4,8 +4,10 @@
 
 #include <string.h>
 
+#include "core/cargo.h"
 #include "core/copy.h"
 #include "lua/arrays.h"
+#include "lua/classes.h"
 
 #include "platform/hidden.h"
 
@@ -70,6 +72,7 @@ static bool encode_number(lua_State *L, int index, struct mtl_encoder *e)
 /* A function that needs more than its address is left to encode_deep.c. */
 static bool encode_function(lua_State *L, int index, struct mtl_encoder *e)
 {
+    if (e->cargo) return false;
     lua_CFunction function = lua_tocfunction(L, index);
     if (!function || mtc_has_context(L, index)) return false;
     mtm_plat_pin_image((const void *)(uintptr_t)function); /* it may outlive this state */
@@ -81,6 +84,7 @@ static bool encode_function(lua_State *L, int index, struct mtl_encoder *e)
 static bool encode_array(lua_State *L, int index, struct mtl_encoder *e)
 {
     struct mtl_array array;
+    if (e->cargo) return false;
     if (!mtl_array_get(L, index, &array)) return false;
     size_t bytes = mtm_size_mul(array.elsize, array.count);
     /* Only the last one: a finalizer that runs for a later value could resize it. */
@@ -92,6 +96,29 @@ static bool encode_array(lua_State *L, int index, struct mtl_encoder *e)
     if (by_reference) return refer(e, array.elements, bytes);
     if (bytes > 0) memcpy(to, array.elements, bytes);
     return true;
+}
+
+static bool is_there(const struct mtm_cargo *cargo, const struct mtm_object *object)
+{
+    for (size_t i = 0; cargo && i < cargo->count; ++i) {
+        if (mtm_cargo_at(cargo, i)->object == object) return true;
+    }
+    return false;
+}
+
+/* From the first one on nothing may raise an error: what needs memory of Lua is left to
+ * encode_deep.c. */
+static bool encode_userdata(lua_State *L, int index, struct mtl_encoder *e)
+{
+    const struct mtc_handle *handle = mtl_to_any_handle(L, index);
+    if (!handle) return encode_array(L, index, e);
+    if (!e->takes_objects || !mtc_handle_is_live(handle)) return false;
+    struct mtm_object *object = handle->object;
+    if (is_there(e->cargo, object)) return false;
+    unsigned char *to = room(e, MTM_OBJECT_VALUE);
+    if (!to) return false;
+    mtm_wire_object(to, (uint32_t)object->kind, object->id, 0);
+    return mtm_cargo_add(&e->cargo, object) == MTM_OK;
 }
 
 static bool encode_value(lua_State *L, int index, struct mtl_encoder *e)
@@ -113,6 +140,7 @@ static bool encode_value(lua_State *L, int index, struct mtl_encoder *e)
             if (to) mtm_wire_pointer(to, MTM_TAG_POINTER, (uintptr_t)lua_touserdata(L, index));
             return to != NULL;
         case LUA_TFUNCTION: return encode_function(L, index, e);
+        case LUA_TUSERDATA: return encode_userdata(L, index, e);
         default: return encode_array(L, index, e);
     }
 }
@@ -150,15 +178,33 @@ int mtl_encode_short(lua_State *L, int first, int last, unsigned char *to, int c
     return size;
 }
 
-bool mtl_encode(lua_State *L, int first, int last, struct mtl_encoder *e)
+static bool encode(lua_State *L, int first, int last, struct mtl_encoder *e)
 {
     e->at = e->part = e->scratch;
     e->end = e->scratch + sizeof e->scratch;
     e->last = last;
+    e->cargo = NULL;
     mtm_message_init(&e->message);
     for (int index = first; index <= last; ++index) {
         if (MTM_UNLIKELY(!encode_value(L, index, e))) return false;
     }
     end_part(e);
     return true;
+}
+
+bool mtl_encode(lua_State *L, int first, int last, struct mtl_encoder *e)
+{
+    e->takes_objects = false;
+    return encode(L, first, last, e);
+}
+
+bool mtl_encode_objects(lua_State *L, int first, int last, struct mtl_encoder *e)
+{
+    e->takes_objects = true;
+    if (MTM_LIKELY(encode(L, first, last, e))) {
+        if (MTM_UNLIKELY(e->cargo != NULL)) e->message.cargo = &e->cargo;
+        return true;
+    }
+    mtm_cargo_drop(e->cargo);
+    return false;
 }

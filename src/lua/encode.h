@@ -16,6 +16,8 @@ struct mtl_encoder {
     unsigned char *at, *end; /* the scratch memory that is left */
     unsigned char *part;     /* where the part that is being written begins */
     int last;                /* index of the last value */
+    bool takes_objects;
+    struct mtm_cargo *cargo; /* the objects among the values, or NULL */
     struct mtm_message message;
     unsigned char scratch[MTL_SCRATCH];
 };
@@ -24,6 +26,10 @@ struct mtl_encoder {
  * must stay where they are until it has been used. False if they don't fit, or are not plain:
  * use mtl_encode_deep. Raises nothing. */
 bool mtl_encode(lua_State *L, int first, int last, struct mtl_encoder *encoder);
+
+/* The same, and buffers, listeners and topics are plain, too, if they come once each.
+ * Afterwards the caller drops encoder->cargo, which a put has set to NULL. */
+bool mtl_encode_objects(lua_State *L, int first, int last, struct mtl_encoder *encoder);
 
 /* The common case: numbers, booleans, nil and short strings, to at most `cap` bytes at `to`.
  * Their size, or -1 if it is not so. Raises nothing. */

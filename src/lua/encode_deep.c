@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lua/arrays.h"
+#include "lua/classes.h"
 #include "lua/encode.h"
 #include "lua/errors.h"
 #include "lua/objects.h"
@@ -168,10 +169,10 @@ static enum mtm_status add_object(struct mtl_deep *deep, const struct mtl_object
     struct mtm_cargo **cargo = &deep->draft->cargo;
     if (object->ours) {
         mtm_wire_object(mtl_deep_room(deep, MTM_OBJECT_VALUE), (uint32_t)object->ours->kind,
-                        object->ours->id);
+                        object->ours->id, 0);
         return mtm_cargo_add(cargo, object->ours);
     }
-    mtm_wire_object(mtl_deep_room(deep, MTM_OBJECT_VALUE), MTM_FOREIGN, 0);
+    mtm_wire_object(mtl_deep_room(deep, MTM_OBJECT_VALUE), MTM_FOREIGN, 0, 0);
     return mtm_cargo_add_foreign(cargo, &object->foreign);
 }
 
@@ -186,6 +187,7 @@ static bool put_object(struct mtl_deep *deep)
     const void *what = object.ours ? (const void *)object.ours : object.foreign.object;
     struct mtl_met *met = mtl_deep_meet(deep, what, &known);
     if (known) {
+        mtm_wire_share_object(&mtl_draft_bytes(draft)[met->place]);
         mtm_wire_reference(mtl_deep_room(deep, MTM_REFERENCE_VALUE), MTM_TAG_REFERENCE,
                            draft->objects - met->number);
         return true;
@@ -198,6 +200,13 @@ static bool put_object(struct mtl_deep *deep)
         mtl_raise_for(deep->L, status, object.ours);
     }
     return true;
+}
+
+/* An array may offer the Object C API, too. */
+static bool put_userdata(struct mtl_deep *deep)
+{
+    if (mtl_to_any_handle(deep->L, -1)) return put_object(deep);
+    return put_array(deep) || put_object(deep);
 }
 
 /* What can only go by name. Where it is in a module, all of that goes by name, and all is
@@ -233,7 +242,7 @@ static MTM_NOINLINE bool put_less_common(struct mtl_deep *deep)
             if (!put_c_function(deep)) return put_other(deep);
             break;
         default:
-            if (!put_array(deep) && !put_object(deep)) return put_other(deep);
+            if (!put_userdata(deep)) return put_other(deep);
             break;
     }
     lua_pop(L, 1);

@@ -2,6 +2,7 @@
 #include "lua/transfer.h"
 
 #include "core/bound.h"
+#include "core/cargo.h"
 #include "core/fast_path.h"
 #include "core/room.h"
 #include "lua/args.h"
@@ -154,7 +155,7 @@ MTM_NOINLINE int mtl_send(lua_State *L, struct mtc_handle *handle, enum mtl_send
     struct mtl_encoder encoder;
     struct mtm_failure failure = {0};
     int last = lua_gettop(L);
-    if (MTM_UNLIKELY(!mtl_encode(L, 2, last, &encoder))) {
+    if (MTM_UNLIKELY(!mtl_encode_objects(L, 2, last, &encoder))) {
         return send_deep(L, handle, last, how);
     }
     if (how != MTL_SET && handle->object &&
@@ -164,6 +165,7 @@ MTM_NOINLINE int mtl_send(lua_State *L, struct mtc_handle *handle, enum mtl_send
     }
     bool raised;
     enum mtm_status status = put(L, handle, &encoder.message, how, &failure, &raised);
+    if (MTM_UNLIKELY(encoder.cargo != NULL)) mtm_cargo_drop(encoder.cargo);
     if (MTM_UNLIKELY(raised)) return lua_error(L);
     if (MTM_LIKELY(status == MTM_OK)) {
         lua_pushboolean(L, 1);

@@ -130,7 +130,9 @@ static unsigned char *encode(unsigned char *to, const struct mtm_value *value)
         case MTM_TAG_REFERENCE:
         case MTM_TAG_KEY_AGAIN:
             return mtm_wire_reference(to, value->tag, value->reference.back);
-        case MTM_TAG_OBJECT: return mtm_wire_object(to, value->object.kind, value->object.id);
+        case MTM_TAG_OBJECT:
+            return mtm_wire_object(to, value->object.kind, value->object.id,
+                                   value->object.shared);
         case MTM_TAG_NAMED:
         case MTM_TAG_MODULE:
         case MTM_TAG_GLOBALS: to[0] = (unsigned char)value->tag; return to + 1;

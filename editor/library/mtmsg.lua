@@ -3,8 +3,9 @@
 -- (LuaCATS). Nobody runs this file. docs/reference.md has the whole story; a test compares the two.
 -- The classes have no parent: if they were userdata, any of them could be given for any other without a complaint.
 
----What a message may consist of: of the functions those in C without upvalues, of the userdata light ones and arrays.
----@alias mtmsg.value nil|boolean|number|string|table|lightuserdata|userdata|function
+---What a message may consist of: of the userdata light ones, arrays, buffers, listeners, topics, and objects of other
+---modules with the Object C API.
+---@alias mtmsg.value nil|boolean|number|string|table|lightuserdata|userdata|function|mtmsg.buffer|mtmsg.listener|mtmsg.topic
 
 ---An array with the carray C API, as the module `carray` makes them.
 ---@alias mtmsg.array userdata

@@ -6,6 +6,8 @@
 #include <lualib.h>
 
 #include "core/buffer.h"
+#include "core/cargo.h"
+#include "core/reference.h"
 #include "core/reader.h"
 #include "core/id_set.h"
 #include "core/send.h"
@@ -231,6 +233,7 @@ static lua_State *new_state(void)
     lua_pushcfunction(L, luaopen_carray);
     lua_setfield(L, -2, "carray");
     mtl_open_draft(L);
+    mtl_open_buffer(L);
     lua_settop(L, 0);
     return L;
 }
@@ -345,13 +348,17 @@ static int send_again(lua_State *L)
     mtl_encode_deep(&deep, L, state, 1, last, &parts);
     struct message again = {.bytes = lua_newuserdata(L, parts.size + 1), .size = parts.size};
     mtm_message_copy(&parts, again.bytes);
+    struct mtm_cargo *cargo = parts.cargo ? *parts.cargo : NULL;
+    if (parts.cargo) *parts.cargo = NULL; /* as a put does */
     mtl_deep_done(&deep);
     const unsigned char *at = again.bytes, *end = again.bytes + again.size;
     size_t objects = 0;
     int count = 0;
     while (mtm_wire_skip(&at, end, &objects)) ++count;
     FUZZ_CHECK(at == end && count == last, "what was sent is not whole");
-    struct mtl_decoder decoder = {.at = again.bytes, .end = end, .max = SIZE_MAX};
+    FUZZ_CHECK(objects == (cargo ? cargo->count : 0), "another number of objects");
+    struct mtl_decoder decoder = {
+        .at = again.bytes, .end = end, .cargo = cargo, .max = SIZE_MAX};
     lua_pushvalue(L, last + 1);
     lua_pushcclosure(L, mtl_decode, 1);
     lua_pushnil(L);
@@ -359,7 +366,25 @@ static int send_again(lua_State *L)
     int top = lua_gettop(L) - 3, rc = mtl_decode_protected(L, state, &decoder, 2);
     FUZZ_CHECK(rc == 0, "what was sent can't be received: %s", lua_tostring(L, -1));
     FUZZ_CHECK(lua_gettop(L) - top == last, "another number of values");
+    mtm_cargo_drop(cargo);
+    mtm_drop_handed_on();
     return 0;
+}
+
+/* Two objects for a message that may have some, whatever its bytes say. */
+static struct mtm_cargo *two_objects(const struct message *message)
+{
+    struct mtm_cargo *cargo = NULL;
+    const struct mtm_buffer_options options = {.size = 64, .grow = 2};
+    if (message->size == 0 || !memchr(message->bytes, MTM_TAG_OBJECT, message->size))
+        return NULL;
+    for (int i = 0; i < 2; ++i) {
+        struct mtm_buffer *buffer;
+        FUZZ_CHECK(mtm_buffer_new(&options, &buffer) == MTM_OK, "no buffer");
+        FUZZ_CHECK(mtm_cargo_add(&cargo, &buffer->object) == MTM_OK, "no cargo");
+        mtm_root_release(&buffer->object);
+    }
+    return cargo;
 }
 
 /* With tables in it, which may be damaged: an error is fine. */
@@ -367,8 +392,11 @@ static void check_deep(const struct message *message)
 {
     static lua_State *L;
     if (!L) L = new_state();
-    struct mtl_decoder decoder = {
-        .at = message->bytes, .end = message->bytes + message->size, .max = SIZE_MAX};
+    struct mtm_cargo *cargo = two_objects(message);
+    struct mtl_decoder decoder = {.at = message->bytes,
+                                  .end = message->bytes + message->size,
+                                  .cargo = cargo,
+                                  .max = SIZE_MAX};
     lua_settop(L, 0);
     struct mtc_state *state = mtl_state_push(L);
     lua_pushcclosure(L, mtl_decode, 1);
@@ -381,8 +409,12 @@ static void check_deep(const struct message *message)
         int rc = lua_pcall(L, lua_gettop(L) - 1, 0, 0);
         FUZZ_CHECK(rc == 0, "what was received can't be sent: %s", lua_tostring(L, -1));
     }
+    lua_settop(L, 0);
     lua_gc(L, LUA_GCCOLLECT, 0); /* a damaged message may have left a draft behind */
     drop_draft(L);
+    lua_gc(L, LUA_GCCOLLECT, 0);
+    mtm_cargo_drop(cargo);
+    mtm_drop_handed_on();
 }
 
 /* ---- the set of ids ---- */

@@ -155,6 +155,26 @@ static void a_reader_is_a_root(void **state)
     assert_false(is_known(MTM_BUFFER, id));
 }
 
+/* Its last edge has gone, it is about to be freed, and its messages have been dropped. */
+static void what_is_gone_is_not_found(void **state)
+{
+    (void)state;
+    const struct mtm_buffer_options options = {
+        .name = "gone", .name_len = 4, .size = 64, .grow = 2};
+    struct mtm_buffer *buffer, *again;
+    struct mtm_object *found;
+    assert_int_equal(mtm_buffer_new(&options, &buffer), MTM_OK);
+    mtm_or_acq_rel(&buffer->object.life, MTM_LIFE_GONE);
+    assert_false(is_known(MTM_BUFFER, buffer->object.id));
+    assert_int_equal(mtm_registry_find_name(MTM_BUFFER, "gone", 4, &found), MTM_UNKNOWN);
+    assert_int_equal(mtm_buffer_new(&options, &again), MTM_OK);
+    core_drop_buffer(buffer);
+    assert_int_equal(mtm_registry_find_name(MTM_BUFFER, "gone", 4, &found), MTM_OK);
+    assert_ptr_equal(found, &again->object);
+    mtm_root_release(found);
+    core_drop_buffer(again);
+}
+
 /* ---- long ones ---- */
 
 enum { LINKS = 100000 };
@@ -251,6 +271,7 @@ int main(void)
         CORE_TEST("what somebody reaches stays", what_somebody_reaches_stays),
         CORE_TEST("a listener reaches its buffers", a_listener_reaches_its_buffers),
         CORE_TEST("a reader is a root", a_reader_is_a_root),
+        CORE_TEST("what is gone is not found", what_is_gone_is_not_found),
         CORE_TEST("a long chain is no work", a_long_chain_is_no_work),
         CORE_TEST("nothing is left of a bazaar", nothing_is_left_of_a_bazaar),
     };

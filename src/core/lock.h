@@ -62,9 +62,10 @@ bool mtm_lock_until(struct mtm_lock *lock, int64_t deadline);
 /* Not recursive; by the thread that took it. Wakes one parked thread if there may be one. */
 static inline void mtm_unlock(struct mtm_lock *lock)
 {
-    MTM_HELD_ADD(-1);
     MTM_STEP(unlock);
-    if (MTM_UNLIKELY(mtm_swap_rel(&lock->word, 0) & 2)) mtm_lock_wake(lock);
+    const bool awaited = (mtm_swap_rel(&lock->word, 0) & 2) != 0;
+    MTM_HELD_ADD(-1);
+    if (MTM_UNLIKELY(awaited)) mtm_lock_wake(lock);
 }
 
 #endif

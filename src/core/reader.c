@@ -244,8 +244,8 @@ static void have(struct mtm_reader *reader, const struct mtm_delivery *in)
 }
 
 /* While it waits the reader may keep a root of the object: so does its caller. */
-enum mtm_status mtm_reader_take(struct mtm_reader *reader, struct mtm_object *object,
-                                struct mtm_wait *wait, size_t *need, struct mtm_delivery *in)
+static enum mtm_status take(struct mtm_reader *reader, struct mtm_object *object,
+                            struct mtm_wait *wait, size_t *need, struct mtm_delivery *in)
 {
     end_lease(reader, mtm_wait_never(wait));
     forget_values(reader);
@@ -265,6 +265,15 @@ enum mtm_status mtm_reader_take(struct mtm_reader *reader, struct mtm_object *ob
     have(reader, in);
     if (MTM_UNLIKELY(reader->lease)) begin_lease(reader, object, in);
     return MTM_OK;
+}
+
+enum mtm_status mtm_reader_take(struct mtm_reader *reader, struct mtm_object *object,
+                                struct mtm_wait *wait, size_t *need, struct mtm_delivery *in)
+{
+    const uint32_t use = MTM_USE_BEGIN(&reader->user);
+    enum mtm_status status = take(reader, object, wait, need, in);
+    MTM_USE_END(&reader->user, use);
+    return status;
 }
 
 void mtm_reader_settle(struct mtm_reader *reader, struct mtm_delivery *in, bool nonblock)
@@ -317,8 +326,10 @@ void mtm_reader_align_array(struct mtm_reader *reader, struct mtm_value *array)
 
 enum mtm_tag mtm_reader_next_aligned(struct mtm_reader *reader, struct mtm_value *out)
 {
+    const uint32_t use = MTM_USE_BEGIN(&reader->user);
     mtm_reader_next(reader, out);
     if (out->tag == MTM_TAG_ARRAY) mtm_reader_align_array(reader, out);
+    MTM_USE_END(&reader->user, use);
     return out->tag;
 }
 

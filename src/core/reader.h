@@ -26,6 +26,7 @@ struct mtm_reader {
     bool lease;               /* a message goes back unless it is done */
     bool aligns;              /* constant: arrays are moved to be aligned */
     bool spoiled;             /* more arrays were moved than could be noted: it can't go back */
+    mtm_a32 user;             /* atomic; who is at work on it, as debug builds have it */
     uint64_t from_id;         /* the buffer of the message */
     uint64_t message;         /* another one for each message that comes or goes */
     struct mtm_delivery held; /* a lease; from is NULL if nothing is held */

@@ -66,11 +66,15 @@ static enum mtm_status make_room(struct mtm_writer *writer, size_t bytes)
 
 unsigned char *mtm_writer_room(struct mtm_writer *writer, size_t bytes, enum mtm_status *status)
 {
+    const uint32_t use = MTM_USE_BEGIN(&writer->user);
+    unsigned char *room = NULL;
     place_array(writer);
     *status = make_room(writer, bytes);
-    if (MTM_UNLIKELY(*status != MTM_OK)) return NULL;
-    unsigned char *room = mtm_block_data(writer->block) + writer->block->size;
-    writer->block->size += bytes;
+    if (MTM_LIKELY(*status == MTM_OK)) {
+        room = mtm_block_data(writer->block) + writer->block->size;
+        writer->block->size += bytes;
+    }
+    MTM_USE_END(&writer->user, use);
     return room;
 }
 
@@ -193,10 +197,12 @@ enum mtm_status mtm_writer_add_object(struct mtm_writer *writer, struct mtm_obje
 
 void mtm_writer_clear(struct mtm_writer *writer)
 {
+    const uint32_t use = MTM_USE_BEGIN(&writer->user);
     writer->array = NULL;
     mtm_cargo_drop(writer->cargo);
     writer->cargo = NULL;
     if (writer->block) writer->block->size = 0;
+    MTM_USE_END(&writer->user, use);
 }
 
 void mtm_writer_message(struct mtm_writer *writer, struct mtm_message *message)

@@ -13,6 +13,7 @@ struct mtm_writer {
     size_t initial;          /* constant, as grow and fixed: bytes of memory at first */
     double grow;
     bool fixed;
+    mtm_a32 user;  /* atomic; who is at work on it, as debug builds have it */
     size_t wanted; /* after TOO_LARGE: how large the message would have been */
     unsigned char
         *array; /* the elements of the latest array, where they are aligned, or NULL */

@@ -132,10 +132,30 @@ const char *mtm_plat_info(void);
 #define MTM_ASSERT(condition) ((void)0)
 #else
 #include <assert.h>
-int mtm_plat_held_add(int n); /* returns the new count */
+int mtm_plat_held_add(int n);   /* returns the new count */
 #define MTM_HELD_ADD(n) ((void)mtm_plat_held_add(n))
 #define MTM_ASSERT_UNLOCKED() assert(mtm_plat_held_add(0) == 0)
 #define MTM_ASSERT(condition) assert(condition)
+#endif
+
+/* What belongs to one thread at a time has a word that says who is at work on it: debug builds
+ * stop at a second thread. The same one may begin again before it has ended; begin returns what
+ * end gets. */
+#if defined(NDEBUG)
+#define MTM_USE_BEGIN(user) ((void)(user), (uint32_t)0)
+#define MTM_USE_END(user, begun) ((void)(user), (void)(begun))
+#else
+uint32_t mtm_plat_thread(void); /* a number of this thread, > 0 */
+static inline uint32_t mtm_use_begin(mtm_a32 *user)
+{
+    const uint32_t me = mtm_plat_thread();
+    uint32_t who = 0;
+    if (mtm_cas_acq_rel(user, &who, me)) return me; /* pairs with MTM_USE_END */
+    assert(who == me && "two threads use one reader or writer at once");
+    return 0;
+}
+#define MTM_USE_BEGIN(user) mtm_use_begin(user)
+#define MTM_USE_END(user, begun) ((begun) ? mtm_store_rel((user), 0) : (void)0)
 #endif
 
 /* Windows where the design knows a race could be: a stress build pauses there at random.
@@ -143,6 +163,7 @@ int mtm_plat_held_add(int n); /* returns the new count */
  * in tests/model. */
 #if defined(MTM_PAUSES)
 void mtm_plat_pause(void);
+void mtm_plat_pause_by(void (*pause)(void)); /* what this thread does instead; NULL: as ever */
 #define MTM_PAUSE() mtm_plat_pause()
 #else
 #define MTM_PAUSE() ((void)0)

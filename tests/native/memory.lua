@@ -329,4 +329,78 @@ test("values are taken from a reader without a request", function()
     none(r.clear, r)
 end)
 
+---------------------------------------------------------------------------------- tables
+
+local tables = require "tables"
+
+local function nested(depth)
+    local deep = {}
+    for _ = 2, depth do deep = {deep} end
+    return deep
+end
+
+test("code 5 of version 1.1: there is no memory to walk through the message, which stays", function()
+    for _, lease in ipairs {false, true} do
+        local b, requests_made, code = mtmsg.newbuffer(), 0, nil
+        b:addmsg(nested(100))
+        repeat
+            requests_made = requests_made + 1
+            local r = tables.reader(b, 10, 1)
+            if lease then r:lease() end
+            code = failing(requests_made, false, r.receive, r, b)
+            if code == 5 then
+                eq(b:msgcnt(), 1)
+                eq(r:next(), "none")
+                eq(r:source(), 0)
+            else
+                eq(code, 0)
+                eq(r:next(), "table")
+            end
+            r:free()
+        until code == 0
+        assert(requests_made > 2, "no request failed")
+    end
+end)
+
+test("code -2 of tables: nothing has changed, and the next attempt succeeds", function()
+    local b, failures = mtmsg.newbuffer(), 0
+    local w = tables.writer(b, 10, 1)
+    for i = 1, 100 do
+        local code = failing(1, true, w.begin, w, nil, true)
+        if code == -2 then
+            failures = failures + 1
+            code = w:begin(nil, true)
+        end
+        eq(code, 0)
+        eq(w:integer(i), 0)
+    end
+    for _ = 1, 100 do eq(w:finish(), 0) end
+    eq(w:send(b), 0)
+    assert(failures > 3)
+    local level, t = 0, b:nextmsg(0)
+    while t do
+        level = level + 1
+        eq(t[1], level)
+        t = t[2]
+    end
+    eq(level, 100)
+end)
+
+test("what is there does: walking, passing on and putting back ask for no memory", function()
+    local b, to = mtmsg.newbuffer(100000), mtmsg.newbuffer(100000)
+    local t = {1, {2, name = "x"}, name = "y"}
+    local r, w = tables.reader(b, 10000, 0), tables.writer(to, 10000, 0)
+    b:addmsg(t, "end")
+    eq(r:receive(b), 0) -- its memory goes back with the message, once
+    eq(r:next(), "table")
+    none(w.value, w, r)
+    none(r.next, r)
+    eq(w:send(to), 0)
+    none(r.rewind, r)
+    for _ = 1, 5 do none(r.next, r) end
+    none(r.back, r)
+    eq(b:msgcnt(), 1)
+    eq(to:nextmsg(0)[2].name, "x")
+end)
+
 native.run()

@@ -20,25 +20,20 @@ local function count_words(text, counts)
     return total
 end
 
--- Runs in a thread, in a Lua state of its own. What it needs comes as arguments: simple values, a function as its code.
-local function worker(jobs_id, answers_id, count_words_code)
+-- Runs in a thread, in a Lua state of its own. One id is all that it is given: what it needs comes in a message, two
+-- buffers and a function.
+local function worker(start_id)
     local mtmsg = require "mtmsg"
-    local jobs, answers = mtmsg.buffer(jobs_id), mtmsg.buffer(answers_id)
+    local jobs, answers, count_words = mtmsg.buffer(start_id):nextmsg()
     -- An error in a luv thread would end the process without a word, so it is caught and reported.
     local ok, err = pcall(function()
-        local count_words = (loadstring or load)(count_words_code)
         local counts = {}
         while true do
             local what, line = jobs:nextmsg()
             if what == "quit" then break end
             answers:addmsg("line", count_words(line, counts))
         end
-        local writer = mtmsg.newwriter()
-        for word, count in pairs(counts) do
-            writer:add("count", word, count)
-            writer:addmsg(answers)
-        end
-        answers:addmsg("done")
+        answers:addmsg("done", counts)
     end)
     if not ok then answers:addmsg("error", err) end
 end
@@ -65,10 +60,10 @@ assert(#files > 0, "there is no text here")
 
 -- ------------------------------------------------------------------------------------------------ the pool
 local jobs, listener = mtmsg.newbuffer("jobs"), mtmsg.newlistener("answers")
-local answers, threads = {}, {}
+local start, threads = mtmsg.newbuffer(), {}
 for i = 1, WORKERS do
-    answers[i] = listener:newbuffer()
-    threads[i] = luv.new_thread(string.dump(worker), jobs:id(), answers[i]:id(), string.dump(count_words))
+    start:addmsg(jobs, listener:newbuffer(), count_words)
+    threads[i] = luv.new_thread(string.dump(worker), start:id())
 end
 
 local started
@@ -86,14 +81,15 @@ end
 
 -- Takes one answer, if there is one in time.
 local function take_answer(timeout)
-    local what, a, b = listener:nextmsg(timeout)
+    local what, a = listener:nextmsg(timeout)
     if not what then return false end
     messages = messages + 1
     if what == "line" then
         answered, words = answered + 1, words + a
-    elseif what == "count" then
-        counts[a] = (counts[a] or 0) + b
     elseif what == "done" then
+        for word, count in pairs(a) do
+            counts[word] = (counts[word] or 0) + count
+        end
         working = working - 1
     else
         error("a worker failed: " .. tostring(a))

@@ -299,20 +299,29 @@ MTM_NOINLINE int mtl_receive(lua_State *L, struct mtc_handle *handle, enum mtl_h
 
 /* ---- short messages ---- */
 
+/* The values on top are not right above the id. */
+static void put_id_below(lua_State *L, const struct mtc_handle *handle, int count)
+{
+    mtc_push_integer(L, (int64_t)handle->object->id);
+    lua_replace(L, -2 - count);
+}
+
 /* There is no argument. Pushes before it takes: pushing can raise an error, and run finalizers,
  * which may release the handle. */
-static int take_bytes(lua_State *L, struct mtc_handle *handle, enum mtl_how how,
-                      const struct mtm_peeked *peeked)
+static MTM_ALWAYS_INLINE int take_bytes(lua_State *L, struct mtc_handle *handle,
+                                        enum mtl_how how, const struct mtm_peeked *peeked)
 {
+    bool id_is_below = true;
+    if (how != MTL_NEXT) mtc_push_integer(L, (int64_t)handle->object->id);
     int count = mtl_decode_short(L, peeked->bytes, peeked->size);
     if (MTM_UNLIKELY(count < 0)) {
         lua_settop(L, 1);
         count = mtl_decode_direct(L, handle->owned.state, peeked->bytes, peeked->size);
+        id_is_below = false;
     }
     if (MTM_LIKELY(handle->object && mtm_fast_take(mtl_buffer_of(handle), peeked))) {
         if (how == MTL_NEXT) return count;
-        mtc_push_integer(L, (int64_t)handle->object->id);
-        lua_replace(L, -2 - count); /* self, or what is not wanted any more */
+        if (MTM_UNLIKELY(!id_is_below)) put_id_below(L, handle, count);
         return count + 1;
     }
     handle->owned.state->contended = MTL_CONTENDED;
@@ -320,8 +329,8 @@ static int take_bytes(lua_State *L, struct mtc_handle *handle, enum mtl_how how,
     return mtl_receive(L, handle, how);
 }
 
-static inline int push_word(lua_State *L, const struct mtc_handle *handle, enum mtl_how how,
-                            struct mtm_word word)
+static MTM_ALWAYS_INLINE int push_word(lua_State *L, const struct mtc_handle *handle,
+                                       enum mtl_how how, struct mtm_word word)
 {
     if (how != MTL_NEXT) mtc_push_integer(L, (int64_t)handle->object->id);
     mtl_push_word(L, word);
@@ -346,7 +355,8 @@ static MTM_NOINLINE int wait_for_word(lua_State *L, struct mtc_handle *handle, e
     return receive(L, handle, &wait, how, base, NULL);
 }
 
-static inline int take_short(lua_State *L, struct mtc_handle *handle, enum mtl_how how)
+static MTM_ALWAYS_INLINE int take_short(lua_State *L, struct mtc_handle *handle,
+                                        enum mtl_how how)
 {
     struct mtm_peeked peeked;
     if (lua_gettop(L) > 1 || handle->owned.state->contended > 0 || is_watched(L)) {

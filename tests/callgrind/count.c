@@ -1,4 +1,4 @@
-/* Owns calls of addmsg and nextmsg that are made straight from C, so that callgrind can count
+/* Owns calls of addmsg, nextmsg and getmsg that are made straight from C, so that callgrind can count
  * their instructions. It counts nothing itself: it has functions named count_..., in which
  * CALLS calls are made in all, and nothing else.
  *
@@ -17,11 +17,11 @@
 enum { CALLS = 1000, BATCH = 20 };
 
 /* Where the stack holds what. */
-enum { ADD = 1, NEXT, EMPTY, BUFFER, TEXT };
+enum { ADD = 1, NEXT, GET, EMPTY, BUFFER, TEXT };
 
 static const char prepare[] = "if jit then jit.off() end\n"
                               "local buffer = require 'mtmsg'.newbuffer()\n"
-                              "return buffer.addmsg, buffer.nextmsg, ..., buffer\n";
+                              "return buffer.addmsg, buffer.nextmsg, buffer.getmsg, ..., buffer\n";
 
 static int empty(lua_State *L)
 {
@@ -63,6 +63,8 @@ COUNT(add_one, ADD, 1, 1)
 COUNT(next_one, NEXT, 0, 1)
 COUNT(add_three, ADD, 3, 1)
 COUNT(next_three, NEXT, 0, 3)
+COUNT(get_one, GET, 0, 2)
+COUNT(get_three, GET, 0, 4)
 
 /* In small batches: such a queue is what a stream between two threads mostly sees. The warm-up
  * leaves it as it will be from then on. The text is the youngest string, which Lua finds at
@@ -81,6 +83,12 @@ static void run(lua_State *L)
         count_add_three(L);
         count_empty_next_three(L);
         count_next_three(L);
+        make_calls(L, ADD, 1, 1);
+        count_empty_get_one(L);
+        count_get_one(L);
+        make_calls(L, ADD, 3, 1);
+        count_empty_get_three(L);
+        count_get_three(L);
     }
 }
 

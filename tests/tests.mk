@@ -125,6 +125,7 @@ $(B)/targets/carray.o: tests/native/carray.c
 $(B)/targets/%: tests/fuzz/%.c $(B)/targets/carray.o $(CORE_O) $(call lua_o,$(ONE))
 	$(call build,LINK)
 	$(Q)$(CC) $(FLAGS) -fsanitize=fuzzer -o $@ $(filter %.c %.o,$^) -Wl,--wrap=mtm_plat_now,--wrap=mtm_plat_park \
+	  -Wl,--wrap=mtm_plat_longest_nap \
 	  $(LDFLAGS) $(or $(lib_$(ONE)),$(call find_lib,$(ONE))) $(SYSTEM) -lm
 
 .PHONY: tests check check-all run-every-suite run-suites soak fuzz build/fuzz $(EVERY_SUITE) $(TREES:%=build/%)

@@ -79,6 +79,13 @@ static bool fuzz_gave_up; /* a wait without an end was ended by aborting everyth
 
 int64_t __wrap_mtm_plat_now(void);
 bool __wrap_mtm_plat_park(mtm_a32 *addr, uint32_t expected, int64_t deadline);
+int64_t __wrap_mtm_plat_longest_nap(void);
+
+/* There are no signals. */
+int64_t __wrap_mtm_plat_longest_nap(void)
+{
+    return MTM_FOREVER;
+}
 
 int64_t __wrap_mtm_plat_now(void)
 {

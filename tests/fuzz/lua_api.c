@@ -14,7 +14,7 @@
 int luaopen_carray(lua_State *L);
 int luaopen_mtmsg(lua_State *L);
 
-enum { POOL = 8, KINDS = 6, MAX_FUNCTIONS = 100, MAX_DEPTH = 3, MAX_CALLS = 300 };
+enum { POOL = 8, KINDS = 6, MAX_FUNCTIONS = 160, MAX_DEPTH = 3, MAX_CALLS = 300 };
 
 /* A pool of values for each class, and one for everything else. */
 static const char *const classes[KINDS] = {"mtmsg.buffer", "mtmsg.listener", "mtmsg.writer",
@@ -37,6 +37,9 @@ static const struct function usual[] = {
     {"next", 3, "SAA"},          {"nextmsg", 3, "oT"},        {"newtopic", KINDS, "N"},
     {"topic", KINDS, "I"},       {"subscribe", 4, "NSG"},     {"addmsg", 4, "VVV"},
     {"setmsg", 4, "VVV"},        {"nonblock", 4, "F"},        {"abort", 4, "F"},
+    {"getmsg", 0, "TAA"},        {"peekmsg", 0, "TAA"},       {"messages", 0, "T"},
+    {"settimeout", 0, "T"},      {"will", 0, "VVV"},          {"getmsg", 1, "TAA"},
+    {"messages", 1, "T"},        {"settimeout", 1, "T"},      {"getmsg", 3, "oT"},
 };
 
 static struct function functions[MAX_FUNCTIONS];
@@ -677,7 +680,7 @@ static int check_usable(lua_State *L)
         "local r = m.newreader()\n"
         "for i = 1, 8 do\n"
         "  local b = pool[i]\n"
-        "  if b and not pcall(b.clear, b) then b = nil end\n"
+        "  if b and (not pcall(b.clear, b) or b:info().finished) then b = nil end\n"
         "  if b then try(b) end\n"
         "end\n"
         "local l = m.newlistener()\n"

@@ -1,6 +1,6 @@
-/* Owns calls of addmsg, nextmsg and getmsg that are made straight from C, so that callgrind can count
- * their instructions. It counts nothing itself: it has functions named count_..., in which
- * CALLS calls are made in all, and nothing else.
+/* Owns calls of addmsg, nextmsg and getmsg that are made straight from C, so that callgrind can
+ * count their instructions. It counts nothing itself: it has functions named count_..., in
+ * which CALLS calls are made in all, and nothing else.
  *
  *     count conditions    prints what the counts depend on: Lua, compiler, processor
  *     count calls         prints CALLS
@@ -21,7 +21,8 @@ enum { ADD = 1, NEXT, GET, EMPTY, BUFFER, TEXT };
 
 static const char prepare[] = "if jit then jit.off() end\n"
                               "local buffer = require 'mtmsg'.newbuffer()\n"
-                              "return buffer.addmsg, buffer.nextmsg, buffer.getmsg, ..., buffer\n";
+                              "return buffer.addmsg, buffer.nextmsg, buffer.getmsg, ..., "
+                              "buffer\n";
 
 static int empty(lua_State *L)
 {

@@ -1,62 +1,38 @@
--- Request and reply: a server thread takes requests from a buffer that it publishes under a name. A client makes a
--- buffer for its replies and sends the id along, so the server needs to know nothing about its clients.
+-- Request and reply: the request brings the buffer for its reply along. The client waits for a while, and learns at
+-- once if the server gives the buffer up without a word: a buffer of a listener tells when nobody else has it.
 local luv = require "luv"
 local mtmsg = require "mtmsg"
 
-local function server(ready_id)
+local function server(requests_id)
     local mtmsg = require "mtmsg"
-    local requests = mtmsg.newbuffer("upper case service")
-    mtmsg.buffer(ready_id):addmsg("ready") -- from now on the name is found
-    local ok, err = pcall(function()
-        while true do
-            local reply_to, text = requests:nextmsg()
-            if reply_to == "quit" then break end
-            -- A client may have given up: then its buffer is gone, or closed, and nobody misses the reply.
-            pcall(function() mtmsg.buffer(reply_to):addmsg(text:upper()) end)
-        end
-    end)
-    if not ok then io.stderr:write(err, "\n") end
+    for _, reply, what, text in mtmsg.buffer(requests_id):messages() do
+        if what == "upper" then reply:addmsg("ok", text:upper())
+        elseif what == "slow" then mtmsg.sleep(0.2) end
+        reply:release() -- whoever waits need not wait any longer
+    end
 end
 
-local function client(number, done_id)
-    local mtmsg = require "mtmsg"
-    local done = mtmsg.buffer(done_id)
-    local ok, err = pcall(function()
-        local requests = mtmsg.buffer("upper case service")
-        local replies = mtmsg.newbuffer()
-        for i = 1, 50 do
-            local text = ("request %d of client %d"):format(i, number)
-            requests:addmsg(replies:id(), text)
-            local reply = replies:nextmsg(30)
-            assert(reply == text:upper(), "not the reply to this request: " .. tostring(reply))
-        end
-    end)
-    done:addmsg(ok, err)
+local requests = mtmsg.newbuffer("requests")
+local thread = luv.new_thread(string.dump(server), requests:id())
+
+-- The reply, or nil and the reason why there is none.
+local function call(timeout, ...)
+    local replies = mtmsg.newlistener()
+    local reply = replies:newbuffer()
+    assert(requests:putmsg(reply, ...))
+    reply:release() -- only the server has it now
+    return replies:getmsg(timeout)
 end
 
-local ready, done = mtmsg.newbuffer(), mtmsg.newbuffer()
-local server_thread = luv.new_thread(string.dump(server), ready:id())
-assert(ready:nextmsg(30) == "ready")
-
--- A request without anybody waiting for the reply does no harm.
-local requests = mtmsg.buffer("upper case service")
-local gone = mtmsg.newbuffer()
-requests:addmsg(gone:id(), "nobody waits for this")
-gone:close()
-
-local clients = {}
-for number = 1, 3 do
-    clients[number] = luv.new_thread(string.dump(client), number, done:id())
+for i = 1, 100 do
+    local id, state, text = call(30, "upper", "request " .. i)
+    assert(id and state == "ok" and text == "REQUEST " .. i)
 end
-for _ = 1, #clients do
-    local ok, err = done:nextmsg(60)
-    assert(ok, err or "a client did not finish in time")
-end
-
-requests:addmsg("quit")
-for _, thread in ipairs(clients) do
-    thread:join()
-end
-server_thread:join()
-print("150 requests answered")
+local _, reason = call(30, "what is this?")
+assert(reason == mtmsg.error.no_buffers) -- it was given up
+_, reason = call(0.01, "slow")
+assert(reason == mtmsg.error.timeout)
+requests:finish()
+thread:join()
+print("100 requests answered, one refused, one too slow")
 luv.run() -- the luv of Debian 13 crashes at the end of a program that had threads, unless its loop has run

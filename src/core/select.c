@@ -220,7 +220,12 @@ static enum mtm_status wait_for_one(struct round *round, struct mtm_wait *wait)
         prepare(select);
         status = look_again(round);
         if (!mtm_in_vain(status) || !in_time) break;
-        in_time = sleep(select, deadline, !all || status == MTM_BUSY, &warm);
+        const int64_t nap = mtm_wait_nap(wait);
+        in_time = sleep(select, nap, !all || status == MTM_BUSY, &warm) || nap < deadline;
+        if (!mtm_wait_goes_on(wait)) {
+            status = MTM_INTERRUPTED;
+            break;
+        }
     }
     leave_all(select);
     return status;

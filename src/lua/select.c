@@ -6,6 +6,7 @@
 #include "lua/classes.h"
 #include "lua/decode.h"
 #include "lua/errors.h"
+#include "lua/protect.h"
 #include "lua/receive.h"
 #include "lua/state.h"
 
@@ -90,6 +91,7 @@ static int nothing(lua_State *L, struct sources *sources, enum mtm_status status
             mtl_received_nothing(sources->handle[i], status);
     }
     unpin_all(sources);
+    if (status == MTM_INTERRUPTED) return lua_error(L); /* the hook's */
     if (released && (mtm_in_vain(status) || argument == 0 || released < argument)) {
         argument = released;
         status = MTM_CLOSED;
@@ -112,6 +114,8 @@ int mtl_select(lua_State *L)
     if (mtl_call_watched(L, state, MTL_GET, &pending, &results)) return results;
     const int top = lua_gettop(L);
     struct mtm_wait wait = mtl_check_wait(L, 1, false, "timeout seconds expected");
+    struct mtl_hooked hooked;
+    mtl_heed_hooks(&hooked, &wait, L, state);
     check_sources(L, top);
     luaL_checkstack(L, LUA_MINSTACK, "too many sources");
     const int base = mtl_prepare(L, MTL_GET, top + 1, top);

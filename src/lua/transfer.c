@@ -70,14 +70,24 @@ static int push_outcome(lua_State *L, struct mtc_handle *handle, enum mtl_send_h
     return mtl_push_put(L, handle, status, size, failure);
 }
 
-static enum mtm_status put_once(struct mtc_handle *handle, const struct mtm_message *message,
-                                enum mtl_send_how how, struct mtm_notifier **notifier)
+/* A hook may do anything, also resize an array to which the message refers: so hooks are run
+ * only where all of it has been copied. */
+static enum mtm_status put_wait(lua_State *L, struct mtc_handle *handle,
+                                const struct mtm_message *message,
+                                struct mtm_notifier **notifier)
+{
+    struct mtm_wait wait = mtl_room_wait(handle);
+    struct mtl_hooked hooked;
+    if (message->nparts <= 1) mtl_heed_hooks(&hooked, &wait, L, handle->owned.state);
+    return mtm_buffer_put_wait(mtl_buffer_of(handle), message, &wait, notifier);
+}
+
+static enum mtm_status put_once(lua_State *L, struct mtc_handle *handle,
+                                const struct mtm_message *message, enum mtl_send_how how,
+                                struct mtm_notifier **notifier)
 {
     struct mtm_buffer *buffer = mtl_buffer_of(handle);
-    if (how == MTL_PUT) {
-        struct mtm_wait wait = mtl_room_wait(handle);
-        return mtm_buffer_put_wait(buffer, message, &wait, notifier);
-    }
+    if (how == MTL_PUT) return put_wait(L, handle, message, notifier);
     const unsigned options =
         (how == MTL_SET ? MTM_PUT_REPLACE : 0u) | (handle->nonblock ? MTM_PUT_NONBLOCK : 0u);
     return mtm_buffer_put(buffer, message, options, notifier);
@@ -93,12 +103,13 @@ static enum mtm_status put(lua_State *L, struct mtc_handle *handle, struct mtm_m
     struct mtm_notifier *notifier;
     *raised = false;
     if (MTM_UNLIKELY(!buffer)) return MTM_CLOSED;
-    enum mtm_status status = put_once(handle, message, how, &notifier);
-    if (!nonblock) mtm_drop_handed_on();
-    if (MTM_LIKELY(!notifier)) return status;
     mtl_pin(handle);
-    status = mtl_notify(L, handle->owned.state, buffer, MTM_ADDED, notifier, nonblock, failure,
-                        raised);
+    enum mtm_status status = put_once(L, handle, message, how, &notifier);
+    if (!nonblock) mtm_drop_handed_on();
+    if (MTM_UNLIKELY(notifier != NULL)) {
+        status = mtl_notify(L, handle->owned.state, buffer, MTM_ADDED, notifier, nonblock,
+                            failure, raised);
+    }
     mtl_unpin(handle);
     return status;
 }

@@ -60,7 +60,7 @@ end
 function TestTroubleshooting:test_wrong_arguments_are_in_the_table()
     local b, r = mtmsg.newbuffer(), mtmsg.newreader()
     local wrong = {
-        function() b:addmsg(b) end, function() b:nextmsg({}) end, function() r:nextmsg(b, {}) end,
+        function() b:addmsg(io.stdout) end, function() b:nextmsg({}) end, function() r:nextmsg(b, {}) end,
         function() b:nextmsg(0 / 0) end, function() b:nextmsg(0, 1) end, function() r:next({}) end,
         function() b.addmsg(1) end, function() r:nextmsg(1) end, function() mtmsg.buffer() end,
         function() mtmsg.buffer(1.5) end, function() mtmsg.newbuffer({ limt = 1 }) end,

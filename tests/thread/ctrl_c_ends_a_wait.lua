@@ -15,6 +15,15 @@ local cases = {
     ["listener:getmsg(1000)"] = function(_, buffer, listener) return listener:getmsg(1000) end,
     ["reader:nextmsg(buffer)"] = function(mtmsg, buffer) return mtmsg.newreader():nextmsg(buffer) end,
     ["reader:getmsg(listener)"] = function(mtmsg, _, listener) return mtmsg.newreader():getmsg(listener) end,
+    ["mtmsg.select(nil, buffer)"] = function(mtmsg, buffer) return mtmsg.select(nil, mtmsg.newbuffer(), buffer) end,
+    ["buffer:putmsg()"] = function(mtmsg, buffer)
+        local full = mtmsg.newbuffer{ limit = 1 }
+        full:addmsg("one")
+        buffer:addmsg("sleeping")
+        local ok, err = pcall(full.putmsg, full, "another")
+        assert(not ok and full:msgcnt() == 1 and full:info().senders == 0)
+        error(err, 0)
+    end,
     ["mtmsg.sleep(1000)"] = function(mtmsg, buffer)
         buffer:addmsg("sleeping")
         return mtmsg.sleep(1000)

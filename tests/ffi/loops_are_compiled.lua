@@ -56,6 +56,12 @@ for name, values in pairs(messages) do
         loops, aborts = traced(function() for _ = 1, ROUNDS do w, x, y, z = buffer:nextmsg() end end)
         tap.ok(loops > 0, "no loop that receives")
         tap.is(aborts, 0, "what can't be compiled")
+        add(buffer)
+        local id
+        loops, aborts = traced(function() for _ = 1, ROUNDS do id, w, x, y, z = buffer:getmsg() end end)
+        tap.ok(loops > 0, "no loop that gets")
+        tap.is(aborts, 0, "what can't be compiled")
+        tap.is(id, buffer:id())
         for place, pair in ipairs { { w, a }, { x, b }, { y, c }, { z, d } } do
             tap.is(pair[1], pair[2], "value " .. place)
         end

@@ -132,8 +132,38 @@ local function read(o)
     return o.r:next(-1)
 end
 
+-- What getmsg gives, for checks of the values alone.
+local function without_id(o, id, ...)
+    assert(id == o.id)
+    return ...
+end
+
+-- A buffer with a method that gets messages in that way.
+local function gets(receive)
+    return function()
+        local l = mtmsg.newlistener()
+        local b = l:newbuffer()
+        return {l = l, b = b, source = b, id = b:id(), r = mtmsg.newreader(0, 1), receive = receive}
+    end
+end
+
 -- Each makes an object with a buffer b, and receive(o), which gives the values.
 local receivers = {
+    ["getmsg"] = gets(function(o) return without_id(o, o.b:getmsg(0)) end),
+    ["getmsg without a timeout"] = gets(function(o) return without_id(o, o.b:getmsg()) end),
+    ["getmsg of a listener"] = gets(function(o) return without_id(o, o.l:getmsg(0)) end),
+    ["getmsg with arrays"] = gets(function(o) return without_id(o, o.b:getmsg(0, o.given, nil, o.other)) end),
+    ["reader:getmsg"] = gets(function(o)
+        if not o.loaded then
+            assert(o.r:getmsg(o.source, 0) == o.id)
+            o.loaded = true
+        end
+        return o.r:next(-1)
+    end),
+    ["select"] = gets(function(o)
+        o.other_source = o.other_source or o.l
+        return select(2, mtmsg.select(0, o.b))
+    end),
     ["nextmsg"] = function() return {b = mtmsg.newbuffer(), receive = receive_directly} end,
     ["nextmsg without a timeout"] = function()
         return {b = mtmsg.newbuffer(), receive = function(o) return o.b:nextmsg() end}
@@ -201,6 +231,92 @@ for how, make in pairs(receivers) do
         })
     end
 end
+
+for kind, message in pairs(messages.kinds) do
+    local sent = three(message)
+    scenario("peekmsg, " .. kind, {
+        setup = function()
+            local o = {b = mtmsg.newbuffer(), a = false}
+            for k = 1, 3 do assert(o.b:addmsg(unpack(sent[k], 1, sent[k].n))) end
+            return o
+        end,
+        run = function(o)
+            for _ = 1, 3 do o.a = o.b:peekmsg() end
+        end,
+        check = function(o) remain(o.b, sent, 1) end,
+    })
+    scenario("a will of " .. kind, {
+        setup = function() return {b = mtmsg.newbuffer("heir"), left = 0} end,
+        run = function(o)
+            local withdraw = o.b:will(unpack(sent[1], 1, sent[1].n))
+            o.left = o.left + 1
+            assert(withdraw())
+            o.left = o.left - 1
+        end,
+        check = function(o, ok)
+            assert(o.b:msgcnt() == 0 and (o.left == 0 or not ok))
+            assert(o.b:addmsg("still works") and o.b:nextmsg(0) == "still works")
+        end,
+    })
+end
+
+scenario("putmsg and messages", {
+    setup = function()
+        return {b = mtmsg.newbuffer{limit = 2}, w = mtmsg.newwriter(), put = 0, got = 0}
+    end,
+    run = function(o)
+        o.b:settimeout(0)
+        o.w:add("by a writer", ("x"):rep(300))
+        if o.b:putmsg("one", {1}) then o.put = 1 end
+        if o.w:putmsg(o.b) then o.put = 2 end
+        assert(not o.b:putmsg("no room"))
+        for _ in o.b:messages(0) do o.got = o.got + 1 end
+        for _ in o.b:messages() do o.got = o.got + 1 end
+    end,
+    check = function(o, ok)
+        assert(o.b:msgcnt() <= 2 and (not ok or o.got == 2))
+        o.b:clear()
+        assert(o.b:addmsg(1))
+    end,
+})
+
+scenario("messages of a listener", {
+    setup = function()
+        local o = {l = mtmsg.newlistener(), got = 0}
+        o.b = o.l:newbuffer()
+        for i = 1, 3 do o.b:addmsg(i, ("x"):rep(300)) end
+        return o
+    end,
+    run = function(o)
+        o.l:settimeout(0)
+        for _, i in o.l:messages() do o.got = i end
+    end,
+    check = function(o) assert(o.b:msgcnt() == 3 - o.got or o.b:msgcnt() == 2 - o.got) end,
+})
+
+scenario("finding or creating, looking in, and releasing", {
+    setup = function() return {l = mtmsg.newlistener("kept")} end,
+    run = function(o)
+        local b, created = mtmsg.newbuffer{name = "shared", limit = 3, create = true}
+        o.b = created and b
+        assert(mtmsg.newbuffer{name = "shared", create = true}:id() == b:id())
+        assert(mtmsg.newlistener{name = "kept", create = true}:id() == o.l:id())
+        assert(o.l:newbuffer{maxbytes = 100, overflow = "oldest"}:info().listener == o.l:id())
+        assert(o.l:info().name == "kept" and b:info().limit == 3)
+        assert(#mtmsg.objects() >= 3)
+        local t = mtmsg.newtopic()
+        assert(t:info().subscribers == 0)
+        mtmsg.newbuffer():finish()
+        mtmsg.newlistener():finish()
+        b:release()
+        o.l:release()
+        assert(b:name() == nil or b:name() == "shared")
+    end,
+    check = function(o)
+        if o.b then assert(o.b:id() > 0) end
+        assert(mtmsg.newbuffer("shared"):addmsg(1))
+    end,
+})
 
 scenario("reader:next consumes nothing when it fails", {
     setup = function()

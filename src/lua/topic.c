@@ -84,7 +84,8 @@ static int topic_subscribe(lua_State *L)
     enum mtm_status status = mtm_topic_subscribe(topic_of(topic), &options, &buffer);
     if (status != MTM_OK) {
         bool mine = !listener || mtm_object_may_put(&listener->object) == MTM_OK;
-        return mtl_raise_for(L, status, mine ? topic->object : &listener->object);
+        if (mine) return mtl_raise_of(L, status, topic);
+        return mtl_raise_of(L, status, mtc_to_handle(L, -1, MTC_LISTENER_MAGIC));
     }
     mtl_handle_set(handle, &buffer->object);
     lua_settop(L, pushed);

@@ -65,9 +65,9 @@ struct mtm_signal {
     struct mtm_signal *next, **link; /* of those that are open in this process */
 };
 
-/* Opens it, not set. False: *why says why not; static. Programs that are executed don't inherit
- * it, and in a forked process it is closed before anything else of the library runs there. Any
- * thread that holds no lock, as for close. */
+/* Opens it, not set; it stays where it is until it is closed. False: *why says why not; static.
+ * Programs that are executed don't inherit it, and in a forked process it is closed before
+ * anything else of the library runs there. Any thread that holds no lock, as for close. */
 bool mtm_plat_signal_open(struct mtm_signal *signal, const char **why);
 
 /* What is polled: not to be read, written or closed by anybody else. -1: it was closed. */

@@ -8,10 +8,11 @@ if reason then
     os.exit(0)
 end
 local uv = require "luv"
-local lua = os.getenv "lua" or "lua5.4"
+local lua = os.getenv "MTMSG_LUA" or os.getenv "lua" or "lua5.4" -- how one is started here
 
 local server, pipe, port = nil, uv.new_pipe(false), nil
-server = assert(uv.spawn("/usr/bin/env", { args = { lua, "examples/echo/server.lua" }, stdio = { nil, pipe, 2 } },
+server = assert(uv.spawn("/bin/sh", { args = { "-c", "exec " .. lua .. " examples/echo/server.lua" },
+    stdio = { nil, pipe, 2 } },
     function() server:close() end))
 pipe:read_start(function(_, text)
     port = text and tonumber(text:match "port (%d+)")

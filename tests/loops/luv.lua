@@ -248,7 +248,7 @@ tap.test("an error in a coroutine comes out of the loop, with its traceback, and
     local file = assert(io.open(path, "w"))
     file:write(program)
     file:close()
-    local pipe = assert(io.popen((os.getenv "lua" or arg[-1]) .. " " .. path .. " 2>&1"))
+    local pipe = assert(io.popen((os.getenv "MTMSG_LUA" or os.getenv "lua" or arg[-1]) .. " " .. path .. " 2>&1"))
     got = pipe:read "*a"
     pipe:close()
     os.remove(path)

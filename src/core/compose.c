@@ -167,6 +167,9 @@ enum mtm_status mtm_compose_object(struct mtm_composer *composer, struct mtm_obj
     mtm_compose_added(composer, 1);
     ++composer->objects;
     if (number) {
+        unsigned char *end =
+            mtm_block_data(composer->writer.block) + mtm_writer_size(&composer->writer);
+        mtm_wire_share_object(end - MTM_OBJECT_VALUE);
         composer->number[composer->numbered++] = composer->objects;
         *number = composer->objects;
     }

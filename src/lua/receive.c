@@ -65,9 +65,8 @@ static enum mtm_status take_once(struct mtc_handle *handle, struct mtm_wait *wai
     return mtm_receive(handle->object, wait, in);
 }
 
-/* OK: the handle is pinned, until finish or put_back. */
-static enum mtm_status take(struct mtc_handle *handle, struct mtm_wait *wait,
-                            struct mtm_delivery *in, enum mtl_how how)
+enum mtm_status mtl_take(struct mtc_handle *handle, struct mtm_wait *wait,
+                         struct mtm_delivery *in, enum mtl_how how)
 {
     struct mtc_state *state = handle->owned.state;
     if (MTM_UNLIKELY(!mtc_handle_is_live(handle))) return MTM_CLOSED;
@@ -93,11 +92,11 @@ enum { LOOK_AGAIN_NS = 1000 * 1000 };
 static enum mtm_status take_each(struct mtc_handle *handle, struct mtm_wait *wait,
                                  struct mtm_delivery *in)
 {
-    enum mtm_status status = take(handle, wait, in, MTL_EACH);
+    enum mtm_status status = mtl_take(handle, wait, in, MTL_EACH);
     while (MTM_UNLIKELY(status == MTM_BUSY)) {
         struct mtm_wait brief = {
             .timeout = LOOK_AGAIN_NS, .go_on = wait->go_on, .asked = wait->asked};
-        status = take(handle, &brief, in, MTL_EACH);
+        status = mtl_take(handle, &brief, in, MTL_EACH);
     }
     return status;
 }
@@ -201,7 +200,7 @@ static int receive(lua_State *L, struct mtc_handle *handle, struct mtm_wait *wai
     mtl_heed_hooks(&hooked, wait, L, state);
     if (state->contended > 0) --state->contended;
     enum mtm_status status = MTM_UNLIKELY(how == MTL_EACH) ? take_each(handle, wait, &in)
-                                                           : take(handle, wait, &in, how);
+                                                           : mtl_take(handle, wait, &in, how);
     if (status != MTM_OK) return nothing(L, status, handle, how);
     if (how != MTL_NEXT) {
         mtc_push_integer(L, (int64_t)in.from->object.id);

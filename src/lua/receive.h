@@ -20,6 +20,7 @@ int mtl_receive(lua_State *L, struct mtc_handle *handle, enum mtl_how how);
 /* ---- for receives that look for a message in another way ---- */
 
 struct mtm_delivery;
+struct mtm_wait;
 struct mtl_pending;
 
 /* First of all: if hooks could lose the message, the running function is called once more below
@@ -31,6 +32,10 @@ bool mtl_call_watched(lua_State *L, struct mtc_state *state, enum mtl_how how,
  * the given arrays; below them, if it is to be returned, there is a place for the id. Returns
  * where that begins. */
 int mtl_prepare(lua_State *L, enum mtl_how how, int first_array, int top);
+
+/* One receive: as mtm_receive, without GROW. OK: the handle is pinned, for give. */
+enum mtm_status mtl_take(struct mtc_handle *handle, struct mtm_wait *wait,
+                         struct mtm_delivery *in, enum mtl_how how);
 
 /* A message was taken by way of this handle, which is pinned; the first result, if there is one
  * beside the values, is at `base`, and the carrier the state's. Returns how many values it has

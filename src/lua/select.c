@@ -28,20 +28,35 @@ static void unpin_all(struct sources *sources)
     for (size_t i = 0; i < sources->count; ++i) mtl_unpin(sources->handle[i]);
 }
 
-static bool is_left_out(lua_State *L, int index)
+/* The source at that index, or NULL: it is left out. Raises an error for anything else. Most
+ * are buffers, so that is asked first. */
+static inline struct mtc_handle *check_source(lua_State *L, int index)
 {
-    return lua_isnil(L, index) || (lua_isboolean(L, index) && !lua_toboolean(L, index));
+    struct mtc_handle *handle = mtc_to_handle(L, index, MTC_BUFFER_MAGIC);
+    if (MTM_LIKELY(handle && mtc_handle_is_live(handle))) return handle;
+    if (!lua_toboolean(L, index)) return NULL;
+    return mtl_check_any_source(L, index);
 }
 
-/* Raises errors before anything is pinned. */
-static void check_sources(lua_State *L, int top)
+static bool is_worth_a_look(const struct mtc_handle *handle)
 {
-    int count = 0;
+    if (!mtc_handle_is_live(handle)) return false;
+    const struct mtm_source *source = mtm_to_source(handle->object);
+    return mtm_source_ops(source)->waiting(source) != 0;
+}
+
+/* Raises errors before anything is pinned. Returns the argument that is the first source which
+ * seems to have a message, or 0. */
+static int check_sources(lua_State *L, int top)
+{
+    int count = 0, first = 0;
     for (int i = FIRST; i <= top; ++i) {
-        if (is_left_out(L, i)) continue;
-        mtl_check_any_source(L, i);
+        const struct mtc_handle *handle = check_source(L, i);
+        if (!handle) continue;
         if (++count > MTM_SELECT_MAX) luaL_argerror(L, i, "too many sources");
+        if (first == 0 && is_worth_a_look(handle)) first = i;
     }
+    return first;
 }
 
 static void collect(lua_State *L, struct sources *sources, int top)
@@ -50,8 +65,8 @@ static void collect(lua_State *L, struct sources *sources, int top)
     sources->released = 0;
     mtm_select_init(&sources->select);
     for (int i = FIRST; i <= top; ++i) {
-        if (is_left_out(L, i)) continue;
-        struct mtc_handle *handle = mtl_check_any_source(L, i);
+        struct mtc_handle *handle = check_source(L, i);
+        if (!handle) continue;
         if (!mtc_handle_is_live(handle)) {
             if (sources->released == 0) sources->released = i;
             continue;
@@ -91,11 +106,11 @@ static int nothing(lua_State *L, struct sources *sources, enum mtm_status status
             mtl_received_nothing(sources->handle[i], status);
     }
     unpin_all(sources);
-    if (status == MTM_INTERRUPTED) return lua_error(L); /* the hook's */
     if (released && (mtm_in_vain(status) || argument == 0 || released < argument)) {
         argument = released;
         status = MTM_CLOSED;
     }
+    if (status == MTM_INTERRUPTED) return lua_error(L); /* the hook's */
     if (!mtl_is_told(status)) return mtl_raise_for(L, status, NULL);
     mtl_push_reason(L, status);
     if (argument == 0) return 2;
@@ -103,22 +118,22 @@ static int nothing(lua_State *L, struct sources *sources, enum mtm_status status
     return 3;
 }
 
-int mtl_select(lua_State *L)
+/* Most often there is a message, and no need for more than a receive from where it is. */
+static bool take_at_once(lua_State *L, int argument, struct mtm_delivery *in)
 {
-    struct mtc_state *state = lua_touserdata(L, lua_upvalueindex(2));
-    struct mtl_pending *pending;
+    struct mtm_wait never = {.timeout = 0};
+    return argument != 0 &&
+           mtl_take(mtl_check_any_source(L, argument), &never, in, MTL_GET) == MTM_OK;
+}
+
+static MTM_NOINLINE int choose(lua_State *L, struct mtc_state *state, struct mtm_wait wait,
+                               int base, int top, struct mtl_pending *pending)
+{
     struct sources sources;
     struct mtm_delivery in;
-    int results;
-    size_t which;
-    if (mtl_call_watched(L, state, MTL_GET, &pending, &results)) return results;
-    const int top = lua_gettop(L);
-    struct mtm_wait wait = mtl_check_wait(L, 1, false, "timeout seconds expected");
     struct mtl_hooked hooked;
+    size_t which;
     mtl_heed_hooks(&hooked, &wait, L, state);
-    check_sources(L, top);
-    luaL_checkstack(L, LUA_MINSTACK, "too many sources");
-    const int base = mtl_prepare(L, MTL_GET, top + 1, top);
     collect(L, &sources, top);
     enum mtm_status status = take(&sources, state, &wait, &in, &which);
     if (MTM_UNLIKELY(status != MTM_OK)) return nothing(L, &sources, status, which);
@@ -128,4 +143,23 @@ int mtl_select(lua_State *L)
     mtl_pin(handle); /* for give */
     unpin_all(&sources);
     return mtl_give(L, handle, &in, MTL_GET, base, wait.timeout == 0, pending);
+}
+
+int mtl_select(lua_State *L)
+{
+    struct mtc_state *state = lua_touserdata(L, lua_upvalueindex(2));
+    struct mtl_pending *pending;
+    struct mtm_delivery in;
+    int results;
+    if (mtl_call_watched(L, state, MTL_GET, &pending, &results)) return results;
+    const int top = lua_gettop(L);
+    struct mtm_wait wait = mtl_check_wait(L, 1, false, "timeout seconds expected");
+    const int first = check_sources(L, top);
+    luaL_checkstack(L, LUA_MINSTACK, "too many sources");
+    const int base = mtl_prepare(L, MTL_GET, top + 1, top);
+    if (!take_at_once(L, first, &in)) return choose(L, state, wait, base, top, pending);
+    lua_pushvalue(L, first);
+    lua_replace(L, base);
+    return mtl_give(L, mtl_check_any_source(L, first), &in, MTL_GET, base, wait.timeout == 0,
+                    pending);
 }

@@ -50,6 +50,8 @@ static void send_later(struct sender *sender, struct mtm_buffer *buffer, uint32_
     *sender = ready_to_send(buffer, number, size, timeout);
     unit_start(&sender->thread, 1, send_it, sender);
     while (mtm_room_waiting(buffer) == before) mtm_plat_yield();
+    mtm_buffer_lock_both(buffer); /* it has given back the locks, which takes only try */
+    mtm_buffer_unlock_both(buffer);
 }
 
 static enum mtm_status outcome(struct sender *sender)

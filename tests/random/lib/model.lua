@@ -36,7 +36,9 @@ function model.new()
     for kind, class in pairs { buffer = buffer_ops, listener = listener_ops, topic = topic_ops } do
         class.__index = class
         class.__name = "mtmsg." .. kind
-        class.__tostring = function(self) return (describe(self.object):gsub("%(", ": (", 1)) end
+        class.__tostring = function(self)
+            return describe(self.object):gsub("%(", ": (", 1) .. (self.object.finished and " finished" or "")
+        end
         function class:id() return self.object.id end
         function class:name() return self.object.name end
         function class:isabort() return is_aborted(self.object) end
@@ -59,7 +61,10 @@ function model.new()
     local function new_buffer(n, listener, name, size, grow)
         if type(name) ~= "string" then n, name, size, grow = n - 1, nil, name, size end
         local bytes, fixed = check_memory("newbuffer", n + 1, size, grow)
-        if listener then check_state(listener) end
+        if listener then
+            check_state(listener)
+            if listener.finished then raise("object_closed", describe(listener)) end
+        end
         if state.aborted then raise("operation_aborted") end
         local buffer = new_object("buffer", name)
         buffer.messages, buffer.size, buffer.fixed, buffer.listener = {}, bytes, fixed, listener
@@ -73,6 +78,19 @@ function model.new()
 
     function buffer_ops:addmsg(...) return send(self.object, pack_values("addmsg", ...), false) end
     function buffer_ops:setmsg(...) return send(self.object, pack_values("setmsg", ...), true) end
+    -- True, or nil and the reason. What would wait skips.
+    local function putmsg(handle, message, stored)
+        local buffer = handle.object
+        if buffer.closed then return nil, "mtmsg.error.object_closed" end
+        if is_aborted(buffer) then return nil, "mtmsg.error.operation_aborted" end
+        if buffer.finished then return nil, "mtmsg.error.object_closed" end
+        if send(buffer, message, false, stored) then return true end
+        if handle.blocking then error(values.SKIP, 0) end
+        return nil, "mtmsg.error.timeout"
+    end
+
+    function buffer_ops:putmsg(...) return putmsg(self, pack_values("putmsg", ...)) end
+    function buffer_ops:finish() self.object.finished = true end
     function buffer_ops:msgcnt() return #self.object.messages end
 
     local function clear(buffer)
@@ -134,6 +152,11 @@ function model.new()
         if self.object.closed then check_state(self.object) end
         each_member(self.object, clear)
         return true
+    end
+
+    function listener_ops:finish()
+        self.object.finished = true
+        each_member(self.object, function(buffer) buffer.finished = true end)
     end
 
     function listener_ops:close()
@@ -257,6 +280,11 @@ function model.new()
         if lease then q.end_lease(lease) end
     end
 
+    function writer_class:putmsg(buffer)
+        check_self(buffer_ops, buffer, 1, "putmsg")
+        return putmsg(buffer, self.message, function() self:clear() end)
+    end
+
     function reader_class:clear()
         self:done()
         self.message, self.at = { n = 0 }, 0
@@ -351,11 +379,15 @@ function model.new()
             see(other.listener)
             see(other[">"] and other[">"].buffer)
             see(other["<"] and other["<"].buffer)
-            for _, member in ipairs(other.members or {}) do see(member) end
+            for _, member in ipairs(other.members or {}) do
+                if member.refs == 0 then see(member) end -- it is the listener's own
+            end
             i = i + 1
         end
         return seen[object] or false
     end
+
+    state.is_reachable = is_reachable
 
     local function finder(kind, class)
         return function(key)
@@ -398,6 +430,29 @@ function model.new()
         for _, object in ipairs(state.objects) do
             if object.members then each_member(object, flag and q.take_off or enter) end
         end
+    end
+
+    -- Without waiting.
+    local function reason_of(object)
+        if object.closed then return "object_closed" end
+        if is_aborted(object) then return "operation_aborted" end
+        if q.is_at_its_end(object) then return object.finished and "object_closed" or "no_buffers" end
+    end
+
+    function mtmsg.select(_, ...)
+        local ended, reason, any
+        for i = 1, select("#", ...) do
+            local handle = select(i, ...)
+            local why = handle and reason_of(handle.object)
+            any = any or handle
+            if why and not ended then ended, reason = handle, why end
+            if handle and not why and q.first(handle.object) then
+                local object = handle.object
+                return handle, nextmsg({ object = object, blocking = false }, 0)
+            end
+        end
+        if ended then return nil, "mtmsg.error." .. reason, ended end
+        return nil, "mtmsg.error." .. (any and "timeout" or "no_buffers")
     end
 
     function mtmsg.isabort() return state.aborted end

@@ -78,6 +78,10 @@ local weighted = {
     { 1, "R({T}:isabort(), {T}:name(), {T}:id(), tostring({T}))" },
     { 24, "R({B}:addmsg({values}))" },
     { 5, "R({B}:setmsg({values}))" },
+    { 5, "R({B}:putmsg({values}))" },
+    { 2, "R({W}:putmsg({B}))" },
+    { 6, "R(mtmsg.select(0, {O}, {O}))" },
+    { 1, "R({O}:finish())" },
     { 14, "R({B}:nextmsg({timeout}))" },
     { 16, "R({L}:nextmsg({timeout}))" },
     { 2, "local o = {O} if o:isnonblock() then R(o:nextmsg()) end" },
@@ -162,7 +166,7 @@ local function show(value)
         return (math.type and math.type(value) or "number") .. (" %.17g"):format(value)
     end
     if type(value) == "string" then return ("%q"):format((value:gsub(": 0x%x+ ", ": "))) end
-    return tostring(value)
+    return (tostring(value):gsub(": 0x%x+ ", ": "))
 end
 
 local function show_all(...)

@@ -22,6 +22,25 @@ return function(state)
         if is_aborted(object) then raise("operation_aborted") end
     end
 
+    -- Nothing more comes: no message is there, and the buffer, or all that the listener has, is finished.
+    local function has_members(listener)
+        for _, buffer in ipairs(listener.members) do
+            if buffer.refs > 0 and not state.is_reachable(buffer) then error(values.SKIP, 0) end
+            if not buffer.finished or #buffer.messages > 0 then return true end
+        end
+        return false
+    end
+
+    local function is_at_its_end(object)
+        if object.members then return not has_members(object) end
+        return object.finished and #object.messages == 0
+    end
+
+    local function check_end(object)
+        if not is_at_its_end(object) then return end
+        raise(object.finished and "object_closed" or "no_buffers", describe(object))
+    end
+
     local function new_object(kind, name)
         local object = { kind = kind, name = name, refs = 0 }
         table.insert(state.objects, object)
@@ -254,7 +273,7 @@ return function(state)
         local notifier, met = buffer[event], {}
         while notifier and not met[notifier.buffer] do
             met[notifier.buffer] = true
-            if notifier.buffer.closed and notifier.buffer.refs == 1 then error(values.SKIP, 0) end
+            if (notifier.buffer.closed or notifier.buffer.finished) and notifier.buffer.refs == 1 then error(values.SKIP, 0) end
             notifier = notifier.buffer[">"]
         end
     end
@@ -287,6 +306,7 @@ return function(state)
     function put(buffer, message, replace)
         if buffer.closed then return 1 end
         if is_aborted(buffer) then return 2 end
+        if buffer.finished then return 1 end
         if buffer.fixed then
             if record_size(message) > buffer.size then return 5 end
             if not replace and used_bytes(buffer) + record_size(message) > buffer.size then return 4 end
@@ -302,7 +322,10 @@ return function(state)
     local function send(buffer, message, replace, stored)
         check_last_reference(buffer, ">")
         local code, notifier = put(buffer, message, replace)
-        if code == 1 or code == 2 then check_state(buffer) end
+        if code == 1 or code == 2 then
+            check_state(buffer)
+            raise("object_closed", describe(buffer))
+        end
         if code == 5 then
             values.raise_size(record_size(message), buffer.size, describe(buffer))
         end
@@ -325,7 +348,7 @@ return function(state)
     local function check_waiting(handle, timeout)
         local object = handle.object
         local waiting = timeout == nil and handle.blocking or timeout ~= nil and timeout > 1
-        local fails = object.closed or is_aborted(object) or object.members and #object.members == 0
+        local fails = object.closed or is_aborted(object) or is_at_its_end(object)
         if waiting and not fails and not first(object) then error(values.SKIP, 0) end
         if not fails and first(object) then check_last_reference(first(object), "<") end
     end
@@ -333,7 +356,7 @@ return function(state)
     -- The message, the buffer that it is from, and the failure of the notifier. Nothing if there is none.
     local function take(object, limit)
         check_state(object)
-        if object.members and #object.members == 0 then raise("no_buffers", describe(object)) end
+        check_end(object)
         local buffer = first(object)
         while object.ready and object.ready[1] ~= buffer do table.remove(object.ready, 1) end
         if not buffer then return end
@@ -354,6 +377,6 @@ return function(state)
         check_order = check_order, disconnect = disconnect, free_buffer = free_buffer,
         check_last_reference = check_last_reference, begin_lease = begin_lease, end_lease = end_lease,
         put_back = put_back, empty = empty, put = put, notify = notify,
-        leave_if_drained = leave_if_drained, send = send, check_waiting = check_waiting, take = take,
+        first = first, is_at_its_end = is_at_its_end, leave_if_drained = leave_if_drained, send = send, check_waiting = check_waiting, take = take,
     }
 end

@@ -176,7 +176,7 @@ function model.new()
 
     ------------------------------------------------------------------------------ topics
 
-    local function is_bad(object) return object.closed or is_aborted(object) end
+    local function is_bad(object) return object.closed or is_aborted(object) or object.finished end
 
     local function copy(message)
         local made = {}

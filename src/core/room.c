@@ -158,8 +158,8 @@ enum mtm_status mtm_room_wait(struct mtm_put *put, struct mtm_place *place)
     for (;;) {
         MTM_STEP(been_told);
         if (mtm_load_seq(&place->told)) return place->status; /* pairs with tell */
-        MTM_STEP(park_for_room);
         const int64_t until = mtm_wait_nap(put->wait);
+        MTM_STEP(park_for_room);
         if (!mtm_plat_park(&place->told, 0, until) && until == deadline)
             return give_up(put, place, MTM_FULL);
         if (!mtm_load_seq(&place->told) && !mtm_wait_goes_on(put->wait))

@@ -165,7 +165,6 @@ enum mtm_status mtm_registry_add(struct mtm_object *object)
 static enum mtm_status find_or_enter(struct mtm_object *object, bool reach_locked,
                                      struct mtm_object **found)
 {
-    MTM_STEP(find_or_add);
     enum mtm_status status = find_named(&object->name->hash, true, reach_locked, found);
     return status == MTM_UNKNOWN ? enter(object) : status;
 }
@@ -202,7 +201,6 @@ void mtm_registry_retire(struct mtm_object *object)
 {
     if (!object->name || mtm_object_is_inherited(object)) return;
     mtm_lock(&registry_lock);
-    MTM_STEP(retire_name);
     mtm_index_retire(&objects, object->name);
     mtm_unlock(&registry_lock);
 }

@@ -207,6 +207,11 @@ static void wait_in_lines(struct lines *lines, struct mtm_targets *targets,
     for (size_t i = 0; i < lines->count; ++i) {
         struct late *late = &lines->late[i];
         if (late->status == MTM_FULL) late->status = mtm_room_wait(&late->put, &late->place);
+        if (late->status == MTM_INTERRUPTED) {
+            published->interrupted = true;
+            lines->wait->go_on = NULL; /* the others have had their time, too */
+            lines->wait->deadline = 1;
+        }
         mtm_put_end(&late->put, late->status);
         mtm_cargo_drop(late->cargo); /* of one that is not in */
         late->to->notifier = late->put.notifier;

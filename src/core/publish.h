@@ -26,6 +26,7 @@ struct mtm_targets {
 struct mtm_published {
     size_t taken;   /* subscribers that have it */
     size_t refused; /* that were full or busy, for which it is too large, or memory was short */
+    bool interrupted; /* the caller did not want to wait any longer */
 };
 
 /* Any thread that has a reference to the topic and holds no lock. They wait for who is

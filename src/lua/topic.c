@@ -168,13 +168,20 @@ static struct outcome publish(lua_State *L, struct mtc_handle *handle,
     if (MTM_UNLIKELY(!topic)) return outcome;
     if (how == MTL_TOPIC_PUT) {
         struct mtm_wait wait = wait_of(handle);
+        struct mtl_hooked hooked;
+        mtl_heed_hooks(&hooked, &wait, L, handle->owned.state);
         outcome.status =
             mtm_topic_put_wait(topic, message, &wait, &targets, &outcome.published);
     } else {
         outcome.status = mtm_topic_put(topic, message, how == MTL_TOPIC_SET, handle->nonblock,
                                        &targets, &outcome.published);
     }
-    if (outcome.status == MTM_OK) ring_all(L, handle, &targets, &outcome);
+    const bool out = outcome.status == MTM_OK;
+    if (outcome.published.interrupted) { /* the hook's error is on top of the stack */
+        outcome.status = MTM_NOTIFIER_FAILED;
+        outcome.raised = true;
+    }
+    if (out) ring_all(L, handle, &targets, &outcome);
     if (!handle->nonblock) mtm_drop_handed_on();
     return outcome;
 }

@@ -24,6 +24,15 @@ local cases = {
         assert(not ok and full:msgcnt() == 1 and full:info().senders == 0)
         error(err, 0)
     end,
+    ["topic:putmsg()"] = function(mtmsg, buffer)
+        local topic = mtmsg.newtopic()
+        local full, free = topic:subscribe{ limit = 1 }, topic:subscribe()
+        topic:addmsg(1)
+        buffer:addmsg("sleeping")
+        local ok, err = pcall(topic.putmsg, topic, 2)
+        assert(not ok and full:msgcnt() == 1 and free:msgcnt() == 2)
+        return error(err, 0)
+    end,
     ["mtmsg.sleep(1000)"] = function(mtmsg, buffer)
         buffer:addmsg("sleeping")
         return mtmsg.sleep(1000)

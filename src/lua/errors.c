@@ -6,6 +6,7 @@
 #include "core/registry.h"
 #include "lua/args.h"
 #include "lua/classes.h"
+#include "lua/protect.h"
 #include "lua/state.h"
 #include "lua/tostring.h"
 
@@ -80,15 +81,30 @@ int mtl_raise(lua_State *L, enum mtm_status status, const struct mtl_blame *blam
     return lua_error(L);
 }
 
+struct blaming {
+    struct mtl_call call;
+    enum mtm_status status;
+    const struct mtl_blame *blame;
+};
+
+static void blame_about(lua_State *L, struct mtl_call *call)
+{
+    const struct blaming *blaming = (const struct blaming *)call;
+    push_error(L, blaming->status, blaming->blame);
+}
+
+/* Building the text may run finalizers, which may release the handle, and may fail. */
 int mtl_raise_about(lua_State *L, enum mtm_status status, struct mtc_handle *handle,
                     struct mtl_blame *blame)
 {
+    struct blaming blaming = {{.run = blame_about, .results = 1}, status, blame};
     const struct mtl_identity identity = mtl_identity_of(handle);
+    luaL_checkstack(L, LUA_MINSTACK, "too many values");
     blame->object = NULL;
     blame->what = mtl_class_of_handle(handle);
     blame->which = &identity;
     mtl_pin(handle);
-    push_error(L, status, blame);
+    mtl_call_protected(L, handle->owned.state, &blaming.call); /* the text, or another error */
     mtl_unpin(handle);
     return lua_error(L);
 }

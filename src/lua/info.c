@@ -4,6 +4,7 @@
 #include "core/registry.h"
 #include "lua/classes.h"
 #include "lua/errors.h"
+#include "lua/protect.h"
 
 #include "platform/hidden.h"
 
@@ -73,16 +74,31 @@ static void push_table(lua_State *L, enum mtm_kind kind, const struct mtl_identi
     else set_queue(L, info);
 }
 
+struct showing {
+    struct mtl_call call;
+    enum mtm_kind kind;
+    struct mtl_identity identity;
+    struct mtm_info info;
+};
+
+static void show(lua_State *L, struct mtl_call *call)
+{
+    const struct showing *showing = (const struct showing *)call;
+    push_table(L, showing->kind, &showing->identity, &showing->info);
+}
+
+/* Making the table may run finalizers, which may release the handle, and may fail. */
 int mtl_push_info(lua_State *L, struct mtc_handle *handle)
 {
-    struct mtm_info info;
-    const enum mtm_kind kind = handle->object->kind;
-    const struct mtl_identity identity = mtl_identity_of(handle);
-    mtm_object_info(handle->object, &info);
-    mtl_pin(handle); /* making the table may run finalizers */
-    push_table(L, kind, &identity, &info);
+    struct showing showing = {.call = {.run = show, .results = 1},
+                              .kind = handle->object->kind,
+                              .identity = mtl_identity_of(handle)};
+    luaL_checkstack(L, LUA_MINSTACK, "too many values");
+    mtm_object_info(handle->object, &showing.info);
+    mtl_pin(handle);
+    bool ok = mtl_call_protected(L, handle->owned.state, &showing.call);
     mtl_unpin(handle);
-    return 1;
+    return ok ? 1 : lua_error(L);
 }
 
 /* The handle that leads the walk has the reference to the object whose turn it is, so that

@@ -11,6 +11,7 @@
 #include "lua/classes.h"
 #include "lua/errors.h"
 #include "lua/objects.h"
+#include "lua/protect.h"
 #include "lua/receive.h"
 
 #include "platform/hidden.h"
@@ -197,14 +198,30 @@ int mtl_push_id(lua_State *L, const struct mtc_handle *handle)
     return 1;
 }
 
+struct naming {
+    struct mtl_call call;
+    struct mtl_identity identity;
+};
+
+static void push_name(lua_State *L, struct mtl_call *call)
+{
+    const struct mtl_identity *identity = &((const struct naming *)call)->identity;
+    lua_pushlstring(L, identity->name, identity->len);
+}
+
+/* Making the string may run finalizers, which may release the handle, and may fail. */
 int mtl_push_name(lua_State *L, struct mtc_handle *handle)
 {
-    const struct mtl_identity identity = mtl_identity_of(handle);
+    struct naming naming = {{.run = push_name, .results = 1}, mtl_identity_of(handle)};
+    luaL_checkstack(L, LUA_MINSTACK, "too many values");
+    if (!naming.identity.name) {
+        lua_pushnil(L);
+        return 1;
+    }
     mtl_pin(handle);
-    if (identity.name) lua_pushlstring(L, identity.name, identity.len);
-    else lua_pushnil(L);
+    bool ok = mtl_call_protected(L, handle->owned.state, &naming.call);
     mtl_unpin(handle);
-    return 1;
+    return ok ? 1 : lua_error(L);
 }
 
 int mtl_set_nonblock(lua_State *L, struct mtc_handle *handle)

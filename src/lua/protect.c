@@ -1,32 +1,30 @@
-/* A protected call around mtm_notify. It owns the arguments of the call that is under way. */
+/* Protected calls of what could raise an error where something has to be given back. It owns
+ * nothing: the arguments of the call that is under way belong to who makes it. */
 #include "lua/protect.h"
 
 #include "lua/state.h"
 
 #include "platform/hidden.h"
 
-struct mtl_call {
-    struct mtm_buffer *buffer;
-    enum mtm_event event;
-    struct mtm_notifier *notifier;
-    bool nonblock;
-    struct mtm_failure *failure;
-    enum mtm_status status;
-    bool begun;
-};
-
-static void run(struct mtl_call *call)
-{
-    call->begun = true;
-    call->status =
-        mtm_notify(call->buffer, call->event, call->notifier, call->nonblock, call->failure);
-}
-
+/* A pointer to the C stack is no light userdata in every Lua, so the state has it. */
 static int protected_run(lua_State *L)
 {
     struct mtc_state *state = lua_touserdata(L, lua_upvalueindex(1));
-    run(state->call);
-    return 0;
+    struct mtl_call *call = state->call;
+    const int top = lua_gettop(L);
+    call->begun = true;
+    call->run(L, call);
+    return lua_gettop(L) - top;
+}
+
+bool mtl_call_protected(lua_State *L, struct mtc_state *state, struct mtl_call *call)
+{
+    struct mtl_call *outer = state->call;
+    state->call = call;
+    mtl_push_kept(L, state, MTL_CALL);
+    bool ok = lua_pcall(L, 0, call->results, 0) == 0;
+    state->call = outer;
+    return ok;
 }
 
 void mtl_protect_init(lua_State *L, struct mtc_state *state)
@@ -38,31 +36,42 @@ void mtl_protect_init(lua_State *L, struct mtc_state *state)
     mtl_keep(L, state, MTL_NOTHING);
 }
 
+struct notification {
+    struct mtl_call call;
+    struct mtm_buffer *buffer;
+    enum mtm_event event;
+    struct mtm_notifier *notifier;
+    bool nonblock;
+    struct mtm_failure *failure;
+    enum mtm_status status;
+};
+
+static void notify(lua_State *L, struct mtl_call *call)
+{
+    struct notification *n = (struct notification *)call;
+    (void)L;
+    n->status = mtm_notify(n->buffer, n->event, n->notifier, n->nonblock, n->failure);
+}
+
 /* Nothing is allocated in the state before the notifier is called: that could fail, and the
  * message is in. */
 enum mtm_status mtl_notify(lua_State *L, struct mtc_state *state, struct mtm_buffer *buffer,
                            enum mtm_event event, struct mtm_notifier *notifier, bool nonblock,
                            struct mtm_failure *failure, bool *raised)
 {
-    struct mtl_call call = {buffer, event, notifier, nonblock, failure, MTM_OK, false};
-    struct mtl_call *outer = state->call;
+    struct notification n = {{.run = notify}, buffer,  event, notifier,
+                             nonblock,        failure, MTM_OK};
     const uint64_t mark = mtm_running_mark();
-    *raised = false;
-    state->call = &call;
-    if (lua_checkstack(L, LUA_MINSTACK)) {
-        mtl_push_kept(L, state, MTL_CALL);
-        *raised = lua_pcall(L, 0, 0, 0) != 0;
-    }
-    state->call = outer;
-    if (*raised && call.begun) {
+    *raised = lua_checkstack(L, LUA_MINSTACK) && !mtl_call_protected(L, state, &n.call);
+    if (*raised && n.call.begun) {
         mtm_running_unwind(mark);
         mtm_failure_free(failure);
-    } else if (!call.begun) { /* too deep a stack for a protected call */
+    } else if (!n.call.begun) { /* too deep a stack for a protected call */
         if (*raised) lua_pop(L, 1);
         *raised = false;
-        run(&call);
+        notify(L, &n.call);
     }
-    return call.status;
+    return n.status;
 }
 
 /* It is a function of Lua, since LuaJIT calls no hook for C functions. */

@@ -1,5 +1,5 @@
-/* Calling notifiers from Lua so that an error which one of them raises, instead of returning a
- * code, passes through here and leaves nothing behind. Calling them is in core/notify.h. */
+/* Calling what could raise an error where something has to be given back afterwards: notifiers,
+ * one of which may raise instead of returning a code, hooks, and what makes texts. */
 #ifndef MTL_PROTECT_H
 #define MTL_PROTECT_H
 
@@ -10,6 +10,17 @@
 /* Makes what the state needs for it, once: the state's userdata is on top of the stack, and
  * stays there. May raise memory errors. */
 void mtl_protect_init(lua_State *L, struct mtc_state *state);
+
+/* A function to be called; the first member of a struct with its arguments. */
+struct mtl_call {
+    void (*run)(lua_State *L, struct mtl_call *call);
+    int results; /* how many values it pushes */
+    bool begun;  /* set when it is called */
+};
+
+/* Calls it in protected mode. True: its results are on top of the stack; false: an error is.
+ * Needs LUA_MINSTACK places there, and no memory before it calls. */
+bool mtl_call_protected(lua_State *L, struct mtc_state *state, struct mtl_call *call);
 
 /* As mtm_notify. *raised: the notifier has raised an error, which is on top of the stack: the
  * caller cleans up, and passes it on by lua_error. */

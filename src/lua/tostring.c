@@ -6,6 +6,7 @@
 
 #include "lua/classes.h"
 #include "lua/errors.h"
+#include "lua/protect.h"
 
 #include "platform/hidden.h"
 
@@ -79,7 +80,6 @@ const char *mtl_class_of_handle(const struct mtc_handle *handle)
     return "mtmsg.listener";
 }
 
-/* Building the text may run finalizers. */
 static void add_handle(luaL_Buffer *text, struct mtc_handle *handle)
 {
     const struct mtl_identity identity = mtl_identity_of(handle);
@@ -94,6 +94,20 @@ static void add_handle(luaL_Buffer *text, struct mtc_handle *handle)
     else if (mtm_object_is_finished(handle->object)) luaL_addstring(text, " finished");
 }
 
+struct telling {
+    struct mtl_call call;
+    struct mtc_handle *handle;
+};
+
+static void tell(lua_State *L, struct mtl_call *call)
+{
+    luaL_Buffer text;
+    luaL_buffinit(L, &text);
+    add_handle(&text, ((struct telling *)call)->handle);
+    luaL_pushresult(&text);
+}
+
+/* Building the text may run finalizers, which may release the handle, and may fail. */
 int mtl_handle_tostring(lua_State *L)
 {
     struct mtc_handle *handle = mtc_to_handle(L, 1, MTC_BUFFER_MAGIC);
@@ -104,11 +118,10 @@ int mtl_handle_tostring(lua_State *L)
         lua_pushfstring(L, "mtmsg object: %p (finalized)", lua_touserdata(L, 1));
         return 1;
     }
-    luaL_Buffer text;
-    luaL_buffinit(L, &text);
+    struct telling telling = {{.run = tell, .results = 1}, handle};
+    luaL_checkstack(L, LUA_MINSTACK, "too many values");
     mtl_pin(handle);
-    add_handle(&text, handle);
-    luaL_pushresult(&text);
+    bool ok = mtl_call_protected(L, handle->owned.state, &telling.call);
     mtl_unpin(handle);
-    return 1;
+    return ok ? 1 : lua_error(L);
 }

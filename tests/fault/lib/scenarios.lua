@@ -425,6 +425,7 @@ scenario("a topic is made, found, and ended", {
         o.t:abort(o.t:isabort())
         o.taken = o.t:setmsg(o.t:id(), o.t:name())
         o.t:settimeout(1)
+        o.t:clear()
         o.t:finish()
         o.made:close()
         o.made:release()
@@ -701,6 +702,14 @@ scenario("descriptions", {
     check = kept,
 })
 
+scenario("descriptors for event loops", {
+    setup = both,
+    run = function(o)
+        o.fd = o.b:pollfd() + o.l:pollfd()
+    end,
+    check = kept,
+})
+
 scenario("metatables and functions", {
     setup = function()
         local o = {b = mtmsg.newbuffer(), class = {__index = {method = 1}}}
@@ -943,6 +952,7 @@ for raises, run in pairs {
         setup = function()
             local o = {l = mtmsg.newlistener(), b = mtmsg.newbuffer("small", 4, 0), w = mtmsg.newwriter(3, 0)}
             o.r, o.closed, o.aborted = mtmsg.newreader(1, 0), mtmsg.newbuffer("twin"), mtmsg.newbuffer("twin")
+            o.twin = mtmsg.newbuffer("twin")
             o.aborted:addmsg("kept")
             o.closed:close()
             if raises == mtmsg.error.operation_aborted then o.aborted:abort() end

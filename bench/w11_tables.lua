@@ -6,8 +6,8 @@ the keys and values on its way, by the calls that Lua has for that, and copies t
 What a message costs beyond is noticing what was there before, and the queue. Beside it stand the serializers that are
 installed, each with a message for its string: cjson, MessagePack by lua-mpack, and LuaJIT's string.buffer.
 
-At last, a request that carries the buffer for its reply, beside the same with that buffer's id, which is looked up at the
-other end.
+At last, a request that carries the buffer for its reply, beside the same with that buffer's id, which is looked up at
+the other end.
 ]]
 
 local measure = require "measure"
@@ -107,5 +107,6 @@ end
 rows.row {
     name = "request with its reply buffer", unit = "ns", figure = samples["by value"], probe = samples["by id"],
     per = "the same with its id, looked up", most = 1.5, naive = false,
-    why = "such a message has memory of its own, its reference is linked and unlinked, and it is decoded in a protected call",
+    why = "such a message has memory of its own, its reference is linked and unlinked, and it is decoded in a " ..
+          "protected call",
 }

@@ -1,5 +1,5 @@
-# Owns `make install` (with what `make bridges` has built), `make uninstall` and `make dist`: what goes into a system, and into a tarball. It builds no
-# module.
+# Owns `make install` (with what `make bridges` has built), `make uninstall` and `make dist`: what goes into a system,
+# and into a tarball. It builds no module.
 #
 # LuaJIT looks where Lua 5.1 does, and what is built for one serves both.
 LIBDIR  = $(PREFIX)/lib

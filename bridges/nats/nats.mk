@@ -17,7 +17,8 @@ bridges: $(NATS) $(MODULES)
 
 $(NATS_ALL): $(B)/%/mtmsg/nats.$(SO): $(NATS_SRC) $(wildcard bridges/nats/src/*.h include/mtmsg/*.h)
 	$(call build,LINK)
-	$(Q)$(CC) $(filter-out -MMD -MP,$(FLAGS)) $(NATS_FLAGS) $(MODULE) -o $@ $(NATS_SRC) $(LDFLAGS) $(NATS_LIBS) $(LUALIB) $(SYSTEM)
+	$(Q)$(CC) $(filter-out -MMD -MP,$(FLAGS)) $(NATS_FLAGS) $(MODULE) -o $@ $(NATS_SRC) \
+	  $(LDFLAGS) $(NATS_LIBS) $(LUALIB) $(SYSTEM)
 
 demo-nats:
 	LUA=$(DEMO_LUA) ci/setup nats
@@ -34,10 +35,11 @@ bench-nats: bridges $(B)/nats-probe
 fuzz-nats:
 	@cc=$$(tests/fuzz/run --compiler) && $(MAKE) B=build/fuzz CC=$$cc $(flags_fuzz) build/fuzz/nats-unpack
 	mkdir -p build/fuzz/found/nats
-	build/fuzz/nats-unpack -max_total_time=$(or $(T),60) -max_len=600 -timeout=20 build/fuzz/found/nats
+	build/fuzz/nats-unpack -max_total_time=$(or $(T),60) -max_len=600 -timeout=20 \
+	  -artifact_prefix=build/fuzz/nats- build/fuzz/found/nats
 $(B)/nats-unpack: private INC = $(inc_$(ONE))
-$(B)/nats-unpack: bridges/nats/fuzz/unpack.c bridges/nats/src/pack.c bridges/nats/src/unpack.c bridges/nats/src/array.c \
-  bridges/nats/src/text.c $(CORE_O) $(call lua_o,$(ONE))
+$(B)/nats-unpack: bridges/nats/fuzz/unpack.c bridges/nats/src/pack.c bridges/nats/src/unpack.c \
+  bridges/nats/src/array.c bridges/nats/src/text.c $(CORE_O) $(call lua_o,$(ONE))
 	$(call build,LINK)
 	$(Q)$(CC) $(filter-out -MMD -MP,$(FLAGS)) $(NATS_FLAGS) -fsanitize=fuzzer -o $@ $(filter %.c %.o,$^) $(LDFLAGS) \
 	  $(shell $(PKG) --libs msgpack) $(or $(lib_$(ONE)),$(call find_lib,$(ONE))) $(SYSTEM) -lm

@@ -5,7 +5,10 @@
 
 ---What a message may consist of: of the userdata light ones, arrays, buffers, listeners, topics, and objects of other
 ---modules with the Object C API.
----@alias mtmsg.value nil|boolean|number|string|table|lightuserdata|userdata|function|mtmsg.buffer|mtmsg.listener|mtmsg.topic
+---@alias mtmsg.value nil|boolean|number|string|table|lightuserdata|userdata|function|mtmsg.object
+
+---What can be created and found by its id or name.
+---@alias mtmsg.object mtmsg.buffer|mtmsg.listener|mtmsg.topic
 
 ---An array with the carray C API, as the module `carray` makes them.
 ---@alias mtmsg.array userdata
@@ -265,8 +268,8 @@ function buffer:name() end
 ---@return boolean added
 function buffer:addmsg(...) end
 
----Adds the arguments as one message, and waits for room as long as settimeout says. Nil and a reason, an error name: not
----added.
+---Adds the arguments as one message, and waits for room as long as settimeout says. Nil and a reason, an error name:
+---not added.
 ---
 ---Raises `message_size`, `out_of_memory`.
 ---@param ... mtmsg.value

@@ -5,26 +5,11 @@
 #include <limits.h>
 #include <string.h>
 
+#include "lua/decode_levels.h"
 #include "lua/functions.h"
 #include "lua/objects.h"
 
 #include "platform/hidden.h"
-
-enum { ON_STACK = 32 };
-
-/* A table, or a function, that has been begun. */
-struct level {
-    uint32_t array, next; /* values of the sequence (or variables), and how many have come */
-    uint32_t pairs;       /* that are left */
-    bool key_is_there;    /* it is a table, and has been spilled */
-    bool is_function;
-};
-
-struct levels {
-    struct level first[ON_STACK + 1], *level;
-    size_t cap, depth;
-    int base; /* of the stack: the table of the first level */
-};
 
 int mtl_build_fail(struct mtl_build *build)
 {
@@ -38,7 +23,7 @@ static void read(struct mtl_build *build, struct mtm_value *value)
 
 /* ---- what was there before ---- */
 
-static int own_table(struct mtl_build *build, int slot)
+int mtl_build_table(struct mtl_build *build, int slot)
 {
     int index = build->slots + slot;
     if (lua_isnil(build->L, index)) {
@@ -50,7 +35,7 @@ static int own_table(struct mtl_build *build, int slot)
 
 static void remember(struct mtl_build *build, int slot, uint32_t number)
 {
-    int table = own_table(build, slot);
+    int table = mtl_build_table(build, slot);
     lua_pushvalue(build->L, -1);
     lua_rawseti(build->L, table, (int)(number & INT_MAX));
 }
@@ -124,60 +109,14 @@ void mtl_build_key(struct mtl_build *build)
     }
 }
 
-/* ---- levels ---- */
-
-static int slot_of(const struct levels *levels, size_t level)
-{
-    return levels->base + (int)(level < ON_STACK ? level : ON_STACK);
-}
-
-/* Twice as many, in memory that Lua collects. */
-static void grow(struct mtl_build *build, struct levels *levels)
-{
-    size_t cap = 2 * levels->cap;
-    if (cap > INT_MAX / 4 / sizeof(struct level)) mtl_build_fail(build);
-    struct level *level = lua_newuserdata(build->L, cap * sizeof *level);
-    memcpy(level, levels->level, levels->depth * sizeof *level);
-    lua_replace(build->L, build->slots + MTL_SEEN_LEVELS);
-    levels->level = level;
-    levels->cap = cap;
-}
-
-/* The innermost level's table gives its slot to the one on top. */
-static void spill(struct mtl_build *build, const struct levels *levels)
-{
-    int table = own_table(build, MTL_SEEN_SPILL), slot = slot_of(levels, ON_STACK);
-    lua_pushvalue(build->L, slot);
-    lua_rawseti(build->L, table, (int)(2 * levels->depth));
-    lua_replace(build->L, slot);
-    lua_settop(build->L, slot);
-}
-
-static void begin(struct mtl_build *build, struct levels *levels, struct level level)
-{
-    if (MTM_UNLIKELY(levels->depth > ON_STACK)) spill(build, levels);
-    if (levels->depth % 4 == 3) luaL_checkstack(build->L, LUA_MINSTACK, "too many values");
-    if (MTM_UNLIKELY(levels->depth == levels->cap)) grow(build, levels);
-    levels->level[levels->depth++] = level;
-}
-
-/* The outermost one stays on the stack: it is the value. */
-static void end(struct mtl_build *build, struct levels *levels)
-{
-    if (--levels->depth == 0) return;
-    lua_pop(build->L, 1);
-    if (MTM_LIKELY(levels->depth <= ON_STACK)) return;
-    lua_rawgeti(build->L, build->slots + MTL_SEEN_SPILL, (int)(2 * levels->depth));
-}
-
 /* ---- values ---- */
 
 /* Pushes the table or function. */
-static struct level open_level(struct mtl_build *build, const struct mtm_value *value)
+static struct mtl_build_level open_level(struct mtl_build *build, const struct mtm_value *value)
 {
-    struct level level = {.array = value->table.array, .pairs = value->table.pairs};
+    struct mtl_build_level level = {.array = value->table.array, .pairs = value->table.pairs};
     if (value->tag == MTM_TAG_CODE) {
-        level = (struct level){.array = value->code.upvalues, .is_function = true};
+        level = (struct mtl_build_level){.array = value->code.upvalues, .is_function = true};
         mtl_function_load(build->L, build->state, value);
         remember(build, MTL_SEEN_OBJECTS, build->seen.objects);
     } else {
@@ -192,7 +131,7 @@ static struct level open_level(struct mtl_build *build, const struct mtm_value *
 }
 
 /* The table that comes next will have the metatable of that name, if there is one. */
-static bool open_named(struct mtl_build *build, struct level *level)
+static bool open_named(struct mtl_build *build, struct mtl_build_level *level)
 {
     lua_State *L = build->L;
     struct mtm_value value;
@@ -202,7 +141,7 @@ static bool open_named(struct mtl_build *build, struct level *level)
     if (value.tag != MTM_TAG_TABLE && value.tag != MTM_TAG_SHARED) mtl_build_fail(build);
     *level = open_level(build, &value);
     if (lua_istable(L, -2)) {
-        int list = own_table(build, MTL_SEEN_NAMED), count = (int)mtc_rawlen(L, list);
+        int list = mtl_build_table(build, MTL_SEEN_NAMED), count = (int)mtc_rawlen(L, list);
         lua_pushvalue(L, -1);
         lua_rawseti(L, list, count + 1);
         lua_pushvalue(L, -2);
@@ -224,7 +163,8 @@ static void push_object(struct mtl_build *build, const struct mtm_value *value)
 }
 
 /* Pushes the value; true, and *level, if there is more in it. */
-static bool push(struct mtl_build *build, const struct mtm_value *value, struct level *level)
+static bool push(struct mtl_build *build, const struct mtm_value *value,
+                 struct mtl_build_level *level)
 {
     switch (value->tag) {
         case MTM_TAG_TABLE:
@@ -295,7 +235,8 @@ static inline bool push_quick(struct mtl_build *build)
 
 /* Puts the value on top into the sequence, or into the variable; keeps it there if it is
  * `kept`. */
-static void set_next(struct mtl_build *build, int table, struct level *level, bool kept)
+static void set_next(struct mtl_build *build, int table, struct mtl_build_level *level,
+                     bool kept)
 {
     uint32_t n = ++level->next;
     if (kept) lua_pushvalue(build->L, -1);
@@ -304,7 +245,7 @@ static void set_next(struct mtl_build *build, int table, struct level *level, bo
 }
 
 /* A variable of a function that has come already. */
-static void join(struct mtl_build *build, int function, struct level *level,
+static void join(struct mtl_build *build, int function, struct mtl_build_level *level,
                  const struct mtm_value *value)
 {
     recall(build, MTL_SEEN_OBJECTS, build->seen.objects, value->reference.back);
@@ -317,11 +258,11 @@ static void join(struct mtl_build *build, int function, struct level *level,
 }
 
 /* The rest of the sequence, up to a value with more in it. */
-static void run_sequence(struct mtl_build *build, struct levels *levels)
+static void run_sequence(struct mtl_build *build, struct mtl_build_levels *levels)
 {
     lua_State *L = build->L;
-    struct level *level = &levels->level[levels->depth - 1], inner;
-    const int table = slot_of(levels, levels->depth - 1);
+    struct mtl_build_level *level = &levels->level[levels->depth - 1], inner;
+    const int table = mtl_levels_slot(levels, levels->depth - 1);
     struct mtm_value value;
     while (level->next < level->array) {
         if (MTM_LIKELY(!level->is_function) && push_quick(build)) {
@@ -336,7 +277,7 @@ static void run_sequence(struct mtl_build *build, struct levels *levels)
             join(build, table, level, &value);
         } else if (push(build, &value, &inner)) {
             set_next(build, table, level, true);
-            begin(build, levels, inner);
+            mtl_levels_begin(build, levels, inner);
             return;
         } else {
             set_next(build, table, level, false);
@@ -345,10 +286,11 @@ static void run_sequence(struct mtl_build *build, struct levels *levels)
 }
 
 /* Pushes the key of the next pair. False: there is more in it, and its level has begun. */
-static bool push_key(struct mtl_build *build, struct levels *levels, struct level *level)
+static bool push_key(struct mtl_build *build, struct mtl_build_levels *levels,
+                     struct mtl_build_level *level)
 {
     lua_State *L = build->L;
-    struct level inner;
+    struct mtl_build_level inner;
     struct mtm_value value;
     const unsigned char tag = build->at < build->end ? *build->at : MTM_TAG_END;
     if (level->key_is_there) {
@@ -364,18 +306,18 @@ static bool push_key(struct mtl_build *build, struct levels *levels, struct leve
     read(build, &value);
     if (!push(build, &value, &inner)) return true;
     lua_pushvalue(L, -1);
-    lua_rawseti(L, own_table(build, MTL_SEEN_SPILL), (int)(2 * levels->depth + 1));
+    lua_rawseti(L, mtl_build_table(build, MTL_SEEN_SPILL), (int)(2 * levels->depth + 1));
     level->key_is_there = true;
-    begin(build, levels, inner);
+    mtl_levels_begin(build, levels, inner);
     return false;
 }
 
 /* The rest of the pairs, up to a key or value with more in it. */
-static void run_pairs(struct mtl_build *build, struct levels *levels)
+static void run_pairs(struct mtl_build *build, struct mtl_build_levels *levels)
 {
     lua_State *L = build->L;
-    struct level *level = &levels->level[levels->depth - 1], inner;
-    const int table = slot_of(levels, levels->depth - 1);
+    struct mtl_build_level *level = &levels->level[levels->depth - 1], inner;
+    const int table = mtl_levels_slot(levels, levels->depth - 1);
     struct mtm_value value;
     while (level->pairs > 0) {
         if (MTM_UNLIKELY(level->key_is_there) || !push_quick_key(build)) {
@@ -391,7 +333,7 @@ static void run_pairs(struct mtl_build *build, struct levels *levels)
             lua_pushvalue(L, -1);
             lua_insert(L, -3);
             lua_rawset(L, table);
-            begin(build, levels, inner);
+            mtl_levels_begin(build, levels, inner);
             return;
         }
         lua_rawset(L, table);
@@ -400,20 +342,17 @@ static void run_pairs(struct mtl_build *build, struct levels *levels)
 
 void mtl_build_value(struct mtl_build *build, const struct mtm_value *value)
 {
-    struct levels levels; /* not to be cleared: it is large */
-    struct level level;
-    levels.level = levels.first;
-    levels.cap = ON_STACK + 1;
-    levels.depth = 0;
-    levels.base = lua_gettop(build->L) + 1;
+    struct mtl_build_levels levels; /* not to be cleared: it is large */
+    struct mtl_build_level level;
+    mtl_levels_init(&levels, build->L);
     if (!push(build, value, &level)) return;
-    begin(build, &levels, level);
+    mtl_levels_begin(build, &levels, level);
     while (levels.depth > 0) {
         size_t depth = levels.depth;
         level = levels.level[depth - 1];
         if (level.next < level.array) run_sequence(build, &levels);
         else if (level.pairs > 0) run_pairs(build, &levels);
-        else end(build, &levels);
+        else mtl_levels_end(build, &levels);
     }
 }
 

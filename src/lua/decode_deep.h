@@ -54,6 +54,10 @@ void mtl_push_named(lua_State *L, const struct mtc_state *state);
 /* Raises the error for bytes that are no message. */
 int mtl_build_fail(struct mtl_build *build);
 
+/* The index of the table in that slot, which is made if it is not there. Raises errors of Lua.
+ */
+int mtl_build_table(struct mtl_build *build, int slot);
+
 /* Pushes the string that is read next, in the place of a key. */
 void mtl_build_key(struct mtl_build *build);
 

@@ -88,6 +88,10 @@ bool mtl_deep_next_upvalue(struct mtl_deep *deep, struct mtl_level *level);
  * *place now. */
 bool mtl_deep_put_reference(struct mtl_deep *deep, size_t *place);
 
+/* If the value on top is an object, writes it, and does not pop it: true. Several handles of
+ * one object are one value. Raises out_of_memory, and what the object's module raises. */
+bool mtl_deep_put_object(struct mtl_deep *deep);
+
 /* If the value on top has a metatable that is registered, writes its name: true. */
 bool mtl_deep_name(struct mtl_deep *deep);
 

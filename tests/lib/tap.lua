@@ -87,7 +87,8 @@ end
 function tap.done()
     print("1.." .. count)
     io.stdout:flush()
-    -- the luv of Debian 13 crashes when a state is closed that had threads, unless its loop has run until all have ended
+    -- the luv of Debian 13 crashes when a state is closed that had threads, unless its loop has run until all have
+    -- ended
     if package.loaded.luv and failed == 0 then package.loaded.luv.run() end
     if failed > 0 then os.exit(1) end
 end

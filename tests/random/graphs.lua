@@ -125,7 +125,8 @@ return graphs
 ]=]
 
 local graphs = assert((loadstring or load)(source))()
-local objects = { mtmsg.newlistener("graph 1"), mtmsg.newtopic("graph 2"), mtmsg.newbuffer("graph 3"), mtmsg.newbuffer("graph 4") }
+local objects = { mtmsg.newlistener("graph 1"), mtmsg.newtopic("graph 2"),
+                  mtmsg.newbuffer("graph 3"), mtmsg.newbuffer("graph 4") }
 
 local function through_buffer(value)
     local buffer = mtmsg.newbuffer()

@@ -1,5 +1,7 @@
--- Buffers whose notifiers form a ring, even one buffer that is its own notifier, were freed only when the last reference
--- of the whole process went: a program that had any other buffer kept every ring, with its messages, and its ids found.
+-- story: buffers whose notifiers form a ring stayed while any other buffer lived
+-- Buffers whose notifiers form a ring, even one buffer that is its own notifier, were freed only when the last
+-- reference of the whole process went: a program that had any other buffer kept every ring, with its messages, and its
+-- ids found.
 
 local mtmsg = require("mtmsg")
 local tap   = require("tap")

@@ -1,5 +1,6 @@
--- pollfd: what it returns, for which objects, how long it stays, and what happens where there are no descriptors. That
--- they are readable when they should be is tested with event loops (tests/loops), and in C (tests/unit/test_pollable.c).
+-- pollfd: what it returns, for which objects, how long it stays, and what happens where there are no descriptors.
+-- That they are readable when they should be is tested with event loops (tests/loops), and in C
+-- (tests/unit/test_pollable.c).
 
 local mtmsg = require "mtmsg"
 local spec = require "spec"

@@ -61,7 +61,8 @@ end)
 test("what is wrong is raised", function()
     local b = mtmsg.newbuffer{maxbytes = 20}
     spec.raises_like("^mtmsg%.error%.message_size", "b:putmsg(('x'):rep(20))", {b = b})
-    spec.bad_argument(1, "putmsg", "b:putmsg(coroutine.create(function() end))", {b = b}, "parameter type not supported")
+    spec.bad_argument(1, "putmsg", "b:putmsg(coroutine.create(function() end))", {b = b},
+                      "parameter type not supported")
     eq(b:msgcnt(), 0)
 end)
 

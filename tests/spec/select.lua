@@ -97,7 +97,8 @@ test("wrong arguments are found before anything is taken", function()
     a:addmsg(1)
     local env = {s = select_, a = a, many = {}}
     spec.raises_like("bad argument #1 to 's' %(timeout seconds expected", "s(a, a)", env)
-    spec.raises_like("bad argument #3 to 's' %(mtmsg.buffer or mtmsg.listener expected, got string", "s(0, a, 'x')", env)
+    spec.raises_like("bad argument #3 to 's' %(mtmsg.buffer or mtmsg.listener expected, got string",
+                     "s(0, a, 'x')", env)
     spec.raises_like("bad argument #2 to 's' %(", "s(0, true)", env)
     for i = 1, 65 do env.many[i] = a end
     env.unpack = rawget(_G, "unpack") or table.unpack

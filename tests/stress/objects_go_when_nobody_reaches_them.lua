@@ -1,6 +1,6 @@
--- Buffers, listeners and topics in messages of each other's queues, as notifiers of each other, found by id while they are
--- let go of: whatever circles come of it, when all threads have dropped what they have the process has none of it, ten
--- million messages later too. MTMSG_STRESS_N is the number of rounds of each thread.
+-- Buffers, listeners and topics in messages of each other's queues, as notifiers of each other, found by id while they
+-- are let go of: whatever circles come of it, when all threads have dropped what they have the process has none of it,
+-- ten million messages later too. MTMSG_STRESS_N is the number of rounds of each thread.
 
 local mtmsg   = require("mtmsg")
 local tap     = require("tap")

@@ -1,6 +1,7 @@
--- Senders wait for room in buffers with bounds, while selects, receivers and a listener take from them, somebody clears,
--- replaces and gives back, and senders give up; at last the buffers are finished. Every call returns, every message that
--- was put is taken once or thrown away by a call that says so, and the end is told to all. MTMSG_STRESS_N scales it.
+-- Senders wait for room in buffers with bounds, while selects, receivers and a listener take from them, somebody
+-- clears, replaces and gives back, and senders give up; at last the buffers are finished. Every call returns, every
+-- message that was put is taken once or thrown away by a call that says so, and the end is told to all. MTMSG_STRESS_N
+-- scales it.
 
 local mtmsg   = require("mtmsg")
 local tap     = require("tap")

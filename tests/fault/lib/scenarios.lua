@@ -441,13 +441,13 @@ scenario("a topic is made, found, and ended", {
     end,
 })
 
--- Whatever fails: an object arrives as what it is, or the message stays where it was; and the circles of which it is part
--- go with the scenario.
+-- Whatever fails: an object arrives as what it is, or the message stays where it was; and the circles of which it is
+-- part go with the scenario.
 scenario("objects are values of messages", {
     setup = function()
-        return {b = mtmsg.newbuffer(), fixed = mtmsg.newbuffer(200, 0), inner = mtmsg.newbuffer(), l = mtmsg.newlistener(),
-                t = mtmsg.newtopic{last = true}, w = mtmsg.newwriter(), r = mtmsg.newreader(), got = false, read = false,
-                subscriber = false}
+        return {b = mtmsg.newbuffer(), fixed = mtmsg.newbuffer(200, 0), inner = mtmsg.newbuffer(),
+                l = mtmsg.newlistener(), t = mtmsg.newtopic{last = true}, w = mtmsg.newwriter(),
+                r = mtmsg.newreader(), got = false, read = false, subscriber = false}
     end,
     run = function(o)
         o.b:addmsg(o.inner, {o.l, o.t})

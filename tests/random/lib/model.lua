@@ -362,8 +362,8 @@ function model.new()
         return setmetatable({ limit = limit, message = { n = 0 }, at = 0, leases = leases }, reader_class)
     end
 
-    -- Whether some handle leads to the object. One to which none does (it refers to itself, by notifiers) goes sooner or
-    -- later.
+    -- Whether some handle leads to the object. One to which none does (it refers to itself, by notifiers) goes sooner
+    -- or later.
     local function is_reachable(object)
         local seen, list = {}, {}
         local function see(other)

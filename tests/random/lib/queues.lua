@@ -273,8 +273,9 @@ return function(state)
         local notifier, met = buffer[event], {}
         while notifier and not met[notifier.buffer] do
             met[notifier.buffer] = true
-            if (notifier.buffer.closed or notifier.buffer.finished) and notifier.buffer.refs == 1 then error(values.SKIP, 0) end
-            notifier = notifier.buffer[">"]
+            local told = notifier.buffer
+            if (told.closed or told.finished) and told.refs == 1 then error(values.SKIP, 0) end
+            notifier = told[">"]
         end
     end
 
@@ -377,6 +378,7 @@ return function(state)
         check_order = check_order, disconnect = disconnect, free_buffer = free_buffer,
         check_last_reference = check_last_reference, begin_lease = begin_lease, end_lease = end_lease,
         put_back = put_back, empty = empty, put = put, notify = notify,
-        first = first, is_at_its_end = is_at_its_end, leave_if_drained = leave_if_drained, send = send, check_waiting = check_waiting, take = take,
+        first = first, is_at_its_end = is_at_its_end, leave_if_drained = leave_if_drained,
+        send = send, check_waiting = check_waiting, take = take,
     }
 end

@@ -98,11 +98,14 @@ local function list_sections(doc)
     return doc
 end
 
--- On the cheat sheet each call leads to its heading in the reference; an example, with a table or in a line of Lua,
--- does not.
+local classes = { mtmsg = true, buffer = true, listener = true, topic = true, writer = true, reader = true }
+
+-- On the cheat sheet each call leads to its heading in the reference; an example, with a table, in a line of Lua or of
+-- an object with a name of its own, does not.
 local function lead_to_reference(code)
     local text = code.text
-    if page ~= "docs/cheatsheet.md" or not text:find("^%a+[.:][%w_.]+") or text:find(" then$") or text:find "{" then
+    if page ~= "docs/cheatsheet.md" or not classes[text:match("^(%a+)[.:][%w_.]+") or ""] or text:find(" then$") or
+        text:find "{" then
         return
     end
     local anchor = text:lower():gsub("[^%w%s_-]", ""):gsub("%s", "-")

@@ -114,3 +114,5 @@ tap.test("with clears, replacements and aborts every sender returns, and the num
     tap.ok(info.taken <= info.added)
     tap.note(info.taken .. " of " .. info.added .. " were taken")
 end)
+
+tap.done()

@@ -80,3 +80,5 @@ tap.test("a select gives up in time", function()
     tap.gives({ 0, errors.timeout }, threads.start(choose, 0.02, a:id(), b:id(), listener:id()):join())
     tap.is(c:info().receivers, 0)
 end)
+
+tap.done()

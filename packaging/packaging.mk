@@ -42,7 +42,8 @@ uninstall:
 	  $(call OF_LUA,$l)))
 	rm -rf $(addprefix $(DESTDIR)$(PREFIX)/,include/mtmsg share/mtmsg \
 	  $(patsubst lua%,share/lua/%/mtmsg,$(filter lua%,$(filter-out luajit,$(KNOWN)))))
-	@rmdir $(patsubst lua%,$(DESTDIR)$(LIBDIR)/lua/%/mtmsg,$(filter lua%,$(filter-out luajit,$(KNOWN)))) 2>/dev/null || true
+	@rmdir $(patsubst lua%,$(DESTDIR)$(LIBDIR)/lua/%/mtmsg,$(filter lua%,$(filter-out luajit,$(KNOWN)))) \
+	  2>/dev/null || true
 
 dist:
 	ci/dist $(VERSION)

@@ -16,6 +16,7 @@ struct mtl_deep {
     bool by_name; /* some modules are known to go by their names: they are in a slot */
     bool failed;  /* a dump was not written for want of memory of ours */
     bool again;   /* one more of them has been found: all must be written once more */
+    bool objects; /* the draft refers to objects: only the stack keeps it */
 };
 
 enum {
@@ -35,6 +36,10 @@ void mtl_encode_deep(struct mtl_deep *deep, lua_State *L, struct mtc_state *stat
 static inline void mtl_deep_done(struct mtl_deep *deep)
 {
     mtl_draft_give(deep->draft);
+    if (MTM_UNLIKELY(deep->objects)) {
+        lua_pushvalue(deep->L, deep->base - MTL_DEEP_SLOTS - 1);
+        mtl_keep(deep->L, deep->state, MTL_DRAFT);
+    }
 }
 
 /* ---- for the parts of it ---- */

@@ -19,6 +19,15 @@ static enum mtm_status add_object(struct mtl_deep *deep, const struct mtl_object
     return mtm_cargo_add_foreign(cargo, &object->foreign);
 }
 
+/* An error that leaves the draft must not leave the objects alive until the next message: the
+ * state does not keep it meanwhile, so the collector finds it. */
+static void disown_draft(struct mtl_deep *deep)
+{
+    lua_pushnil(deep->L);
+    mtl_keep(deep->L, deep->state, MTL_DRAFT);
+    deep->objects = true;
+}
+
 bool mtl_deep_put_object(struct mtl_deep *deep)
 {
     struct mtl_draft *draft = deep->draft;
@@ -35,6 +44,7 @@ bool mtl_deep_put_object(struct mtl_deep *deep)
     }
     met->number = draft->objects++;
     met->place = draft->block ? mtl_draft_size(draft) : 0;
+    if (!deep->objects) disown_draft(deep);
     enum mtm_status status = add_object(deep, &object);
     if (status != MTM_OK) {
         mtl_draft_give(draft);

@@ -169,13 +169,14 @@ static enum mtm_status find_or_enter(struct mtm_object *object, bool reach_locke
     return status == MTM_UNKNOWN ? enter(object) : status;
 }
 
-/* The same under the reach lock, unless the room has been used up meanwhile: BUSY. */
+/* The same under the reach lock, unless the table has gone with the last object: BUSY. One that
+ * is full does, as there may be no memory for a larger one, however often one asks. */
 static enum mtm_status find_or_enter_again(struct mtm_object *object, struct mtm_object **found)
 {
     mtm_reach_lock();
     mtm_lock(&registry_lock);
     enum mtm_status status = MTM_BUSY;
-    if (mtm_index_wants(&objects) == 0) status = find_or_enter(object, true, found);
+    if (objects.now) status = find_or_enter(object, true, found);
     mtm_unlock(&registry_lock);
     mtm_reach_unlock();
     return status;

@@ -2,6 +2,8 @@
  * of it. They own the objects. */
 #include "cargo_unit.h"
 
+#include "core/node.h"
+
 static bool is_known(uint64_t id)
 {
     struct mtm_object *found;
@@ -170,6 +172,161 @@ static void objects_of_others_travel_too(void **state)
     }
 }
 
+/* ---- lists that shrink ---- */
+
+enum { MANY = 9, OURS = 6 };
+
+/* Some of ours, and behind them some of others. */
+static struct mtm_cargo *mixed(struct mtm_object *object)
+{
+    static const struct mtm_foreign_ops ops = {foreign_retain, foreign_release};
+    const struct mtm_foreign_object foreign = {.ops = &ops, .object = &foreign_refs};
+    struct mtm_cargo *cargo = NULL;
+    for (int i = 0; i < OURS; ++i) assert_int_equal(mtm_cargo_add(&cargo, object), MTM_OK);
+    for (int i = OURS; i < MANY; ++i)
+        assert_int_equal(mtm_cargo_add_foreign(&cargo, &foreign), MTM_OK);
+    return cargo;
+}
+
+static size_t refs_of(const struct mtm_buffer *buffer)
+{
+    return buffer->object.life & MTM_LIFE_REFS;
+}
+
+/* Before and after they have become edges; and what was cut off can be added again. */
+static void what_is_cut_off_a_list_is_given_back(void **state)
+{
+    (void)state;
+    struct mtm_buffer *object = core_buffer(NULL), *holder = core_buffer(NULL);
+    for (size_t left = 0; left <= MANY; ++left) {
+        for (int linked = 0; linked < 2; ++linked) {
+            struct mtm_cargo *cargo = mixed(&object->object);
+            const size_t ours = left < OURS ? left : OURS;
+            if (linked)
+                assert_int_equal(mtm_cargo_prepare(cargo, &holder->object, false), MTM_OK);
+            mtm_cargo_shrink(cargo, left);
+            assert_int_equal(refs_of(object), 1 + ours);
+            assert_int_equal(foreign_refs, left - ours);
+            assert_int_equal(cargo->linked, linked ? left : 0);
+            assert_int_equal(mtm_cargo_add(&cargo, &object->object), MTM_OK);
+            assert_ptr_equal(mtm_cargo_at(cargo, left)->object, &object->object);
+            assert_null(mtm_cargo_at(cargo, left + 1));
+            mtm_cargo_drop(cargo);
+            mtm_drop_handed_on();
+            assert_int_equal(refs_of(object), 1);
+            assert_int_equal(foreign_refs, 0);
+        }
+    }
+    core_drop_buffer(holder);
+    core_drop_buffer(object);
+}
+
+/* For want of memory, or since an object has too many references. */
+static void a_copy_that_fails_leaves_nothing(void **state)
+{
+    (void)state;
+    struct mtm_buffer *object = core_buffer(NULL);
+    struct mtm_block *block = mtm_block_new(MANY), *copy = NULL;
+    const size_t before = refs_of(object) + OURS;
+    block->size = MANY;
+    memset(mtm_block_data(block), 1, MANY);
+    block->cargo = mixed(&object->object);
+    const uint32_t blocks = core_blocks;
+    uint32_t nth = 0;
+    for (; !copy; mtm_drop_handed_on()) {
+        core_failure = ++nth;
+        copy = mtm_block_copy(block);
+        core_failure = 0;
+        assert_int_equal(refs_of(object), before + (copy ? OURS : 0));
+        assert_int_equal(foreign_refs, (MANY - OURS) * (copy ? 2 : 1));
+        if (!copy) mtm_drop_handed_on();
+        if (!copy) assert_int_equal(core_blocks, blocks);
+    }
+    assert_true(nth > 3); /* the block, the list, more of it */
+    mtm_block_free(copy);
+    mtm_drop_handed_on();
+    mtm_store_rlx(&object->object.life,
+                  mtm_load_rlx(&object->object.life) + MTM_LIFE_MANY - before - OURS / 2);
+    assert_null(mtm_block_copy(block));
+    mtm_drop_handed_on();
+    assert_int_equal(refs_of(object), MTM_LIFE_MANY - OURS / 2);
+    assert_int_equal(foreign_refs, MANY - OURS);
+    mtm_store_rlx(&object->object.life,
+                  mtm_load_rlx(&object->object.life) - (MTM_LIFE_MANY - before - OURS / 2));
+    mtm_block_free(block);
+    mtm_drop_handed_on();
+    core_drop_buffer(object);
+}
+
+/* ---- while others are at work, and ahead of time ---- */
+
+static void who_must_not_wait_is_told_that_others_are_at_work(void **state)
+{
+    (void)state;
+    struct mtm_buffer *buffer = core_buffer(NULL), *object = core_buffer(NULL);
+    struct mtm_object *objects[] = {&object->object};
+    for (int prepared = 0; prepared < 3; ++prepared) {
+        struct core_holder holder;
+        if (prepared > 0) assert_int_equal(mtm_reach_prepare(&buffer->object, false), MTM_OK);
+        if (prepared > 1) assert_int_equal(mtm_reach_prepare(&object->object, false), MTM_OK);
+        const uint32_t before = core_blocks;
+        core_hold(&holder, &mtm_the_reach_lock);
+        assert_int_equal(cargo_put(buffer, objects, 1, false, true), MTM_BUSY);
+        core_let_go(&holder);
+        mtm_drop_handed_on();
+        assert_int_equal(mtm_buffer_count(buffer), 0);
+        assert_int_equal(refs_of(object), 1);
+        assert_int_equal(core_blocks, before);
+    }
+    assert_int_equal(cargo_put(buffer, objects, 1, false, true), MTM_OK);
+    core_drop_buffer(buffer);
+    core_drop_buffer(object);
+}
+
+/* Then nothing can fail when the time has come. */
+static void room_for_objects_can_be_reserved(void **state)
+{
+    (void)state;
+    static const unsigned char bytes[MANY * CARGO_BYTES];
+    for (int sent = 0; sent < 2; ++sent) {
+        struct mtm_buffer *buffer = core_buffer(NULL), *object = core_buffer(NULL);
+        struct mtm_message message = core_message(bytes, sizeof bytes);
+        struct mtm_cargo *cargo = mixed(&object->object);
+        struct mtm_put_memory memory;
+        struct mtm_notifier *notifier;
+        struct mtm_object *got;
+        uint32_t nth = 0;
+        enum mtm_status status = MTM_NOMEM;
+        message.cargo = &cargo;
+        while (status != MTM_OK) {
+            core_failure = ++nth;
+            status = mtm_buffer_reserve(buffer, &message, &memory);
+            const bool failed = core_failure == 0;
+            core_failure = 0;
+            assert_int_equal(status, failed ? MTM_NOMEM : MTM_OK);
+            assert_int_equal(refs_of(object), 1 + OURS);
+        }
+        assert_true(nth > 2); /* what finds the edges to both */
+        core_drought = 1;
+        if (sent) {
+            status = mtm_buffer_put_reserved(buffer, &message, &memory, &notifier);
+            assert_int_equal(status, MTM_OK);
+            assert_null(cargo);
+        } else {
+            mtm_buffer_unreserve(buffer, &memory);
+        }
+        core_drought = 0;
+        assert_int_equal(cargo_take(&buffer->object, &got, false), sent ? MTM_OK : MTM_EMPTY);
+        if (got) mtm_root_release(got);
+        mtm_cargo_drop(cargo);
+        mtm_drop_handed_on();
+        assert_int_equal(refs_of(object), 1);
+        assert_int_equal(foreign_refs, 0);
+        core_drop_buffer(buffer);
+        core_drop_buffer(object);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -180,6 +337,11 @@ int main(void)
                   what_is_refused_stays_with_the_sender),
         CORE_TEST("a call that must not wait hands on", a_call_that_must_not_wait_hands_on),
         CORE_TEST("objects of others travel, too", objects_of_others_travel_too),
+        CORE_TEST("what is cut off a list is given back", what_is_cut_off_a_list_is_given_back),
+        CORE_TEST("a copy that fails leaves nothing", a_copy_that_fails_leaves_nothing),
+        CORE_TEST("who must not wait is told that others are at work",
+                  who_must_not_wait_is_told_that_others_are_at_work),
+        CORE_TEST("room for objects can be reserved", room_for_objects_can_be_reserved),
     };
     return UNIT_RUN(tests);
 }

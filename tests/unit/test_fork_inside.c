@@ -117,11 +117,44 @@ static void a_delivery_may_be_forked(void **state)
     fork_during_delivery(complete);
 }
 
+/* What was kept for the time when it is needed is given back in both processes. */
+static void a_reservation_may_be_forked(void **state)
+{
+    static const unsigned char bytes[LARGE];
+    (void)state;
+    for (int sent = 0; sent < 2; ++sent) {
+        struct mtm_buffer *buffer = core_buffer(NULL);
+        struct mtm_message message = core_message(bytes, sizeof bytes);
+        struct mtm_put_memory memory;
+        struct mtm_notifier *notifier = NULL;
+        const uint32_t before = core_blocks;
+        assert_int_equal(mtm_buffer_reserve(buffer, &message, &memory), MTM_OK);
+        assert_true(core_blocks > before);
+        pid_t child = gated_fork();
+        if (child == 0) {
+            alarm(CHILD_LIMIT_S);
+            if (!sent) mtm_buffer_unreserve(buffer, &memory);
+            else
+                CHILD_NEEDS(mtm_buffer_put_reserved(buffer, &message, &memory, &notifier) ==
+                            MTM_CLOSED);
+            CHILD_NEEDS(core_blocks == before && !notifier);
+            CHILD_NEEDS(mtm_buffer_reserve(buffer, &message, &memory) == MTM_CLOSED);
+            new_objects_work(buffer->object.id);
+            _exit(0);
+        }
+        bool well = child > 0 && ends_well(child);
+        mtm_buffer_unreserve(buffer, &memory);
+        core_drop_buffer(buffer);
+        assert_true(well);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         CORE_TEST("a notifier may fork", a_notifier_may_fork),
         CORE_TEST("so may what runs while a message is decoded", a_delivery_may_be_forked),
+        CORE_TEST("so may who has reserved memory", a_reservation_may_be_forked),
     };
     return UNIT_RUN(tests);
 }

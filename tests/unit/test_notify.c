@@ -2,6 +2,8 @@
  * own the bells. */
 #include "bell.h"
 
+#include "core/writer.h"
+
 static void adding_rings(void **state)
 {
     (void)state;
@@ -263,11 +265,36 @@ static void a_handler_takes_whatever_it_is_given(void **state)
     }
 }
 
+/* Whichever way the message went in: by a writer it is empty by then. */
+static void a_writer_calls_it_too(void **state)
+{
+    (void)state;
+    struct mtm_buffer *buffer = core_buffer(NULL);
+    struct bell bell = {0};
+    struct mtm_failure failure = {0};
+    struct mtm_writer writer;
+    bell_connect(&bell, buffer, MTM_ADDED, 0);
+    assert_int_equal(mtm_writer_init(&writer, 0, false, 1), MTM_OK);
+    for (uint32_t i = 1; i <= 4; ++i) {
+        assert_int_equal(mtm_writer_add_integer(&writer, 1000), MTM_OK);
+        bell.answer = i > 2 ? 7 : 0;
+        assert_int_equal(mtm_writer_send(&writer, buffer, i == 2, i == 4, &failure),
+                         i > 2 ? MTM_NOTIFIER_FAILED : MTM_OK);
+        assert_int_equal(bell.rings, i);
+        assert_int_equal(mtm_writer_size(&writer), 0);
+        mtm_failure_free(&failure);
+    }
+    assert_int_equal(mtm_buffer_count(buffer), 3);
+    mtm_writer_fini(&writer);
+    core_drop_buffer(buffer);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         CORE_TEST("adding calls it", adding_rings),
         CORE_TEST("taking calls it", taking_rings),
+        CORE_TEST("a writer calls it, too", a_writer_calls_it_too),
         CORE_TEST("a threshold is exceeded", a_threshold_is_exceeded),
         CORE_TEST("a threshold is fallen below", a_threshold_is_fallen_below),
         CORE_TEST("there is one notifier for each event", one_notifier_for_each_event),

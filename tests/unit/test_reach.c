@@ -175,6 +175,31 @@ static void what_is_gone_is_not_found(void **state)
     core_drop_buffer(again);
 }
 
+enum { SLOW = 400 };
+
+/* Drops roots so that each search is long, until steps must be waited for: from then on a
+ * search lasts for many operations. If somewhere in the process objects come into a message
+ * meanwhile, it cannot know of which they were made, and begins again. */
+static void a_search_that_was_disturbed_begins_again(void **state)
+{
+    (void)state;
+    struct mtm_buffer *other = core_buffer(NULL), *b[SLOW];
+    const uint32_t before = core_blocks;
+    for (int i = 0; i < SLOW; ++i) b[i] = core_buffer(NULL);
+    for (int i = 0; i < SLOW; ++i)
+        assert_int_equal(cargo_send(b[i], &b[(i + 1) % SLOW]->object), MTM_OK);
+    for (int i = 1; i <= SLOW; ++i) core_drop_buffer(b[i % SLOW]);
+    const uint32_t blocks = core_blocks;
+    for (int i = 0; i < 20 * SLOW; ++i) {
+        mtm_reach_disturb();
+        mtm_reach_work();
+    }
+    assert_int_equal(core_blocks, blocks);
+    go_on(20 * SLOW);
+    assert_int_equal(core_blocks, before);
+    core_drop_buffer(other);
+}
+
 /* ---- long ones ---- */
 
 enum { LINKS = 100000 };
@@ -272,6 +297,8 @@ int main(void)
         CORE_TEST("a listener reaches its buffers", a_listener_reaches_its_buffers),
         CORE_TEST("a reader is a root", a_reader_is_a_root),
         CORE_TEST("what is gone is not found", what_is_gone_is_not_found),
+        CORE_TEST("a search that was disturbed begins again",
+                  a_search_that_was_disturbed_begins_again),
         CORE_TEST("a long chain is no work", a_long_chain_is_no_work),
         CORE_TEST("nothing is left of a bazaar", nothing_is_left_of_a_bazaar),
     };

@@ -1,6 +1,8 @@
 /* Tests of names that several objects have, open and closed ones, and of finding or creating in
  * one step. They own the objects. */
-#include "core.h"
+/* story: finding or creating never returned while there was no memory for a larger table, and
+ * somebody had just put the buffer into a message */
+#include "cargo_unit.h"
 
 static struct mtm_buffer *open_named(const char *name)
 {
@@ -250,6 +252,83 @@ static void what_was_closed_before_it_is_known_is_not_open(void **state)
     mtm_root_release(&closing->object);
 }
 
+/* ---- meanwhile, and messages refer to it ---- */
+
+static bool rival_is_gone, memory_ends;
+
+/* Who comes first puts itself into its own queue: the search for what nobody reaches may be
+ * asking about it. */
+static void *alloc_while_one_comes_with_edges(size_t size)
+{
+    void *block = core_alloc(size);
+    if (!rival_may_come || size < sizeof(struct mtm_buffer)) return block;
+    rival_may_come = false;
+    rival = open_named("x");
+    cargo_send(rival, &rival->object);
+    if (rival_is_gone) mtm_or_acq_rel(&rival->object.life, MTM_LIFE_GONE);
+    core_drought = memory_ends;
+    return block;
+}
+
+static struct mtm_buffer *find_or_new_with_rival(bool *created)
+{
+    static const struct mtm_allocator with_rival = {alloc_while_one_comes_with_edges,
+                                                    core_resize, core_free};
+    struct mtm_buffer *buffer = NULL;
+    rival_may_come = true;
+    mtm_alloc_use(&with_rival);
+    assert_int_equal(find_or_new("x", NULL, &buffer, created), MTM_OK);
+    core_drought = 0;
+    mtm_alloc_use(&core_allocator);
+    assert_false(rival_may_come);
+    return buffer;
+}
+
+static void what_is_in_a_message_is_found(void **state)
+{
+    (void)state;
+    bool created;
+    memory_ends = rival_is_gone = false;
+    struct mtm_buffer *buffer = find_or_new_with_rival(&created);
+    assert_false(created);
+    assert_ptr_equal(buffer, rival);
+    mtm_root_release(&buffer->object);
+    mtm_root_release(&rival->object);
+}
+
+static void what_nobody_reaches_any_more_is_not(void **state)
+{
+    (void)state;
+    bool created;
+    memory_ends = false;
+    rival_is_gone = true;
+    struct mtm_buffer *buffer = find_or_new_with_rival(&created);
+    assert_true(created);
+    mtm_and_acq_rel(&rival->object.life, ~MTM_LIFE_GONE);
+    mtm_root_release(&rival->object);
+    mtm_root_release(&buffer->object);
+}
+
+/* The table is full, and stays as it is. */
+static void without_memory_for_a_larger_table_it_is_the_same(void **state)
+{
+    (void)state;
+    for (int gone = 0; gone < 2; ++gone) {
+        struct mtm_buffer *fillers[FIRST_TABLE];
+        bool created;
+        for (int i = 1; i < FIRST_TABLE; ++i) fillers[i] = open_named("filler");
+        memory_ends = true;
+        rival_is_gone = gone;
+        struct mtm_buffer *buffer = find_or_new_with_rival(&created);
+        assert_int_equal(created, gone);
+        assert_true(gone || buffer == rival);
+        mtm_and_acq_rel(&rival->object.life, ~MTM_LIFE_GONE);
+        mtm_root_release(&buffer->object);
+        mtm_root_release(&rival->object);
+        for (int i = 1; i < FIRST_TABLE; ++i) mtm_root_release(&fillers[i]->object);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -262,6 +341,10 @@ int main(void)
                   who_comes_second_gets_what_the_first_made),
         CORE_TEST("what was closed before it is known is not open",
                   what_was_closed_before_it_is_known_is_not_open),
+        CORE_TEST("what is in a message is found", what_is_in_a_message_is_found),
+        CORE_TEST("what nobody reaches any more is not", what_nobody_reaches_any_more_is_not),
+        CORE_TEST("without memory for a larger table it is the same",
+                  without_memory_for_a_larger_table_it_is_the_same),
     };
     return UNIT_RUN(tests);
 }

@@ -323,6 +323,94 @@ static void a_busy_source_holds_up_no_other(void **state)
     }
 }
 
+/* Nor is it a reason not to tell that one has ended. */
+static void what_has_ended_is_told_beside_a_busy_source(void **state)
+{
+    (void)state;
+    struct set s;
+    struct core_holder holder;
+    set_up(&s);
+    mtm_buffer_close(s.b);
+    core_hold(&holder, &s.a->queue.head.lock);
+    for (int64_t timeout = 0; timeout <= 5 * UNIT_MS; timeout += 5 * UNIT_MS) {
+        struct result result = SELECT(timeout, s.A, s.B, s.L);
+        assert_int_equal(result.status, MTM_CLOSED);
+        assert_int_equal(result.which, 1);
+    }
+    assert_int_equal(SELECT(0, s.A, s.L).status, MTM_BUSY);
+    core_let_go(&holder);
+    assert_nobody_waits(&s);
+    tear_down(&s);
+}
+
+static void who_waits_for_long_gives_up_memory(void **state)
+{
+    (void)state;
+    struct set s;
+    struct waiting w;
+    set_up(&s);
+    for (uint32_t n = 1; n <= 1000; ++n) assert_int_equal(core_add(s.b, n), MTM_OK);
+    for (uint32_t n = 1; n <= 1000; ++n) assert_delivers(s.b, n);
+    assert_true(mtm_buffer_is_warm(&s.b->source));
+    begin_to_wait(&w, &s, 0);
+    while (mtm_buffer_is_warm(&s.b->source)) mtm_plat_yield();
+    core_await_waiters(&s.b->source.waiters, 1); /* it goes on waiting */
+    core_add(s.b, 5);
+    struct result result = outcome(&w);
+    assert_int_equal(result.status, MTM_OK);
+    assert_int_equal(result.number, 5);
+    tear_down(&s);
+}
+
+/* ---- who is asked whether to go on ---- */
+
+struct asked {
+    struct mtm_object *objects[2];
+    mtm_a32 times, over;
+    enum mtm_status status;
+};
+
+static bool goes_on_twice(struct mtm_wait *wait)
+{
+    return mtm_add_seq(&((struct asked *)wait->asked)->times, 1) < 2;
+}
+
+static void *select_until_told(void *opaque)
+{
+    struct asked *a = opaque;
+    struct mtm_wait wait = {.timeout = MTM_FOREVER, .go_on = goes_on_twice, .asked = a};
+    struct mtm_delivery in = {.slot = {.limit = SIZE_MAX}};
+    struct mtm_select select;
+    size_t which;
+    mtm_select_init(&select);
+    for (int i = 0; i < 2; ++i) mtm_select_add(&select, a->objects[i]);
+    a->status = mtm_select_receive(&select, &wait, &in, &which);
+    mtm_store_seq(&a->over, 1);
+    return NULL;
+}
+
+/* Its sleep is ended for no reason, as by a signal. */
+static void who_does_not_go_on_takes_nothing(void **state)
+{
+    (void)state;
+    struct set s;
+    pthread_t thread;
+    set_up(&s);
+    struct asked a = {.objects = {s.A, s.L}};
+    unit_start(&thread, 1, select_until_told, &a);
+    while (!mtm_load_seq(&a.over)) {
+        mtm_source_wake(&s.a->source);
+        mtm_plat_yield();
+    }
+    unit_join(&thread, 1);
+    assert_int_equal(a.status, MTM_INTERRUPTED);
+    assert_int_equal(a.times, 3);
+    core_add(s.c, 1);
+    assert_selects(MTM_OK, 1, 1, s.A, s.L);
+    assert_nobody_waits(&s);
+    tear_down(&s);
+}
+
 /* ---- at the same time ---- */
 
 enum { SOURCES = 3, PRODUCERS = 3, SELECTS = 2, EACH = 4000, TOTAL = PRODUCERS * EACH };
@@ -437,6 +525,10 @@ int main(void)
         CORE_TEST("who takes from one source leaves the other to others",
                   who_takes_from_one_source_leaves_the_other_to_others),
         CORE_TEST("a busy source holds up no other", a_busy_source_holds_up_no_other),
+        CORE_TEST("what has ended is told beside a busy source",
+                  what_has_ended_is_told_beside_a_busy_source),
+        CORE_TEST("who waits for long gives up memory", who_waits_for_long_gives_up_memory),
+        CORE_TEST("who does not go on takes nothing", who_does_not_go_on_takes_nothing),
         CORE_TEST("nobody sleeps over a message", nobody_sleeps_over_a_message),
     };
     return UNIT_RUN(tests);

@@ -277,6 +277,88 @@ static void tables_that_are_built_may_lack_memory(void **state)
     }
 }
 
+enum { TABLES = 40 };
+
+/* Every `stride`-th of many tables, each with a key of its own; then a table with all these
+ * keys again, and references to the tables. */
+static size_t tables(unsigned char *bytes, uint32_t stride)
+{
+    unsigned char *at = bytes;
+    const uint32_t all = TABLES / stride, step = 2 / stride, some = TABLES / 2;
+    for (uint32_t i = 0; i < TABLES; i += stride) {
+        unsigned char *tag = mtm_wire_pair(at, MTM_TAG_SHARED, 0, 1);
+        at = mtm_wire_string_header(tag, 4);
+        *tag = MTM_TAG_KEY;
+        memcpy(at, &i, 4);
+        at = mtm_wire_nil(at + 4);
+    }
+    at = mtm_wire_pair(at, MTM_TAG_SHARED, 0, some);
+    for (uint32_t i = 0; i < some; ++i) {
+        at = mtm_wire_reference(at, MTM_TAG_KEY_AGAIN, all - i * step);
+        at = mtm_wire_nil(at);
+    }
+    for (uint32_t i = 0; i < some; ++i)
+        at = mtm_wire_reference(at, MTM_TAG_REFERENCE, all + 1 - i * step);
+    return (size_t)(at - bytes);
+}
+
+static void leave_table(struct mtm_walk *walk)
+{
+    const struct mtm_visit *visit;
+    do {
+        visit = mtm_walk_next(walk);
+    } while (!visit->ends_table);
+}
+
+/* Again where memory failed; the status of what failed otherwise. */
+static enum mtm_status pass_every_second_table(struct route *r)
+{
+    enum mtm_status status = MTM_OK;
+    for (uint32_t i = 0; status == MTM_OK; ++i) {
+        const struct mtm_visit *visit = mtm_walk_next(&r->walk);
+        const size_t size = mtm_writer_size(&r->composer.writer);
+        if (visit->tag == MTM_TAG_END) return MTM_OK;
+        if (i < TABLES && i % 2) {
+            leave_table(&r->walk);
+            continue;
+        }
+        status = mtm_compose_copy(&r->composer, &r->walk);
+        if (status != MTM_OK) assert_int_equal(mtm_writer_size(&r->composer.writer), size);
+        if (status == MTM_NOMEM) status = mtm_compose_copy(&r->composer, &r->walk);
+    }
+    return status;
+}
+
+/* What is noted of many copies takes memory, which may fail, and which a fixed one has not. */
+static void what_is_passed_on_in_pieces_is_found_again(void **state)
+{
+    (void)state;
+    unsigned char bytes[MOST], expected[MOST];
+    const size_t size = tables(bytes, 1), left = tables(expected, 2);
+    struct route r;
+    bool is_over = false;
+    for (uint32_t n = 1; !is_over; ++n) {
+        route_init(&r, 1);
+        load(&r, bytes, size);
+        assert_int_equal(mtm_walk_begin(&r.walk), MTM_OK);
+        core_failure = n;
+        assert_int_equal(pass_every_second_table(&r), MTM_OK);
+        assert_composed(&r, expected, left);
+        is_over = core_failure > 0;
+        core_failure = 0;
+        assert_true(is_over || n < 10);
+        assert_true(!is_over || n > 2); /* of tables, of keys */
+        route_fini(&r);
+    }
+    route_init(&r, 2);
+    r.composer.writer.fixed = true;
+    load(&r, bytes, size);
+    assert_int_equal(mtm_walk_begin(&r.walk), MTM_OK);
+    assert_int_equal(pass_every_second_table(&r), MTM_TOO_LARGE);
+    assert_int_equal(r.composer.objects, MTM_COMPOSE_RUNS);
+    route_fini(&r);
+}
+
 static void a_fixed_reader_or_writer_has_room_for_so_much(void **state)
 {
     (void)state;
@@ -302,6 +384,8 @@ int main(void)
                   memory_may_fail_anywhere_and_nothing_has_changed),
         CORE_TEST("tables that are built may lack memory",
                   tables_that_are_built_may_lack_memory),
+        CORE_TEST("what is passed on in pieces is found again",
+                  what_is_passed_on_in_pieces_is_found_again),
         CORE_TEST("a fixed reader or writer has room for so much",
                   a_fixed_reader_or_writer_has_room_for_so_much),
     };

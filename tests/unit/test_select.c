@@ -331,6 +331,7 @@ static void what_has_ended_is_told_beside_a_busy_source(void **state)
     struct core_holder holder;
     set_up(&s);
     mtm_buffer_close(s.b);
+    core_add(s.a, 1);
     core_hold(&holder, &s.a->queue.head.lock);
     for (int64_t timeout = 0; timeout <= 5 * UNIT_MS; timeout += 5 * UNIT_MS) {
         struct result result = SELECT(timeout, s.A, s.B, s.L);
@@ -339,6 +340,7 @@ static void what_has_ended_is_told_beside_a_busy_source(void **state)
     }
     assert_int_equal(SELECT(0, s.A, s.L).status, MTM_BUSY);
     core_let_go(&holder);
+    assert_selects(MTM_OK, 0, 1, s.A, s.B, s.L);
     assert_nobody_waits(&s);
     tear_down(&s);
 }

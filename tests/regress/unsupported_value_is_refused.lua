@@ -8,7 +8,7 @@ local tap   = require("tap")
 local unsupported = {
     ["a thread"] = coroutine.create(function() end),
     ["a full userdata"] = io.stdout,
-    ["a buffer"] = mtmsg.newbuffer(),
+    ["a writer"] = mtmsg.newwriter(),
     ["a C function with upvalues"] = ("text"):gmatch("."),
     ["another C function with upvalues"] = coroutine.wrap(function() end),
 }

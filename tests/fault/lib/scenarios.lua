@@ -792,14 +792,15 @@ scenario("close", {
 scenario("finalizers", {
     setup = function()
         local o = both()
-        o.dropped = {o.l:newbuffer("dropped"), mtmsg.newlistener(), mtmsg.newwriter(100), mtmsg.newreader(100)}
+        o.dropped = {o.l:newbuffer("dropped"), mtmsg.newlistener(), mtmsg.newwriter(100), mtmsg.newreader(100),
+            mtmsg.newtopic()}
         o.dropped[1]:addmsg(("x"):rep(9000))
         o.finalize = {}
         for i, object in ipairs(o.dropped) do o.finalize[i] = debug.getmetatable(object).__gc end
         return o
     end,
     run = function(o)
-        for i = 1, 4 do o.finalize[i](o.dropped[i]) end
+        for i = 1, 5 do o.finalize[i](o.dropped[i]) end
         collectgarbage()
     end,
     check = function(o)
@@ -807,6 +808,19 @@ scenario("finalizers", {
         o.l:clear()
         collectgarbage()
         buffer_is_unknown("dropped")
+    end,
+})
+
+-- As Lua 5.4 calls it at the end of a block.
+scenario("variables are closed", {
+    setup = function()
+        local o = both()
+        o.t, o.closing = mtmsg.newtopic(), {}
+        for i, object in ipairs {o.b, o.l, o.t} do o.closing[i] = debug.getmetatable(object).__close end
+        return o
+    end,
+    run = function(o)
+        for i, object in ipairs {o.b, o.l, o.t} do o.closing[i](object) end
     end,
 })
 

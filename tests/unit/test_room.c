@@ -354,6 +354,13 @@ static void deadlines_hold_while_a_lock_is_held(void **state)
         assert_int_equal(sender.status, i ? MTM_OK : MTM_BUSY);
         core_let_go(&holder);
     }
+    core_hold(&holder, &buffer->queue.head.lock); /* it is full, which may not be so */
+    core_elsewhere(send_it, &sender);
+    assert_int_equal(sender.status, MTM_BUSY);
+    assert_int_equal(core_add_as(buffer, 3, true), MTM_FULL); /* the other lock is free */
+    core_let_go(&holder);
+    assert_nobody_waits(buffer);
+    assert_delivers(buffer, 2);
     core_drop_buffer(buffer);
 }
 

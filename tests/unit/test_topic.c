@@ -3,6 +3,8 @@
  * topics and buffers. */
 #include "topic_unit.h"
 
+#include "core/cargo.h"
+
 static void everybody_gets_everything(void **state)
 {
     (void)state;
@@ -357,6 +359,81 @@ static void a_finished_topic_ends_when_it_is_drained(void **state)
     drop(topic);
 }
 
+/* The message that waits is large, and has an object, of which there must be a reference for
+ * whoever subscribes. */
+static enum mtm_status publish_with(struct mtm_topic *topic, struct mtm_object *object)
+{
+    static const unsigned char bytes[LARGE];
+    struct mtm_message message = core_message(bytes, sizeof bytes);
+    struct mtm_cargo *cargo = NULL;
+    struct mtm_published published;
+    assert_int_equal(mtm_cargo_add(&cargo, object), MTM_OK);
+    message.cargo = &cargo;
+    enum mtm_status status = mtm_topic_add(topic, &message, false, false, &published, NULL);
+    mtm_cargo_drop(cargo);
+    mtm_drop_handed_on();
+    return status;
+}
+
+static void whoever_cannot_get_the_latest_does_not_subscribe(void **state)
+{
+    (void)state;
+    const struct mtm_buffer_options options = {.size = 100, .grow = 2};
+    struct mtm_topic *topic = topic_new(true);
+    struct mtm_buffer *object = core_buffer(NULL), *buffer = NULL;
+    uint32_t nth = 0;
+    assert_int_equal(publish_with(topic, &object->object), MTM_OK);
+    const size_t refs = object->object.life & MTM_LIFE_REFS;
+    while (!buffer) {
+        core_failure = ++nth;
+        enum mtm_status status = mtm_topic_subscribe(topic, &options, &buffer);
+        core_failure = 0;
+        mtm_drop_handed_on();
+        assert_int_equal(status, buffer ? MTM_OK : MTM_NOMEM);
+        assert_int_equal(mtm_topic_count(topic), buffer ? 1 : 0);
+        assert_int_equal(object->object.life & MTM_LIFE_REFS, refs + (buffer ? 1 : 0));
+    }
+    assert_true(nth > 3);
+    assert_int_equal(mtm_buffer_count(buffer), 1);
+    core_drop_buffer(buffer);
+    assert_int_equal(object->object.life & MTM_LIFE_REFS, refs);
+    drop(topic);
+    core_drop_buffer(object);
+}
+
+/* The latest message of a topic is the topic. */
+static void a_topic_in_itself_goes(void **state)
+{
+    (void)state;
+    struct mtm_buffer *other = core_buffer(NULL);
+    const uint32_t before = core_blocks;
+    struct mtm_topic *topic = topic_new(true);
+    const uint64_t id = topic->object.id;
+    struct mtm_object *found;
+    assert_int_equal(publish_with(topic, &topic->object), MTM_OK);
+    drop(topic);
+    core_drop_buffer(core_buffer(NULL)); /* later operations look for it, if that must be */
+    assert_int_equal(mtm_registry_find_id(MTM_TOPIC, id, &found), MTM_UNKNOWN);
+    assert_int_equal(core_blocks, before);
+    core_drop_buffer(other);
+}
+
+static void a_topic_is_found_or_made_or_not(void **state)
+{
+    (void)state;
+    struct mtm_topic *topic = NULL;
+    bool created;
+    for (uint32_t nth = 1; !topic; ++nth) {
+        core_failure = nth;
+        enum mtm_status status = mtm_topic_find_or_new("t", 1, true, &topic, &created);
+        core_failure = 0;
+        assert_int_equal(status, topic ? MTM_OK : MTM_NOMEM);
+        assert_int_equal(core_blocks != 0, topic != NULL);
+    }
+    assert_true(created);
+    drop(topic);
+}
+
 static void a_message_may_replace_what_is_there(void **state)
 {
     (void)state;
@@ -395,6 +472,10 @@ int main(void)
                   a_topic_or_a_subscriber_is_made_or_not),
         CORE_TEST("a finished topic ends when it is drained",
                   a_finished_topic_ends_when_it_is_drained),
+        CORE_TEST("whoever cannot get the latest does not subscribe",
+                  whoever_cannot_get_the_latest_does_not_subscribe),
+        CORE_TEST("a topic in itself goes", a_topic_in_itself_goes),
+        CORE_TEST("a topic is found, or made, or not", a_topic_is_found_or_made_or_not),
         CORE_TEST("a message may replace what is there", a_message_may_replace_what_is_there),
     };
     return UNIT_RUN(tests);

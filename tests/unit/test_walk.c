@@ -253,6 +253,39 @@ static void memory_may_fail_anywhere_and_nothing_has_changed(void **state)
     }
 }
 
+/* A walk that begins by itself has no status to tell: it is at its end. */
+static void a_walk_needs_memory_for_arrays_only_at_the_beginning(void **state)
+{
+    (void)state;
+    enum { ARRAYS = 100, SIZE = MTM_ARRAY_HEADER + 8 };
+    unsigned char bytes[ARRAYS * SIZE];
+    const struct mtm_visit *visit;
+    for (size_t i = 0; i < ARRAYS; ++i)
+        memset(mtm_wire_array_header(bytes + i * SIZE, 1, 8, 1), (int)i, 8);
+    for (int by_itself = 0; by_itself < 2; ++by_itself) {
+        struct route r;
+        route_init(&r, 2);
+        load(&r, bytes, sizeof bytes);
+        core_drought = 1;
+        if (!by_itself) {
+            assert_int_equal(mtm_walk_begin(&r.walk), MTM_NOMEM);
+            core_drought = 0;
+            assert_int_equal(mtm_walk_begin(&r.walk), MTM_OK);
+            core_drought = 1;
+        }
+        for (size_t i = 0; i < (by_itself ? 0 : ARRAYS); ++i) {
+            visit = mtm_walk_next(&r.walk);
+            assert_int_equal(visit->tag, MTM_TAG_ARRAY);
+            assert_int_equal((uintptr_t)visit->value.array.ptr % 8, 0);
+            assert_int_equal(visit->value.array.ptr[7], i);
+        }
+        visit = mtm_walk_next(&r.walk);
+        assert_true(visit->tag == MTM_TAG_END && !visit->ends_table);
+        core_drought = 0;
+        route_fini(&r);
+    }
+}
+
 static void tables_that_are_built_may_lack_memory(void **state)
 {
     (void)state;
@@ -382,6 +415,8 @@ int main(void)
         CORE_TEST("damaged bytes end a walk", damaged_bytes_end_a_walk),
         CORE_TEST("memory may fail anywhere and nothing has changed",
                   memory_may_fail_anywhere_and_nothing_has_changed),
+        CORE_TEST("a walk needs memory for arrays only at the beginning",
+                  a_walk_needs_memory_for_arrays_only_at_the_beginning),
         CORE_TEST("tables that are built may lack memory",
                   tables_that_are_built_may_lack_memory),
         CORE_TEST("what is passed on in pieces is found again",

@@ -1,6 +1,7 @@
 /* Tests of waits whose callers are asked whether to go on. They own the threads that wait. */
 #include "core.h"
 
+#include "core/publish.h"
 #include "core/room.h"
 
 struct waiting {
@@ -161,6 +162,60 @@ static void a_sender_that_does_not_go_on_leaves_the_line(void **state)
     core_drop_buffer(buffer);
 }
 
+struct publishing {
+    struct mtm_topic *topic;
+    struct waiting w;
+    struct mtm_published published;
+};
+
+static void *publish_one(void *arg)
+{
+    struct publishing *p = arg;
+    struct mtm_message message = core_message("late", 4);
+    struct mtm_targets targets;
+    struct mtm_failure failure = {0};
+    p->w.status = mtm_topic_put_wait(p->topic, &message, &p->w.wait, &targets, &p->published);
+    if (p->w.status == MTM_OK) mtm_targets_notify(&targets, false, &failure);
+    mtm_store_seq(&p->w.over, 1);
+    return NULL;
+}
+
+/* Of three subscribers two are full: neither is waited for any longer. */
+static void a_publisher_that_does_not_go_on_leaves_all_lines(void **state)
+{
+    (void)state;
+    struct mtm_buffer *to[3];
+    for (int times = 0; times < 3; ++times) {
+        struct publishing p = {.topic = NULL};
+        pthread_t thread;
+        assert_int_equal(mtm_topic_new(NULL, 0, false, &p.topic), MTM_OK);
+        for (int i = 0; i < 3; ++i) {
+            struct mtm_buffer_options options = {
+                .grow = 2, .size = 100, .bounds = {.limit = i < 2 ? 1 : 2}};
+            assert_int_equal(mtm_topic_subscribe(p.topic, &options, &to[i]), MTM_OK);
+            assert_int_equal(core_add(to[i], 1), MTM_OK);
+        }
+        begin(&p.w, to[0], times);
+        unit_start(&thread, 1, publish_one, &p);
+        while (!is_over(&p.w)) {
+            wake_in_line(to[0]);
+            mtm_plat_yield();
+        }
+        unit_join(&thread, 1);
+        assert_int_equal(p.w.status, MTM_OK);
+        assert_true(p.published.interrupted);
+        assert_int_equal(p.published.taken, 1);
+        assert_int_equal(p.published.refused, 2);
+        assert_int_equal(p.w.asked, times + 1);
+        for (int i = 0; i < 3; ++i) {
+            assert_int_equal(mtm_room_waiting(to[i]), 0);
+            assert_int_equal(mtm_buffer_count(to[i]), i < 2 ? 1 : 2);
+            core_drop_buffer(to[i]);
+        }
+        mtm_root_release(&p.topic->object);
+    }
+}
+
 static void a_sleeper_that_does_not_go_on_wakes(void **state)
 {
     (void)state;
@@ -186,6 +241,8 @@ int main(void)
                   a_deadline_holds_where_sleeps_are_short),
         CORE_TEST("a sender that does not go on leaves the line",
                   a_sender_that_does_not_go_on_leaves_the_line),
+        CORE_TEST("a publisher that does not go on leaves all lines",
+                  a_publisher_that_does_not_go_on_leaves_all_lines),
         CORE_TEST("a sleeper that does not go on wakes", a_sleeper_that_does_not_go_on_wakes),
     };
     return UNIT_RUN(tests);

@@ -20,7 +20,7 @@ local function quoted(text)
 end
 
 -- The program that runs this script stands before all of its own options.
-local function interpreter()
+function child.interpreter()
     local i = -1
     while arguments[i - 1] do i = i - 1 end
     return arguments[i]
@@ -30,7 +30,7 @@ end
 -- printed.
 function child.run(...)
     local words = { "tests/limit", child.limit, (table.unpack or unpack)(child.before) }
-    for _, word in ipairs { interpreter(), arguments[0], ... } do words[#words + 1] = word end
+    for _, word in ipairs { child.interpreter(), arguments[0], ... } do words[#words + 1] = word end
     for i = 1, #words do words[i] = quoted(tostring(words[i])) end
     local pipe = assert(io.popen(table.concat(words, " ") .. " 2>&1; echo exit code $?"))
     local output = pipe:read("*a")

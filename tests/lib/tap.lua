@@ -50,15 +50,24 @@ function tap.is(actual, expected, text)
     end
 end
 
+-- How many values a list has, nil among them: its length is not the same in every Lua then.
+local function count(list)
+    local n = list.n or #list
+    for key in pairs(list) do
+        if type(key) == "number" and key > n then n = key end
+    end
+    return n
+end
+
 -- The values after the first argument are those of that list, and no more.
 function tap.gives(expected, ...)
-    local n, actual = select("#", ...), { ... }
-    local equal = n == #expected
-    for i = 1, #expected do
+    local n, wanted, actual = select("#", ...), count(expected), { ... }
+    local equal = n == wanted
+    for i = 1, wanted do
         equal = equal and actual[i] == expected[i]
     end
     if not equal then
-        error("expected " .. show_all(#expected, expected) .. ", got " .. show_all(n, actual), 2)
+        error("expected " .. show_all(wanted, expected) .. ", got " .. show_all(n, actual), 2)
     end
 end
 

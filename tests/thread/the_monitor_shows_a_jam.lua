@@ -13,7 +13,7 @@ local function output(command)
     return text
 end
 
-local lua = arg[-1]
+local lua = child.interpreter()
 local ok, err = pcall(require, "luv")
 local why_not = not ok and "luv cannot be used: " .. tostring(err):match("[^\n]*") or child.lacking
 local has_script = not why_not and output("command -v script") ~= ""

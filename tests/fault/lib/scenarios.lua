@@ -142,7 +142,7 @@ local function gets(receive, first)
     end
 end
 
--- Each makes an object with a buffer b, and receive(o), which gives the values (after `first`, if there is that). Between
+-- Each makes an object with a buffer b, and receive(o), which gives the values, after `first` if there is that. Between
 -- the call and the slots nothing may fail: so no function of Lua comes in between.
 local receivers = {
     ["getmsg"] = gets(function(o) return o.b:getmsg(0) end, "id"),

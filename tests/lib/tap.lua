@@ -51,7 +51,7 @@ function tap.is(actual, expected, text)
 end
 
 -- How many values a list has, nil among them: its length is not the same in every Lua then.
-local function count(list)
+local function length_of(list)
     local n = list.n or #list
     for key in pairs(list) do
         if type(key) == "number" and key > n then n = key end
@@ -61,7 +61,7 @@ end
 
 -- The values after the first argument are those of that list, and no more.
 function tap.gives(expected, ...)
-    local n, wanted, actual = select("#", ...), count(expected), { ... }
+    local n, wanted, actual = select("#", ...), length_of(expected), { ... }
     local equal = n == wanted
     for i = 1, wanted do
         equal = equal and actual[i] == expected[i]

@@ -8,7 +8,7 @@
 
 #include "platform/hidden.h"
 
-static void set_number(lua_State *L, const char *key, size_t number)
+static void set_number(lua_State *L, const char *key, uint64_t number)
 {
     mtc_push_integer(L, (int64_t)number);
     lua_setfield(L, -2, key);
@@ -21,7 +21,7 @@ static void set_bound(lua_State *L, const char *key, size_t bound)
 
 static void set_id(lua_State *L, const char *key, uint64_t id)
 {
-    if (id != 0) set_number(L, key, (size_t)id);
+    if (id != 0) set_number(L, key, id);
 }
 
 static void set_flag(lua_State *L, const char *key, bool flag)

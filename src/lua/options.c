@@ -31,7 +31,7 @@ static const char *read_bound(lua_State *L, size_t *bound)
     if (lua_type(L, -1) != LUA_TNUMBER) return expected(L, "integer");
     if (!mtl_to_integral(L, -1, &integer)) return "integer expected";
     if (integer < 1) return "must be at least 1";
-    if (integer > PTRDIFF_MAX) return "is too large";
+    if (integer > PTRDIFF_MAX) integer = PTRDIFF_MAX; /* more cannot be there */
     *bound = (size_t)integer;
     return NULL;
 }

@@ -26,6 +26,14 @@ function child.interpreter()
     return arguments[i]
 end
 
+-- The beginning of a command that runs scripts like this one.
+function child.command()
+    local words = { (table.unpack or unpack)(child.before) }
+    words[#words + 1] = child.interpreter()
+    for i = 1, #words do words[i] = quoted(words[i]) end
+    return table.concat(words, " ")
+end
+
 -- Runs this script with these arguments. Gives the exit code, as a shell has it (0: it ended well), and what it
 -- printed.
 function child.run(...)

@@ -74,7 +74,7 @@ if package.config:sub(1, 1) == "/" and arg and arg[-1] and not os.getenv("MTMSG_
             print(pcall(last.pollfd, last))
         ]])
         file:close()
-        local pipe = assert(io.popen(("ulimit -n 30; '%s' '%s' 2>&1"):format(child.interpreter(), path)))
+        local pipe = assert(io.popen(("ulimit -n 30; %s '%s' 2>&1"):format(child.command(), path)))
         local printed = pipe:read("*a")
         pipe:close()
         os.remove(path)

@@ -13,7 +13,7 @@ local function output(command)
     return text
 end
 
-local lua = child.interpreter()
+local lua = child.command()
 local ok, err = pcall(require, "luv")
 local why_not = not ok and "luv cannot be used: " .. tostring(err):match("[^\n]*") or child.lacking
 local has_script = not why_not and output("command -v script") ~= ""
@@ -31,7 +31,7 @@ end
 
 test("in a terminal each table takes the place of the one before", why_not
     or not has_script and "script is not installed", function()
-    local text = output(("script -qec '%s examples/monitor.lua' /dev/null"):format(lua))
+    local text = output(("script -qec \"%s examples/monitor.lua\" /dev/null"):format(lua))
     local tables = select(2, text:gsub(ESCAPE .. "H", ""))
     tap.ok(tables >= 2, "tables: " .. tables)
     tap.is(select(2, text:gsub(ESCAPE .. "J", "")), tables)

@@ -111,7 +111,7 @@ static void whoever_takes_puts_the_message_in(void **state)
         struct mtm_buffer *buffer = buffers[i];
         struct mtm_object *from = i == 1 ? &listener->object : &buffer->object;
         struct sender sender[3];
-        uint32_t number;
+        uint32_t number = 0;
         assert_int_equal(core_add(buffer, 1), MTM_OK);
         assert_int_equal(core_add(buffer, 2), MTM_OK);
         for (uint32_t n = 0; n < 3; ++n) send_later(&sender[n], buffer, 3 + n, 0, MTM_FOREVER);

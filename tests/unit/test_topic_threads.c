@@ -240,7 +240,7 @@ static void who_waits_for_room_keeps_the_order(void **state)
     pthread_t threads[WAITERS];
     unit_start(threads, WAITERS, wait_for_room, &queue);
     for (int i = 0; i < WAITERS * WAITED; ++i) {
-        uint32_t number, same;
+        uint32_t number = 0, same = 0;
         if (i % 7 == 0) mtm_plat_yield();
         assert_int_equal(core_next(&slow->object, MTM_FOREVER, &number), MTM_OK);
         assert_int_equal(core_next(&quick->object, MTM_FOREVER, &same), MTM_OK);

@@ -33,12 +33,14 @@ static bool find(const struct mtm_compose_runs *runs, uint32_t number, uint32_t 
 static enum mtm_status note(const struct copy *copy, struct mtm_compose_runs *runs,
                             uint32_t from, uint32_t to)
 {
-    struct mtm_compose_run *last = runs->count > 0 ? &runs->run[runs->count - 1] : NULL;
-    if (last && from == last->from + last->count && to == last->to + last->count) {
-        ++last->count;
-        return MTM_OK;
+    if (runs->count > 0) {
+        struct mtm_compose_run *last = &runs->run[runs->count - 1];
+        if (from == last->from + last->count && to == last->to + last->count) {
+            ++last->count;
+            return MTM_OK;
+        }
+        if (from < last->from + last->count) return MTM_OK; /* a second copy of it */
     }
-    if (last && from < last->from + last->count) return MTM_OK; /* a second copy of it */
     if (runs->count == runs->cap) {
         if (copy->to->writer.fixed) return MTM_TOO_LARGE;
         struct mtm_compose_run *run =

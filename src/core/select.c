@@ -187,7 +187,7 @@ static bool is_warm(const struct mtm_select *select)
 
 /* False: the deadline has passed. Who could not join, or look, everywhere looks again soon, and
  * so does once who has something to give up. */
-static bool sleep(struct mtm_select *select, int64_t deadline, bool brief, bool *warm)
+static bool sleep_until(struct mtm_select *select, int64_t deadline, bool brief, bool *warm)
 {
     const int64_t now = brief || *warm ? mtm_plat_now() : 0;
     int64_t until = deadline;
@@ -221,7 +221,7 @@ static enum mtm_status wait_for_one(struct round *round, struct mtm_wait *wait)
         status = look_again(round);
         if (!mtm_in_vain(status) || !in_time) break;
         const int64_t nap = mtm_wait_nap(wait);
-        in_time = sleep(select, nap, !all || status == MTM_BUSY, &warm) || nap < deadline;
+        in_time = sleep_until(select, nap, !all || status == MTM_BUSY, &warm) || nap < deadline;
         if (!mtm_wait_goes_on(wait)) {
             status = MTM_INTERRUPTED;
             break;

@@ -131,6 +131,15 @@ static bool descend(struct mtm_walk *walk, struct mtm_visit *visit, struct mtm_w
     return true;
 }
 
+static bool enter_table(struct mtm_walk *walk, struct mtm_visit *visit)
+{
+    const struct mtm_value *value = &visit->value;
+    const struct mtm_walk_level level = {.pairs = (uint64_t)2 * value->table.pairs,
+                                         .sequence = value->table.array};
+    visit->tag = value->tag;
+    return descend(walk, visit, level);
+}
+
 static bool refer(const struct mtm_walk *walk, struct mtm_visit *visit)
 {
     const uint32_t back = visit->value.reference.back;
@@ -170,13 +179,9 @@ static bool complete(struct mtm_walk *walk, struct mtm_visit *visit)
             if (!read_string(walk, &visit->name)) return false;
             mtm_reader_next(walk->reader, value);
             if (value->tag != MTM_TAG_TABLE && value->tag != MTM_TAG_SHARED) return false;
-            return complete(walk, visit);
+            return enter_table(walk, visit);
         case MTM_TAG_TABLE:
-        case MTM_TAG_SHARED:
-            visit->tag = value->tag;
-            return descend(walk, visit,
-                           (struct mtm_walk_level){.pairs = (uint64_t)2 * value->table.pairs,
-                                                   .sequence = value->table.array});
+        case MTM_TAG_SHARED: return enter_table(walk, visit);
         case MTM_TAG_CODE:
             visit->tag = value->tag;
             return descend(walk, visit,

@@ -166,7 +166,7 @@ static void spot_wake(const mtm_a32 *addr, size_t count)
 /* No signal ends a wait for a condition. */
 int64_t mtm_plat_longest_nap(void)
 {
-    return mtm_plat_handles_signals() ? 100 * 1000 * 1000 : MTM_FOREVER;
+    return mtm_plat_handles_signals() ? (int64_t)100 * 1000 * 1000 : MTM_FOREVER;
 }
 
 void mtm_plat_unpark_one(mtm_a32 *addr)

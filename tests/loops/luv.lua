@@ -218,7 +218,7 @@ end)
 tap.test("wrong arguments are errors, and nothing is left of them", function()
     local buffer = mtmsg.newbuffer()
     tap.raises("mtmsg.luv: getmsg suspends the running coroutine, and there is none", function()
-        local ok, err = pcall(messages.getmsg, buffer)
+        local _, err = pcall(messages.getmsg, buffer)
         error(tostring(err):gsub("^[^ ]*%d: ", ""), 0)
     end)
     local function error_in(f, ...)
@@ -234,7 +234,7 @@ tap.test("wrong arguments are errors, and nothing is left of them", function()
 end)
 
 tap.test("an error in a coroutine comes out of the loop, with its traceback, and others go on", function()
-    local buffer, got = mtmsg.newbuffer(), nil
+    local got
     local program = [[
         local uv, mtmsg, messages = require "luv", require "mtmsg", require "mtmsg.luv"
         local buffer = mtmsg.newbuffer()

@@ -6,7 +6,7 @@ local mtmsg   = require("mtmsg")
 local spec    = require("spec")
 local has_threads, threads = pcall(require, "threads") -- there is no thread library for Lua 5.5
 
-local test, eq, gives, list = spec.test, spec.eq, spec.gives, spec.list
+local test, eq = spec.test, spec.eq
 
 local function collect()
     for _ = 1, 4 do collectgarbage() end

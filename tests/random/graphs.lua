@@ -127,6 +127,7 @@ return graphs
 local graphs = assert((loadstring or load)(source))()
 local objects = { mtmsg.newlistener("graph 1"), mtmsg.newtopic("graph 2"),
                   mtmsg.newbuffer("graph 3"), mtmsg.newbuffer("graph 4") }
+assert(#objects == 4) -- they live as long as this chunk
 
 local function through_buffer(value)
     local buffer = mtmsg.newbuffer()

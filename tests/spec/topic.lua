@@ -353,7 +353,7 @@ test("a topic is no notifier of a buffer, which may have subscribed", function()
 end)
 
 test("values that cannot travel change nothing", function()
-    local topic, w = mtmsg.newtopic{last = true}, mtmsg.newwriter()
+    local topic = mtmsg.newtopic{last = true}
     local a = topic:subscribe()
     local env = {t = topic, thread = coroutine.create(function() end), io = io}
     bad_argument(2, "addmsg", "t:addmsg(1, thread)", env, "parameter type not supported")

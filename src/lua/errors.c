@@ -95,14 +95,15 @@ static void blame_about(lua_State *L, struct mtl_call *call)
 
 /* Building the text may run finalizers, which may release the handle, and may fail. */
 int mtl_raise_about(lua_State *L, enum mtm_status status, struct mtc_handle *handle,
-                    struct mtl_blame *blame)
+                    const struct mtl_blame *blame)
 {
-    struct blaming blaming = {{.run = blame_about, .results = 1}, status, blame};
     const struct mtl_identity identity = mtl_identity_of(handle);
+    struct mtl_blame about = *blame;
+    struct blaming blaming = {{.run = blame_about, .results = 1}, status, &about};
     luaL_checkstack(L, LUA_MINSTACK, "too many values");
-    blame->object = NULL;
-    blame->what = mtl_class_of_handle(handle);
-    blame->which = &identity;
+    about.object = NULL;
+    about.what = mtl_class_of_handle(handle);
+    about.which = &identity;
     mtl_pin(handle);
     mtl_call_protected(L, handle->owned.state, &blaming.call); /* the text, or another error */
     mtl_unpin(handle);

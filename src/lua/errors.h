@@ -41,7 +41,7 @@ int mtl_raise_of(lua_State *L, enum mtm_status status, struct mtc_handle *handle
 
 /* The same with more to tell: of `blame` only the sizes count. */
 int mtl_raise_about(lua_State *L, enum mtm_status status, struct mtc_handle *handle,
-                    struct mtl_blame *blame);
+                    const struct mtl_blame *blame);
 
 /* Whether an outcome is told by a result, where results tell the state, and not raised. If it
  * is, push_reason pushes nil and its name, and returns 2: timeout for EMPTY, FULL and BUSY. */

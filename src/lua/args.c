@@ -38,7 +38,10 @@ static struct mtc_handle *check_any(lua_State *L, int index, uintptr_t magic, co
 {
     struct mtc_handle *handle = mtc_to_handle(L, index, magic);
     struct mtl_blame blame = {.what = name};
-    if (!handle) mtl_raise_type(L, index, name);
+    if (!handle) {
+        mtl_raise_type(L, index, name);
+        return NULL; /* never */
+    }
     if (!handle->owned.asset || handle->owned.state->closed) mtl_raise(L, MTM_CLOSED, &blame);
     return handle;
 }

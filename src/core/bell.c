@@ -49,7 +49,8 @@ static void release_unplugged(struct mtm_bell *bell, bool nonblock)
         const bool idle = mtm_load_seq(&bell->visitors) == 0;
         while (list) {
             struct mtm_notifier *notifier = list;
-            list = mtm_notifier_of_drop(notifier->drop.next);
+            struct mtm_drop *next = notifier->drop.next;
+            list = next ? mtm_notifier_of_drop(next) : NULL;
             if (idle) mtm_notifier_release(notifier, nonblock);
             else push(bell, notifier);
         }

@@ -27,30 +27,25 @@ static struct mtm_cargo *new_cargo(void)
     return cargo;
 }
 
-/* The place of the n-th, and *link to the piece behind the last one if there is none. */
-static struct mtm_item *place_of(struct mtm_cargo *cargo, size_t n, struct mtm_items ***link,
-                                 size_t *cap)
+/* The place of the n-th, for which there is room. */
+static struct mtm_item *place_of(struct mtm_cargo *cargo, size_t n)
 {
-    *cap = MTM_FIRST_ITEMS;
-    if (n < *cap) return &cargo->first[n];
-    n -= *cap;
-    for (*link = &cargo->more; **link; *link = &(**link)->next) {
-        *cap = (**link)->cap;
-        if (n < *cap) return &(**link)->item[n];
-        n -= *cap;
-    }
-    return NULL;
+    if (n < MTM_FIRST_ITEMS) return &cargo->first[n];
+    n -= MTM_FIRST_ITEMS;
+    struct mtm_items *items = cargo->more;
+    for (; n >= items->cap; items = items->next) n -= items->cap;
+    return &items->item[n];
 }
 
 /* Room for one more, which comes to be counted by the caller; NULL if there is no memory. */
 static struct mtm_item *make_room(struct mtm_cargo **cargo)
 {
-    struct mtm_items **link;
-    size_t cap;
     if (!*cargo) *cargo = new_cargo();
     if (!*cargo) return NULL;
-    struct mtm_item *item = place_of(*cargo, (*cargo)->count, &link, &cap);
-    if (item) return item;
+    struct mtm_items **link = &(*cargo)->more;
+    size_t cap = MTM_FIRST_ITEMS, room = cap;
+    for (; *link; link = &(*link)->next) room += cap = (*link)->cap;
+    if ((*cargo)->count < room) return place_of(*cargo, (*cargo)->count);
     *link = new_items(2 * cap);
     return *link ? (*link)->item : NULL;
 }
@@ -80,10 +75,8 @@ enum mtm_status mtm_cargo_add_foreign(struct mtm_cargo **cargo,
 
 const struct mtm_item *mtm_cargo_at(const struct mtm_cargo *cargo, size_t n)
 {
-    struct mtm_items **link;
-    size_t cap;
     if (!cargo || n >= cargo->count) return NULL;
-    return place_of((struct mtm_cargo *)(uintptr_t)cargo, n, &link, &cap);
+    return place_of((struct mtm_cargo *)(uintptr_t)cargo, n);
 }
 
 static void give_back(struct mtm_item *item, bool linked)
@@ -101,11 +94,9 @@ enum mtm_status mtm_cargo_add_like(struct mtm_cargo **cargo, const struct mtm_it
 
 void mtm_cargo_shrink(struct mtm_cargo *cargo, size_t count)
 {
-    struct mtm_items **link;
-    size_t cap;
     while (cargo->count > count) {
         --cargo->count;
-        give_back(place_of(cargo, cargo->count, &link, &cap), cargo->count < cargo->linked);
+        give_back(place_of(cargo, cargo->count), cargo->count < cargo->linked);
         if (cargo->linked > cargo->count) cargo->linked = cargo->count;
     }
 }
@@ -135,11 +126,9 @@ static enum mtm_status link(struct mtm_cargo *cargo, struct mtm_item *item, bool
 enum mtm_status mtm_cargo_prepare(struct mtm_cargo *cargo, struct mtm_object *holder,
                                   bool nonblock)
 {
-    struct mtm_items **unused;
-    size_t cap;
     enum mtm_status status = mtm_reach_prepare(holder, nonblock);
     while (status == MTM_OK && cargo->linked < cargo->count) {
-        status = link(cargo, place_of(cargo, cargo->linked, &unused, &cap), nonblock);
+        status = link(cargo, place_of(cargo, cargo->linked), nonblock);
         if (status == MTM_OK) ++cargo->linked;
     }
     return status;

@@ -49,12 +49,13 @@ struct mtm_notifier *mtm_notifier_new_foreign(const struct mtm_notifier_ops *ops
                                               const struct mtm_foreign_code *code, void *object,
                                               int64_t threshold);
 
-/* The one whose `drop` it is, or NULL. */
+/* The one whose `drop` it is. */
 static inline struct mtm_notifier *mtm_notifier_of_drop(struct mtm_drop *drop)
 {
-    void *begin = drop ? (char *)drop - offsetof(struct mtm_notifier, drop) : NULL;
+    void *begin = (char *)drop - offsetof(struct mtm_notifier, drop);
     return begin;
 }
+
 /* Before it is connected to `owner`, to which the caller has a reference: OK or NOMEM. Its own
  * buffer is held by that from now on. No lock held. */
 enum mtm_status mtm_notifier_prepare(struct mtm_notifier *notifier, struct mtm_object *owner);

@@ -156,7 +156,10 @@ static bool open_named(struct mtl_build *build, struct mtl_build_level *level)
 static void push_object(struct mtl_build *build, const struct mtm_value *value)
 {
     const struct mtm_item *item = mtm_cargo_at(build->cargo, build->seen.items++);
-    if (!item) mtl_build_fail(build);
+    if (!item) {
+        mtl_build_fail(build);
+        return; /* never */
+    }
     mtl_push_object(build->L, build->state, item);
     if (value->object.shared) remember(build, MTL_SEEN_OBJECTS, build->seen.objects);
     ++build->seen.objects;

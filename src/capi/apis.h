@@ -16,9 +16,6 @@ void mtc_install_topic(lua_State *L);
 struct mtm_notifier *mtc_to_notifier(lua_State *L, int index, int64_t threshold,
                                      enum mtm_status *status);
 
-/* The code by which the receiver and notify APIs tell an outcome. */
-int mtc_put_code(enum mtm_status status);
-
 /* Seconds to a time to wait: negative ones are for ever. */
 int64_t mtc_timeout(double seconds);
 

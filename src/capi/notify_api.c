@@ -48,7 +48,7 @@ static int notify(notify_notifier *notifier, notifier_error_handler handler, voi
     struct mtm_object *object = of_notifier(notifier);
     enum mtm_status status = add(object, &empty, &failure);
     if (status == MTM_NOTIFIER_FAILED) mtc_report(&failure, handler, data);
-    return mtc_put_code(status);
+    return mtm_put_code(status);
 }
 
 const struct notify_capi mtc_notify_capi = {

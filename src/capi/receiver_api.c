@@ -74,7 +74,7 @@ static int msg_to_receiver(receiver_object *receiver, receiver_writer *w, int cl
         send(&w->composer, of_receiver(receiver), clear != 0, nonblock != 0, &failure);
     if (status == MTM_MISPLACED) return IS_OPEN;
     if (status == MTM_NOTIFIER_FAILED) mtc_report(&failure, handler, data);
-    return mtc_put_code(status);
+    return mtm_put_code(status);
 }
 
 /* A subscriber of a topic that has no room in time does without the message. */
@@ -95,7 +95,7 @@ static int put_to_receiver(receiver_object *receiver, receiver_writer *w, double
     enum mtm_status status = put(&w->composer, of_receiver(receiver), &wait, &failure);
     if (status == MTM_MISPLACED) return IS_OPEN;
     if (status == MTM_NOTIFIER_FAILED) mtc_report(&failure, handler, data);
-    return mtc_put_code(status);
+    return mtm_put_code(status);
 }
 
 static void finish_receiver(receiver_object *receiver)

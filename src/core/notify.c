@@ -59,39 +59,13 @@ static enum mtm_status call_foreign(struct mtm_buffer *buffer, enum mtm_event ev
 
 /* ---- one that is a buffer ---- */
 
-/* The codes that a buffer's native functions give. */
-static int code_of(enum mtm_status status)
-{
-    switch (status) {
-        case MTM_OK: return 0;
-        case MTM_CLOSED: return MTM_NOTIFY_CLOSED;
-        case MTM_ABORTED: return 2;
-        case MTM_BUSY: return 3;
-        case MTM_FULL: return 4;
-        case MTM_TOO_LARGE: return 5;
-        case MTM_NOMEM: return 6;
-        case MTM_EMPTY:
-        case MTM_NO_BUFFERS:
-        case MTM_UNKNOWN:
-        case MTM_AMBIGUOUS:
-        case MTM_TOO_MANY:
-        case MTM_HAS_NOTIFIER:
-        case MTM_MISPLACED:
-        case MTM_NOTIFIER_FAILED:
-        case MTM_INTERRUPTED:
-        case MTM_GROW: break;
-    }
-    MTM_ASSERT(false); /* no result of a put */
-    return 6;
-}
-
 /* An empty message for it. *next: its own notifier, if that fires. */
 static enum mtm_status add_to(struct mtm_buffer *buffer, enum mtm_event event,
                               const struct mtm_notifier *notifier, bool nonblock,
                               struct mtm_notifier **next, struct mtm_failure *failure)
 {
     MTM_PAUSE();
-    int rc = code_of(mtm_bell_ring(notifier->buffer, nonblock, next));
+    int rc = mtm_put_code(mtm_bell_ring(notifier->buffer, nonblock, next));
     if (rc == MTM_NOTIFY_CLOSED) mtm_buffer_disconnect(buffer, event, notifier, nonblock);
     if (rc == 0 || rc == MTM_NOTIFY_CLOSED) return MTM_OK;
     mtm_failure_set_unknown(failure, rc);

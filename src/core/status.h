@@ -1,5 +1,5 @@
-/* Every outcome of a core function and its text, in one table.
- * How an outcome looks to Lua or to a C API is decided in those layers. */
+/* Every outcome of a core function and its text, in one table, and the numbers of a put's.
+ * How an outcome looks to Lua is decided in that layer. */
 #ifndef MTM_CORE_STATUS_H
 #define MTM_CORE_STATUS_H
 
@@ -7,7 +7,7 @@
 #define MTM_STATUS_MAP(X)                                                                      \
     X(OK, "done")                                                                              \
     X(EMPTY, "no message")                                                                     \
-    X(BUSY, "another thread is in the shared of an operation")                                 \
+    X(BUSY, "another thread is inside an operation")                                           \
     X(FULL, "no room now in a buffer of fixed size")                                           \
     X(TOO_LARGE, "message larger than the fixed size")                                         \
     X(CLOSED, "object closed")                                                                 \
@@ -31,5 +31,9 @@ enum mtm_status {
 
 /* English text of an outcome, static. */
 const char *mtm_status_text(enum mtm_status status);
+
+/* The number by which native code knows the outcome of a put: the result of a notifier, and of
+ * the receiver and notify C APIs (include/mtmsg). */
+int mtm_put_code(enum mtm_status status);
 
 #endif

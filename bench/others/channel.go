@@ -76,6 +76,34 @@ func fanOut(n int) {
 	fmt.Printf("14 %.1f a value to 100 channels\n", float64(spent.Nanoseconds())/float64((n+batch-1)/batch*batch))
 }
 
+// One message at a time, at each of the channels in turn; select names its channels, so there is no loop over them.
+func chooseOfTwo(n int) {
+	a, b := make(chan message, capacity), make(chan message, capacity)
+	queues := [2]chan message{a, b}
+	for i := 0; i < n; i++ {
+		queues[i%2] <- message{uint64(i), 1}
+		select {
+		case <-a:
+		case <-b:
+		}
+	}
+}
+
+func chooseOfFour(n int) {
+	a, b := make(chan message, capacity), make(chan message, capacity)
+	c, d := make(chan message, capacity), make(chan message, capacity)
+	queues := [4]chan message{a, b, c, d}
+	for i := 0; i < n; i++ {
+		queues[i%4] <- message{uint64(i), 1}
+		select {
+		case <-a:
+		case <-b:
+		case <-c:
+		case <-d:
+		}
+	}
+}
+
 func main() {
 	n := 500000
 	if len(os.Args) > 1 {
@@ -84,5 +112,7 @@ func main() {
 	measure(1, n, "add and take in one thread", oneThread)
 	measure(2, n, "stream between two threads", stream)
 	measure(3, n/5+1, "ping-pong, round trip", roundTrip)
+	measure(12, n, "add and select over 2 channels", chooseOfTwo)
+	measure(12, n, "add and select over 4 channels", chooseOfFour)
 	fanOut(n/100 + 1)
 }

@@ -75,6 +75,27 @@ static MTM_NOINLINE bool mtm_fast_add_message(struct mtm_buffer *buffer,
     return true;
 }
 
+/* As mtm_buffer_put of a message that refers to `whole`; true: done. */
+static inline bool mtm_fast_add_stored(struct mtm_buffer *buffer, struct mtm_block *whole)
+{
+    struct mtm_tail *tail = &buffer->queue.tail;
+    if (mtm_load_rlx(&tail->unusual) != mtm_generation) return false; /* an early answer */
+    if (buffer->queue.shared.sized) return false; /* it copies what fits into its ring */
+    struct mtm_block *block = mtm_block_refer(whole);
+    if (MTM_UNLIKELY(!block)) return false;
+    if (MTM_LIKELY(mtm_lock_if_free(&tail->lock))) {
+        if (mtm_load_rlx(&tail->unusual) == mtm_generation &&
+            mtm_queue_has_room(&buffer->queue, MTM_POINTER_RECORD)) {
+            mtm_tail_append_block(tail, block, MTM_POINTER_RECORD);
+            mtm_fast_publish(buffer);
+            return true;
+        }
+        mtm_unlock(&tail->lock);
+    }
+    mtm_block_free(block);
+    return false;
+}
+
 static MTM_NOINLINE bool mtm_fast_add_around(struct mtm_buffer *buffer,
                                              const unsigned char *bytes, size_t size)
 {

@@ -57,14 +57,20 @@ void mtm_targets_free(struct mtm_targets *targets)
 
 /* ---- with the turn ---- */
 
+/* One without objects; false: it must be put in another way. */
+static inline bool put_fast(struct mtm_buffer *buffer, const struct mtm_message *message)
+{
+    if (message->stored) return mtm_fast_add_stored(buffer, message->stored);
+    if (message->nparts == 1 && message->size - 1 < MTM_FAST_MAX)
+        return mtm_fast_add(buffer, message->part[0].ptr, message->size);
+    return mtm_fast_add_message(buffer, message);
+}
+
 static enum mtm_status put_one(struct mtm_target *to, const struct mtm_message *message,
                                bool replace)
 {
-    if (message->nparts == 1 && message->size - 1 < MTM_FAST_MAX && !replace &&
-        !mtm_message_has_cargo(message) &&
-        mtm_fast_add(to->buffer, message->part[0].ptr, message->size)) {
+    if (!replace && !mtm_message_has_cargo(message) && put_fast(to->buffer, message))
         return MTM_OK;
-    }
     const unsigned options = MTM_PUT_NONBLOCK | (replace ? MTM_PUT_REPLACE : 0u);
     if (mtm_message_has_cargo(message)) {
         return mtm_topic_put_copy(to->buffer, message, *message->cargo, options, &to->notifier);

@@ -65,24 +65,13 @@ static bool can_link(const struct mtm_queue *queue, size_t need, struct mtm_put_
     return false;
 }
 
-static void append_block(struct mtm_tail *tail, struct mtm_block *block, size_t record)
-{
-    struct mtm_segment *segment = tail->segment;
-    size_t pos = mtm_segment_write_long(segment, tail->pos, block->size | MTM_POINTER_FLAG);
-    pos = mtm_segment_write(segment, pos, &block, sizeof(void *));
-    mtm_tail_move(tail, mtm_skip_rest(segment, pos, record), record);
-    block->link = tail->last_block;
-    tail->last_block = block;
-    ++tail->blocks_added;
-    tail->extra += mtm_record_size(block->size) - record;
-}
-
 static void append(struct mtm_queue *queue, const struct mtm_message *message,
                    struct mtm_put_memory *memory)
 {
     if (MTM_UNLIKELY(memory->block != NULL)) {
         if (MTM_UNLIKELY(message->cargo != NULL)) memory->block->cargo = *message->cargo;
-        append_block(&queue->tail, memory->block, mtm_block_record(queue, message->size));
+        mtm_tail_append_block(&queue->tail, memory->block,
+                              mtm_block_record(queue, message->size));
         memory->block = NULL;
     } else {
         mtm_tail_append(&queue->tail, message);

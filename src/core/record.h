@@ -96,6 +96,21 @@ static inline void mtm_tail_append(struct mtm_tail *tail, const struct mtm_messa
     mtm_tail_move(tail, pos, mtm_record_size(message->size));
 }
 
+/* Writes a record of so many bytes, for which there is room, with a block, which is the queue's
+ * from then on. Publish must follow. */
+static inline void mtm_tail_append_block(struct mtm_tail *tail, struct mtm_block *block,
+                                         size_t record)
+{
+    struct mtm_segment *segment = tail->segment;
+    size_t pos = mtm_segment_write_long(segment, tail->pos, block->size | MTM_POINTER_FLAG);
+    pos = mtm_segment_write(segment, pos, &block, sizeof(void *));
+    mtm_tail_move(tail, mtm_skip_rest(segment, pos, record), record);
+    block->link = tail->last_block;
+    tail->last_block = block;
+    ++tail->blocks_added;
+    tail->extra += mtm_record_size(block->size) - record;
+}
+
 /* Makes what was written visible to consumers. */
 static inline void mtm_queue_publish(struct mtm_queue *queue)
 {

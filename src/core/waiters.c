@@ -117,15 +117,14 @@ void mtm_waiters_stand_down(struct mtm_waiters *waiters)
 
 /* Whether those who are coming will do. One of them may be a thread that cannot run now, or one
  * that is still on its way to rouse another: so a second one is called where there is a second
- * thing to come for, and a third where they are late. More would be a herd. A clock is dear, so
- * it is read for the first thing and then for every 16th. */
+ * thing to come for, and a third where they are late. More would be a herd. The clock is dear,
+ * but only those read it who put while somebody is on the way. */
 static bool will_do(struct mtm_waiters *waiters, size_t state, size_t things, bool *late)
 {
     const size_t coming = coming_in(state);
     *late = false;
     if (coming == 0) return false;
     if (coming == 1 && sleepers_in(state) > 1 && things > 1) return false;
-    if (things > 1 && things % 16 != 0) return true;
     *late = is_late(waiters, ticks_now());
     return !*late;
 }

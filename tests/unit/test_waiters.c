@@ -128,6 +128,21 @@ static void who_is_late_is_not_counted_on(void **state)
     for (int i = 0; i < 2; ++i) mtm_waiters_leave(&waiters);
 }
 
+/* However many things there are to come for by now. */
+static void a_single_sleeper_is_called_again_by_each_who_finds_it_late(void **state)
+{
+    (void)state;
+    struct mtm_waiters waiters = {0};
+    mtm_waiters_join(&waiters);
+    mtm_waiters_prepare(&waiters);
+    for (uint32_t i = 1; i < 5; ++i) {
+        wake_for_three(&waiters);
+        assert_int_equal(waiters.seq, i);
+        unit_linger(UNIT_MS);
+    }
+    mtm_waiters_leave(&waiters);
+}
+
 static void a_wake_up_after_prepare_ends_the_sleep(void **state)
 {
     (void)state;
@@ -330,6 +345,8 @@ int main(void)
         CORE_TEST("a second one is woken for a second message",
                   a_second_one_is_woken_for_a_second_message),
         CORE_TEST("who is late is not counted on", who_is_late_is_not_counted_on),
+        CORE_TEST("a single sleeper is called again by each who finds it late",
+                  a_single_sleeper_is_called_again_by_each_who_finds_it_late),
         CORE_TEST("a wake-up after prepare ends the sleep",
                   a_wake_up_after_prepare_ends_the_sleep),
         CORE_TEST("one before it does not", a_wake_up_before_prepare_ends_no_sleep),

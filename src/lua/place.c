@@ -132,17 +132,22 @@ static void add_place(struct mtl_deep *deep, struct text *text)
     }
 }
 
+/* The place is read from the draft, so that is given back after it; an error in between leaves
+ * it in use, and the state takes another one. */
 int mtl_deep_refuse(struct mtl_deep *deep)
 {
     static const char not_supported[] = "parameter type not supported";
     lua_State *L = deep->L;
     struct text text = {.len = 0};
     luaL_checkstack(L, LUA_MINSTACK, "too many values");
-    mtl_draft_give(deep->draft);
-    if (deep->draft->depth == 0) return mtl_raise_fixed(L, deep->argument, not_supported);
+    if (deep->draft->depth == 0) {
+        mtl_draft_give(deep->draft);
+        return mtl_raise_fixed(L, deep->argument, not_supported);
+    }
     const char *type = mtl_type_of(L, lua_gettop(L));
     int top = lua_gettop(L);
     add_place(deep, &text);
+    mtl_draft_give(deep->draft);
     lua_settop(L, top);
     lua_pushlstring(L, text.bytes, text.len);
     return luaL_argerror(

@@ -67,12 +67,6 @@ struct mtc_handle *mtl_check_any_source(lua_State *L, int index)
     return check_any(L, index, MTC_BUFFER_MAGIC, "mtmsg.buffer or mtmsg.listener");
 }
 
-struct mtc_handle *mtl_check_source(lua_State *L, int index)
-{
-    if (mtc_to_handle(L, index, MTC_LISTENER_MAGIC)) return mtl_check_listener(L, index);
-    return check_handle(L, index, MTC_BUFFER_MAGIC, "mtmsg.buffer or mtmsg.listener");
-}
-
 bool mtl_check_flag(lua_State *L, int index)
 {
     if (lua_isnone(L, index)) return true; /* a nil is a variable that was not set */

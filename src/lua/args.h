@@ -19,9 +19,6 @@ static inline struct mtc_handle *mtl_self_buffer(lua_State *L)
     return MTM_LIKELY(handle && mtc_handle_is_live(handle)) ? handle : mtl_check_buffer(L, 1);
 }
 
-/* A buffer or a listener. */
-struct mtc_handle *mtl_check_source(lua_State *L, int index);
-
 /* The same, and they may have been released. */
 struct mtc_handle *mtl_check_any_buffer(lua_State *L, int index);
 struct mtc_handle *mtl_check_any_listener(lua_State *L, int index);

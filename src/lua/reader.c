@@ -1,5 +1,6 @@
-/* Class mtmsg.reader. While values are being made, finalizers may run and use the same reader:
- * it is marked as busy then, so that nobody frees the bytes that are being read. */
+/* Class mtmsg.reader. While values are being made finalizers may run, and while it waits hooks,
+ * which may use the same reader: it is marked as busy then, so that nobody frees the bytes that
+ * are being read, or the memory that a message will be copied to. */
 #include "core/reader.h"
 
 #include "lua/args.h"
@@ -51,7 +52,8 @@ static struct reader_asset *check_reader(lua_State *L)
     if (MTM_UNLIKELY(!owned)) mtl_raise_type(L, 1, blame.what);
     if (MTM_UNLIKELY(!owned->asset || owned->state->closed)) mtl_raise(L, MTM_CLOSED, &blame);
     struct reader_asset *r = (struct reader_asset *)owned->asset;
-    if (MTM_UNLIKELY(r->busy)) luaL_error(L, "mtmsg.reader: used while its next() is running");
+    if (MTM_UNLIKELY(r->busy))
+        luaL_error(L, "mtmsg.reader: used while a call of it is running");
     return r;
 }
 
@@ -75,7 +77,8 @@ struct receipt {
     struct mtm_failure failure;
 };
 
-/* An error that the notifier raises goes on from here; the message is in the reader. */
+/* What the reader had is gone, whatever the outcome. A source that was released is a closed one.
+ * An error that the notifier raises goes on from here; the message is in the reader. */
 static enum mtm_status receive(lua_State *L, struct reader_asset *r, struct mtc_handle *handle,
                                struct mtm_wait *wait, struct receipt *receipt)
 {
@@ -83,10 +86,17 @@ static enum mtm_status receive(lua_State *L, struct reader_asset *r, struct mtc_
     bool raised = false;
     struct mtl_hooked hooked;
     const bool nonblock = mtm_wait_never(wait);
+    forget(L, r);
+    if (MTM_UNLIKELY(!handle->object)) {
+        mtm_reader_clear(&r->reader);
+        return MTM_CLOSED;
+    }
     mtl_heed_hooks(&hooked, wait, L, handle->owned.state);
     mtl_pin(handle);
+    r->busy = true;
     enum mtm_status status =
         mtm_reader_take(&r->reader, handle->object, wait, &receipt->need, &in);
+    r->busy = false;
     if (status == MTM_OK) {
         struct mtm_notifier *notifier = mtm_delivery_take_notifier(&in);
         receipt->id = in.from->object.id;
@@ -119,10 +129,9 @@ static int raise_receive(lua_State *L, const struct reader_asset *r, struct mtc_
 static int reader_nextmsg(lua_State *L)
 {
     struct reader_asset *r = check_reader(L);
-    struct mtc_handle *handle = mtl_check_source(L, 2);
+    struct mtc_handle *handle = mtl_check_any_source(L, 2);
     struct mtm_wait wait = mtl_check_wait(L, 3, handle->nonblock, "timeout seconds expected");
     struct receipt receipt = {.need = 0};
-    forget(L, r);
     enum mtm_status status = receive(L, r, handle, &wait, &receipt);
     const bool in_vain = status == MTM_EMPTY || status == MTM_BUSY;
     if (status != MTM_OK && !in_vain) return raise_receive(L, r, handle, status, &receipt);
@@ -130,17 +139,13 @@ static int reader_nextmsg(lua_State *L)
     return 1;
 }
 
-/* A source that was released is a closed one. */
 static int reader_getmsg(lua_State *L)
 {
     struct reader_asset *r = check_reader(L);
     struct mtc_handle *handle = mtl_check_any_source(L, 2);
     struct mtm_wait wait = mtl_check_own_wait(L, 3, handle, "timeout seconds expected");
     struct receipt receipt = {.need = 0};
-    enum mtm_status status = MTM_CLOSED;
-    forget(L, r);
-    if (handle->object) status = receive(L, r, handle, &wait, &receipt);
-    else mtm_reader_clear(&r->reader);
+    enum mtm_status status = receive(L, r, handle, &wait, &receipt);
     if (status == MTM_OK) {
         mtc_push_integer(L, (int64_t)receipt.id);
         return 1;

@@ -494,7 +494,7 @@ static void check_error(lua_State *L, int rc, const char *name)
                                          "Error while calling notifier: ",
                                          "Unknown error while calling notifier. (rc=",
                                          "array received, but ",
-                                         "mtmsg.reader: used while its next() is running",
+                                         "mtmsg.reader: used while a call of it is running",
                                          "error in error handling",
                                          "mtmsg: "};
     FUZZ_CHECK(rc == LUA_ERRRUN || rc == LUA_ERRMEM || rc == LUA_ERRERR, "%s: rc %d", name, rc);

@@ -207,6 +207,7 @@ static enum mtm_status sent(struct mtm_composer *composer, struct mtm_buffer *bu
                             bool nonblock, struct mtm_failure *failure)
 {
     if (status == MTM_OK) forget(composer);
+    if (!nonblock) mtm_drop_handed_on();
     if (MTM_LIKELY(!notifier)) return status;
     return mtm_notify(buffer, MTM_ADDED, notifier, nonblock, failure);
 }

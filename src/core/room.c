@@ -192,7 +192,8 @@ enum mtm_status mtm_buffer_put_wait(struct mtm_buffer *buffer,
                                     struct mtm_notifier **notifier)
 {
     struct mtm_put_memory memory = {0};
-    struct mtm_put put = {buffer, message, 0, wait, &memory, .notifier = NULL};
+    const unsigned options = mtm_wait_never(wait) ? MTM_PUT_NONBLOCK : 0u;
+    struct mtm_put put = {buffer, message, options, wait, &memory, .notifier = NULL};
     enum mtm_status status = mtm_put_begin(&put);
     if (MTM_LIKELY(status == MTM_OK)) status = put_in_time(&put);
     mtm_put_end(&put, status);

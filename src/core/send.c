@@ -238,16 +238,3 @@ enum mtm_status mtm_writer_put(struct mtm_writer *writer, struct mtm_buffer *buf
     if (status == MTM_OK) mtm_writer_clear(writer);
     return status;
 }
-
-/* The writer is empty before the notifier runs, which may use it. */
-enum mtm_status mtm_writer_send(struct mtm_writer *writer, struct mtm_buffer *buffer,
-                                bool replace, bool nonblock, struct mtm_failure *failure)
-{
-    struct mtm_notifier *notifier;
-    const unsigned options =
-        (replace ? MTM_PUT_REPLACE : 0u) | (nonblock ? MTM_PUT_NONBLOCK : 0u);
-    enum mtm_status status = mtm_writer_put(writer, buffer, options, &notifier);
-    if (!nonblock) mtm_drop_handed_on();
-    if (MTM_LIKELY(!notifier)) return status;
-    return mtm_notify(buffer, MTM_ADDED, notifier, nonblock, failure);
-}

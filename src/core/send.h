@@ -52,11 +52,6 @@ enum mtm_status mtm_buffer_add_empty(struct mtm_buffer *buffer, bool nonblock,
 enum mtm_status mtm_writer_put(struct mtm_writer *writer, struct mtm_buffer *buffer,
                                unsigned options, struct mtm_notifier **notifier);
 
-/* As add (or set) of the writer's values. Once the message is in, the writer is empty; if it is
- * not, nothing has changed. */
-enum mtm_status mtm_writer_send(struct mtm_writer *writer, struct mtm_buffer *buffer,
-                                bool replace, bool nonblock, struct mtm_failure *failure);
-
 /* ---- for room.c ---- */
 
 /* A put under way. */

@@ -2,7 +2,9 @@
  * of it. They own the objects. */
 #include "cargo_unit.h"
 
+#include "core/compose.h"
 #include "core/node.h"
+#include "core/room.h"
 
 static bool is_known(uint64_t id)
 {
@@ -283,6 +285,54 @@ static void who_must_not_wait_is_told_that_others_are_at_work(void **state)
     core_drop_buffer(object);
 }
 
+/* story: a put with timeout 0 waited for whoever searched for what nobody reaches */
+static void a_put_without_time_does_not_wait_for_others_either(void **state)
+{
+    (void)state;
+    struct mtm_buffer *buffer = core_buffer(NULL), *object = core_buffer(NULL);
+    for (int busy = 1; busy >= 0; --busy) {
+        struct core_holder holder;
+        struct mtm_writer writer;
+        struct mtm_notifier *notifier;
+        struct mtm_wait wait = {.timeout = 0};
+        assert_int_equal(mtm_writer_init(&writer, 0, false, 2), MTM_OK);
+        assert_int_equal(mtm_writer_add_object(&writer, &object->object), MTM_OK);
+        if (busy) core_hold(&holder, &mtm_the_reach_lock);
+        assert_int_equal(mtm_writer_put_wait(&writer, buffer, &wait, &notifier),
+                         busy ? MTM_BUSY : MTM_OK);
+        if (busy) core_let_go(&holder);
+        assert_null(notifier);
+        assert_int_equal(mtm_writer_size(&writer), busy ? CARGO_BYTES : 0);
+        mtm_writer_fini(&writer);
+        assert_int_equal(mtm_buffer_count(buffer), busy ? 0 : 1);
+        assert_int_equal(refs_of(object), busy ? 1 : 2);
+    }
+    core_drop_buffer(buffer);
+    core_drop_buffer(object);
+}
+
+/* story: objects of messages that native code replaced piled up */
+static void what_a_composers_message_replaces_is_gone(void **state)
+{
+    (void)state;
+    struct mtm_buffer_options options = {.size = 100, .grow = 2, .bounds = {1, 0, true}};
+    struct mtm_buffer *buffer = NULL, *object = core_buffer(NULL);
+    struct mtm_composer composer;
+    assert_int_equal(mtm_buffer_new(&options, &buffer), MTM_OK);
+    assert_int_equal(mtm_compose_init(&composer, 100, 2), MTM_OK);
+    for (int i = 0; i < 6; ++i) {
+        struct mtm_wait wait = {.timeout = MTM_FOREVER};
+        assert_int_equal(mtm_compose_object(&composer, &object->object, NULL), MTM_OK);
+        assert_int_equal(i < 3 ? mtm_compose_send(&composer, buffer, i == 1, false, NULL)
+                               : mtm_compose_send_wait(&composer, buffer, &wait, NULL),
+                         MTM_OK);
+        assert_int_equal(refs_of(object), 2); /* ours, and that of the last message */
+    }
+    mtm_compose_fini(&composer);
+    core_drop_buffer(buffer);
+    core_drop_buffer(object);
+}
+
 /* Then nothing can fail when the time has come. */
 static void room_for_objects_can_be_reserved(void **state)
 {
@@ -341,6 +391,10 @@ int main(void)
         CORE_TEST("a copy that fails leaves nothing", a_copy_that_fails_leaves_nothing),
         CORE_TEST("who must not wait is told that others are at work",
                   who_must_not_wait_is_told_that_others_are_at_work),
+        CORE_TEST("a put without time does not wait for others either",
+                  a_put_without_time_does_not_wait_for_others_either),
+        CORE_TEST("what a composer's message replaces is gone",
+                  what_a_composers_message_replaces_is_gone),
         CORE_TEST("room for objects can be reserved", room_for_objects_can_be_reserved),
     };
     return UNIT_RUN(tests);

@@ -123,6 +123,7 @@ static void every_reader_gives_back(void **state)
 static void add_arrays(struct mtm_buffer *buffer, size_t count)
 {
     struct mtm_writer writer;
+    struct mtm_notifier *notifier;
     enum mtm_status status;
     assert_int_equal(mtm_writer_init(&writer, 0, false, 2), MTM_OK);
     for (size_t i = 0; i < count; ++i) {
@@ -130,7 +131,7 @@ static void add_arrays(struct mtm_buffer *buffer, size_t count)
         uint64_t *elements = mtm_writer_array(&writer, 9, 8, 3 + i, &status);
         for (size_t k = 0; k < 3 + i; ++k) elements[k] = i * 100 + k;
     }
-    assert_int_equal(mtm_writer_send(&writer, buffer, false, false, NULL), MTM_OK);
+    assert_int_equal(mtm_writer_put(&writer, buffer, 0, &notifier), MTM_OK);
     mtm_writer_fini(&writer);
 }
 

@@ -2,7 +2,7 @@
  * own the bells. */
 #include "bell.h"
 
-#include "core/writer.h"
+#include "core/compose.h"
 
 static void adding_rings(void **state)
 {
@@ -272,20 +272,21 @@ static void a_writer_calls_it_too(void **state)
     struct mtm_buffer *buffer = core_buffer(NULL);
     struct bell bell = {0};
     struct mtm_failure failure = {0};
-    struct mtm_writer writer;
+    struct mtm_composer composer;
+    struct mtm_writer *writer = &composer.writer;
     bell_connect(&bell, buffer, MTM_ADDED, 0);
-    assert_int_equal(mtm_writer_init(&writer, 0, false, 1), MTM_OK);
+    assert_int_equal(mtm_compose_init(&composer, 0, 1), MTM_OK);
     for (uint32_t i = 1; i <= 4; ++i) {
-        assert_int_equal(mtm_writer_add_integer(&writer, 1000), MTM_OK);
+        assert_int_equal(mtm_writer_add_integer(writer, 1000), MTM_OK);
         bell.answer = i > 2 ? 7 : 0;
-        assert_int_equal(mtm_writer_send(&writer, buffer, i == 2, i == 4, &failure),
+        assert_int_equal(mtm_compose_send(&composer, buffer, i == 2, i == 4, &failure),
                          i > 2 ? MTM_NOTIFIER_FAILED : MTM_OK);
         assert_int_equal(bell.rings, i);
-        assert_int_equal(mtm_writer_size(&writer), 0);
+        assert_int_equal(mtm_writer_size(writer), 0);
         mtm_failure_free(&failure);
     }
     assert_int_equal(mtm_buffer_count(buffer), 3);
-    mtm_writer_fini(&writer);
+    mtm_compose_fini(&composer);
     core_drop_buffer(buffer);
 }
 

@@ -277,20 +277,23 @@ static void every_value_has_its_adder(void **state)
     mtm_writer_fini(&writer);
 }
 
-/* It is empty before the notifier runs; a failure leaves it as it was. */
+/* A failure leaves it as it was. */
 static void a_writer_is_empty_once_its_message_is_in(void **state)
 {
     (void)state;
     struct mtm_buffer *buffer = core_buffer(NULL);
     struct mtm_writer writer;
+    struct mtm_notifier *notifier;
     assert_int_equal(mtm_writer_init(&writer, 0, false, 1), MTM_OK);
     assert_int_equal(mtm_writer_add_integer(&writer, 1000), MTM_OK);
     mtm_buffer_abort(buffer, true);
-    assert_int_equal(mtm_writer_send(&writer, buffer, false, false, NULL), MTM_ABORTED);
+    assert_int_equal(mtm_writer_put(&writer, buffer, 0, &notifier), MTM_ABORTED);
     assert_int_equal(mtm_writer_size(&writer), 9);
     mtm_buffer_abort(buffer, false);
     for (int replace = 0; replace < 2; ++replace) {
-        assert_int_equal(mtm_writer_send(&writer, buffer, replace, false, NULL), MTM_OK);
+        const unsigned options = replace ? MTM_PUT_REPLACE : 0u;
+        assert_int_equal(mtm_writer_put(&writer, buffer, options, &notifier), MTM_OK);
+        assert_null(notifier);
         assert_int_equal(mtm_writer_size(&writer), 0);
         assert_int_equal(mtm_buffer_count(buffer), 1);
     }

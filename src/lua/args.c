@@ -91,14 +91,20 @@ struct mtm_wait mtl_check_wait(lua_State *L, int index, bool nonblock, const cha
     return wait;
 }
 
+/* Who has set a timeout waits that long in nonblocking mode, too, for locks as for the rest. */
+struct mtm_wait mtl_own_wait(const struct mtc_handle *handle)
+{
+    if (MTM_UNLIKELY(handle->timeout != MTC_NO_TIMEOUT))
+        return (struct mtm_wait){.timeout = handle->timeout};
+    return (struct mtm_wait){.timeout = handle->nonblock ? 0 : MTM_FOREVER,
+                             .nonblock = handle->nonblock};
+}
+
 struct mtm_wait mtl_check_own_wait(lua_State *L, int index, const struct mtc_handle *handle,
                                    const char *expected)
 {
-    struct mtm_wait wait = mtl_check_wait(L, index, handle->nonblock, expected);
-    if (MTM_UNLIKELY(handle->timeout != MTC_NO_TIMEOUT) && lua_isnoneornil(L, index)) {
-        wait.timeout = handle->timeout;
-    }
-    return wait;
+    if (MTM_LIKELY(lua_isnoneornil(L, index))) return mtl_own_wait(handle);
+    return mtl_check_wait(L, index, handle->nonblock, expected);
 }
 
 bool mtl_to_integral(lua_State *L, int index, int64_t *out)

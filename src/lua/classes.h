@@ -75,10 +75,9 @@ struct mtl_options;
 void mtl_check_new_buffer(lua_State *L, int first, unsigned fields, struct mtl_options *given,
                           struct mtm_buffer_options *options);
 
-/* writer:addmsg, :setmsg and :putmsg of a topic: pushes the counts. */
-enum mtl_publishing { MTL_TOPIC_ADD, MTL_TOPIC_SET, MTL_TOPIC_PUT };
+/* writer:addmsg of a topic, or with `replace` writer:setmsg: pushes the counts. */
 int mtl_publish_from(lua_State *L, struct mtm_writer *writer, struct mtc_handle *handle,
-                     enum mtl_publishing how);
+                     bool replace);
 
 /* buffer(id|name), listener(id|name) and topic(id|name). */
 int mtl_find(lua_State *L, enum mtm_kind kind);

@@ -77,8 +77,8 @@ struct receipt {
     struct mtm_failure failure;
 };
 
-/* What the reader had is gone, whatever the outcome. A source that was released is a closed one.
- * An error that the notifier raises goes on from here; the message is in the reader. */
+/* What the reader had is gone, whatever the outcome. A source that was released is a closed
+ * one. An error that the notifier raises goes on from here; the message is in the reader. */
 static enum mtm_status receive(lua_State *L, struct reader_asset *r, struct mtc_handle *handle,
                                struct mtm_wait *wait, struct receipt *receipt)
 {

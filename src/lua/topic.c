@@ -94,6 +94,8 @@ static int topic_subscribe(lua_State *L)
 
 /* ---- publishing ---- */
 
+enum publishing { TOPIC_ADD, TOPIC_SET, TOPIC_PUT };
+
 /* What has come of a message, and of the notifiers that were called for it. */
 struct outcome {
     enum mtm_status status; /* NOTIFIER_FAILED: a failure, or an error that was raised */
@@ -104,14 +106,14 @@ struct outcome {
 
 /* All are called; the first failure, or error, is kept. */
 static void ring_all(lua_State *L, struct mtc_handle *handle, struct mtm_targets *targets,
-                     struct outcome *outcome)
+                     bool nonblock, struct outcome *outcome)
 {
     struct mtm_target *to;
     while ((to = mtm_targets_ring(targets)) != NULL) {
         struct mtm_failure own = {0};
         bool raised, first = outcome->status == MTM_OK;
         enum mtm_status status = mtl_notify(L, handle->owned.state, to->buffer, MTM_ADDED,
-                                            to->notifier, handle->nonblock, &own, &raised);
+                                            to->notifier, nonblock, &own, &raised);
         if (!raised && status == MTM_OK) continue;
         outcome->status = MTM_NOTIFIER_FAILED;
         if (first) {
@@ -126,9 +128,9 @@ static void ring_all(lua_State *L, struct mtc_handle *handle, struct mtm_targets
     mtm_targets_free(targets);
 }
 
-/* Pushes how many have it, and how many have not. In nonblocking mode another thread may have
- * been publishing: then nobody has it. */
-static int push_outcome(lua_State *L, struct mtc_handle *handle, enum mtl_publishing how,
+/* Pushes how many have it, and how many have not; an end is an error, or with `tells` a reason.
+ * In nonblocking mode another thread may have been publishing: then nobody has it. */
+static int push_outcome(lua_State *L, struct mtc_handle *handle, bool tells,
                         struct outcome *outcome)
 {
     struct mtm_published *published = &outcome->published;
@@ -140,8 +142,7 @@ static int push_outcome(lua_State *L, struct mtc_handle *handle, enum mtl_publis
         published->refused = handle->object ? mtm_topic_count(topic_of(handle)) : 0;
         if (published->refused == 0) published->refused = 1;
     } else if (outcome->status != MTM_OK) {
-        if (how == MTL_TOPIC_PUT && mtl_is_told(outcome->status))
-            return mtl_push_reason(L, outcome->status);
+        if (tells && mtl_is_told(outcome->status)) return mtl_push_reason(L, outcome->status);
         return mtl_raise_of(L, outcome->status, handle);
     }
     mtc_push_integer(L, (int64_t)published->taken);
@@ -149,46 +150,46 @@ static int push_outcome(lua_State *L, struct mtc_handle *handle, enum mtl_publis
     return 2;
 }
 
-static struct mtm_wait wait_of(const struct mtc_handle *handle)
+/* As a put into a buffer: hooks are run only where all of the message has been copied. */
+static enum mtm_status put_wait(lua_State *L, struct mtc_handle *handle,
+                                const struct mtm_message *message, struct mtm_wait *wait,
+                                struct mtm_targets *targets, struct mtm_published *published)
 {
-    const int64_t none = handle->nonblock ? 0 : MTM_FOREVER;
-    return (struct mtm_wait){.timeout =
-                                 handle->timeout == MTC_NO_TIMEOUT ? none : handle->timeout,
-                             .nonblock = handle->nonblock && handle->timeout == MTC_NO_TIMEOUT};
+    struct mtl_hooked hooked;
+    if (message->nparts <= 1) mtl_heed_hooks(&hooked, wait, L, handle->owned.state);
+    return mtm_topic_put_wait(topic_of(handle), message, wait, targets, published);
 }
 
 /* What has encoded the message may have run finalizers, and these may have released the handle.
- * The notifiers may do so, too. */
+ * The notifiers, and hooks, may do so, too. */
 static struct outcome publish(lua_State *L, struct mtc_handle *handle,
-                              const struct mtm_message *message, enum mtl_publishing how)
+                              const struct mtm_message *message, enum publishing how)
 {
     struct outcome outcome = {.status = MTM_CLOSED};
     struct mtm_topic *topic = topic_of(handle);
+    struct mtm_wait wait = mtl_own_wait(handle);
+    const bool nonblock = how == TOPIC_PUT ? mtm_wait_never(&wait) : handle->nonblock;
     struct mtm_targets targets;
     if (MTM_UNLIKELY(!topic)) return outcome;
-    if (how == MTL_TOPIC_PUT) {
-        struct mtm_wait wait = wait_of(handle);
-        struct mtl_hooked hooked;
-        mtl_heed_hooks(&hooked, &wait, L, handle->owned.state);
-        outcome.status =
-            mtm_topic_put_wait(topic, message, &wait, &targets, &outcome.published);
+    if (how == TOPIC_PUT) {
+        outcome.status = put_wait(L, handle, message, &wait, &targets, &outcome.published);
     } else {
-        outcome.status = mtm_topic_put(topic, message, how == MTL_TOPIC_SET, handle->nonblock,
-                                       &targets, &outcome.published);
+        outcome.status = mtm_topic_put(topic, message, how == TOPIC_SET, nonblock, &targets,
+                                       &outcome.published);
     }
     const bool out = outcome.status == MTM_OK;
     if (outcome.published.interrupted) { /* the hook's error is on top of the stack */
         outcome.status = MTM_NOTIFIER_FAILED;
         outcome.raised = true;
     }
-    if (out) ring_all(L, handle, &targets, &outcome);
-    if (!handle->nonblock) mtm_drop_handed_on();
+    if (out) ring_all(L, handle, &targets, nonblock, &outcome);
+    if (!nonblock) mtm_drop_handed_on();
     return outcome;
 }
 
 /* Long strings, arrays, tables, functions. */
 static MTM_NOINLINE struct outcome send_long(lua_State *L, struct mtc_handle *handle, int last,
-                                             enum mtl_publishing how)
+                                             enum publishing how)
 {
     struct mtl_encoder encoder;
     struct outcome outcome;
@@ -204,7 +205,7 @@ static MTM_NOINLINE struct outcome send_long(lua_State *L, struct mtc_handle *ha
     return outcome;
 }
 
-static int send(lua_State *L, struct mtc_handle *handle, enum mtl_publishing how)
+static int send(lua_State *L, struct mtc_handle *handle, enum publishing how)
 {
     const int last = lua_gettop(L);
     struct outcome outcome;
@@ -218,41 +219,38 @@ static int send(lua_State *L, struct mtc_handle *handle, enum mtl_publishing how
     } else {
         outcome = send_long(L, handle, last, how);
     }
-    return push_outcome(L, handle, how, &outcome);
+    return push_outcome(L, handle, how == TOPIC_PUT, &outcome);
 }
 
 static int topic_addmsg(lua_State *L)
 {
-    return send(L, mtl_check_topic(L, 1), MTL_TOPIC_ADD);
+    return send(L, mtl_check_topic(L, 1), TOPIC_ADD);
 }
 
 static int topic_setmsg(lua_State *L)
 {
-    return send(L, mtl_check_topic(L, 1), MTL_TOPIC_SET);
+    return send(L, mtl_check_topic(L, 1), TOPIC_SET);
 }
 
 static int topic_putmsg(lua_State *L)
 {
-    return send(L, mtl_check_any_topic(L, 1), MTL_TOPIC_PUT);
+    return send(L, mtl_check_any_topic(L, 1), TOPIC_PUT);
 }
 
+/* Where another thread was publishing nobody has the message, and that is told by the counts:
+ * so the writer is empty then, too. */
 int mtl_publish_from(lua_State *L, struct mtm_writer *writer, struct mtc_handle *handle,
-                     enum mtl_publishing how)
+                     bool replace)
 {
     struct outcome outcome = {.raised = false};
+    const bool nonblock = handle->nonblock;
     struct mtm_targets targets;
-    if (how == MTL_TOPIC_PUT) {
-        struct mtm_wait wait = wait_of(handle);
-        outcome.status = mtm_writer_put_to_topic_wait(writer, topic_of(handle), &wait, &targets,
-                                                      &outcome.published);
-    } else {
-        outcome.status =
-            mtm_writer_put_to_topic(writer, topic_of(handle), how == MTL_TOPIC_SET,
-                                    handle->nonblock, &targets, &outcome.published);
-    }
-    if (outcome.status == MTM_OK) ring_all(L, handle, &targets, &outcome);
-    if (!handle->nonblock) mtm_drop_handed_on();
-    return push_outcome(L, handle, how, &outcome);
+    outcome.status = mtm_writer_put_to_topic(writer, topic_of(handle), replace, nonblock,
+                                             &targets, &outcome.published);
+    if (outcome.status == MTM_BUSY) mtm_writer_clear(writer);
+    if (outcome.status == MTM_OK) ring_all(L, handle, &targets, nonblock, &outcome);
+    if (!nonblock) mtm_drop_handed_on();
+    return push_outcome(L, handle, false, &outcome);
 }
 
 /* ---- state ---- */

@@ -48,14 +48,6 @@ int mtl_push_put(lua_State *L, struct mtc_handle *handle, enum mtm_status status
     return raise_put(L, handle, status, size);
 }
 
-struct mtm_wait mtl_room_wait(const struct mtc_handle *handle)
-{
-    struct mtm_wait wait = {.timeout = handle->nonblock ? 0 : MTM_FOREVER,
-                            .nonblock = handle->nonblock};
-    if (handle->timeout != MTC_NO_TIMEOUT) wait.timeout = handle->timeout;
-    return wait;
-}
-
 int mtl_push_put_wait(lua_State *L, struct mtc_handle *handle, enum mtm_status status,
                       size_t size, struct mtm_failure *failure)
 {
@@ -76,7 +68,7 @@ static enum mtm_status put_wait(lua_State *L, struct mtc_handle *handle,
                                 const struct mtm_message *message,
                                 struct mtm_notifier **notifier)
 {
-    struct mtm_wait wait = mtl_room_wait(handle);
+    struct mtm_wait wait = mtl_own_wait(handle);
     struct mtl_hooked hooked;
     if (message->nparts <= 1) mtl_heed_hooks(&hooked, &wait, L, handle->owned.state);
     return mtm_buffer_put_wait(mtl_buffer_of(handle), message, &wait, notifier);
@@ -84,13 +76,21 @@ static enum mtm_status put_wait(lua_State *L, struct mtc_handle *handle,
 
 static enum mtm_status put_once(lua_State *L, struct mtc_handle *handle,
                                 const struct mtm_message *message, enum mtl_send_how how,
-                                struct mtm_notifier **notifier)
+                                bool nonblock, struct mtm_notifier **notifier)
 {
     struct mtm_buffer *buffer = mtl_buffer_of(handle);
     if (how == MTL_PUT) return put_wait(L, handle, message, notifier);
     const unsigned options =
-        (how == MTL_SET ? MTM_PUT_REPLACE : 0u) | (handle->nonblock ? MTM_PUT_NONBLOCK : 0u);
+        (how == MTL_SET ? MTM_PUT_REPLACE : 0u) | (nonblock ? MTM_PUT_NONBLOCK : 0u);
     return mtm_buffer_put(buffer, message, options, notifier);
+}
+
+/* Whether the call must not wait for another thread's critical section. */
+static bool never_waits(const struct mtc_handle *handle, enum mtl_send_how how)
+{
+    if (MTM_LIKELY(how != MTL_PUT)) return handle->nonblock;
+    const struct mtm_wait wait = mtl_own_wait(handle);
+    return mtm_wait_never(&wait);
 }
 
 /* What has encoded the message may have run finalizers, and these may have released the handle.
@@ -99,12 +99,12 @@ static enum mtm_status put(lua_State *L, struct mtc_handle *handle, struct mtm_m
                            enum mtl_send_how how, struct mtm_failure *failure, bool *raised)
 {
     struct mtm_buffer *buffer = mtl_buffer_of(handle);
-    const bool nonblock = handle->nonblock;
+    const bool nonblock = never_waits(handle, how);
     struct mtm_notifier *notifier;
     *raised = false;
     if (MTM_UNLIKELY(!buffer)) return MTM_CLOSED;
     mtl_pin(handle);
-    enum mtm_status status = put_once(L, handle, message, how, &notifier);
+    enum mtm_status status = put_once(L, handle, message, how, nonblock, &notifier);
     if (!nonblock) mtm_drop_handed_on();
     if (MTM_UNLIKELY(notifier != NULL)) {
         status = mtl_notify(L, handle->owned.state, buffer, MTM_ADDED, notifier, nonblock,

@@ -15,9 +15,6 @@ enum mtl_send_how {
  * have been released. */
 int mtl_send(lua_State *L, struct mtc_handle *handle, enum mtl_send_how how);
 
-/* How long a put by way of this handle waits for room. */
-struct mtm_wait mtl_room_wait(const struct mtc_handle *handle);
-
 /* addmsg(...), with a fast path for the common case. */
 int mtl_add_short(lua_State *L, struct mtc_handle *handle);
 

@@ -93,16 +93,18 @@ static int put_wait(lua_State *L, struct mtm_writer *writer, struct mtc_handle *
 {
     struct mtm_failure failure = {0};
     struct mtm_notifier *notifier;
-    struct mtm_wait wait = mtl_room_wait(handle);
+    struct mtm_wait wait = mtl_own_wait(handle);
+    const bool nonblock = mtm_wait_never(&wait);
     const size_t size = mtm_writer_size(writer);
     bool raised = false;
     if (!handle->object) return mtl_push_put_wait(L, handle, MTM_CLOSED, size, &failure);
     struct mtm_buffer *buffer = mtl_buffer_of(handle);
     enum mtm_status status = mtm_writer_put_wait(writer, buffer, &wait, &notifier);
+    if (!nonblock) mtm_drop_handed_on();
     if (notifier) {
         mtl_pin(handle);
-        status = mtl_notify(L, handle->owned.state, buffer, MTM_ADDED, notifier,
-                            handle->nonblock, &failure, &raised);
+        status = mtl_notify(L, handle->owned.state, buffer, MTM_ADDED, notifier, nonblock,
+                            &failure, &raised);
         mtl_unpin(handle);
     }
     if (raised) return lua_error(L);
@@ -113,8 +115,7 @@ static int put(lua_State *L, bool replace)
 {
     struct mtm_writer *writer = writer_of(check_writer(L));
     if (mtc_to_handle(L, 2, MTC_TOPIC_MAGIC)) {
-        return mtl_publish_from(L, writer, mtl_check_topic(L, 2),
-                                replace ? MTL_TOPIC_SET : MTL_TOPIC_ADD);
+        return mtl_publish_from(L, writer, mtl_check_topic(L, 2), replace);
     }
     struct mtc_handle *handle = mtl_check_buffer(L, 2);
     struct mtm_buffer *buffer = mtl_buffer_of(handle);

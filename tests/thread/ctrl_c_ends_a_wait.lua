@@ -1,5 +1,5 @@
--- Ctrl-C in the stock interpreter ends a call that waits, with its error, and nothing was taken. Each case is a process
--- of its own, which gets the signal when it waits.
+-- Ctrl-C in the stock interpreter ends a call that waits, with its error, and nothing was taken; one whose message refers
+-- to what a hook could change goes on. Each case is a process of its own, which gets the signal when it waits.
 
 local child = require("child")
 local tap   = require("tap")
@@ -54,6 +54,47 @@ local function interrupt(buffer_id, listener_id, over_id)
     buffer:addmsg("precious")
 end
 
+-- Each puts a long message into a buffer that is full.
+local going_on = {
+    ["buffer:putmsg(long)"] = function(mtmsg, long)
+        local full = mtmsg.newbuffer{ limit = 1 }
+        return full, full, long
+    end,
+    -- story: a hook could change what the message of a topic's putmsg referred to
+    ["topic:putmsg(long)"] = function(mtmsg, long)
+        local topic = mtmsg.newtopic()
+        return topic, topic:subscribe{ limit = 1 }, long
+    end,
+}
+
+-- In a thread of that process: sends the signal when somebody waits for room, and makes room later.
+local function interrupt_sender(full_id)
+    local mtmsg = require("mtmsg")
+    local luv = require("luv")
+    local full = mtmsg.buffer(full_id)
+    repeat until full:info().senders > 0
+    mtmsg.sleep(0.05) -- likelier that it is asleep
+    luv.kill(luv.os_getpid(), "sigint")
+    mtmsg.sleep(0.05) -- likelier that it has been asked
+    full:nextmsg(0)
+end
+
+if going_on[arg[1]] then
+    local mtmsg, luv = require("mtmsg"), require("luv")
+    local to, full, long = going_on[arg[1]](mtmsg, ("x"):rep(20000))
+    to:addmsg("short")
+    local thread = luv.new_thread(interrupt_sender, full:id())
+    local ok, err = pcall(function()
+        to:putmsg(long)
+        for _ = 1, 1e6 do end -- the hook runs now at the latest
+    end)
+    print(ok, (tostring(err):gsub("^[^ ]*: ", "")))
+    luv.thread_join(thread)
+    print(full:nextmsg(0) == long)
+    luv.run()
+    return
+end
+
 if arg[1] then
     local mtmsg, luv = require("mtmsg"), require("luv")
     local listener, over = mtmsg.newlistener(), mtmsg.newbuffer()
@@ -80,6 +121,18 @@ for name in pairs(cases) do
         tap.test(text, function()
             local code, printed = child.run(name)
             tap.is(printed, "false\tinterrupted!\nprecious\n0\t0\n")
+            tap.is(code, 0)
+        end)
+    end
+end
+for name in pairs(going_on) do
+    local text = "not ended by Ctrl-C: " .. name
+    if why_not then
+        tap.skip(text, why_not)
+    else
+        tap.test(text, function()
+            local code, printed = child.run(name)
+            tap.is(printed, "false\tinterrupted!\ntrue\n")
             tap.is(code, 0)
         end)
     end

@@ -36,12 +36,18 @@ static const char *read_bound(lua_State *L, size_t *bound)
     return NULL;
 }
 
+/* Keeps the value on top of the stack where it is meant to stay. */
+static void keep(lua_State *L, int index)
+{
+    lua_pushvalue(L, -1);
+    lua_replace(L, index);
+}
+
 static const char *read_name(lua_State *L, struct mtl_options *options)
 {
     if (lua_type(L, -1) != LUA_TSTRING) return expected(L, "string");
     options->name = lua_tolstring(L, -1, &options->name_len);
-    lua_pushvalue(L, -1);
-    lua_replace(L, options->name_index);
+    keep(L, options->name_index);
     return NULL;
 }
 
@@ -94,10 +100,9 @@ static const char *read_lease(lua_State *L, struct mtl_options *options)
 
 static const char *read_listener(lua_State *L, struct mtl_options *options)
 {
-    const struct mtc_handle *handle = mtc_to_handle(L, -1, MTC_LISTENER_MAGIC);
-    (void)options;
-    if (!handle) return expected(L, "mtmsg.listener");
-    return mtc_handle_is_live(handle) ? NULL : "has been finalized";
+    if (!mtc_to_handle(L, -1, MTC_LISTENER_MAGIC)) return expected(L, "mtmsg.listener");
+    keep(L, options->listener_index);
+    return NULL;
 }
 
 static const struct field {
@@ -149,8 +154,10 @@ void mtl_check_options(lua_State *L, int index, unsigned fields, struct mtl_opti
     lua_pushnil(L);
     options->name_index = lua_gettop(L);
     lua_pushnil(L);
+    options->listener_index = lua_gettop(L);
+    lua_pushnil(L);
     while (lua_next(L, index)) {
-        const int key = options->name_index + 1;
+        const int key = options->listener_index + 1;
         const struct field *field = field_of(L, key, fields);
         if (!field) refuse_key(L, index, key);
         const char *wrong = field->read(L, options);

@@ -13,20 +13,22 @@ enum {
     MTL_OPTION_CREATE = 8, /* needs a name */
     MTL_OPTION_LAST = 16,
     MTL_OPTION_LEASE = 32,
-    MTL_OPTION_LISTENER = 64 /* is only checked: who wants it looks into the table again */
+    MTL_OPTION_LISTENER = 64
 };
 
 struct mtl_options {
-    int name_index;   /* where on the stack the name is, or 0 */
-    const char *name; /* NULL: none. Valid as long as it is on the stack */
+    int name_index;     /* where on the stack the name is, or 0 */
+    int listener_index; /* ... and the listener, or nil; 0: there was no table */
+    const char *name;   /* NULL: none. Valid as long as it is on the stack */
     size_t name_len;
     struct mtl_memory memory;
     struct mtm_bounds bounds;
     bool create, last, lease;
 };
 
-/* Reads the table at that index, raw, and leaves one value on the stack: the name, or nil. What
- * is not in the table has its default. Any other field, and any value that a field may not
+/* Reads the table at that index, raw, and leaves two values on the stack: the name and the
+ * listener, or nil; the listener may have been released. What is not in the table has its
+ * default. Any other field, and any value that a field may not
  * have, is a bad argument whose text names the field. */
 void mtl_check_options(lua_State *L, int index, unsigned fields, struct mtl_options *options);
 

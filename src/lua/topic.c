@@ -59,15 +59,12 @@ int mtm_topic_named(lua_State *L)
     return mtl_find(L, MTM_TOPIC);
 }
 
-/* Pushes the field `listener` of the options at that index, or nil, so that it stays there. */
-static struct mtm_listener *push_listener(lua_State *L, int index)
+/* The listener of the options, or NULL. It may have been released, by a finalizer, too. */
+static struct mtc_handle *check_listener(lua_State *L, const struct mtl_options *given)
 {
-    if (!lua_istable(L, index)) return NULL;
-    lua_pushliteral(L, "listener");
-    lua_rawget(L, index);
-    struct mtc_handle *handle = mtc_to_handle(L, -1, MTC_LISTENER_MAGIC);
-    if (!handle || !mtc_handle_is_live(handle)) return NULL;
-    return (struct mtm_listener *)handle->object;
+    const int index = given->listener_index;
+    if (index == 0 || lua_isnil(L, index)) return NULL;
+    return mtl_check_listener(L, index);
 }
 
 static int topic_subscribe(lua_State *L)
@@ -78,17 +75,15 @@ static int topic_subscribe(lua_State *L)
     struct mtm_buffer *buffer;
     mtl_check_new_buffer(L, 2, MTL_OPTION_LISTENER, &given, &options);
     struct mtc_handle *handle = mtl_handle_push(L, topic->owned.state, MTM_BUFFER);
-    const int pushed = lua_gettop(L);
-    struct mtm_listener *listener = options.listener = push_listener(L, 2);
+    struct mtc_handle *listener = check_listener(L, &given);
+    if (listener) options.listener = (struct mtm_listener *)listener->object;
     if (!topic->object) return mtl_raise_of(L, MTM_CLOSED, topic); /* by a finalizer */
     enum mtm_status status = mtm_topic_subscribe(topic_of(topic), &options, &buffer);
     if (status != MTM_OK) {
-        bool mine = !listener || mtm_object_may_put(&listener->object) == MTM_OK;
-        if (mine) return mtl_raise_of(L, status, topic);
-        return mtl_raise_of(L, status, mtc_to_handle(L, -1, MTC_LISTENER_MAGIC));
+        bool mine = !listener || mtm_object_may_put(listener->object) == MTM_OK;
+        return mtl_raise_of(L, status, mine ? topic : listener);
     }
     mtl_handle_set(handle, &buffer->object);
-    lua_settop(L, pushed);
     return 1;
 }
 

@@ -31,8 +31,8 @@ static inline struct mtm_buffer *mtl_buffer_of(const struct mtc_handle *handle)
 
 /* While a handle is pinned, releasing it does not give up its reference: that is left to the
  * last unpin. Whoever uses the object after Lua may have run (a notifier, a finalizer, a hook)
- * has pinned the handle before. An error that leaves pins behind leaves the reference to the
- * collector. */
+ * has pinned the handle before. An error that leaves pins behind leaves the reference until the
+ * state closes. */
 static inline void mtl_pin(struct mtc_handle *handle)
 {
     ++handle->pins;

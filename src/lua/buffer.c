@@ -251,9 +251,7 @@ static int buffer_notifier(lua_State *L)
         mtm_buffer_disconnect(buffer, event, NULL, false);
         return 0;
     }
-    mtl_pin(handle); /* whose notifier it is may run Lua */
-    struct mtm_notifier *notifier = mtc_to_notifier(L, 2, threshold, &status);
-    mtl_unpin(handle);
+    struct mtm_notifier *notifier = mtc_to_notifier(L, 2, threshold, &status); /* may run Lua */
     if (status == MTM_UNKNOWN) return mtl_raise_type(L, 2, "notifier object or nil");
     if (!handle->object) status = MTM_CLOSED;
     else if (notifier) status = mtm_buffer_connect(buffer, event, notifier);

@@ -156,11 +156,13 @@ static notify_notifier *test_notifier(lua_State *L, int index)
     return box ? *box : NULL;
 }
 
-/* A notifier of ours, or a table whose first element is one; another table is none. */
+/* A notifier of ours, or a table whose first element is one; another table is none, and one
+ * with a string raises that as an error. */
 static notify_notifier *to_notifier(lua_State *L, int index)
 {
     if (!lua_istable(L, index)) return test_notifier(L, index);
     lua_rawgeti(L, index, 1);
+    if (lua_type(L, -1) == LUA_TSTRING) lua_error(L);
     notify_notifier *n = test_notifier(L, -1);
     lua_pop(L, 1);
     return n;

@@ -194,6 +194,17 @@ test("the notifier of a closed buffer is released, at the latest with it", funct
     eq(retains, releases)
 end)
 
+-- story: an error of a notifier's API kept the buffer until the state was closed
+test("an error that its API raises leaves nothing behind", function()
+    local b = mtmsg.newbuffer()
+    local id = b:id()
+    native.raises("refused", b.notifier, b, notifiers.table("refused"))
+    eq(mtmsg.buffer(id):id(), id)
+    native.collect()
+    b:release()
+    eq(pcall(mtmsg.buffer, id), false)
+end)
+
 test("a connected notifier works on when Lua has dropped it", function()
     native.collect()
     local live = notifiers.live()

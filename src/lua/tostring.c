@@ -85,13 +85,14 @@ static void add_handle(luaL_Buffer *text, struct mtc_handle *handle)
     const struct mtl_identity identity = mtl_identity_of(handle);
     const void *address = handle->object ? (const void *)handle->object : handle;
     const bool released = !handle->object;
+    const bool finished = !released && mtm_object_is_finished(handle->object);
     char bytes[40];
     (void)snprintf(bytes, sizeof bytes, ": %p ", address);
     luaL_addstring(text, mtl_class_of_handle(handle));
     luaL_addstring(text, bytes);
     mtl_add_identity(text, &identity);
     if (released) luaL_addstring(text, " released");
-    else if (mtm_object_is_finished(handle->object)) luaL_addstring(text, " finished");
+    else if (finished) luaL_addstring(text, " finished");
 }
 
 struct telling {

@@ -22,14 +22,9 @@ static inline void mtc_setfuncs_51(lua_State *L, const luaL_Reg *reg, int nup)
     }
     lua_pop(L, nup);
 }
-static inline int mtc_absindex(lua_State *L, int index)
-{
-    return index > 0 || index <= LUA_REGISTRYINDEX ? index : lua_gettop(L) + index + 1;
-}
 #else
 #define mtc_rawlen lua_rawlen
 #define mtc_setfuncs luaL_setfuncs
-#define mtc_absindex lua_absindex
 #endif
 
 /* LuaJIT has the C API of Lua 5.1: a module that was built for one may run in the other. */

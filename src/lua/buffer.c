@@ -66,7 +66,7 @@ int mtl_newbuffer_for(lua_State *L, struct mtc_state *state, int first,
         return mtl_raise_not_found(L, status, "buffer", given.name_index);
     }
     if (status != MTM_OK) {
-        return owner ? mtl_raise_of(L, status, owner) : mtl_raise_for(L, status, NULL);
+        return owner ? mtl_raise_of(L, status, owner) : mtl_raise_plain(L, status);
     }
     mtl_handle_set(handle, &buffer->object);
     if (!given.create) return 1;

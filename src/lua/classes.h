@@ -79,6 +79,9 @@ void mtl_check_new_buffer(lua_State *L, int first, unsigned fields, struct mtl_o
 int mtl_publish_from(lua_State *L, struct mtm_writer *writer, struct mtc_handle *handle,
                      bool replace);
 
+/* "buffer", "listener" or "topic". */
+const char *mtl_kind_name(enum mtm_kind kind);
+
 /* buffer(id|name), listener(id|name) and topic(id|name). */
 int mtl_find(lua_State *L, enum mtm_kind kind);
 

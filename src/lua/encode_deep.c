@@ -221,11 +221,6 @@ static MTM_ALWAYS_INLINE bool put(struct mtl_deep *deep)
     return false;
 }
 
-bool mtl_deep_put(struct mtl_deep *deep)
-{
-    return put(deep);
-}
-
 /* ---- tables ---- */
 
 /* The rest of a table, as lua_next gives it: [table][key][value] are on top. */

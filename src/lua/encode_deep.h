@@ -76,9 +76,6 @@ struct mtl_level *mtl_deep_descend(struct mtl_deep *deep, enum mtl_stage stage, 
 /* Ends the innermost level, whose table or function is on top. */
 void mtl_deep_ascend(struct mtl_deep *deep);
 
-/* Writes the value on top of the stack, and pops it; or begins its level, and returns true. */
-bool mtl_deep_put(struct mtl_deep *deep);
-
 /* The value on top of the stack can't travel: raises the error that says where it is. */
 int mtl_deep_refuse(struct mtl_deep *deep);
 

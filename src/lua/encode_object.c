@@ -48,7 +48,7 @@ bool mtl_deep_put_object(struct mtl_deep *deep)
     enum mtm_status status = add_object(deep, &object);
     if (status != MTM_OK) {
         mtl_draft_give(draft);
-        mtl_raise_for(deep->L, status, object.ours);
+        mtl_raise_plain(deep->L, status);
     }
     return true;
 }

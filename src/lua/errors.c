@@ -14,9 +14,8 @@
 
 static void add_blamed(luaL_Buffer *text, const struct mtl_blame *blame)
 {
-    luaL_addstring(text, blame->object ? mtl_class_of(blame->object) : blame->what);
-    if (blame->object) mtl_add_description(text, blame->object);
-    else if (blame->which) mtl_add_identity(text, blame->which);
+    luaL_addstring(text, blame->what);
+    if (blame->which) mtl_add_identity(text, blame->which);
 }
 
 static void add_size(luaL_Buffer *text, const struct mtl_blame *blame)
@@ -101,7 +100,6 @@ int mtl_raise_about(lua_State *L, enum mtm_status status, struct mtc_handle *han
     struct mtl_blame about = *blame;
     struct blaming blaming = {{.run = blame_about, .results = 1}, status, &about};
     luaL_checkstack(L, LUA_MINSTACK, "too many values");
-    about.object = NULL;
     about.what = mtl_class_of_handle(handle);
     about.which = &identity;
     mtl_pin(handle);
@@ -129,9 +127,9 @@ int mtl_push_reason(lua_State *L, enum mtm_status status)
     return 2;
 }
 
-int mtl_raise_for(lua_State *L, enum mtm_status status, const struct mtm_object *object)
+int mtl_raise_plain(lua_State *L, enum mtm_status status)
 {
-    struct mtl_blame blame = {.object = object};
+    const struct mtl_blame blame = {.what = "mtmsg"};
     return mtl_raise(L, status, &blame);
 }
 
@@ -173,7 +171,7 @@ int mtl_raise_not_found(lua_State *L, enum mtm_status status, const char *kind, 
 {
     luaL_Buffer text;
     size_t len;
-    if (status != MTM_UNKNOWN && status != MTM_AMBIGUOUS) return mtl_raise_for(L, status, NULL);
+    if (status != MTM_UNKNOWN && status != MTM_AMBIGUOUS) return mtl_raise_plain(L, status);
     const char *name = lua_type(L, index) == LUA_TSTRING ? lua_tolstring(L, index, &len) : NULL;
     luaL_buffinit(L, &text);
     luaL_addstring(&text, error_name(status));

@@ -22,9 +22,8 @@
 
 /* What an error text needs to know. */
 struct mtl_blame {
-    const struct mtm_object *object; /* the object of the operation, or NULL */
-    const char *what;                /* what it was otherwise: "mtmsg.writer", "mtmsg.reader" */
-    const struct mtl_identity *which; /* beside `what`, or NULL */
+    const char *what;                 /* the class: "mtmsg.writer", ... */
+    const struct mtl_identity *which; /* NULL: none that has an identity */
     size_t size, limit;               /* of a message that is too large, bytes */
 };
 
@@ -32,8 +31,8 @@ struct mtl_blame {
  * HAS_NOTIFIER. */
 int mtl_raise(lua_State *L, enum mtm_status status, const struct mtl_blame *blame);
 
-/* The same for a buffer or listener. */
-int mtl_raise_for(lua_State *L, enum mtm_status status, const struct mtm_object *object);
+/* The same where nothing is to blame: ABORTED, NOMEM, TOO_MANY. */
+int mtl_raise_plain(lua_State *L, enum mtm_status status);
 
 /* The same for what a handle refers to, which may have been released. Building the text may run
  * finalizers that release it. */

@@ -54,7 +54,7 @@ bool mtl_deep_put_function(struct mtl_deep *deep)
     size_t len = mtl_draft_size(draft) - begin;
     if (rc != 0 || len > INT_MAX) {
         mtl_draft_give(draft);
-        if (deep->failed) mtl_raise_for(deep->L, MTM_NOMEM, NULL);
+        if (deep->failed) mtl_raise_plain(deep->L, MTM_NOMEM);
         /* LuaJIT dumps to memory of its own first */
         luaL_error(deep->L, rc != 0 ? "not enough memory" : "function too large for a message");
     }

@@ -48,10 +48,8 @@ static void set_queue(lua_State *L, const struct mtm_info *info)
 static void push_table(lua_State *L, enum mtm_kind kind, const struct mtl_identity *identity,
                        const struct mtm_info *info)
 {
-    static const char *const kinds[] = {
-        [MTM_BUFFER] = "buffer", [MTM_LISTENER] = "listener", [MTM_TOPIC] = "topic"};
     lua_createtable(L, 0, 20);
-    lua_pushstring(L, kinds[kind]);
+    lua_pushstring(L, mtl_kind_name(kind));
     lua_setfield(L, -2, "kind");
     mtc_push_integer(L, (int64_t)identity->id);
     lua_setfield(L, -2, "id");

@@ -12,7 +12,7 @@ unsigned char *mtl_deep_grow(struct mtl_deep *deep, size_t bytes)
     struct mtl_draft *draft = deep->draft;
     if (!mtl_draft_grow(draft, bytes)) {
         mtl_draft_give(draft);
-        mtl_raise_for(deep->L, MTM_NOMEM, NULL);
+        mtl_raise_plain(deep->L, MTM_NOMEM);
     }
     unsigned char *room = draft->at;
     draft->at += bytes;
@@ -24,7 +24,7 @@ struct mtl_met *mtl_deep_meet(struct mtl_deep *deep, const void *what, bool *kno
     struct mtl_met *met = mtl_draft_meet(deep->draft, what, known);
     if (MTM_UNLIKELY(!met)) {
         mtl_draft_give(deep->draft);
-        mtl_raise_for(deep->L, MTM_NOMEM, NULL);
+        mtl_raise_plain(deep->L, MTM_NOMEM);
     }
     return met;
 }
@@ -87,7 +87,7 @@ struct mtl_level *mtl_deep_descend(struct mtl_deep *deep, enum mtl_stage stage, 
     if (draft->depth % 4 == 3) luaL_checkstack(deep->L, LUA_MINSTACK, "too many values");
     if (MTM_UNLIKELY(draft->depth == draft->levels) && !mtl_draft_grow_levels(draft)) {
         mtl_draft_give(draft);
-        mtl_raise_for(deep->L, MTM_NOMEM, NULL);
+        mtl_raise_plain(deep->L, MTM_NOMEM);
     }
     struct mtl_level *level = &draft->level[draft->depth++];
     *level = (struct mtl_level){.stage = stage, .place = place};

@@ -38,7 +38,7 @@ int mtl_newlistener(lua_State *L)
     if (status == MTM_AMBIGUOUS) {
         return mtl_raise_not_found(L, status, "listener", given.name_index);
     }
-    if (status != MTM_OK) return mtl_raise_for(L, status, NULL);
+    if (status != MTM_OK) return mtl_raise_plain(L, status);
     mtl_handle_set(handle, &listener->object);
     if (!given.create) return 1;
     lua_pushboolean(L, created);

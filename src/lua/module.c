@@ -38,7 +38,7 @@ static int module_sleep(lua_State *L)
     mtl_heed_hooks(&hooked, &wait, L, mtl_state_push(L));
     enum mtm_status status = mtm_sleep(&wait);
     if (status == MTM_INTERRUPTED) return lua_error(L); /* the hook's */
-    return status == MTM_OK ? 0 : mtl_raise_for(L, status, NULL);
+    return status == MTM_OK ? 0 : mtl_raise_plain(L, status);
 }
 
 /* The name that a metatable gives counts only if it is registered under that name, or ours:

@@ -151,7 +151,7 @@ static uint64_t check_id(lua_State *L, int index)
     return 0;
 }
 
-static const char *kind_name(enum mtm_kind kind)
+const char *mtl_kind_name(enum mtm_kind kind)
 {
     static const char *const names[] = {
         [MTM_BUFFER] = "buffer", [MTM_LISTENER] = "listener", [MTM_TOPIC] = "topic"};
@@ -177,7 +177,7 @@ int mtl_find(lua_State *L, enum mtm_kind kind)
     struct mtc_handle *handle = mtl_handle_push(L, state, kind);
     enum mtm_status status = find(L, kind, &object);
     if (status != MTM_OK) {
-        return mtl_raise_not_found(L, status, kind_name(kind), 1);
+        return mtl_raise_not_found(L, status, mtl_kind_name(kind), 1);
     }
     mtl_handle_set(handle, object);
     return 1;

@@ -40,7 +40,7 @@ int mtl_newreader(lua_State *L)
     struct mtc_owned *owned = mtl_owned_new(L, lua_touserdata(L, lua_upvalueindex(1)), &info);
     struct mtm_reader *reader = &((struct reader_asset *)owned->asset)->reader;
     enum mtm_status status = mtm_reader_init(reader, memory->size, memory->sized, memory->grow);
-    if (status != MTM_OK) return mtl_raise_for(L, status, NULL);
+    if (status != MTM_OK) return mtl_raise_plain(L, status);
     if (given.lease) mtm_reader_lease(reader);
     return 1;
 }
@@ -259,7 +259,7 @@ static int reader_putback(lua_State *L)
         lua_pushboolean(L, status == MTM_OK);
         return 1;
     }
-    if (status == MTM_NOMEM || status == MTM_TOO_MANY) return mtl_raise_for(L, status, NULL);
+    if (status == MTM_NOMEM || status == MTM_TOO_MANY) return mtl_raise_plain(L, status);
     lua_pushnil(L);
     if (status == MTM_ABORTED) lua_pushliteral(L, MTL_ERROR(operation_aborted));
     else lua_pushliteral(L, MTL_ERROR(object_closed));

@@ -65,24 +65,37 @@ static enum mtm_status take_once(struct mtc_handle *handle, struct mtm_wait *wai
     return mtm_receive(handle->object, wait, in);
 }
 
+void mtl_receive_begin(struct mtc_state *state, struct mtm_delivery *in)
+{
+    in->slot.limit = SIZE_MAX;
+    in->slot.carrier = mtl_carrier_take(state);
+}
+
+bool mtl_receive_retry(struct mtc_state *state, struct mtm_delivery *in,
+                       enum mtm_status *status)
+{
+    mtl_carrier_give(state, in->slot.carrier);
+    in->slot.carrier = *status == MTM_GROW ? mtm_block_new(in->slot.need) : NULL;
+    if (in->slot.carrier) return true;
+    if (*status == MTM_GROW) *status = MTM_NOMEM;
+    return false;
+}
+
 enum mtm_status mtl_take(struct mtc_handle *handle, struct mtm_wait *wait,
                          struct mtm_delivery *in, enum mtl_how how)
 {
     struct mtc_state *state = handle->owned.state;
     if (MTM_UNLIKELY(!mtc_handle_is_live(handle))) return MTM_CLOSED;
+    enum mtm_status status;
     mtl_pin(handle);
-    in->slot.limit = SIZE_MAX;
-    in->slot.carrier = mtl_carrier_take(state);
-    for (;;) {
-        enum mtm_status status = take_once(handle, wait, in, how);
+    mtl_receive_begin(state, in);
+    do {
+        status = take_once(handle, wait, in, how);
         if (MTM_LIKELY(status == MTM_OK)) return status;
-        mtl_carrier_give(state, in->slot.carrier);
-        in->slot.carrier = status == MTM_GROW ? mtm_block_new(in->slot.need) : NULL;
-        if (in->slot.carrier) continue;
-        if (mtm_in_vain(status)) mtl_received_nothing(handle, status);
-        mtl_unpin(handle);
-        return status == MTM_GROW ? MTM_NOMEM : status;
-    }
+    } while (mtl_receive_retry(state, in, &status));
+    if (mtm_in_vain(status)) mtl_received_nothing(handle, status);
+    mtl_unpin(handle);
+    return status;
 }
 
 enum { LOOK_AGAIN_NS = 1000 * 1000 };

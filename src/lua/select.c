@@ -83,17 +83,12 @@ static void collect(lua_State *L, struct sources *sources, int top)
 static enum mtm_status take(struct sources *sources, struct mtc_state *state,
                             struct mtm_wait *wait, struct mtm_delivery *in, size_t *which)
 {
+    enum mtm_status status;
     if (sources->released) wait->timeout = 0;
-    in->slot.limit = SIZE_MAX;
-    in->slot.carrier = mtl_carrier_take(state);
-    for (;;) {
-        enum mtm_status status = mtm_select_receive(&sources->select, wait, in, which);
-        if (MTM_LIKELY(status == MTM_OK)) return status;
-        mtl_carrier_give(state, in->slot.carrier);
-        in->slot.carrier = status == MTM_GROW ? mtm_block_new(in->slot.need) : NULL;
-        if (in->slot.carrier) continue;
-        return status == MTM_GROW ? MTM_NOMEM : status;
-    }
+    mtl_receive_begin(state, in);
+    do status = mtm_select_receive(&sources->select, wait, in, which);
+    while (MTM_UNLIKELY(status != MTM_OK) && mtl_receive_retry(state, in, &status));
+    return status;
 }
 
 /* nil, the reason, and the source that it is about. */
@@ -111,7 +106,7 @@ static int nothing(lua_State *L, struct sources *sources, enum mtm_status status
         status = MTM_CLOSED;
     }
     if (status == MTM_INTERRUPTED) return lua_error(L); /* the hook's */
-    if (!mtl_is_told(status)) return mtl_raise_for(L, status, NULL);
+    if (!mtl_is_told(status)) return mtl_raise_plain(L, status);
     mtl_push_reason(L, status);
     if (argument == 0) return 2;
     lua_pushvalue(L, argument);

@@ -47,24 +47,6 @@ void mtl_add_identity(luaL_Buffer *text, const struct mtl_identity *identity)
     luaL_addchar(text, ')');
 }
 
-void mtl_add_description(luaL_Buffer *text, const struct mtm_object *object)
-{
-    struct mtl_identity identity = {.id = object->id};
-    if (object->name) {
-        identity.name = object->name->bytes;
-        identity.len = object->name->len;
-    }
-    mtl_add_identity(text, &identity);
-}
-
-const char *mtl_class_of(const struct mtm_object *object)
-{
-    static const char *const names[] = {[MTM_BUFFER] = "mtmsg.buffer",
-                                        [MTM_LISTENER] = "mtmsg.listener",
-                                        [MTM_TOPIC] = "mtmsg.topic"};
-    return names[object->kind];
-}
-
 int mtl_push_byte_count(lua_State *L, const char *class, const void *owned, size_t bytes)
 {
     char count[32];
@@ -111,9 +93,7 @@ static void tell(lua_State *L, struct mtl_call *call)
 /* Building the text may run finalizers, which may release the handle, and may fail. */
 int mtl_handle_tostring(lua_State *L)
 {
-    struct mtc_handle *handle = mtc_to_handle(L, 1, MTC_BUFFER_MAGIC);
-    if (!handle) handle = mtc_to_handle(L, 1, MTC_LISTENER_MAGIC);
-    if (!handle) handle = mtc_to_handle(L, 1, MTC_TOPIC_MAGIC);
+    struct mtc_handle *handle = mtl_to_any_handle(L, 1);
     if (!handle) return mtl_raise_type(L, 1, "mtmsg.buffer or mtmsg.listener");
     if (!handle->owned.asset || handle->owned.state->closed) {
         lua_pushfstring(L, "mtmsg object: %p (finalized)", lua_touserdata(L, 1));

@@ -11,22 +11,18 @@ void mtl_add_number(luaL_Buffer *text, uint64_t number);
 /* Adds a name in quotes, with \", \\ and \0 escaped. */
 void mtl_add_quoted(luaL_Buffer *text, const char *name, size_t len);
 
-/* "mtmsg.buffer" or "mtmsg.listener". */
-const char *mtl_class_of(const struct mtm_object *object);
-
 /* Which object a text is about: what a handle still knows after it has been released. */
 struct mtl_identity {
     uint64_t id;
     const char *name; /* NULL: none */
     size_t len;
 };
+
+/* Adds it to a text, e.g. (name="jobs",id=4711). */
 void mtl_add_identity(luaL_Buffer *text, const struct mtl_identity *identity);
 
-/* The same by what refers to it, which may have been released. */
+/* "mtmsg.buffer", "mtmsg.listener" or "mtmsg.topic". */
 const char *mtl_class_of_handle(const struct mtc_handle *handle);
-
-/* Adds an object's description to a text, e.g. (name="jobs",id=4711). */
-void mtl_add_description(luaL_Buffer *text, const struct mtm_object *object);
 
 /* The __tostring of buffers and listeners. */
 int mtl_handle_tostring(lua_State *L);

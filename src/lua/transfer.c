@@ -15,8 +15,7 @@
 #include "platform/hidden.h"
 
 /* What the error text says of a message: its values, and the header in front of them. */
-static int raise_put(lua_State *L, struct mtc_handle *handle, enum mtm_status status,
-                     size_t size)
+int mtl_raise_put(lua_State *L, struct mtc_handle *handle, enum mtm_status status, size_t size)
 {
     struct mtl_blame blame = {.size = mtm_record_size(size)};
     if (handle->object) blame.limit = mtm_queue_most_bytes(&mtl_buffer_of(handle)->queue);
@@ -45,7 +44,7 @@ int mtl_push_put(lua_State *L, struct mtc_handle *handle, enum mtm_status status
         case MTM_MISPLACED:
         case MTM_GROW: break;
     }
-    return raise_put(L, handle, status, size);
+    return mtl_raise_put(L, handle, status, size);
 }
 
 int mtl_push_put_wait(lua_State *L, struct mtc_handle *handle, enum mtm_status status,

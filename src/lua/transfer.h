@@ -27,4 +27,7 @@ int mtl_push_put(lua_State *L, struct mtc_handle *handle, enum mtm_status status
 int mtl_push_put_wait(lua_State *L, struct mtc_handle *handle, enum mtm_status status,
                       size_t size, struct mtm_failure *failure);
 
+/* Raises the outcome of a put that is an error. */
+int mtl_raise_put(lua_State *L, struct mtc_handle *handle, enum mtm_status status, size_t size);
+
 #endif

@@ -7,9 +7,7 @@
 #include "lua/will.h"
 
 #include "core/alloc.h"
-#include "core/bound.h"
 #include "core/cargo.h"
-#include "core/record.h"
 #include "core/reference.h"
 #include "core/send.h"
 #include "lua/args.h"
@@ -18,6 +16,7 @@
 #include "lua/errors.h"
 #include "lua/protect.h"
 #include "lua/state.h"
+#include "lua/transfer.h"
 
 #include "platform/hidden.h"
 
@@ -188,14 +187,6 @@ static void append(struct mtc_state *state, struct mtl_will *will)
     *link = will;
 }
 
-static int raise_will(lua_State *L, struct mtc_handle *handle, enum mtm_status status,
-                      size_t size)
-{
-    struct mtl_blame blame = {.size = mtm_record_size(size)};
-    if (handle->object) blame.limit = mtm_queue_most_bytes(&mtl_buffer_of(handle)->queue);
-    return mtl_raise_about(L, status, handle, &blame);
-}
-
 /* What can raise an error, and run finalizers, comes before the will. */
 int mtl_will(lua_State *L, struct mtc_handle *handle)
 {
@@ -212,7 +203,7 @@ int mtl_will(lua_State *L, struct mtc_handle *handle)
     take_message(L, state, last, &parts);
     const size_t size = parts.bytes ? parts.bytes->size : 0;
     enum mtm_status status = make(handle, &parts, &will);
-    if (status != MTM_OK) return raise_will(L, handle, status, size);
+    if (status != MTM_OK) return mtl_raise_put(L, handle, status, size);
     append(state, will);
     lua_pushvalue(L, last + 1);
     return 1;

@@ -36,7 +36,7 @@ static struct mtm_writer *writer_push(lua_State *L, struct mtc_state *state,
                                                sizeof(struct writer_asset), fini_writer};
     struct mtm_writer *writer = writer_of(mtl_owned_new(L, state, &info));
     enum mtm_status status = mtm_writer_init(writer, memory->size, memory->sized, memory->grow);
-    if (status != MTM_OK) mtl_raise_for(L, status, NULL);
+    if (status != MTM_OK) mtl_raise_plain(L, status);
     return writer;
 }
 

@@ -58,20 +58,14 @@ int mtl_newbuffer_for(lua_State *L, struct mtc_state *state, int first,
     struct mtm_buffer_options options = {.listener = NULL};
     struct mtl_options given = {.create = false};
     struct mtm_buffer *buffer;
-    bool created;
+    bool created = true;
     mtl_check_new_buffer(L, first, MTL_OPTION_CREATE, &given, &options);
     struct mtc_handle *handle = mtl_handle_push(L, state, MTM_BUFFER);
     enum mtm_status status = make(&options, owner, given.create, &buffer, &created);
-    if (status == MTM_AMBIGUOUS) {
-        return mtl_raise_not_found(L, status, "buffer", given.name_index);
-    }
-    if (status != MTM_OK) {
-        return owner ? mtl_raise_of(L, status, owner) : mtl_raise_plain(L, status);
-    }
-    mtl_handle_set(handle, &buffer->object);
-    if (!given.create) return 1;
-    lua_pushboolean(L, created);
-    return 2;
+    if (MTM_LIKELY(status == MTM_OK))
+        return mtl_push_made(L, handle, &buffer->object, &given, created);
+    if (owner && status != MTM_AMBIGUOUS) return mtl_raise_of(L, status, owner);
+    return mtl_raise_not_made(L, status, MTM_BUFFER, &given);
 }
 
 int mtl_newbuffer(lua_State *L)

@@ -15,34 +15,19 @@ static struct mtm_listener *listener_of(const struct mtc_handle *handle)
     return (struct mtm_listener *)handle->object;
 }
 
-static void check_name(lua_State *L, struct mtl_options *given)
-{
-    if (lua_istable(L, 1)) {
-        mtl_check_options(L, 1, MTL_OPTION_NAME | MTL_OPTION_CREATE, given);
-    } else if (!lua_isnoneornil(L, 1)) {
-        given->name = luaL_checklstring(L, 1, &given->name_len);
-    }
-}
-
 int mtl_newlistener(lua_State *L)
 {
-    struct mtl_options given = {.create = false};
+    struct mtl_options given;
     struct mtm_listener *listener;
-    bool created;
-    check_name(L, &given);
+    bool created = true;
+    mtl_check_name_or_options(L, MTL_OPTION_NAME | MTL_OPTION_CREATE, &given);
     struct mtc_state *state = lua_touserdata(L, lua_upvalueindex(1));
     struct mtc_handle *handle = mtl_handle_push(L, state, MTM_LISTENER);
     enum mtm_status status =
         given.create ? mtm_listener_find_or_new(given.name, given.name_len, &listener, &created)
                      : mtm_listener_new(given.name, given.name_len, &listener);
-    if (status == MTM_AMBIGUOUS) {
-        return mtl_raise_not_found(L, status, "listener", given.name_index);
-    }
-    if (status != MTM_OK) return mtl_raise_plain(L, status);
-    mtl_handle_set(handle, &listener->object);
-    if (!given.create) return 1;
-    lua_pushboolean(L, created);
-    return 2;
+    if (status != MTM_OK) return mtl_raise_not_made(L, status, MTM_LISTENER, &given);
+    return mtl_push_made(L, handle, &listener->object, &given, created);
 }
 
 int mtm_listener(lua_State *L)

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "lua/classes.h"
 #include "lua/errors.h"
 
 #include "platform/hidden.h"
@@ -179,4 +180,28 @@ void mtl_buffer_options(const struct mtl_options *options, struct mtm_buffer_opt
     buffer->sized = options->memory.sized;
     buffer->grow = options->memory.grow;
     buffer->bounds = options->bounds;
+}
+
+void mtl_check_name_or_options(lua_State *L, unsigned fields, struct mtl_options *options)
+{
+    *options = (struct mtl_options){.create = false};
+    if (lua_istable(L, 1)) mtl_check_options(L, 1, fields, options);
+    else if (!lua_isnoneornil(L, 1))
+        options->name = luaL_checklstring(L, 1, &options->name_len);
+}
+
+int mtl_raise_not_made(lua_State *L, enum mtm_status status, enum mtm_kind kind,
+                       const struct mtl_options *options)
+{
+    if (status != MTM_AMBIGUOUS) return mtl_raise_plain(L, status);
+    return mtl_raise_not_found(L, status, mtl_kind_name(kind), options->name_index);
+}
+
+int mtl_push_made(lua_State *L, struct mtc_handle *handle, struct mtm_object *object,
+                  const struct mtl_options *options, bool created)
+{
+    mtl_handle_set(handle, object);
+    if (!options->create) return 1;
+    lua_pushboolean(L, created);
+    return 2;
 }

@@ -28,11 +28,22 @@ struct mtl_options {
 
 /* Reads the table at that index, raw, and leaves two values on the stack: the name and the
  * listener, or nil; the listener may have been released. What is not in the table has its
- * default. Any other field, and any value that a field may not
- * have, is a bad argument whose text names the field. */
+ * default. Any other field, and any value that a field may not have, is a bad argument whose
+ * text names the field. */
 void mtl_check_options(lua_State *L, int index, unsigned fields, struct mtl_options *options);
+
+/* The only argument of a call that makes an object: such a table, or a name, or none. */
+void mtl_check_name_or_options(lua_State *L, unsigned fields, struct mtl_options *options);
 
 /* Those that a buffer is made with; the listener stays as it is. */
 void mtl_buffer_options(const struct mtl_options *options, struct mtm_buffer_options *buffer);
+
+/* How a call ends that was to make an object of this kind, or with `create` to find it: raises
+ * what went wrong, or gives the handle the object, pushes `created` with `create`, and returns
+ * how many values it returns. The handle is on top of the stack. */
+int mtl_raise_not_made(lua_State *L, enum mtm_status status, enum mtm_kind kind,
+                       const struct mtl_options *options);
+int mtl_push_made(lua_State *L, struct mtc_handle *handle, struct mtm_object *object,
+                  const struct mtl_options *options, bool created);
 
 #endif

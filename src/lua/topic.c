@@ -23,35 +23,21 @@ static struct mtm_topic *topic_of(const struct mtc_handle *handle)
 
 /* ---- making ---- */
 
-static void check_name(lua_State *L, struct mtl_options *given)
-{
-    if (lua_istable(L, 1)) {
-        mtl_check_options(L, 1, MTL_OPTION_NAME | MTL_OPTION_CREATE | MTL_OPTION_LAST, given);
-    } else if (!lua_isnoneornil(L, 1)) {
-        given->name = luaL_checklstring(L, 1, &given->name_len);
-    }
-}
-
 int mtl_newtopic(lua_State *L)
 {
-    struct mtl_options given = {.create = false};
+    const unsigned fields = MTL_OPTION_NAME | MTL_OPTION_CREATE | MTL_OPTION_LAST;
+    struct mtl_options given;
     struct mtm_topic *topic;
-    bool created;
-    check_name(L, &given);
+    bool created = true;
+    mtl_check_name_or_options(L, fields, &given);
     struct mtc_state *state = lua_touserdata(L, lua_upvalueindex(1));
     struct mtc_handle *handle = mtl_handle_push(L, state, MTM_TOPIC);
     enum mtm_status status =
         given.create
             ? mtm_topic_find_or_new(given.name, given.name_len, given.last, &topic, &created)
             : mtm_topic_new(given.name, given.name_len, given.last, &topic);
-    if (status == MTM_AMBIGUOUS) {
-        return mtl_raise_not_found(L, status, "topic", given.name_index);
-    }
-    if (status != MTM_OK) return mtl_raise_plain(L, status);
-    mtl_handle_set(handle, &topic->object);
-    if (!given.create) return 1;
-    lua_pushboolean(L, created);
-    return 2;
+    if (status != MTM_OK) return mtl_raise_not_made(L, status, MTM_TOPIC, &given);
+    return mtl_push_made(L, handle, &topic->object, &given, created);
 }
 
 int mtm_topic_named(lua_State *L)

@@ -39,6 +39,7 @@ struct mtc_state {
     struct mtl_call *call;       /* of notifiers that is under way, or NULL */
     struct mtl_will *wills;      /* in the order in which they were made */
     uint64_t last_will;          /* the number of the latest one */
+    unsigned wills_begun;        /* calls that make one; who raises an error stays counted */
     const void *watchman;        /* the userdata that looks after them; NULL: there are none */
 };
 

@@ -21,6 +21,7 @@ enum {
     MTL_BY_NAME,             /* how values of modules are found */
     MTL_CALL,                /* the function that calls a notifier */
     MTL_WATCHMAN,            /* the userdata that looks after wills */
+    MTL_WATCHMEN,            /* the metatable that it has */
     MTL_NOTHING,             /* a function of Lua that does nothing, for hooks */
     MTL_KEPT
 };

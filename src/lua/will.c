@@ -76,10 +76,6 @@ void mtl_wills_run(lua_State *L, struct mtc_state *state)
 
 /* ---- the watchman ---- */
 
-struct watchman {
-    struct mtc_state *state;
-};
-
 /* One that has been replaced has nothing to do. */
 static int watchman_gc(lua_State *L)
 {
@@ -91,13 +87,25 @@ static int watchman_gc(lua_State *L)
     return 0;
 }
 
-static void push_watchman(lua_State *L)
+/* All watchmen of a state share it. */
+static void push_metatable(lua_State *L, const struct mtc_state *state)
 {
-    lua_newuserdata(L, sizeof(struct watchman));
+    mtl_push_kept(L, state, MTL_WATCHMEN);
+    if (MTM_LIKELY(!lua_isnil(L, -1))) return;
+    lua_pop(L, 1);
     lua_createtable(L, 0, 1);
     mtl_state_push(L);
     lua_pushcclosure(L, watchman_gc, 1);
     lua_setfield(L, -2, "__gc");
+    lua_pushvalue(L, -1);
+    mtl_keep(L, state, MTL_WATCHMEN);
+}
+
+/* It is nothing but its address. */
+static void push_watchman(lua_State *L, const struct mtc_state *state)
+{
+    lua_newuserdata(L, 0);
+    push_metatable(L, state);
     lua_setmetatable(L, -2);
 }
 
@@ -105,9 +113,15 @@ void mtl_wills_watch_more(lua_State *L, struct mtc_state *state)
 {
     if (state->closed) return;
     luaL_checkstack(L, LUA_MINSTACK, "too many values");
-    push_watchman(L);
+    push_watchman(L, state);
     state->watchman = lua_touserdata(L, -1);
     mtl_keep(L, state, MTL_WATCHMAN);
+}
+
+/* Where no will is left, new objects are as cheap as ever. */
+static void unwatch(struct mtc_state *state)
+{
+    if (!state->wills && state->wills_begun == 0) state->watchman = NULL;
 }
 
 /* ---- making and withdrawing ---- */
@@ -122,6 +136,7 @@ static int withdraw(lua_State *L)
     lua_pushboolean(L, will != NULL);
     if (!will) return 1;
     *link = will->next;
+    unwatch(state);
     mtm_buffer_unreserve(will->buffer, &will->memory);
     free_will(will);
     return 1;
@@ -198,12 +213,17 @@ int mtl_will(lua_State *L, struct mtc_handle *handle)
     mtl_state_push(L);
     lua_pushnumber(L, (lua_Number)number);
     lua_pushcclosure(L, withdraw, 2);
+    ++state->wills_begun;
     mtl_wills_watch_more(L, state);
     struct mtl_will parts = {.number = number};
     take_message(L, state, last, &parts);
     const size_t size = parts.bytes ? parts.bytes->size : 0;
     enum mtm_status status = make(handle, &parts, &will);
-    if (status != MTM_OK) return mtl_raise_put(L, handle, status, size);
+    --state->wills_begun;
+    if (status != MTM_OK) {
+        unwatch(state);
+        return mtl_raise_put(L, handle, status, size);
+    }
     append(state, will);
     lua_pushvalue(L, last + 1);
     return 1;

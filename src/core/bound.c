@@ -5,8 +5,6 @@
 
 #include "platform/hidden.h"
 
-enum { DROPS_AT_ONCE = 64 }; /* in one hold of the locks */
-
 /* ---- counting ---- */
 
 /* Knocks beyond the limit count as one with those that are there. */
@@ -97,15 +95,4 @@ bool mtm_queue_has_place(const struct mtm_queue *queue, size_t size)
     if (bounds->maxbytes == SIZE_MAX) return true;
     const size_t bytes = mtm_queue_bytes(queue), need = mtm_record_size(size);
     return bytes <= bounds->maxbytes && need <= bounds->maxbytes - bytes;
-}
-
-enum mtm_status mtm_queue_put_over(struct mtm_queue *queue, const struct mtm_message *message,
-                                   struct mtm_put_memory *memory, struct mtm_trash *trash)
-{
-    enum mtm_status status = mtm_queue_put(queue, message, memory);
-    for (int drops = 0; status == MTM_FULL && drops < DROPS_AT_ONCE; ++drops) {
-        if (!mtm_queue_drop_oldest(queue, trash)) return status;
-        status = mtm_queue_put(queue, message, memory);
-    }
-    return status;
 }

@@ -26,11 +26,6 @@ size_t mtm_queue_most_bytes(const struct mtm_queue *queue);
  * are, else it may say no a moment too long. */
 bool mtm_queue_has_place(const struct mtm_queue *queue, size_t size);
 
-/* Both locks held: as mtm_queue_put, but the oldest messages, what was put back first, are
- * dropped until the new one fits. FULL: 64 were dropped, or nothing is left to drop. */
-enum mtm_status mtm_queue_put_over(struct mtm_queue *queue, const struct mtm_message *message,
-                                   struct mtm_put_memory *memory, struct mtm_trash *trash);
-
 /* Bytes that all messages account for. The tail lock is held; exact if both are. */
 size_t mtm_queue_bytes(const struct mtm_queue *queue);
 

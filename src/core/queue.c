@@ -10,7 +10,8 @@
 
 enum {
     RING_MIN = 256,
-    RING_MAX = 128 * 1024 /* rings that come later don't get larger than this */
+    RING_MAX = 128 * 1024, /* rings that come later don't get larger than this */
+    DROPS_AT_ONCE = 64     /* in one hold of the locks */
 };
 
 static size_t next_cap(const struct mtm_queue *queue, size_t need)
@@ -57,9 +58,14 @@ static void link_segment(struct mtm_queue *queue, struct mtm_put_memory *memory)
     tail->floor = tail->written;
 }
 
+static bool has_ring(const struct mtm_put_memory *memory, size_t need)
+{
+    return memory->segment && memory->segment->cap >= need;
+}
+
 static bool can_link(const struct mtm_queue *queue, size_t need, struct mtm_put_memory *memory)
 {
-    if (memory->segment && memory->segment->cap >= need) return true;
+    if (has_ring(memory, need)) return true;
     memory->need = need;
     memory->cap = next_cap(queue, need);
     return false;
@@ -150,14 +156,23 @@ static size_t needed(const struct mtm_queue *queue, const struct mtm_message *me
                          : mtm_record_size(message->size);
 }
 
+/* With a mark, as it may need one by then. */
+static size_t needed_at_most(const struct mtm_queue *queue, const struct mtm_message *message,
+                             const struct mtm_put_memory *memory)
+{
+    return mtm_size_add(needed(queue, message, memory), MTM_LONG_HEADER);
+}
+
+/* link: a ring that was fetched is linked even if there is room. */
 static enum mtm_status put_in_ring(struct mtm_queue *queue, const struct mtm_message *message,
-                                   struct mtm_put_memory *memory)
+                                   struct mtm_put_memory *memory, bool link)
 {
     size_t mark = 0, with_mark = mark_for(queue, &mark);
     size_t need = mtm_size_add(needed(queue, message, memory), with_mark);
     if (queue->shared.fixed) {
         if (!has_fixed_room(queue, need)) return MTM_FULL;
-    } else if (MTM_UNLIKELY(!mtm_queue_has_room(queue, need))) {
+    } else if (MTM_UNLIKELY((link && has_ring(memory, need)) ||
+                            !mtm_queue_has_room(queue, need))) {
         if (!can_link(queue, need, memory)) return MTM_GROW;
         link_segment(queue, memory);
     }
@@ -168,20 +183,25 @@ static enum mtm_status put_in_ring(struct mtm_queue *queue, const struct mtm_mes
     return MTM_OK;
 }
 
-enum mtm_status mtm_queue_put(struct mtm_queue *queue, const struct mtm_message *message,
-                              struct mtm_put_memory *memory)
+static inline enum mtm_status put(struct mtm_queue *queue, const struct mtm_message *message,
+                                  struct mtm_put_memory *memory, bool link)
 {
     if (MTM_UNLIKELY(mtm_queue_is_bounded(queue)) && !mtm_queue_has_place(queue, message->size))
         return MTM_FULL;
-    return put_in_ring(queue, message, memory);
+    return put_in_ring(queue, message, memory, link);
+}
+
+enum mtm_status mtm_queue_put(struct mtm_queue *queue, const struct mtm_message *message,
+                              struct mtm_put_memory *memory)
+{
+    return put(queue, message, memory, false);
 }
 
 bool mtm_queue_has_memory(const struct mtm_queue *queue, const struct mtm_message *message,
                           struct mtm_put_memory *memory)
 {
     return queue->shared.fixed ||
-           can_link(queue, needed(queue, message, memory) + MTM_LONG_HEADER,
-                    memory); /* and a mark */
+           can_link(queue, needed_at_most(queue, message, memory), memory);
 }
 
 /* ---- both sides ---- */
@@ -230,12 +250,35 @@ enum mtm_status mtm_queue_put_anyway(struct mtm_queue *queue, const struct mtm_m
 {
     struct mtm_put_memory none = {0};
     const bool cargo = mtm_message_has_cargo(message);
-    if (!queue->shared.fixed) return put_in_ring(queue, message, memory);
-    if (put_in_ring(queue, message, cargo ? memory : &none) == MTM_OK) return MTM_OK;
+    if (!queue->shared.fixed) return put_in_ring(queue, message, memory, false);
+    if (put_in_ring(queue, message, cargo ? memory : &none, false) == MTM_OK) return MTM_OK;
     if (cargo) memory->block->cargo = *message->cargo;
     append_to_back(queue, memory->block);
     memory->block = NULL;
     return MTM_OK;
+}
+
+/* Whether the ring has room as it is, or another one was fetched. */
+static bool can_follow(struct mtm_queue *queue, const struct mtm_message *message,
+                       struct mtm_put_memory *memory)
+{
+    const size_t need = needed_at_most(queue, message, memory);
+    return queue->shared.fixed || mtm_queue_has_room(queue, need) ||
+           can_link(queue, need, memory);
+}
+
+/* What it needs is there before anything is dropped. A ring that was too small for that is left
+ * for the next one, so that the puts that follow need none. */
+enum mtm_status mtm_queue_put_over(struct mtm_queue *queue, const struct mtm_message *message,
+                                   struct mtm_put_memory *memory, struct mtm_trash *trash)
+{
+    enum mtm_status status = mtm_queue_put(queue, message, memory);
+    if (status == MTM_FULL && !can_follow(queue, message, memory)) return MTM_GROW;
+    for (int drops = 0; status == MTM_FULL && drops < DROPS_AT_ONCE; ++drops) {
+        if (!mtm_queue_drop_oldest(queue, trash)) return status;
+        status = put(queue, message, memory, true);
+    }
+    return status;
 }
 
 /* To those who only count, the messages that were there turn into the new one in a single step:

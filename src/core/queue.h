@@ -134,6 +134,12 @@ enum mtm_status mtm_queue_put(struct mtm_queue *queue, const struct mtm_message 
 enum mtm_status mtm_queue_replace(struct mtm_queue *queue, const struct mtm_message *message,
                                   struct mtm_put_memory *memory, struct mtm_trash *trash);
 
+/* Both locks held: as mtm_queue_put, but the oldest messages, what was put back first, are
+ * dropped until the new one fits. FULL: 64 were dropped, or nothing is left to drop; GROW:
+ * nothing was. */
+enum mtm_status mtm_queue_put_over(struct mtm_queue *queue, const struct mtm_message *message,
+                                   struct mtm_put_memory *memory, struct mtm_trash *trash);
+
 /* Tail lock held: whether a put that is FULL now would never be GROW later. If not: as after
  * GROW. */
 bool mtm_queue_has_memory(const struct mtm_queue *queue, const struct mtm_message *message,

@@ -143,6 +143,50 @@ static void few_are_dropped_at_once(void **state)
     core_drop_buffer(buffer);
 }
 
+/* story: the oldest were dropped before it was known whether there is memory for the new one */
+static void without_memory_nothing_is_dropped(void **state)
+{
+    (void)state;
+    for (size_t limit = 1; limit <= 40; limit += 13) {
+        struct mtm_buffer *buffer = bounded(limit, 0, true);
+        int refused = 0;
+        for (uint32_t n = 0; n < 300; ++n) {
+            const struct mtm_queue_numbers before = numbers_of(buffer);
+            core_drought = 1;
+            enum mtm_status status = add_bytes(buffer, n, n * 997 % 5000);
+            core_drought = 0;
+            if (status == MTM_OK) continue;
+            assert_int_equal(status, MTM_NOMEM);
+            assert_int_equal(numbers_of(buffer).messages, before.messages);
+            assert_int_equal(numbers_of(buffer).dropped, before.dropped);
+            if (before.messages == limit) ++refused;
+            assert_int_equal(add_bytes(buffer, n, n * 997 % 5000), MTM_OK);
+        }
+        assert_true(refused > 0);
+        for (uint32_t n = 300 - (uint32_t)limit; n < 300; ++n)
+            assert_gives(&buffer->queue, n, n * 997 % 5000);
+        core_drop_buffer(buffer);
+    }
+}
+
+/* Where the ring has just room for as many as there may be, it is left for a larger one. */
+static void one_ring_will_do_when_it_is_full_all_the_time(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {100, 505, 600, 900};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; ++i) {
+        const size_t limit = sizes[i] > 505 ? 1 : 1000 / sizes[i];
+        struct mtm_buffer *buffer = bounded(limit, 0, true);
+        for (uint32_t n = 0; n < 3 * limit; ++n)
+            assert_int_equal(add_bytes(buffer, n, sizes[i]), MTM_OK);
+        core_drought = 1;
+        for (uint32_t n = 0; n < 100; ++n)
+            assert_int_equal(add_bytes(buffer, n, sizes[i]), MTM_OK);
+        core_drought = 0;
+        core_drop_buffer(buffer);
+    }
+}
+
 static void a_fixed_size_is_a_bound_too(void **state)
 {
     (void)state;
@@ -257,6 +301,9 @@ int main(void)
         CORE_TEST("what goes back may exceed a bound", what_goes_back_may_exceed_a_bound),
         CORE_TEST("the oldest make room", the_oldest_make_room),
         CORE_TEST("few are dropped at once", few_are_dropped_at_once),
+        CORE_TEST("without memory nothing is dropped", without_memory_nothing_is_dropped),
+        CORE_TEST("one ring will do when it is full all the time",
+                  one_ring_will_do_when_it_is_full_all_the_time),
         CORE_TEST("a fixed size is a bound, too", a_fixed_size_is_a_bound_too),
         CORE_TEST("the numbers add up", the_numbers_add_up),
         CORE_TEST("producers drop what a consumer does not take",

@@ -197,9 +197,8 @@ static bool make_own(const struct mtm_reader *reader, struct mtm_slot *slot)
     return true;
 }
 
-static size_t count_arrays(const struct mtm_block *block, const unsigned char *at)
+static size_t count_arrays(const unsigned char *at, const unsigned char *end)
 {
-    const unsigned char *end = at + block->size;
     struct mtm_value value;
     size_t count = 0, objects = 0;
     bool whole = true;
@@ -223,11 +222,12 @@ bool mtm_reader_reserve_moves(struct mtm_reader *reader, size_t count)
 }
 
 /* A lease must be able to go back, however many of its arrays are moved. False: no memory. */
-static bool make_room_for_moves(struct mtm_reader *reader, struct mtm_block *block)
+static bool make_room_for_moves(struct mtm_reader *reader)
 {
+    const size_t size = (size_t)(reader->end - reader->at);
     if (!reader->lease || !reader->aligns) return true;
-    if (block->size < reader->most_moves * MTM_ARRAY_HEADER) return true;
-    return mtm_reader_reserve_moves(reader, count_arrays(block, mtm_block_data(block)));
+    if (size < reader->most_moves * MTM_ARRAY_HEADER) return true;
+    return mtm_reader_reserve_moves(reader, count_arrays(reader->at, reader->end));
 }
 
 static void have(struct mtm_reader *reader, const struct mtm_delivery *in)
@@ -251,8 +251,7 @@ static enum mtm_status take(struct mtm_reader *reader, struct mtm_object *object
     forget_values(reader);
     if (reader->root != object) give_up_root(reader);
     enum mtm_status status = receive(reader, object, wait, in);
-    if (status == MTM_OK && MTM_UNLIKELY(!make_own(reader, &in->slot) ||
-                                         !make_room_for_moves(reader, in->slot.block))) {
+    if (status == MTM_OK && MTM_UNLIKELY(!make_own(reader, &in->slot))) {
         mtm_delivery_put_back(in);
         reader->own = in->slot.carrier;
         status = MTM_NOMEM;
@@ -296,6 +295,10 @@ enum mtm_status mtm_reader_receive(struct mtm_reader *reader, struct mtm_object 
     const bool nonblock = mtm_wait_never(wait);
     enum mtm_status status = mtm_reader_take(reader, object, wait, need, &in);
     if (status != MTM_OK) return status;
+    if (MTM_UNLIKELY(!make_room_for_moves(reader))) {
+        mtm_reader_untake(reader, &in);
+        return MTM_NOMEM;
+    }
     status = mtm_delivery_notify(&in, nonblock, failure);
     mtm_reader_settle(reader, &in, nonblock);
     return status;

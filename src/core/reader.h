@@ -76,7 +76,8 @@ enum mtm_status mtm_reader_receive(struct mtm_reader *reader, struct mtm_object 
                                    struct mtm_failure *failure);
 
 /* The same without calling the notifier: OK: mtm_delivery_take_notifier, and at last
- * mtm_reader_settle, must follow; a notifier that is called in between may use the reader. */
+ * mtm_reader_settle, must follow; a notifier that is called in between may use the reader.
+ * Where the reader aligns, mtm_walk_begin comes first: it makes room for the moves. */
 enum mtm_status mtm_reader_take(struct mtm_reader *reader, struct mtm_object *object,
                                 struct mtm_wait *wait, size_t *need, struct mtm_delivery *in);
 

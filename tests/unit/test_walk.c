@@ -406,6 +406,50 @@ static void a_fixed_reader_or_writer_has_room_for_so_much(void **state)
     route_fini(&r);
 }
 
+/* Arrays on top and in a table: memory for all of them, and that once. */
+static size_t arrays(unsigned char *bytes)
+{
+    enum { ARRAYS = 60 };
+    unsigned char *at = bytes;
+    for (int i = 0; i < 2 * ARRAYS; ++i) {
+        if (i == ARRAYS) at = mtm_wire_pair(at, MTM_TAG_TABLE, ARRAYS, 0);
+        at = mtm_wire_array_header(at, 10, 8, 2);
+        memset(at, i, 16);
+        at += 16;
+    }
+    return (size_t)(at - bytes);
+}
+
+static void the_arrays_of_a_lease_are_counted_once(void **state)
+{
+    (void)state;
+    unsigned char bytes[MOST];
+    struct route r;
+    struct mtm_delivery in;
+    struct mtm_wait wait = at_once;
+    size_t need;
+    route_init(&r, 2);
+    mtm_reader_lease(&r.reader);
+    struct mtm_message message = core_message(bytes, arrays(bytes));
+    assert_int_equal(mtm_buffer_add(r.buffer, &message, false, NULL), MTM_OK);
+    const uint32_t before = core_requests;
+    assert_int_equal(mtm_reader_take(&r.reader, &r.buffer->object, &wait, &need, &in), MTM_OK);
+    assert_int_equal(mtm_walk_begin(&r.walk), MTM_OK);
+    assert_int_equal(core_requests - before, 1);
+    mtm_reader_settle(&r.reader, &in, true);
+    core_drought = 1;
+    while (mtm_walk_next(&r.walk)->tag != MTM_TAG_END || r.walk.visit.ends_table) continue;
+    assert_true(r.reader.nmoves > 100);
+    assert_int_equal(mtm_reader_put_back(&r.reader), MTM_OK);
+    core_drought = 0;
+    struct mtm_block *block =
+        core_take(&r.buffer->object, &in) == MTM_OK ? in.slot.block : NULL;
+    assert_non_null(block);
+    assert_memory_equal(mtm_block_data(block), bytes, message.size);
+    core_incoming_free(&in);
+    route_fini(&r);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -423,6 +467,8 @@ int main(void)
                   what_is_passed_on_in_pieces_is_found_again),
         CORE_TEST("a fixed reader or writer has room for so much",
                   a_fixed_reader_or_writer_has_room_for_so_much),
+        CORE_TEST("the arrays of a lease are counted once",
+                  the_arrays_of_a_lease_are_counted_once),
     };
     return UNIT_RUN(tests);
 }

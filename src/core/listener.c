@@ -89,26 +89,27 @@ static const struct mtm_source_ops listener_ops = {
     true,
 };
 
-static struct mtm_listener *make_listener(const char *name, size_t name_len)
+static struct mtm_object *make_listener(const char *name, size_t name_len, const void *options)
 {
     size_t room = mtm_name_room(sizeof(struct mtm_listener), name, name_len);
     struct mtm_listener *listener = mtm_alloc(room);
+    (void)options; /* there are none */
     if (!listener) return NULL;
     *listener = (struct mtm_listener){.object = {.class = &listener_ops.object,
                                                  .kind = MTM_LISTENER,
                                                  .life = 1,
                                                  .flags = mtm_generation}};
     mtm_name_init(&listener->object, listener + 1, name, name_len);
-    return listener;
+    return &listener->object;
 }
 
 enum mtm_status mtm_listener_new(const char *name, size_t name_len, struct mtm_listener **out)
 {
-    struct mtm_listener *listener = make_listener(name, name_len);
+    struct mtm_object *listener = make_listener(name, name_len, NULL);
     if (!listener) return MTM_NOMEM;
-    enum mtm_status status = mtm_registry_add(&listener->object);
-    if (status == MTM_OK) *out = listener;
-    else mtm_free(listener);
+    enum mtm_status status = mtm_registry_add(listener);
+    if (status == MTM_OK) *out = to_listener(listener);
+    else free_listener(listener);
     return status;
 }
 
@@ -116,17 +117,9 @@ enum mtm_status mtm_listener_find_or_new(const char *name, size_t name_len,
                                          struct mtm_listener **out, bool *created)
 {
     struct mtm_object *found;
-    enum mtm_status status = mtm_registry_find_open(MTM_LISTENER, name, name_len, &found);
-    *created = false;
-    if (status == MTM_UNKNOWN) {
-        struct mtm_listener *listener = make_listener(name, name_len);
-        if (!listener) return MTM_NOMEM;
-        status = mtm_registry_find_or_add(&listener->object, &found);
-        *created = status == MTM_OK && !found;
-        if (*created) *out = listener;
-        else mtm_free(listener);
-    }
-    if (status == MTM_OK && !*created) *out = to_listener(found);
+    enum mtm_status status = mtm_registry_find_or_make(MTM_LISTENER, name, name_len,
+                                                       make_listener, NULL, &found, created);
+    if (status == MTM_OK) *out = to_listener(found);
     return status;
 }
 

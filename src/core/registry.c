@@ -263,6 +263,22 @@ enum mtm_status mtm_registry_find_open(enum mtm_kind kind, const char *name, siz
     return find_name(kind, name, len, true, out);
 }
 
+enum mtm_status mtm_registry_find_or_make(enum mtm_kind kind, const char *name, size_t len,
+                                          mtm_make make, const void *options,
+                                          struct mtm_object **out, bool *created)
+{
+    enum mtm_status status = mtm_registry_find_open(kind, name, len, out);
+    *created = false;
+    if (status != MTM_UNKNOWN) return status;
+    struct mtm_object *made = make(name, len, options), *found;
+    if (!made) return MTM_NOMEM;
+    status = mtm_registry_find_or_add(made, &found);
+    *created = status == MTM_OK && !found;
+    if (status == MTM_OK) *out = found ? found : made;
+    if (!*created) made->class->free(made);
+    return status;
+}
+
 struct mtm_object *mtm_registry_next(struct mtm_object *object)
 {
     if (object && mtm_object_is_inherited(object)) return NULL; /* forked during the walk */

@@ -19,6 +19,14 @@ enum mtm_status mtm_registry_add(struct mtm_object *object);
  * Also TOO_MANY (references to what was found) and AMBIGUOUS. */
 enum mtm_status mtm_registry_find_or_add(struct mtm_object *object, struct mtm_object **found);
 
+/* The open object of that kind and name, with a new root reference (*created is false), or the
+ * one that `make` makes of name and options (NULL: no memory); as find_or_add. What was made in
+ * vain is freed. */
+typedef struct mtm_object *(*mtm_make)(const char *name, size_t len, const void *options);
+enum mtm_status mtm_registry_find_or_make(enum mtm_kind kind, const char *name, size_t len,
+                                          mtm_make make, const void *options,
+                                          struct mtm_object **out, bool *created);
+
 /* Before the object is closed: from now on its name leads to it only where there is no open one
  * of that name. So whoever sees it closed finds another, or none. The caller has a reference,
  * or keeps the object from being freed otherwise. May be repeated. */

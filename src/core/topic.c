@@ -189,17 +189,18 @@ static void cut_topic(struct mtm_object *object)
 static const struct mtm_object_ops topic_ops = {orphan_topic, free_topic, sync_topic,
                                                 cut_topic};
 
-static struct mtm_topic *make_topic(const char *name, size_t name_len, bool keeps_latest)
+static struct mtm_object *make_topic(const char *name, size_t name_len,
+                                     const void *keeps_latest)
 {
     size_t room = mtm_name_room(sizeof(struct mtm_topic), name, name_len);
     struct mtm_topic *topic = mtm_alloc(room);
     if (!topic) return NULL;
     *topic = (struct mtm_topic){
         .object = {.class = &topic_ops, .kind = MTM_TOPIC, .life = 1, .flags = mtm_generation},
-        .keeps_latest = keeps_latest};
+        .keeps_latest = *(const bool *)keeps_latest};
     topic->pool.unusual = &topic->unusual;
     mtm_name_init(&topic->object, topic + 1, name, name_len);
-    if (mtm_reach_prepare(&topic->object, false) == MTM_OK) return topic;
+    if (mtm_reach_prepare(&topic->object, false) == MTM_OK) return &topic->object;
     mtm_free(topic);
     return NULL;
 }
@@ -207,11 +208,11 @@ static struct mtm_topic *make_topic(const char *name, size_t name_len, bool keep
 enum mtm_status mtm_topic_new(const char *name, size_t name_len, bool keeps_latest,
                               struct mtm_topic **out)
 {
-    struct mtm_topic *topic = make_topic(name, name_len, keeps_latest);
+    struct mtm_object *topic = make_topic(name, name_len, &keeps_latest);
     if (!topic) return MTM_NOMEM;
-    enum mtm_status status = mtm_registry_add(&topic->object);
-    if (status == MTM_OK) *out = topic;
-    else free_topic(&topic->object);
+    enum mtm_status status = mtm_registry_add(topic);
+    if (status == MTM_OK) *out = to_topic(topic);
+    else free_topic(topic);
     return status;
 }
 
@@ -219,17 +220,9 @@ enum mtm_status mtm_topic_find_or_new(const char *name, size_t name_len, bool ke
                                       struct mtm_topic **out, bool *created)
 {
     struct mtm_object *found;
-    enum mtm_status status = mtm_registry_find_open(MTM_TOPIC, name, name_len, &found);
-    *created = false;
-    if (status == MTM_UNKNOWN) {
-        struct mtm_topic *topic = make_topic(name, name_len, keeps_latest);
-        if (!topic) return MTM_NOMEM;
-        status = mtm_registry_find_or_add(&topic->object, &found);
-        *created = status == MTM_OK && !found;
-        if (*created) *out = topic;
-        else free_topic(&topic->object);
-    }
-    if (status == MTM_OK && !*created) *out = to_topic(found);
+    enum mtm_status status = mtm_registry_find_or_make(MTM_TOPIC, name, name_len, make_topic,
+                                                       &keeps_latest, &found, created);
+    if (status == MTM_OK) *out = to_topic(found);
     return status;
 }
 

@@ -72,9 +72,9 @@ void mtm_root_count(void)
     mtm_add_rlx(&roots, 1);
 }
 
-bool mtm_root_uncount(void)
+void mtm_root_uncount(void)
 {
-    return mtm_sub_acq_rel(&roots, 1) == 1; /* pairs with itself */
+    mtm_sub_acq_rel(&roots, 1); /* pairs with the acquire in no_roots */
 }
 
 bool mtm_no_roots(void)

@@ -51,10 +51,10 @@ bool mtm_object_hold(struct mtm_object *object);
 
 /* A root is a reference that a program holds: Lua's, or native code's; it counts as a plain
  * reference, too. retain: as mtm_object_retain. count: the reference is there already. uncount:
- * it has been given back; true if no root is left. */
+ * it has been given back. */
 void mtm_root_retain(struct mtm_object *object);
 void mtm_root_count(void);
-bool mtm_root_uncount(void);
+void mtm_root_uncount(void);
 
 /* Whether no root is left in the process. */
 bool mtm_no_roots(void);

@@ -95,16 +95,16 @@ static bool may_have_room(const void *what)
            mtm_load_rlx(&buffer->object.flags) != mtm_generation;
 }
 
-/* Who polls is not in line yet: it owes nothing, and is owed nothing. */
+/* Who polls is not in line yet: it owes nothing, is owed nothing, and stands in for nobody. */
 static bool poll(struct mtm_put *put, size_t taken)
 {
     struct mtm_buffer *buffer = put->buffer;
+    struct mtm_waiters nobody = {0};
     const struct hope hope = {buffer, taken};
     const struct mtm_spin_target target = {may_have_room, &hope,
                                            (uint32_t)mtm_load_rlx(&buffer->queue.tail.added)};
     if (mtm_room_waiting(buffer) > 0) return false;
-    return mtm_spin(&buffer->room->spin, &buffer->room->nobody, mtm_wait_deadline(put->wait),
-                    &target);
+    return mtm_spin(&buffer->room->spin, &nobody, mtm_wait_deadline(put->wait), &target);
 }
 
 static bool lock_both(struct mtm_buffer *buffer, struct mtm_wait *wait)

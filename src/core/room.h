@@ -18,9 +18,8 @@ struct mtm_place {
  * whether anybody is there. */
 struct mtm_room {
     struct mtm_place *first, *last;
-    mtm_asize waiting;         /* atomic, written under both locks: how many */
-    struct mtm_spin spin;      /* of those who poll before they stand in line */
-    struct mtm_waiters nobody; /* whom they stand in for */
+    mtm_asize waiting;    /* atomic, written under both locks: how many */
+    struct mtm_spin spin; /* of those who poll before they stand in line */
 };
 
 /* Puts a message, waiting for room as `wait` says; in the order in which they came, for those

@@ -93,7 +93,7 @@ void mtm_source_wake(struct mtm_source *source)
     if (mtm_waiters_are_watched(&source->waiters)) mtm_pollables_tell(source);
 }
 
-/* The fence is what mtm_waiters_wake begins with. */
+/* The fence is what mtm_waiters_call begins with. */
 void mtm_source_wake_all(struct mtm_source *source)
 {
     mtm_waiters_wake_all(&source->waiters);

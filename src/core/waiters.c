@@ -151,12 +151,7 @@ bool mtm_waiters_call(struct mtm_waiters *waiters, mtm_waiting waiting, const vo
     return true;
 }
 
-void mtm_waiters_wake(struct mtm_waiters *waiters, mtm_waiting waiting, const void *what)
-{
-    if (mtm_waiters_call(waiters, waiting, what)) mtm_waiters_rouse(waiters);
-}
-
-/* The fence orders it before the look that follows, against the same in wake. */
+/* The fence orders it before the look that follows, against the same in call. */
 void mtm_waiters_watch(struct mtm_waiters *waiters, bool watched)
 {
     if (watched) mtm_or_acq_rel(&waiters->state, WATCHED);

@@ -37,12 +37,9 @@ void mtm_waiters_stand_down(struct mtm_waiters *waiters);
 /* How many looks might find something now, as far as can be told without a lock. */
 typedef size_t (*mtm_waiting)(const void *what);
 
-/* The producing side, after something was published: wakes one thread, if any sleeps and there
- * is more to come for than wake-ups under way. One that has been under way for long, as if its
- * thread could not run, does not count. Makes no system call if nobody needs to be woken. */
-void mtm_waiters_wake(struct mtm_waiters *waiters, mtm_waiting waiting, const void *what);
-
-/* The same up to rousing somebody: true: that is left to the caller, who calls rouse, or rouses
+/* The producing side, after something was published: true: one thread must be woken, as some
+ * sleep, and there is more to come for than wake-ups under way. One that has been under way for
+ * long, as if its thread could not run, does not count. Then the caller calls rouse, or rouses
  * one who sleeps elsewhere and has joined these waiters, too. */
 bool mtm_waiters_call(struct mtm_waiters *waiters, mtm_waiting waiting, const void *what);
 

@@ -345,6 +345,11 @@ static inline void core_await_waiters(const struct mtm_waiters *waiters, size_t 
     (void)mtm_load_acq(&waiters->state); /* sees what they have done before they joined */
 }
 
+static inline void core_wake(struct mtm_waiters *waiters, mtm_waiting waiting)
+{
+    if (mtm_waiters_call(waiters, waiting, NULL)) mtm_waiters_rouse(waiters);
+}
+
 static inline size_t core_one_waits(const void *what)
 {
     (void)what;
@@ -354,7 +359,7 @@ static inline size_t core_one_waits(const void *what)
 /* Wakes one, as for a single message. */
 static inline void core_wake_one(struct mtm_waiters *waiters)
 {
-    if (mtm_waiters_any(waiters)) mtm_waiters_wake(waiters, core_one_waits, NULL);
+    if (mtm_waiters_any(waiters)) core_wake(waiters, core_one_waits);
 }
 
 #endif

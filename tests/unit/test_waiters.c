@@ -73,7 +73,7 @@ static size_t three_wait(const void *what)
 
 static void wake_for_three(struct mtm_waiters *waiters)
 {
-    mtm_waiters_wake(waiters, three_wait, NULL);
+    core_wake(waiters, three_wait);
 }
 
 /* Where there is more than one thing to come for a second thread is woken, as the first one may

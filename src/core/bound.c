@@ -7,11 +7,9 @@
 
 /* ---- counting ---- */
 
-/* Knocks beyond the limit count as one with those that are there. */
 static size_t with_knocks(const struct mtm_queue *queue, size_t stored, size_t knocks)
 {
-    const size_t limit = queue->shared.bounds.limit, room = limit > stored ? limit - stored : 0;
-    return stored + (knocks < room ? knocks : room);
+    return stored + mtm_queue_knocks_within(queue, stored, knocks);
 }
 
 size_t mtm_queue_count(const struct mtm_queue *queue)
@@ -47,19 +45,26 @@ size_t mtm_queue_bytes(const struct mtm_queue *queue)
            mtm_queue_knocks(queue) * MTM_SHORT_HEADER;
 }
 
+/* Those that counted. */
+static size_t knocks_gone(const struct mtm_queue_shared *m)
+{
+    const struct mtm_knocks *knocks = mtm_load_seq(&m->knocks);
+    return knocks ? mtm_load_rlx(&knocks->taken) - knocks->merged : 0;
+}
+
 struct mtm_queue_numbers mtm_queue_numbers(const struct mtm_queue *queue)
 {
     const struct mtm_queue_shared *m = &queue->shared;
     const size_t returned = mtm_load_rlx(&m->returned),
                  taken = mtm_load_rlx(&queue->head.taken);
-    const struct mtm_knocks *knocks = mtm_load_seq(&m->knocks);
-    const size_t come = knocks ? mtm_knocks_come(knocks) : 0;
+    const size_t here = mtm_queue_knocks(queue), stored = mtm_queue_count_stored(queue);
+    const size_t count = mtm_queue_knocks_within(queue, stored, here), gone = knocks_gone(m);
     return (struct mtm_queue_numbers){
-        .messages = mtm_queue_count_once(queue),
-        .bytes = mtm_queue_bytes(queue),
-        .added = mtm_load_rlx(&queue->tail.added) + m->replacing + m->anyway + come,
-        .taken = come - mtm_queue_knocks(queue) + taken + m->replacing + m->anyway - returned -
-                 m->replaced - m->cleared - m->dropped,
+        .messages = stored + count,
+        .bytes = mtm_queue_bytes(queue) - (here - count) * MTM_SHORT_HEADER,
+        .added = mtm_load_rlx(&queue->tail.added) + m->replacing + m->anyway + gone + count,
+        .taken = gone + taken + m->replacing + m->anyway - returned - m->replaced - m->cleared -
+                 m->dropped,
         .replaced = m->replaced,
         .dropped = m->dropped,
     };

@@ -19,6 +19,15 @@ static inline bool mtm_queue_is_bounded(const struct mtm_queue *queue)
 /* Whether it has as many messages as it may have; by what can be told without a lock. */
 bool mtm_queue_is_at_limit(const struct mtm_queue *queue);
 
+/* Of so many knocks, beside so many other messages: how many count. Beyond the limit they are
+ * one with what is there. */
+static inline size_t mtm_queue_knocks_within(const struct mtm_queue *queue, size_t stored,
+                                             size_t knocks)
+{
+    const size_t limit = queue->shared.bounds.limit, room = limit > stored ? limit - stored : 0;
+    return knocks < room ? knocks : room;
+}
+
 /* The most bytes that a message may account for, its header included. */
 size_t mtm_queue_most_bytes(const struct mtm_queue *queue);
 

@@ -11,6 +11,7 @@ struct mtm_knocks {
     mtm_asize most;  /* atomic, written under both locks: later ones count for nothing */
     mtm_asize taken; /* atomic, written under head lock: so many were taken or thrown away */
     size_t marked;   /* guarded by tail lock: so many come before what is put from now on */
+    size_t merged;   /* guarded by head lock: so many of `taken` were one with other messages */
 };
 
 #define MTM_KNOCKS_INIT                                                                        \

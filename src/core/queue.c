@@ -137,14 +137,18 @@ static void set_marked(struct mtm_queue *queue, size_t mark)
     if (mtm_knocks_come(knocks) != mark) mtm_set_unusual(unusual, MTM_UNUSUAL_KNOCK, true);
 }
 
-/* Both locks held. */
-static void drop_knocks(struct mtm_queue *queue)
+/* Both locks held. Returns how many there were, beside so many other messages. */
+static size_t drop_knocks(struct mtm_queue *queue, size_t stored)
 {
     struct mtm_knocks *knocks = mtm_load_seq(&queue->shared.knocks);
-    if (MTM_LIKELY(!knocks)) return;
+    if (MTM_LIKELY(!knocks)) return 0;
     knocks->marked = mtm_knocks_come(knocks);
+    const size_t here = knocks->marked - mtm_load_rlx(&knocks->taken);
+    const size_t count = mtm_queue_knocks_within(queue, stored, here);
+    knocks->merged += here - count;
     MTM_STEP(drop_knocks);
     mtm_store_seq(&knocks->taken, knocks->marked);
+    return count;
 }
 
 /* ---- putting ---- */
@@ -303,7 +307,7 @@ enum mtm_status mtm_queue_replace(struct mtm_queue *queue, const struct mtm_mess
         mtm_store_rel(&head->taken,
                       mtm_load_rlx(&head->taken) + (count - 1)); /* pairs: count */
     }
-    drop_knocks(queue);
+    queue->shared.replaced += drop_knocks(queue, count);
     return MTM_OK;
 }
 
@@ -324,7 +328,7 @@ static void give_up_last(struct mtm_queue *queue, struct mtm_trash *trash)
 
 void mtm_queue_clear(struct mtm_queue *queue, struct mtm_trash *trash)
 {
-    drop_knocks(queue);
+    queue->shared.cleared += drop_knocks(queue, mtm_queue_count_stored(queue));
     size_t count = drop_all(queue, trash);
     queue->shared.cleared += count;
     MTM_STEP(clear);

@@ -1,5 +1,6 @@
 /* The consumers' side of a queue: messages are taken, looked at, dropped, and put back. It owns
  * what is in the rings and was put back, until it is taken. */
+#include "core/bound.h"
 #include "core/record.h"
 
 #include "platform/hidden.h"
@@ -39,14 +40,14 @@ static bool was_put_anyway(const struct mtm_block *back)
 /* Where the limit leaves room for less, knocks are one with the messages that are there. */
 static size_t knocks_that_count(const struct mtm_queue *queue, struct mtm_knocks *knocks)
 {
-    const size_t limit = queue->shared.bounds.limit;
     const size_t come = mtm_knocks_come(knocks), taken = mtm_load_rlx(&knocks->taken);
-    if (MTM_LIKELY(limit == SIZE_MAX)) return come - taken;
-    const size_t stored = mtm_queue_count_stored(queue);
-    const size_t room = limit > stored ? limit - stored : 0;
-    if (come - taken <= room) return come - taken;
-    mtm_store_rel(&knocks->taken, come - room); /* pairs with mtm_queue_knocks */
-    return room;
+    if (MTM_LIKELY(queue->shared.bounds.limit == SIZE_MAX)) return come - taken;
+    const size_t count =
+        mtm_queue_knocks_within(queue, mtm_queue_count_stored(queue), come - taken);
+    if (count == come - taken) return count;
+    knocks->merged += come - taken - count;
+    mtm_store_rel(&knocks->taken, come - count); /* pairs with mtm_queue_knocks */
+    return count;
 }
 
 /* The rings begin with MTM_LONG_MARK. Whether that is a mark of knocks some of which are still

@@ -259,6 +259,14 @@ static void a_bell_of_fixed_size_counts_knocks(void **state)
     end_scene(&s);
 }
 
+static struct mtm_queue_numbers numbers_of(struct mtm_buffer *buffer)
+{
+    mtm_buffer_lock_both(buffer);
+    struct mtm_queue_numbers numbers = mtm_queue_numbers(&buffer->queue);
+    mtm_buffer_unlock_both(buffer);
+    return numbers;
+}
+
 static void the_oldest_that_make_room_may_be_knocks(void **state)
 {
     (void)state;
@@ -270,11 +278,63 @@ static void the_oldest_that_make_room_may_be_knocks(void **state)
     notify_while_busy(&s, 3);
     assert_int_equal(core_add(s.bell, 1), MTM_OK);
     assert_string_equal(all_of(&s.bell->object), "..a");
-    mtm_buffer_lock_both(s.bell);
-    struct mtm_queue_numbers n = mtm_queue_numbers(&s.bell->queue);
-    mtm_buffer_unlock_both(s.bell);
+    const struct mtm_queue_numbers n = numbers_of(s.bell);
     assert_int_equal(n.added, n.taken + n.dropped + n.replaced);
     assert_int_equal(n.dropped, 2);
+    end_scene(&s);
+}
+
+static void assert_numbers(struct mtm_buffer *bell, size_t messages, size_t taken,
+                           size_t replaced, size_t thrown_away)
+{
+    const struct mtm_queue_numbers n = numbers_of(bell);
+    assert_int_equal(n.messages, messages);
+    assert_int_equal(mtm_buffer_count(bell), messages);
+    assert_int_equal(n.taken, taken);
+    assert_int_equal(n.replaced, replaced);
+    assert_int_equal(n.added, messages + taken + replaced + thrown_away);
+}
+
+/* story: knocks that clear or setmsg threw away counted as taken by receivers */
+static void knocks_that_are_thrown_away_are_not_taken(void **state)
+{
+    (void)state;
+    struct scene s = scene_at(NULL);
+    notify_while_busy(&s, 3);
+    assert_numbers(s.bell, 3, 0, 0, 0);
+    assert_int_equal(mtm_buffer_clear(s.bell, false), MTM_OK);
+    assert_numbers(s.bell, 0, 0, 0, 3);
+    assert_int_equal(core_add(s.bell, 1), MTM_OK);
+    notify_while_busy(&s, 2);
+    assert_int_equal(core_set(s.bell, 2), MTM_OK);
+    assert_numbers(s.bell, 1, 0, 3, 3);
+    notify_while_busy(&s, 1);
+    assert_string_equal(all_of(&s.bell->object), "b.");
+    assert_numbers(s.bell, 0, 2, 3, 3);
+    notify_while_busy(&s, 2);
+    assert_int_equal(core_set(s.bell, 3), MTM_OK);
+    assert_numbers(s.bell, 1, 2, 5, 3);
+    end_scene(&s);
+}
+
+/* story: where knocks go beyond the limit info had more messages than msgcnt */
+static void knocks_beyond_the_limit_are_one_with_what_is_there(void **state)
+{
+    (void)state;
+    struct scene s = scene_with(bell_with(
+        (struct mtm_buffer_options){.grow = MTM_DEFAULT_GROW, .bounds = {.limit = 2}}));
+    for (int i = 0; i < 5; ++i) mtm_queue_knock(&s.bell->queue);
+    assert_numbers(s.bell, 2, 0, 0, 0);
+    assert_int_equal(numbers_of(s.bell).bytes, 2);
+    assert_string_equal(all_of(&s.bell->object), "..");
+    assert_numbers(s.bell, 0, 2, 0, 0);
+    for (int i = 0; i < 5; ++i) mtm_queue_knock(&s.bell->queue);
+    assert_int_equal(mtm_buffer_clear(s.bell, false), MTM_OK);
+    assert_numbers(s.bell, 0, 2, 0, 2);
+    assert_int_equal(core_add(s.bell, 1), MTM_OK);
+    for (int i = 0; i < 5; ++i) mtm_queue_knock(&s.bell->queue);
+    assert_int_equal(core_set(s.bell, 1), MTM_OK);
+    assert_numbers(s.bell, 1, 2, 2, 2);
     end_scene(&s);
 }
 
@@ -449,6 +509,10 @@ int main(void)
         CORE_TEST("a bell that is full by its limit has rung",
                   a_bell_that_is_full_by_its_limit_has_rung),
         CORE_TEST("a bell of fixed size counts knocks", a_bell_of_fixed_size_counts_knocks),
+        CORE_TEST("knocks that are thrown away are not taken",
+                  knocks_that_are_thrown_away_are_not_taken),
+        CORE_TEST("knocks beyond the limit are one with what is there",
+                  knocks_beyond_the_limit_are_one_with_what_is_there),
         CORE_TEST("the oldest that make room may be knocks",
                   the_oldest_that_make_room_may_be_knocks),
         CORE_TEST("what is put anyway comes after knocks",

@@ -65,11 +65,20 @@ void mtm_buffer_await_locks(struct mtm_buffer *buffer, struct mtm_wait *wait)
     if (lock_take(buffer, wait, &both)) unlock_take(buffer, both);
 }
 
+/* What a copy has are references of the receiver's own. All that it takes to make edges of them
+ * is there since the message was put for the first time. */
+static void load_again(struct mtm_cargo *cargo, struct mtm_object *holder)
+{
+    enum mtm_status status = mtm_cargo_prepare(cargo, holder, false);
+    MTM_ASSERT(status == MTM_OK);
+    (void)status;
+    mtm_bearer_lay_down(&cargo->bearer, holder);
+}
+
 bool mtm_buffer_put_back(struct mtm_buffer *buffer, struct mtm_block *block)
 {
     if (mtm_object_is_inherited(&buffer->object)) return false;
-    if (MTM_UNLIKELY(block->cargo != NULL))
-        mtm_bearer_lay_down(&block->cargo->bearer, &buffer->object);
+    if (MTM_UNLIKELY(block->cargo != NULL)) load_again(block->cargo, &buffer->object);
     mtm_lock(&buffer->queue.head.lock);
     bool back = mtm_queue_put_back(&buffer->queue, block);
     mtm_unlock(&buffer->queue.head.lock);

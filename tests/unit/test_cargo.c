@@ -4,6 +4,7 @@
 
 #include "core/compose.h"
 #include "core/node.h"
+#include "core/reader.h"
 #include "core/room.h"
 
 static bool is_known(uint64_t id)
@@ -377,6 +378,38 @@ static void room_for_objects_can_be_reserved(void **state)
     }
 }
 
+/* story: a message that was copied for its reader, since another one was looking at it, kept
+ * its objects for ever when it went back */
+static void a_copy_that_goes_back_keeps_nobody(void **state)
+{
+    (void)state;
+    for (int lease = 0; lease < 2; ++lease) {
+        struct mtm_buffer *buffer = core_buffer(NULL), *object = core_buffer(NULL);
+        struct mtm_buffer *both[] = {buffer, object};
+        struct mtm_object *objects[] = {&buffer->object, &object->object};
+        const uint64_t ids[] = {buffer->object.id, object->object.id};
+        struct mtm_delivery in = {.slot.limit = SIZE_MAX};
+        struct mtm_wait wait = {.timeout = 0};
+        struct mtm_failure failure = {0};
+        struct mtm_reader reader;
+        size_t need;
+        assert_int_equal(cargo_put(buffer, objects, 2, false, false), MTM_OK);
+        assert_int_equal(mtm_reader_init(&reader, 0, false, 2), MTM_OK);
+        mtm_reader_align(&reader);
+        if (lease) mtm_reader_lease(&reader);
+        assert_int_equal(mtm_peek(buffer, &wait, &in), MTM_OK);
+        assert_int_equal(mtm_reader_receive(&reader, &buffer->object, &wait, &need, &failure),
+                         MTM_OK);
+        assert_true(reader.other != in.slot.block);
+        mtm_peek_done(&in);
+        assert_int_equal(mtm_reader_put_back(&reader), MTM_OK);
+        mtm_reader_fini(&reader);
+        for (int i = 0; i < 2; ++i) core_drop_buffer(both[i]); /* the message keeps both */
+        for (int i = 0; i < 2; ++i) assert_false(is_known(ids[i]));
+        assert_int_equal(core_blocks, 0);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -396,6 +429,7 @@ int main(void)
         CORE_TEST("what a composer's message replaces is gone",
                   what_a_composers_message_replaces_is_gone),
         CORE_TEST("room for objects can be reserved", room_for_objects_can_be_reserved),
+        CORE_TEST("a copy that goes back keeps nobody", a_copy_that_goes_back_keeps_nobody),
     };
     return UNIT_RUN(tests);
 }

@@ -72,6 +72,12 @@ static inline void mtm_block_retain(struct mtm_block *block)
 
 enum { MTM_IN_WHOLE = UINT16_MAX, MTM_MOST_INNER = 4096 };
 
+/* What so much room comes to, with that for so many blocks that refer to it. */
+static inline size_t mtm_block_weight(size_t cap, size_t inner)
+{
+    return mtm_size_add(cap, mtm_size_mul(inner, sizeof(struct mtm_block)));
+}
+
 /* Room for cap bytes, or NULL. No lock may be held. with: and for so many blocks (at most
  * MTM_MOST_INNER) that will refer to it, which then need no memory of their own. */
 struct mtm_block *mtm_block_new(size_t cap);

@@ -17,6 +17,11 @@ static uint32_t kib(size_t bytes)
     return rounded < UINT32_MAX ? (uint32_t)rounded : UINT32_MAX;
 }
 
+static size_t weight(const struct mtm_block *block)
+{
+    return mtm_block_weight(block->cap, block->inner);
+}
+
 static uint32_t larger(uint32_t a, uint32_t b)
 {
     return a > b ? a : b;
@@ -67,8 +72,8 @@ static struct mtm_block *cut(struct mtm_pool *pool, uint32_t most)
 {
     struct mtm_block **link = &pool->first;
     uint32_t kept = 0;
-    while (*link && kib((*link)->cap) <= most - kept) {
-        kept += kib((*link)->cap);
+    while (*link && kib(weight(*link)) <= most - kept) {
+        kept += kib(weight(*link));
         link = &(*link)->link;
     }
     struct mtm_block *rest = *link;
@@ -93,7 +98,7 @@ static struct mtm_block *end_burst(struct mtm_pool *pool)
 
 static bool keep(struct mtm_pool *pool, struct mtm_block *block)
 {
-    const uint32_t size = kib(block->cap);
+    const uint32_t size = kib(weight(block));
     const uint32_t most = larger(MTM_POOL_MAX / KIB, larger(pool->peak, pool->highest));
     if (size > most || pool->kept > most - size || !charge(pool, pool->kept + size))
         return false;
@@ -103,13 +108,13 @@ static bool keep(struct mtm_pool *pool, struct mtm_block *block)
     return true;
 }
 
-static struct mtm_block *find(struct mtm_pool *pool, size_t size)
+static struct mtm_block *find(struct mtm_pool *pool, size_t size, size_t inner)
 {
     struct mtm_block **link = &pool->first, *block;
     for (int i = 0; i < LOOKS && (block = *link) != NULL; ++i, link = &block->link) {
-        if (block->cap < size || block->cap / 2 > size) continue;
+        if (block->cap < size || weight(block) / 2 > mtm_block_weight(size, inner)) continue;
         *link = block->link;
-        pool->kept -= kib(block->cap);
+        pool->kept -= kib(weight(block));
         return block;
     }
     return NULL;
@@ -137,9 +142,14 @@ static void free_blocks(struct mtm_block *block)
 
 struct mtm_block *mtm_pool_take(struct mtm_pool *pool, size_t size)
 {
+    return mtm_pool_take_with(pool, size, 0);
+}
+
+struct mtm_block *mtm_pool_take_with(struct mtm_pool *pool, size_t size, size_t inner)
+{
     if (!mtm_trylock(&pool->lock)) return NULL;
-    struct mtm_block *block = find(pool, size);
-    const uint32_t more = kib(block ? block->cap : size);
+    struct mtm_block *block = find(pool, size, inner);
+    const uint32_t more = kib(block ? weight(block) : mtm_block_weight(size, inner));
     pool->out = more < UINT32_MAX - pool->out ? pool->out + more : UINT32_MAX;
     pool->peak = larger(pool->peak, pool->out);
     unlock(pool);
@@ -150,7 +160,7 @@ void mtm_pool_give(struct mtm_pool *pool, struct mtm_block *block, bool drained)
 {
     struct mtm_block *rest = NULL;
     if (mtm_trylock(&pool->lock)) {
-        const uint32_t size = kib(block->cap);
+        const uint32_t size = kib(weight(block));
         pool->out = pool->out > size ? pool->out - size : 0;
         if (keep(pool, block)) block = NULL;
         if (drained) rest = end_burst(pool);

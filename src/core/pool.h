@@ -21,7 +21,7 @@ enum {
 };
 
 /* All is guarded by its lock, which is only ever tried, with no other lock held or taken
- * inside. Sizes are in KiB, each block rounded up. */
+ * inside. Sizes are in KiB, each block rounded up, with all that hangs in it. */
 struct mtm_pool {
     struct mtm_lock lock;
     uint32_t kept;    /* in `first` and its links */
@@ -36,8 +36,10 @@ struct mtm_pool {
 /* Any thread that holds no lock. None waits: who does not get the pool does without it. */
 
 /* For a message of so many bytes that is on its way now: a block large enough, and not much too
- * large; or NULL. */
+ * large; or NULL. with: as mtm_block_new_with; there may be more to refer to it than it has
+ * room for. */
 struct mtm_block *mtm_pool_take(struct mtm_pool *pool, size_t size);
+struct mtm_block *mtm_pool_take_with(struct mtm_pool *pool, size_t size, size_t inner);
 
 /* A block has come back: kept or freed. With `drained`, as mtm_pool_trim after it. */
 void mtm_pool_give(struct mtm_pool *pool, struct mtm_block *block, bool drained);

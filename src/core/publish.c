@@ -263,12 +263,12 @@ static enum mtm_status publish(struct mtm_topic *topic, const struct mtm_message
 /* With room for the blocks of all subscribers, as far as they are known. */
 static struct mtm_block *store(struct mtm_topic *topic, const struct mtm_message *message)
 {
-    const size_t count = mtm_topic_count(topic);
+    const size_t count = mtm_topic_count(topic),
+                 inner = count < MTM_MOST_INNER ? count : MTM_MOST_INNER;
     struct mtm_block *block = NULL;
-    if (message->size > MTM_STORED_ONCE) block = mtm_pool_take(&topic->pool, message->size);
-    if (!block && message->size > MTM_STORED_ONCE) {
-        block =
-            mtm_block_new_with(message->size, count < MTM_MOST_INNER ? count : MTM_MOST_INNER);
+    if (message->size > MTM_STORED_ONCE) {
+        block = mtm_pool_take_with(&topic->pool, message->size, inner);
+        if (!block) block = mtm_block_new_with(message->size, inner);
         if (!block) return NULL;
     }
     return mtm_message_to_block(message, block);

@@ -85,11 +85,21 @@ bool mtm_buffer_put_back(struct mtm_buffer *buffer, struct mtm_block *block)
     return back;
 }
 
+/* Who has given back a block to the topic is warm: it is asked, sooner or later, to see to it
+ * that little is kept. */
+static void recycle_for_topic(struct mtm_buffer *buffer, struct mtm_topic *topic,
+                              struct mtm_block *block)
+{
+    struct mtm_queue *queue = &buffer->queue;
+    if (!mtm_topic_recycle(topic, block, mtm_queue_count_once(queue) == 0)) return;
+    if (!mtm_queue_is_warm(queue)) mtm_store_rlx(&queue->shared.warm, 1);
+}
+
 void mtm_buffer_recycle(struct mtm_buffer *buffer, struct mtm_block *block)
 {
     struct mtm_topic *topic = mtm_load_rlx(&buffer->topic);
     if (mtm_object_is_inherited(&buffer->object)) mtm_block_free(block);
-    else if (topic && block->whole) mtm_topic_recycle(topic, block);
+    else if (topic && block->whole) recycle_for_topic(buffer, topic, block);
     else mtm_queue_recycle(&buffer->queue, block);
 }
 

@@ -93,9 +93,11 @@ bool mtm_listener_step(struct mtm_listener *listener, struct mtm_buffer **buffer
 struct mtm_buffer *mtm_listener_collect_deferred(struct mtm_listener *listener);
 void mtm_listener_free_dead(struct mtm_buffer *dead);
 
-/* A buffer has been drained: may keep what it has for later, instead of the one that is
- * returned, which is held, for mtm_listener_cool. Lock held. */
-struct mtm_buffer *mtm_listener_warm(struct mtm_listener *listener, struct mtm_buffer *buffer);
+/* A buffer has been drained: may keep what it has for later, or (soon) what will come back of
+ * its last message, instead of the one that is returned, which is held, for mtm_listener_cool.
+ * Lock held. */
+struct mtm_buffer *mtm_listener_warm(struct mtm_listener *listener, struct mtm_buffer *buffer,
+                                     bool soon);
 
 /* A member leaves. Lock held. */
 void mtm_listener_forget(struct mtm_listener *listener, const struct mtm_buffer *buffer);

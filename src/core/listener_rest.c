@@ -8,9 +8,10 @@
 #include "platform/hidden.h"
 
 /* Lock held, as for the next two. */
-struct mtm_buffer *mtm_listener_warm(struct mtm_listener *listener, struct mtm_buffer *buffer)
+struct mtm_buffer *mtm_listener_warm(struct mtm_listener *listener, struct mtm_buffer *buffer,
+                                     bool soon)
 {
-    if (MTM_LIKELY(!mtm_queue_is_warm(&buffer->queue))) return NULL;
+    if (MTM_LIKELY(!soon && !mtm_queue_is_warm(&buffer->queue))) return NULL;
     for (int i = 0; i < MTM_WARM; ++i) {
         if (listener->warm[i] == buffer) return NULL;
     }
@@ -48,7 +49,7 @@ bool mtm_listener_is_warm(const struct mtm_source *source)
 /* No lock held; the buffer is held, and let go. */
 void mtm_listener_cool(struct mtm_listener *listener, struct mtm_buffer *buffer, bool nonblock)
 {
-    mtm_queue_rest(&buffer->queue);
+    mtm_buffer_rest(&buffer->source, nonblock);
     mtm_listener_let_go(listener, buffer, nonblock);
 }
 

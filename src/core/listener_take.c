@@ -106,7 +106,10 @@ static enum mtm_status take_some(struct look *look, struct mtm_wait *wait)
     bool held = status == MTM_OK || look->trash.segments;
     struct mtm_buffer *cold = NULL;
     if (held) mtm_object_hold(&delivery->from->object);
-    if (status == MTM_OK && !delivery->more) cold = mtm_listener_warm(listener, delivery->from);
+    if (status == MTM_OK && !delivery->more) {
+        const bool soon = delivery->slot.block != delivery->slot.carrier;
+        cold = mtm_listener_warm(listener, delivery->from, soon);
+    }
     if (status != MTM_BUSY || wait->timeout == 0) look->busy = NULL;
     if (look->busy && !mtm_object_hold(&look->busy->object)) look->busy = NULL;
     mtm_unlock(&listener->object.lock);

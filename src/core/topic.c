@@ -96,14 +96,16 @@ void mtm_topic_leave(struct mtm_topic *topic, struct mtm_buffer *buffer)
     MTM_STEP(leave_topic);
     mtm_store_rlx(&topic->count, mtm_load_rlx(&topic->count) - 1);
     mtm_unlock(&topic->object.lock);
+    mtm_topic_rest(topic); /* it may be that nobody is left who does */
 }
 
 /* ---- blocks for later ---- */
 
-void mtm_topic_recycle(struct mtm_topic *topic, struct mtm_block *block)
+bool mtm_topic_recycle(struct mtm_topic *topic, struct mtm_block *block, bool drained)
 {
     struct mtm_block *whole = mtm_block_free_but_whole(block);
-    if (whole) mtm_pool_give(&topic->pool, whole, false);
+    if (whole) mtm_pool_give(&topic->pool, whole, drained);
+    return whole != NULL;
 }
 
 void mtm_topic_rest(struct mtm_topic *topic)

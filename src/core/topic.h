@@ -62,9 +62,10 @@ void mtm_topic_finish(struct mtm_topic *topic);
  * the topic afterwards. */
 void mtm_topic_leave(struct mtm_topic *topic, struct mtm_buffer *buffer);
 
-/* For buffer_take.c: a block that a receiver of a subscriber has done with; and at rest: what
- * is kept for later is given up. Never block. */
-void mtm_topic_recycle(struct mtm_topic *topic, struct mtm_block *block);
+/* For buffer_take.c: a block that a receiver of a subscriber has done with; true: it is kept
+ * for later. drained: the subscriber has no messages, which ends a burst: it is the last one to
+ * let go of that block. And at rest: what is kept for later is given up. Never block. */
+bool mtm_topic_recycle(struct mtm_topic *topic, struct mtm_block *block, bool drained);
 void mtm_topic_rest(struct mtm_topic *topic);
 
 /* ---- between topic.c and publish.c ---- */

@@ -242,6 +242,30 @@ static void the_buffers_of_a_listener_rest_by_themselves(void **state)
     core_drop_listener(listener);
 }
 
+/* story: the memory of a single large message stayed, as it comes back when the listener has
+ * looked already */
+static void one_large_message_for_each_leaves_little(void **state)
+{
+    (void)state;
+    struct mtm_listener *listener = core_listener();
+    struct mtm_buffer *buffers[BUFFERS];
+    struct mtm_message message = message_of(400 * 1000);
+    for (int i = 0; i < BUFFERS; ++i) buffers[i] = core_buffer(listener);
+    const size_t before = core_bytes;
+    for (int i = 0; i < BUFFERS; ++i) {
+        struct mtm_delivery in = {.slot.limit = SIZE_MAX};
+        struct mtm_wait wait = {.timeout = 0};
+        assert_int_equal(mtm_buffer_add(buffers[i], &message, false, NULL), MTM_OK);
+        assert_int_equal(mtm_receive(&listener->object, &wait, &in), MTM_OK);
+        mtm_buffer_recycle(in.from, in.slot.block);
+        mtm_delivery_done(&in, false);
+    }
+    assert_nothing_comes(&listener->object);
+    assert_in_range(core_bytes - before, 0, MTM_POOLS_FEW + BUFFERS * 1100);
+    for (int i = 0; i < BUFFERS; ++i) core_drop_buffer(buffers[i]);
+    core_drop_listener(listener);
+}
+
 /* ---- one who sleeps ---- */
 
 static void *sleep_for_a_message(void *opaque)
@@ -290,6 +314,8 @@ int main(void)
         CORE_TEST("clearing gives everything back", clearing_gives_everything_back),
         CORE_TEST("a receive in vain gives a buffer its rest",
                   a_receive_in_vain_gives_a_buffer_its_rest),
+        CORE_TEST("one large message for each leaves little",
+                  one_large_message_for_each_leaves_little),
         CORE_TEST("one who sleeps for long gives memory back",
                   one_who_sleeps_for_long_gives_memory_back),
         CORE_TEST("the buffers of a listener rest by themselves",

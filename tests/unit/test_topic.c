@@ -503,6 +503,94 @@ static void what_a_topic_keeps_is_weighed_with_all_that_refers_to_it(void **stat
     assert_int_equal(mtm_pools_charged(), 0);
 }
 
+static void give_all(struct mtm_topic **topics, struct mtm_object **sources, size_t count)
+{
+    for (size_t i = 0; i < count; ++i) burst(topics[i], &sources[i], 1, LARGE, 60);
+}
+
+/* story: what large messages of topics left behind stayed where the subscribers were served by
+ * a listener, or slept */
+static void subscribers_give_memory_back_through_a_listener(void **state)
+{
+    (void)state;
+    enum { TOPICS = 40 };
+    struct mtm_listener *listener = core_listener();
+    struct mtm_topic *topics[TOPICS];
+    struct mtm_buffer *buffers[TOPICS];
+    struct mtm_object *sources[TOPICS];
+    for (int i = 0; i < TOPICS; ++i) {
+        topics[i] = topic_new(false);
+        buffers[i] = subscribe(topics[i], 0, listener);
+        sources[i] = &listener->object;
+    }
+    const size_t before = core_bytes;
+    give_all(topics, sources, TOPICS);
+    assert_in_range(core_bytes - before, 0,
+                    (TOPICS + 1) * (MTM_POOL_DRAINED + LARGE)); /* not what was under way */
+    assert_next(listener, MTM_EMPTY);
+    assert_in_range(core_bytes - before, 0, MTM_POOLS_FEW + TOPICS * 1100);
+    for (int i = 0; i < TOPICS; ++i) {
+        core_drop_buffer(buffers[i]);
+        drop(topics[i]);
+    }
+    core_drop_listener(listener);
+}
+
+static void *sleep_for_a_message(void *opaque)
+{
+    uint32_t number = 0;
+    assert_int_equal(core_next(opaque, MTM_FOREVER, &number), MTM_OK);
+    assert_int_equal(number, 7);
+    return NULL;
+}
+
+/* Another pool has so much that nothing may be kept at rest. */
+static void a_subscriber_that_sleeps_gives_memory_back(void **state)
+{
+    (void)state;
+    for (int through = 0; through < 2; ++through) {
+        struct mtm_listener *listener = through ? core_listener() : NULL;
+        struct mtm_topic *topic = topic_new(false), *other = topic_new(false);
+        struct mtm_buffer *buffer = subscribe(topic, 0, listener);
+        struct mtm_buffer *others = subscribe(other, 0, NULL);
+        struct mtm_object *source = listener ? &listener->object : &buffer->object,
+                          *far = &others->object;
+        pthread_t thread;
+        for (int i = 0; i < 3; ++i) burst(other, &far, 1, LARGE, 90);
+        assert_true(mtm_pools_charged() > MTM_POOLS_FEW);
+        const size_t before = core_bytes;
+        burst(topic, &source, 1, LARGE, 8);
+        assert_true(core_bytes - before > 4 * LARGE);
+        unit_start(&thread, 1, sleep_for_a_message, source);
+        while (core_bytes - before > 2 * MTM_RING_KEPT)
+            mtm_plat_yield(); /* the test's time limit bounds it */
+        assert_int_equal(core_add(buffer, 7), MTM_OK);
+        unit_join(&thread, 1);
+        core_drop_buffer(buffer);
+        core_drop_buffer(others);
+        drop(topic);
+        drop(other);
+        if (listener) core_drop_listener(listener);
+    }
+}
+
+/* story: nobody was left who would have given it a rest */
+static void a_topic_without_subscribers_keeps_little(void **state)
+{
+    (void)state;
+    enum { TOPICS = 20 };
+    struct mtm_topic *topics[TOPICS];
+    for (int i = 0; i < TOPICS; ++i) topics[i] = topic_new(false);
+    const size_t before = core_bytes;
+    for (int i = 0; i < TOPICS; ++i) {
+        struct mtm_object *source = &subscribe(topics[i], 0, NULL)->object;
+        burst(topics[i], &source, 1, LARGE, 60);
+        mtm_root_release(source);
+    }
+    assert_in_range(core_bytes - before, 0, MTM_POOLS_FEW + MTM_POOL_DRAINED + TOPICS * 200);
+    for (int i = 0; i < TOPICS; ++i) drop(topics[i]);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -529,6 +617,12 @@ int main(void)
         CORE_TEST("a message may replace what is there", a_message_may_replace_what_is_there),
         CORE_TEST("what a topic keeps is weighed with all that refers to it",
                   what_a_topic_keeps_is_weighed_with_all_that_refers_to_it),
+        CORE_TEST("subscribers give memory back through a listener",
+                  subscribers_give_memory_back_through_a_listener),
+        CORE_TEST("a subscriber that sleeps gives memory back",
+                  a_subscriber_that_sleeps_gives_memory_back),
+        CORE_TEST("a topic without subscribers keeps little",
+                  a_topic_without_subscribers_keeps_little),
     };
     return UNIT_RUN(tests);
 }

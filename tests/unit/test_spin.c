@@ -88,15 +88,20 @@ static bool look_around(const void *what)
     return true;
 }
 
-/* Nobody needs to be woken then, and no second one spins. */
+/* Nobody needs to be woken then, and no second one spins. Who has spun for 200 us is counted on
+ * no more: what a busy machine has delayed for as long is done once more. */
 static void who_spins_is_awake(void **state)
 {
     (void)state;
     struct scenery s;
-    begin(&s);
     const struct mtm_spin_target target = {look_around, &s, 0};
-    mtm_waiters_join(&s.waiters);
-    assert_true(mtm_spin(&s.spin, &s.waiters, MTM_FOREVER, &target));
+    int64_t begun;
+    do {
+        begin(&s);
+        begun = mtm_plat_now();
+        mtm_waiters_join(&s.waiters);
+        assert_true(mtm_spin(&s.spin, &s.waiters, MTM_FOREVER, &target));
+    } while (mtm_plat_now() - begun >= 200 * 1000);
     assert_int_equal(s.looks, 0);
     assert_int_equal(s.waiters.seq, 0);
     core_wake_one(&s.waiters);

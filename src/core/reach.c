@@ -159,17 +159,6 @@ bool mtm_reach_found(struct mtm_object *object)
 
 /* ---- the search; lock held ---- */
 
-static void begin(struct mtm_node *node)
-{
-    search.phase = CLIMB;
-    ++search.trial;
-    search.began = search.events;
-    search.disturbed = mtm_load_seq(&disturbances); /* pairs with disturb */
-    search.of = node;
-    search.set = search.top = NULL;
-    search.set_end = &search.set;
-}
-
 /* What `via` leads to is reached, or was after that many events. */
 static void is_reached(struct mtm_node *via, uint64_t as_of)
 {
@@ -192,6 +181,20 @@ static void visit(struct mtm_node *node, struct mtm_node *via)
     else join_set(node, via);
 }
 
+/* The suspect is looked at in the same step: from then on it is in the set, and whatever
+ * happens to it is noticed, or the trial does not need it any more. */
+static void begin(struct mtm_node *node)
+{
+    search.phase = CLIMB;
+    ++search.trial;
+    search.began = search.events;
+    search.disturbed = mtm_load_seq(&disturbances); /* pairs with disturb */
+    search.of = node;
+    search.set = search.top = NULL;
+    search.set_end = &search.set;
+    visit(node, NULL);
+}
+
 /* A holder has a node; its listener has one, too, if it is left to that. */
 static void climb_edge(struct mtm_edge *edge, struct mtm_node *top)
 {
@@ -212,9 +215,7 @@ static void climb(void)
 {
     struct mtm_node *top = search.top;
     struct mtm_edge *edge;
-    if (!top && !search.set) {
-        visit(search.of, NULL);
-    } else if (!top) {
+    if (!top) {
         is_closed();
     } else if ((edge = top->cursor) != NULL) {
         top->cursor = edge->next;

@@ -3,6 +3,8 @@
 #include "cargo_unit.h"
 #include "bell.h"
 
+#include "core/node.h"
+
 #include <stdlib.h>
 
 static bool is_known(enum mtm_kind kind, uint64_t id)
@@ -19,6 +21,59 @@ static void go_on(int times)
     struct mtm_buffer *buffer = core_buffer(NULL);
     while (times-- > 0) core_drop_buffer(core_buffer(NULL));
     core_drop_buffer(buffer);
+}
+
+/* ---- the end of a suspect ---- */
+
+enum { CHAIN = 2000, SUSPECTS = 64 };
+
+static bool is_on_trial(const struct mtm_object *object)
+{
+    const struct mtm_node *node = mtm_node_of(object);
+    return !node->link && node->reached < node->suspected;
+}
+
+/* Long searches use up all steps, so that what follows stops after each 16. Then there are
+ * suspects that somebody reaches; each n-th takes a step more. Returns how many were freed
+ * while they were on trial. */
+static int free_suspects(int n)
+{
+    struct mtm_buffer *b[CHAIN], *holder[SUSPECTS];
+    struct mtm_object *suspect[SUSPECTS];
+    int freed = 0;
+    for (int i = 0; i < CHAIN; ++i) {
+        b[i] = core_buffer(NULL);
+        if (i > 0) assert_int_equal(cargo_send(b[i], &b[i - 1]->object), MTM_OK);
+    }
+    for (int i = 0; i < SUSPECTS; ++i) {
+        suspect[i] = &core_buffer(NULL)->object;
+        holder[i] = core_buffer(NULL);
+        assert_int_equal(cargo_send(holder[i], suspect[i]), MTM_OK);
+        if (i % n == 0)
+            assert_int_equal(cargo_send((struct mtm_buffer *)suspect[i], suspect[i]), MTM_OK);
+    }
+    for (int i = CHAIN - 2; i >= 0; --i) core_drop_buffer(b[i]);
+    for (int i = 0; i < SUSPECTS; ++i) mtm_root_release(suspect[i]);
+    for (int i = 0; i < SUSPECTS; ++i) {
+        while (mtm_node_of(suspect[i])->link) mtm_reach_work();
+        freed += is_on_trial(suspect[i]);
+        if (is_on_trial(suspect[i])) mtm_buffer_clear(holder[i], false);
+    }
+    for (int i = 0; i < SUSPECTS; ++i) core_drop_buffer(holder[i]);
+    core_drop_buffer(b[CHAIN - 1]);
+    go_on(SUSPECTS);
+    assert_int_equal(core_blocks, 0);
+    return freed;
+}
+
+/* story: a search whose steps were used up when it had just begun went on with its suspect,
+ * which had been freed meanwhile. */
+static void a_suspect_may_be_freed_at_any_step(void **state)
+{
+    (void)state;
+    int freed = 0;
+    for (int n = 2; n < 10; ++n) freed += free_suspects(n);
+    assert_in_range(freed, 10, 10 * SUSPECTS);
 }
 
 /* ---- circles ---- */
@@ -291,6 +346,7 @@ static void nothing_is_left_of_a_bazaar(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        CORE_TEST("a suspect may be freed at any step", a_suspect_may_be_freed_at_any_step),
         CORE_TEST("a buffer in itself goes", a_buffer_in_itself_goes),
         CORE_TEST("rings go", rings_go),
         CORE_TEST("what somebody reaches stays", what_somebody_reaches_stays),

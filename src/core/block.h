@@ -61,7 +61,9 @@ static inline unsigned char *mtm_block_data(struct mtm_block *block)
  * an owner who has taken the block out of its queue. */
 static inline bool mtm_block_is_shared(const struct mtm_block *block)
 {
-    return block->whole || mtm_load_acq(&block->others) != 0; /* pairs with mtm_block_free */
+    if (block->whole) return true;
+    MTM_STEP(block_is_shared);
+    return mtm_load_acq(&block->others) != 0; /* pairs with mtm_block_free */
 }
 
 /* One more holder, by somebody who may read it now; never blocks. Each calls mtm_block_free. */

@@ -98,12 +98,12 @@ static struct mtm_segment *take_spare(struct mtm_queue *queue, size_t need)
 void mtm_queue_recycle(struct mtm_queue *queue, struct mtm_block *block)
 {
     if (!block) return;
-    if (MTM_UNLIKELY(block->cargo != NULL) && !mtm_block_is_shared(block))
-        mtm_block_unload(block);
+    /* asked once: what others hold now they may have let go of a moment later */
     if (queue->shared.fixed || block->cap <= MTM_COPIED_MAX || mtm_block_is_shared(block)) {
         mtm_block_free(block);
         return;
     }
+    if (MTM_UNLIKELY(block->cargo != NULL)) mtm_block_unload(block);
     mtm_pool_give(&queue->shared.pool, block, mtm_queue_count_once(queue) == 0);
     set_warm(queue);
 }

@@ -79,7 +79,7 @@ proctype taker(bool back) {
 #if BROKEN == 3
     :: true ->
 #else
-    :: others == 0 ->
+    :: others == 0 ->                     /* step: block_is_shared */
 #endif
         d_step { assert(readers == 0); changing = true }
         d_step { assert(readers == 0); changing = false }

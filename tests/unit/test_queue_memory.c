@@ -2,6 +2,8 @@
  * messages cost, and that running out of it changes nothing. They own the queues. */
 #include "queue_unit.h"
 
+#include "core/cargo.h"
+
 enum { LARGE = 6000, BOUND = 128 * 1024 /* of the rings that come later */ };
 
 static unsigned char bytes[QUEUE_LARGEST];
@@ -386,6 +388,59 @@ static void huge_blocks_are_not_kept_by_a_drained_queue(void **state)
     mtm_queue_fini(&queue);
 }
 
+#if defined(MTM_PAUSES)
+/* Another one who holds the block lets go of it at one of the places that the thread passes. */
+static struct {
+    struct mtm_block *block;
+    int in; /* so many places */
+} holder;
+
+static void let_go(void)
+{
+    struct mtm_block *block = holder.block;
+    if (!block || --holder.in > 0) return;
+    holder.block = NULL;
+    mtm_block_free(block);
+}
+
+static void recycle_while_held(struct mtm_queue *queue, struct mtm_object *object, int place)
+{
+    struct mtm_cargo *cargo = NULL;
+    struct mtm_block *block = mtm_block_new(LARGE);
+    assert_int_equal(mtm_cargo_add(&cargo, object), MTM_OK);
+    block->size = LARGE;
+    block->cargo = cargo;
+    mtm_block_retain(block);
+    holder.block = block;
+    holder.in = place;
+    mtm_plat_pause_by(let_go);
+    mtm_queue_recycle(queue, block);
+    mtm_plat_pause_by(NULL);
+    mtm_block_free(holder.block); /* it had no time */
+    mtm_drop_handed_on();
+}
+#endif
+
+/* story: a block that was given back in the moment in which its last reader let go of it went
+ * to those that are kept for later, with its objects. */
+static void a_block_that_is_kept_for_later_keeps_no_objects(void **state)
+{
+    (void)state;
+#if !defined(MTM_PAUSES)
+    skip(); /* needs a build with -DMTM_PAUSES */
+#else
+    struct mtm_queue queue;
+    struct mtm_buffer *object = core_buffer(NULL);
+    assert_int_equal(mtm_queue_init(&queue, 1024, false, 2, false), MTM_OK);
+    for (int place = 1; place < 10; ++place) {
+        recycle_while_held(&queue, &object->object, place);
+        assert_int_equal(object->object.life & MTM_LIFE_REFS, 1);
+    }
+    mtm_queue_fini(&queue);
+    core_drop_buffer(object);
+#endif
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -415,6 +470,8 @@ int main(void)
         CORE_TEST("nobody waits for the pool", nobody_waits_for_the_pool),
         CORE_TEST("huge blocks are not kept by a drained queue",
                   huge_blocks_are_not_kept_by_a_drained_queue),
+        CORE_TEST("a block that is kept for later keeps no objects",
+                  a_block_that_is_kept_for_later_keeps_no_objects),
     };
     return UNIT_RUN(tests);
 }

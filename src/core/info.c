@@ -28,13 +28,14 @@ static void look_at_buffer(struct mtm_buffer *buffer, struct mtm_info *info)
     if (topic) info->topic = topic->object.id;
 }
 
-/* Not more buffers than there are: others may join all the time. */
+/* Not more buffers than there are: others may join all the time. Those that have been finished
+ * and drained are there, too, though they do not count. */
 static void look_at_listener(struct mtm_listener *listener, struct mtm_info *info)
 {
     struct mtm_buffer *buffer = NULL;
     info->members = mtm_load_rlx(&listener->connected);
     info->receivers = mtm_waiters_count(&listener->source.waiters);
-    for (size_t left = info->members; left > 0; --left) {
+    for (size_t left = mtm_load_rlx(&listener->members); left > 0; --left) {
         mtm_listener_step(listener, &buffer, false);
         if (!buffer) return;
         struct mtm_queue_numbers numbers = numbers_of(buffer);

@@ -30,6 +30,13 @@ void mtm_select_add(struct mtm_select *select, struct mtm_object *object)
     };
 }
 
+/* Closed for good, whatever the parent's threads have left there. A process may be forked in
+ * the middle of a select, too, by who is asked whether it goes on. */
+static bool is_inherited(const struct mtm_choice *choice)
+{
+    return mtm_object_is_inherited(&choice->source->object);
+}
+
 /* ---- looking ---- */
 
 /* One run over all sources. */
@@ -44,7 +51,7 @@ static enum mtm_status look_at(struct round *round, struct mtm_choice *choice)
 {
     struct mtm_source *source = choice->source;
     struct mtm_wait never = {.timeout = 0};
-    if (mtm_object_is_inherited(&source->object)) return MTM_CLOSED;
+    if (is_inherited(choice)) return MTM_CLOSED;
     if (round->hints && mtm_source_ops(source)->waiting(source) == 0) return MTM_EMPTY;
     choice->looked = true;
     enum mtm_status status = mtm_source_ops(source)->look(source, &never, round->delivery);
@@ -112,6 +119,7 @@ static bool worth_a_look(const void *what)
     const struct mtm_select *select = what;
     for (size_t i = 0; i < select->count; ++i) {
         const struct mtm_source *source = select->choice[i].source;
+        if (is_inherited(&select->choice[i])) continue;
         if (mtm_source_ops(source)->waiting(source) != 0) return true;
     }
     return false;
@@ -121,13 +129,15 @@ static bool worth_a_look(const void *what)
 static bool poll(struct mtm_select *select, int64_t deadline)
 {
     struct mtm_waiters nobody = {0};
-    struct mtm_source *first = select->choice[0].source;
+    struct mtm_spin *spin = NULL;
     struct mtm_spin_target target = {worth_a_look, select, 0};
     for (size_t i = 0; i < select->count; ++i) {
-        const struct mtm_source *source = select->choice[i].source;
+        struct mtm_source *source = select->choice[i].source;
+        if (is_inherited(&select->choice[i])) continue;
+        if (!spin) spin = mtm_source_ops(source)->spin(source);
         target.taken += mtm_source_ops(source)->taken(source);
     }
-    return mtm_spin(mtm_source_ops(first)->spin(first), &nobody, deadline, &target);
+    return spin && mtm_spin(spin, &nobody, deadline, &target);
 }
 
 /* Joins where it has not yet; false: not everywhere, because a lock is held. */
@@ -137,7 +147,7 @@ static bool join_all(struct mtm_select *select)
     for (size_t i = 0; i < select->count; ++i) {
         struct mtm_choice *choice = &select->choice[i];
         struct mtm_wait never = {.timeout = 0};
-        if (choice->joined) continue;
+        if (choice->joined || is_inherited(choice)) continue;
         choice->joined = mtm_source_ops(choice->source)->join(choice->source, &never);
         if (choice->joined) mtm_choice_enter(choice);
         else all = false;
@@ -161,7 +171,7 @@ static void leave_all(struct mtm_select *select)
 {
     for (size_t i = 0; i < select->count; ++i) {
         struct mtm_choice *choice = &select->choice[i];
-        if (!choice->joined) continue;
+        if (!choice->joined || is_inherited(choice)) continue;
         mtm_choice_leave(choice);
         mtm_waiters_leave(&choice->source->waiters);
     }
@@ -171,7 +181,7 @@ static void rest_all(struct mtm_select *select)
 {
     for (size_t i = 0; i < select->count; ++i) {
         struct mtm_source *source = select->choice[i].source;
-        if (mtm_object_is_inherited(&source->object)) continue;
+        if (is_inherited(&select->choice[i])) continue;
         if (mtm_source_ops(source)->warm(source)) mtm_source_ops(source)->rest(source, true);
     }
 }
@@ -180,6 +190,7 @@ static bool is_warm(const struct mtm_select *select)
 {
     for (size_t i = 0; i < select->count; ++i) {
         const struct mtm_source *source = select->choice[i].source;
+        if (is_inherited(&select->choice[i])) continue;
         if (mtm_source_ops(source)->warm(source)) return true;
     }
     return false;
@@ -237,7 +248,8 @@ static void pass_batons(struct mtm_select *select)
     for (size_t i = 0; i < select->count; ++i) {
         struct mtm_choice *choice = &select->choice[i];
         struct mtm_source *source = choice->source;
-        if (choice->joined || (choice->looked && mtm_source_ops(source)->passes_always))
+        const bool passes = choice->looked && mtm_source_ops(source)->passes_always;
+        if ((choice->joined || passes) && !is_inherited(choice))
             mtm_source_pass_baton(source, choice->status);
         choice->joined = choice->looked = false;
     }

@@ -2,6 +2,8 @@
  * processes, and in the child it touches nothing that its threads left. */
 #include "fork_unit.h"
 
+#include "core/select.h"
+
 #if defined(_WIN32)
 
 static void there_is_no_fork(void **state)
@@ -149,12 +151,102 @@ static void a_reservation_may_be_forked(void **state)
     }
 }
 
+/* In the child: what the parent's threads had on their stacks is not there any more. */
+static void forget_stacks(struct mtm_source *source)
+{
+    mtm_store_seq(&source->choices.first, (struct mtm_choice *)(uintptr_t)16);
+    mtm_store_seq(&source->choices.owed, 1);
+}
+
+static enum mtm_status select_of(struct mtm_object *first, struct mtm_object *second,
+                                 struct mtm_wait *wait, size_t *which)
+{
+    struct mtm_select select;
+    struct mtm_delivery in;
+    if (!core_incoming(&in)) return MTM_NOMEM;
+    mtm_select_init(&select);
+    mtm_select_add(&select, first);
+    mtm_select_add(&select, second);
+    enum mtm_status status = mtm_select_receive(&select, wait, &in, which);
+    mtm_block_free(in.slot.carrier);
+    return status;
+}
+
+/* story: a select in a forked process entered the line of an inherited buffer, behind threads
+ * of the parent. It waits, since the other one is busy. */
+static void a_select_looks_at_nothing_inherited(void **state)
+{
+    (void)state;
+    struct mtm_buffer *old = core_buffer(NULL);
+    pid_t child = gated_fork();
+    if (child == 0) {
+        alarm(CHILD_LIMIT_S);
+        struct mtm_wait wait = {.timeout = UNIT_MS};
+        size_t which = 9;
+        struct mtm_buffer *busy = core_buffer(NULL);
+        forget_stacks(&old->source);
+        mtm_store_seq(&busy->queue.head.lock.word, mtm_lock_held); /* as if by a thread */
+        CHILD_NEEDS(select_of(&old->object, &busy->object, &wait, &which) == MTM_CLOSED);
+        CHILD_NEEDS(which == 0);
+        _exit(0);
+    }
+    assert_true(child > 0 && ends_well(child));
+    core_drop_buffer(old);
+}
+
+static struct mtm_buffer *selected_from;
+
+static bool fork_and_go_on(struct mtm_wait *wait)
+{
+    wait->go_on = NULL;
+    forked_inside = gated_fork();
+    if (forked_inside == 0) forget_stacks(&selected_from->source);
+    return true;
+}
+
+static void *add_to_who_sleeps(void *buffer)
+{
+    core_await_waiters(&((struct mtm_buffer *)buffer)->source.waiters, 1);
+    unit_linger(10 * UNIT_MS); /* it may be asleep by then */
+    core_add(buffer, 1);
+    return NULL;
+}
+
+static void a_select_may_fork(void **state)
+{
+    (void)state;
+    struct mtm_buffer *other = core_buffer(NULL);
+    selected_from = core_buffer(NULL);
+    for (forked_inside = -1; forked_inside < 0;) { /* until it had to sleep */
+        struct mtm_wait wait = {.timeout = MTM_FOREVER, .go_on = fork_and_go_on};
+        size_t which = 9;
+        pthread_t thread;
+        unit_start(&thread, 1, add_to_who_sleeps, selected_from);
+        enum mtm_status status =
+            select_of(&other->object, &selected_from->object, &wait, &which);
+        if (forked_inside == 0) {
+            alarm(CHILD_LIMIT_S);
+            CHILD_NEEDS(status == MTM_CLOSED && which == 0);
+            new_objects_work(other->object.id);
+            _exit(0);
+        }
+        unit_join(&thread, 1);
+        assert_int_equal(status, MTM_OK);
+        assert_int_equal(which, 1);
+    }
+    assert_true(ends_well(forked_inside));
+    core_drop_buffer(selected_from);
+    core_drop_buffer(other);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         CORE_TEST("a notifier may fork", a_notifier_may_fork),
         CORE_TEST("so may what runs while a message is decoded", a_delivery_may_be_forked),
         CORE_TEST("so may who has reserved memory", a_reservation_may_be_forked),
+        CORE_TEST("and who is asked whether a select goes on", a_select_may_fork),
+        CORE_TEST("a select looks at nothing inherited", a_select_looks_at_nothing_inherited),
     };
     return UNIT_RUN(tests);
 }

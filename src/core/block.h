@@ -104,7 +104,7 @@ struct mtm_block *mtm_block_free_but_whole(struct mtm_block *block);
 /* Its objects are handed on; nobody else holds it. */
 void mtm_block_unload(struct mtm_block *block);
 
-/* Whether the message has objects. */
+/* Whether the message has objects: a cargo has one or more. It goes into a block then. */
 static inline bool mtm_message_has_cargo(const struct mtm_message *message)
 {
     return MTM_UNLIKELY(message->cargo != NULL) && *message->cargo;

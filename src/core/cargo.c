@@ -37,7 +37,8 @@ static struct mtm_item *place_of(struct mtm_cargo *cargo, size_t n)
     return &items->item[n];
 }
 
-/* Room for one more, which comes to be counted by the caller; NULL if there is no memory. */
+/* Room for one more, which comes to be counted by the caller, or free_empty follows; NULL if
+ * there is no memory. */
 static struct mtm_item *make_room(struct mtm_cargo **cargo)
 {
     if (!*cargo) *cargo = new_cargo();
@@ -50,13 +51,34 @@ static struct mtm_item *make_room(struct mtm_cargo **cargo)
     return *link ? (*link)->item : NULL;
 }
 
+static void free_memory(struct mtm_cargo *cargo)
+{
+    struct mtm_items *items = cargo->more;
+    while (items) {
+        struct mtm_items *next = items->next;
+        mtm_free(items);
+        items = next;
+    }
+    mtm_free(cargo);
+}
+
+static void free_empty(struct mtm_cargo **cargo)
+{
+    if ((*cargo)->count > 0) return;
+    free_memory(*cargo);
+    *cargo = NULL;
+}
+
 /* ---- adding ---- */
 
 enum mtm_status mtm_cargo_add(struct mtm_cargo **cargo, struct mtm_object *object)
 {
     struct mtm_item *item = make_room(cargo);
     if (!item) return MTM_NOMEM;
-    if (!mtm_object_is_inherited(object) && !mtm_object_try_retain(object)) return MTM_TOO_MANY;
+    if (!mtm_object_is_inherited(object) && !mtm_object_try_retain(object)) {
+        free_empty(cargo);
+        return MTM_TOO_MANY;
+    }
     *item = (struct mtm_item){.object = object};
     ++(*cargo)->count;
     return MTM_OK;
@@ -92,13 +114,16 @@ enum mtm_status mtm_cargo_add_like(struct mtm_cargo **cargo, const struct mtm_it
     return mtm_cargo_add_foreign(cargo, &item->foreign);
 }
 
-void mtm_cargo_shrink(struct mtm_cargo *cargo, size_t count)
+void mtm_cargo_shrink(struct mtm_cargo **from, size_t count)
 {
+    struct mtm_cargo *cargo = *from;
+    if (!cargo) return;
     while (cargo->count > count) {
         --cargo->count;
         give_back(place_of(cargo, cargo->count), cargo->count < cargo->linked);
         if (cargo->linked > cargo->count) cargo->linked = cargo->count;
     }
+    free_empty(from);
 }
 
 enum mtm_status mtm_cargo_add_all(struct mtm_cargo **cargo, const struct mtm_cargo *from)
@@ -108,7 +133,7 @@ enum mtm_status mtm_cargo_add_all(struct mtm_cargo **cargo, const struct mtm_car
     for (size_t i = 0; from && i < from->count && status == MTM_OK; ++i) {
         status = mtm_cargo_add_like(cargo, mtm_cargo_at(from, i));
     }
-    if (status != MTM_OK && *cargo) mtm_cargo_shrink(*cargo, before);
+    if (status != MTM_OK) mtm_cargo_shrink(cargo, before);
     return status;
 }
 
@@ -145,16 +170,12 @@ static void drop_all(struct mtm_drop *drop)
 {
     struct mtm_cargo *cargo =
         (struct mtm_cargo *)(void *)((char *)drop - offsetof(struct mtm_cargo, drop));
-    struct mtm_items *items = cargo->more;
     size_t n = 0;
     drop_items(cargo, cargo->first, MTM_FIRST_ITEMS, &n);
-    while (items) {
-        struct mtm_items *next = items->next;
+    for (struct mtm_items *items = cargo->more; items; items = items->next) {
         drop_items(cargo, items->item, items->cap, &n);
-        mtm_free(items);
-        items = next;
     }
-    mtm_free(cargo);
+    free_memory(cargo);
 }
 
 /* The buffer in which it was may be gone before we come to the end of this. */

@@ -43,7 +43,8 @@ struct mtm_items {
 
 enum { MTM_FIRST_ITEMS = 2 };
 
-/* It belongs to one thread at a time. */
+/* It belongs to one thread at a time, and is never empty: where there are no references there
+ * is no cargo. */
 struct mtm_cargo {
     struct mtm_drop drop;     /* owned by whoever lets go of it */
     struct mtm_bearer bearer; /* of its edges */
@@ -54,15 +55,16 @@ struct mtm_cargo {
 };
 
 /* Each adds a reference of its own, to an object to which the caller has one; *cargo may be
- * NULL. OK, NOMEM, TOO_MANY. No lock held. */
+ * NULL. OK, or NOMEM, TOO_MANY: then nothing has changed. No lock held. */
 enum mtm_status mtm_cargo_add(struct mtm_cargo **cargo, struct mtm_object *object);
 enum mtm_status mtm_cargo_add_foreign(struct mtm_cargo **cargo,
                                       const struct mtm_foreign_object *foreign);
 
 /* Adds what another message has, which the caller has in hand; as the other two. shrink: gives
- * back the last ones, down to so many. */
+ * back the last ones, down to so many, of a cargo or of none (NULL), which it is without any.
+ */
 enum mtm_status mtm_cargo_add_like(struct mtm_cargo **cargo, const struct mtm_item *item);
-void mtm_cargo_shrink(struct mtm_cargo *cargo, size_t count);
+void mtm_cargo_shrink(struct mtm_cargo **cargo, size_t count);
 
 /* Adds all that is in `from`, which the caller has in hand. As add: all or none. */
 enum mtm_status mtm_cargo_add_all(struct mtm_cargo **cargo, const struct mtm_cargo *from);

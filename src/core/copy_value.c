@@ -280,7 +280,7 @@ enum mtm_status mtm_compose_copy(struct mtm_composer *composer, struct mtm_walk 
                  keys_runs = keys->count;
     const uint32_t last_object = last_count(objects), last_key = last_count(keys),
                    object_count = composer->objects, key_count = composer->keys;
-    struct mtm_cargo *const *cargo = &composer->writer.cargo;
+    struct mtm_cargo **cargo = &composer->writer.cargo;
     const size_t items = *cargo ? (*cargo)->count : 0;
     status = copy_value(&copy);
     if (status == MTM_OK) {
@@ -289,7 +289,7 @@ enum mtm_status mtm_compose_copy(struct mtm_composer *composer, struct mtm_walk 
     }
     mtm_walk_to(walk, &place);
     if (composer->writer.block) composer->writer.block->size = size;
-    if (*cargo) mtm_cargo_shrink(*cargo, items);
+    mtm_cargo_shrink(cargo, items);
     composer->objects = object_count;
     composer->keys = key_count;
     undo_runs(objects, objects_runs, last_object);

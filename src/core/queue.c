@@ -75,7 +75,7 @@ static void append(struct mtm_queue *queue, const struct mtm_message *message,
                    struct mtm_put_memory *memory)
 {
     if (MTM_UNLIKELY(memory->block != NULL)) {
-        if (MTM_UNLIKELY(message->cargo != NULL)) memory->block->cargo = *message->cargo;
+        if (mtm_message_has_cargo(message)) memory->block->cargo = *message->cargo;
         mtm_tail_append_block(&queue->tail, memory->block,
                               mtm_block_record(queue, message->size));
         memory->block = NULL;

@@ -37,6 +37,7 @@ static inline size_t mtm_block_record(const struct mtm_queue *queue, size_t size
 /* pos: behind what has been read or written of a record of a block; behind the whole of it. */
 static inline size_t mtm_skip_rest(const struct mtm_segment *segment, size_t pos, size_t record)
 {
+    MTM_ASSERT(record >= MTM_POINTER_RECORD);
     const size_t rest = record - MTM_POINTER_RECORD, straight = segment->cap - pos;
     return rest < straight ? pos + rest : rest - straight;
 }

@@ -207,10 +207,11 @@ static void what_is_cut_off_a_list_is_given_back(void **state)
             const size_t ours = left < OURS ? left : OURS;
             if (linked)
                 assert_int_equal(mtm_cargo_prepare(cargo, &holder->object, false), MTM_OK);
-            mtm_cargo_shrink(cargo, left);
+            mtm_cargo_shrink(&cargo, left);
             assert_int_equal(refs_of(object), 1 + ours);
             assert_int_equal(foreign_refs, left - ours);
-            assert_int_equal(cargo->linked, linked ? left : 0);
+            if (left == 0) assert_null(cargo);
+            else assert_int_equal(cargo->linked, linked ? left : 0);
             assert_int_equal(mtm_cargo_add(&cargo, &object->object), MTM_OK);
             assert_ptr_equal(mtm_cargo_at(cargo, left)->object, &object->object);
             assert_null(mtm_cargo_at(cargo, left + 1));
@@ -221,6 +222,38 @@ static void what_is_cut_off_a_list_is_given_back(void **state)
         }
     }
     core_drop_buffer(holder);
+    core_drop_buffer(object);
+}
+
+/* story: a writer that could not add an object kept an empty list of them; its next message,
+ * too short for the address of a block, was written over others in a buffer of fixed size */
+static void a_list_is_never_empty(void **state)
+{
+    (void)state;
+    const struct mtm_buffer_options fixed = {.size = 8, .grow = 0};
+    struct mtm_buffer *object = core_buffer(NULL), *buffer = NULL;
+    struct mtm_notifier *notifier;
+    struct mtm_writer writer;
+    const size_t many = MTM_LIFE_MANY - refs_of(object);
+    assert_int_equal(mtm_buffer_new(&fixed, &buffer), MTM_OK);
+    assert_int_equal(mtm_writer_init(&writer, 0, false, 2), MTM_OK);
+    mtm_add_rlx(&object->object.life, many);
+    assert_int_equal(mtm_writer_add_object(&writer, &object->object), MTM_TOO_MANY);
+    mtm_sub_acq_rel(&object->object.life, many);
+    assert_null(writer.cargo);
+    for (int i = 0; i < 2; ++i) {
+        assert_int_equal(mtm_writer_add_boolean(&writer, i), MTM_OK);
+        assert_int_equal(mtm_writer_put(&writer, buffer, 0, &notifier), MTM_OK);
+    }
+    for (unsigned char i = 0; i < 2; ++i) {
+        struct mtm_delivery in;
+        assert_int_equal(core_take(&buffer->object, &in), MTM_OK);
+        assert_int_equal(in.slot.block->size, 2);
+        assert_int_equal(mtm_block_data(in.slot.block)[1], i);
+        core_incoming_free(&in);
+    }
+    mtm_writer_fini(&writer);
+    core_drop_buffer(buffer);
     core_drop_buffer(object);
 }
 
@@ -421,6 +454,7 @@ int main(void)
         CORE_TEST("a call that must not wait hands on", a_call_that_must_not_wait_hands_on),
         CORE_TEST("objects of others travel, too", objects_of_others_travel_too),
         CORE_TEST("what is cut off a list is given back", what_is_cut_off_a_list_is_given_back),
+        CORE_TEST("a list is never empty", a_list_is_never_empty),
         CORE_TEST("a copy that fails leaves nothing", a_copy_that_fails_leaves_nothing),
         CORE_TEST("who must not wait is told that others are at work",
                   who_must_not_wait_is_told_that_others_are_at_work),

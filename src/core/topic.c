@@ -265,6 +265,7 @@ void mtm_topic_close(struct mtm_topic *topic)
     while ((buffer = step(topic, buffer)) != NULL) mtm_buffer_close(buffer);
     mtm_topic_take_turn(topic, false);
     forget_latest(topic);
+    mtm_drop_handed_on();
 }
 
 /* Once the topic refuses messages, and nobody is publishing, no message can reach some of the

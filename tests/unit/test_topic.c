@@ -401,6 +401,20 @@ static void whoever_cannot_get_the_latest_does_not_subscribe(void **state)
     core_drop_buffer(object);
 }
 
+/* story: the objects of the latest message of a topic lived on after it had been closed */
+static void what_the_latest_refers_to_goes_when_the_topic_is_closed(void **state)
+{
+    (void)state;
+    struct mtm_topic *topic = topic_new(true);
+    struct mtm_buffer *object = core_buffer(NULL);
+    assert_int_equal(publish_with(topic, &object->object), MTM_OK);
+    assert_int_equal(object->object.life & MTM_LIFE_REFS, 2);
+    mtm_topic_close(topic);
+    assert_int_equal(object->object.life & MTM_LIFE_REFS, 1);
+    drop(topic);
+    core_drop_buffer(object);
+}
+
 /* The latest message of a topic is the topic. */
 static void a_topic_in_itself_goes(void **state)
 {
@@ -612,6 +626,8 @@ int main(void)
                   a_finished_topic_ends_when_it_is_drained),
         CORE_TEST("whoever cannot get the latest does not subscribe",
                   whoever_cannot_get_the_latest_does_not_subscribe),
+        CORE_TEST("what the latest refers to goes when the topic is closed",
+                  what_the_latest_refers_to_goes_when_the_topic_is_closed),
         CORE_TEST("a topic in itself goes", a_topic_in_itself_goes),
         CORE_TEST("a topic is found, or made, or not", a_topic_is_found_or_made_or_not),
         CORE_TEST("a message may replace what is there", a_message_may_replace_what_is_there),

@@ -24,6 +24,7 @@ static enum mtm_status collect(struct mtm_topic *topic, struct mtm_targets *targ
 {
     const size_t most = mtm_topic_count(topic);
     targets->count = targets->rung = 0;
+    targets->lines = NULL;
     targets->at = targets->few;
     if (most > MTM_FEW_TARGETS)
         targets->at = mtm_alloc(mtm_size_mul(most, sizeof *targets->at));
@@ -35,15 +36,6 @@ static enum mtm_status collect(struct mtm_topic *topic, struct mtm_targets *targ
     }
     mtm_unlock(&topic->object.lock);
     return MTM_OK;
-}
-
-struct mtm_target *mtm_targets_ring(struct mtm_targets *targets)
-{
-    while (targets->rung < targets->count) {
-        struct mtm_target *target = &targets->at[targets->rung++];
-        if (target->notifier) return target;
-    }
-    return NULL;
 }
 
 void mtm_targets_free(struct mtm_targets *targets)
@@ -155,10 +147,13 @@ struct late {
     enum mtm_status status; /* FULL: in line */
 };
 
-struct lines {
-    struct mtm_wait *wait; /* NULL: nobody waits */
-    struct late *late;
-    size_t count;
+/* All of one message. */
+struct mtm_lines {
+    struct mtm_wait *wait;
+    struct mtm_published *published;
+    struct mtm_block *bytes; /* of the message: what it was made of may be gone */
+    size_t count, ended;
+    struct late late[];
 };
 
 static size_t count_full(const struct mtm_targets *targets)
@@ -169,10 +164,12 @@ static size_t count_full(const struct mtm_targets *targets)
 }
 
 static enum mtm_status enter_line(struct late *late, const struct mtm_message *message,
-                                  struct mtm_wait *wait)
+                                  struct mtm_block *bytes, struct mtm_wait *wait)
 {
     enum mtm_status status = MTM_OK;
-    late->message = *message;
+    mtm_message_init(&late->message);
+    mtm_message_add(&late->message, mtm_block_data(bytes), bytes->size);
+    late->message.stored = message->stored;
     late->message.cargo = &late->cargo;
     late->put = (struct mtm_put){.buffer = late->to->buffer,
                                  .message = &late->message,
@@ -185,46 +182,95 @@ static enum mtm_status enter_line(struct late *late, const struct mtm_message *m
     return status == MTM_OK ? mtm_room_enter(&late->put, &late->place) : status;
 }
 
+static void end_late(struct late *late, struct mtm_published *published)
+{
+    mtm_put_end(&late->put, late->status);
+    mtm_cargo_drop(late->cargo); /* of one that is not in */
+    late->to->notifier = late->put.notifier;
+    count(published, late->status);
+}
+
+static void free_lines(struct mtm_lines *lines)
+{
+    if (lines) mtm_block_free(lines->bytes);
+    mtm_free(lines);
+}
+
+/* NULL: there is no memory. */
+static struct mtm_lines *new_lines(const struct mtm_message *message, size_t count)
+{
+    struct mtm_lines *lines =
+        mtm_alloc(mtm_size_add(sizeof *lines, mtm_size_mul(count, sizeof *lines->late)));
+    if (!lines) return NULL;
+    *lines = (struct mtm_lines){.bytes = message->stored};
+    if (message->stored) mtm_block_retain(message->stored);
+    else lines->bytes = mtm_message_to_block(message, NULL);
+    if (lines->bytes) return lines;
+    free_lines(lines);
+    return NULL;
+}
+
 /* In the turn: who is in line keeps all later messages from coming before this one, so the
- * order of the topic is that of the lines, too. */
-static void enter_lines(struct lines *lines, struct mtm_targets *targets,
-                        const struct mtm_message *message)
+ * order of the topic is that of the lines, too. For one that has room by now nothing is left to
+ * be done after that, however long the others are waited for. */
+static void enter_lines(struct mtm_targets *targets, const struct mtm_message *message,
+                        struct mtm_wait *wait, struct mtm_published *published)
 {
     struct mtm_wait brief = {.timeout = PATIENCE_NS};
-    const size_t count = lines->wait ? count_full(targets) : 0;
-    if (count == 0) return;
-    lines->late = mtm_alloc(mtm_size_mul(count, sizeof *lines->late));
-    if (!lines->late) return;
-    for (size_t i = 0; i < targets->count; ++i) {
-        struct mtm_target *to = &targets->at[i];
-        struct late *late = &lines->late[lines->count];
-        if (!to->full) continue;
-        ++lines->count;
-        *late = (struct late){.to = to};
-        late->status = enter_line(late, message, &brief);
-        late->put.wait = lines->wait;
+    const size_t count = count_full(targets);
+    if (MTM_LIKELY(count == 0)) return;
+    struct mtm_lines *lines = targets->lines = new_lines(message, count);
+    if (!lines) {
+        published->refused += count;
+        return;
     }
+    lines->wait = wait;
+    lines->published = published;
+    for (size_t i = 0; i < targets->count; ++i) {
+        struct late *late = &lines->late[lines->count];
+        if (!targets->at[i].full) continue;
+        *late = (struct late){.to = &targets->at[i]};
+        late->status = enter_line(late, message, lines->bytes, &brief);
+        late->put.wait = wait;
+        if (late->status == MTM_FULL) ++lines->count;
+        else end_late(late, published);
+    }
+    (void)mtm_wait_deadline(wait); /* the time that notifiers take counts */
 }
 
 /* After the turn: the others go on meanwhile. */
-static void wait_in_lines(struct lines *lines, struct mtm_targets *targets,
-                          struct mtm_published *published)
+static struct mtm_target *wait_in_line(struct mtm_lines *lines)
 {
-    for (size_t i = 0; i < lines->count; ++i) {
-        struct late *late = &lines->late[i];
-        if (late->status == MTM_FULL) late->status = mtm_room_wait(&late->put, &late->place);
-        if (late->status == MTM_INTERRUPTED) {
-            published->interrupted = true;
-            lines->wait->go_on = NULL; /* the others have had their time, too */
-            lines->wait->deadline = 1;
-        }
-        mtm_put_end(&late->put, late->status);
-        mtm_cargo_drop(late->cargo); /* of one that is not in */
-        late->to->notifier = late->put.notifier;
-        count(published, late->status);
+    struct late *late = &lines->late[lines->ended++];
+    late->status = mtm_room_wait(&late->put, &late->place);
+    if (late->status == MTM_INTERRUPTED) {
+        lines->published->interrupted = true;
+        lines->wait->go_on = NULL; /* the others have had their time, too */
+        lines->wait->deadline = 1;
     }
-    if (lines->wait && !lines->late) published->refused += count_full(targets); /* no memory */
-    mtm_free(lines->late);
+    end_late(late, lines->published);
+    return late->to;
+}
+
+/* One after the other; last those that have waited. */
+static struct mtm_target *next_target(struct mtm_targets *targets)
+{
+    struct mtm_lines *lines = targets->lines;
+    if (targets->rung < targets->count) return &targets->at[targets->rung++];
+    if (lines && lines->ended < lines->count) return wait_in_line(lines);
+    free_lines(lines);
+    targets->lines = NULL;
+    return NULL;
+}
+
+/* Nobody waits for room before the notifiers of those who have the message have been called. */
+struct mtm_target *mtm_targets_ring(struct mtm_targets *targets)
+{
+    struct mtm_target *target;
+    do {
+        target = next_target(targets);
+    } while (target && !target->notifier);
+    return target;
 }
 
 /* The message is the latest one from now on; *stored, and *message->cargo, are what was that
@@ -242,17 +288,18 @@ static void keep_latest(struct mtm_topic *topic, const struct mtm_message *messa
     else mtm_cargo_drop(cargo);
 }
 
-/* *stored: becomes the latest message, if that is kept; then it is what was that before. */
+/* wait: for room; NULL: nobody does. *stored: becomes the latest message, if that is kept; then
+ * it is what was that before. */
 static enum mtm_status publish(struct mtm_topic *topic, const struct mtm_message *message,
                                struct mtm_block **stored, bool replace, bool nonblock,
-                               struct lines *lines, struct mtm_targets *targets,
+                               struct mtm_wait *wait, struct mtm_targets *targets,
                                struct mtm_published *published)
 {
     enum mtm_status status = mtm_object_may_put(&topic->object);
     if (status == MTM_OK) status = collect(topic, targets);
     if (status != MTM_OK) return status;
-    put_all(targets, message, replace, nonblock, lines->wait != NULL, published);
-    enter_lines(lines, targets, message);
+    put_all(targets, message, replace, nonblock, wait != NULL, published);
+    if (wait) enter_lines(targets, message, wait, published);
     mtm_store_rlx(&topic->published, mtm_load_rlx(&topic->published) + 1);
     if (topic->keeps_latest) keep_latest(topic, message, stored);
     return MTM_OK;
@@ -275,7 +322,7 @@ static struct mtm_block *store(struct mtm_topic *topic, const struct mtm_message
 }
 
 static enum mtm_status put_to_all(struct mtm_topic *topic, const struct mtm_message *message,
-                                  bool replace, bool nonblock, struct lines *lines,
+                                  bool replace, bool nonblock, struct mtm_wait *wait,
                                   struct mtm_targets *targets, struct mtm_published *published)
 {
     struct mtm_message copy = *message;
@@ -292,10 +339,9 @@ static enum mtm_status put_to_all(struct mtm_topic *topic, const struct mtm_mess
     }
     status = MTM_BUSY;
     if (mtm_topic_take_turn(topic, nonblock)) {
-        status = publish(topic, &copy, &stored, replace, nonblock, lines, targets, published);
+        status = publish(topic, &copy, &stored, replace, nonblock, wait, targets, published);
         mtm_topic_end_turn(topic);
     }
-    if (status == MTM_OK) wait_in_lines(lines, targets, published);
     mtm_block_free(stored);
     if (status == MTM_OK && mtm_message_has_cargo(message)) {
         mtm_cargo_drop(*message->cargo);
@@ -308,8 +354,7 @@ enum mtm_status mtm_topic_put(struct mtm_topic *topic, const struct mtm_message 
                               bool replace, bool nonblock, struct mtm_targets *targets,
                               struct mtm_published *published)
 {
-    struct lines none = {.wait = NULL};
-    return put_to_all(topic, message, replace, nonblock, &none, targets, published);
+    return put_to_all(topic, message, replace, nonblock, NULL, targets, published);
 }
 
 enum mtm_status mtm_topic_put_wait(struct mtm_topic *topic, const struct mtm_message *message,
@@ -317,8 +362,7 @@ enum mtm_status mtm_topic_put_wait(struct mtm_topic *topic, const struct mtm_mes
                                    struct mtm_published *published)
 {
     const bool never = mtm_wait_never(wait);
-    struct lines lines = {.wait = never ? NULL : wait};
-    return put_to_all(topic, message, false, never, &lines, targets, published);
+    return put_to_all(topic, message, false, never, never ? NULL : wait, targets, published);
 }
 
 /* After the turn: a notifier may publish, and so may what is freed with a buffer. */

@@ -19,10 +19,11 @@ enum { MTM_FEW_TARGETS = 32 };
 /* All who got one message. It belongs to the call that publishes, and stays where it is. */
 struct mtm_targets {
     struct mtm_target few[MTM_FEW_TARGETS], *at;
-    size_t count, rung; /* those before have been asked for by mtm_targets_ring */
+    size_t count, rung;      /* those before have been asked for by mtm_targets_ring */
+    struct mtm_lines *lines; /* in which the message still waits for room; NULL: nowhere */
 };
 
-/* What has become of a message. */
+/* What has become of a message; where it is waited for, once mtm_targets_ring has no more. */
 struct mtm_published {
     size_t taken;   /* subscribers that have it */
     size_t refused; /* that were full or busy, for which it is too large, or memory was short */
@@ -43,13 +44,16 @@ enum mtm_status mtm_topic_put(struct mtm_topic *topic, const struct mtm_message 
 
 /* The same, but those that are full are waited for, as `wait` says, in line with all others who
  * wait for them; with the order of the topic. Those that had no room in time count as refused.
- * A subscriber that drops its oldest messages is never waited for. */
+ * A subscriber that drops its oldest messages is never waited for. OK: the message has been
+ * copied, and the waiting is done by mtm_targets_ring, to which `wait` and `published` belong
+ * until that is over. */
 enum mtm_status mtm_topic_put_wait(struct mtm_topic *topic, const struct mtm_message *message,
                                    struct mtm_wait *wait, struct mtm_targets *targets,
                                    struct mtm_published *published);
 
-/* The next one whose notifier is to be called: by the caller, who takes it over. NULL: none is
- * left. */
+/* The next one whose notifier is to be called: by the caller, who takes it over. Those that
+ * have the message come first, and those that are waited for when they have got it. NULL: none
+ * is left, and nothing is waited for. */
 struct mtm_target *mtm_targets_ring(struct mtm_targets *targets);
 
 /* Gives back the references. Nothing else of it is needed any more. */

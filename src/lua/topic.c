@@ -85,13 +85,25 @@ struct outcome {
     struct mtm_published published;
 };
 
-/* All are called; the first failure, or error, is kept. */
+/* A hook has ended the waiting, and its error is on top of the stack: that is what is told. */
+static void be_interrupted(lua_State *L, struct outcome *outcome)
+{
+    if (outcome->raised) lua_remove(L, -2);
+    else if (outcome->status == MTM_NOTIFIER_FAILED) mtm_failure_free(&outcome->failure);
+    outcome->status = MTM_NOTIFIER_FAILED;
+    outcome->raised = true;
+}
+
+/* All are called, and waited for in between; the first failure, or error, is kept. */
 static void ring_all(lua_State *L, struct mtc_handle *handle, struct mtm_targets *targets,
                      bool nonblock, struct outcome *outcome)
 {
     struct mtm_target *to;
+    bool interrupted = false;
     while ((to = mtm_targets_ring(targets)) != NULL) {
         struct mtm_failure own = {0};
+        if (outcome->published.interrupted && !interrupted) be_interrupted(L, outcome);
+        interrupted = outcome->published.interrupted;
         bool raised, first = outcome->status == MTM_OK;
         enum mtm_status status = mtl_notify(L, handle->owned.state, to->buffer, MTM_ADDED,
                                             to->notifier, nonblock, &own, &raised);
@@ -106,6 +118,7 @@ static void ring_all(lua_State *L, struct mtc_handle *handle, struct mtm_targets
             mtm_failure_free(&own);
         }
     }
+    if (outcome->published.interrupted && !interrupted) be_interrupted(L, outcome);
     mtm_targets_free(targets);
 }
 
@@ -131,16 +144,6 @@ static int push_outcome(lua_State *L, struct mtc_handle *handle, bool tells,
     return 2;
 }
 
-/* As a put into a buffer: hooks are run only where all of the message has been copied. */
-static enum mtm_status put_wait(lua_State *L, struct mtc_handle *handle,
-                                const struct mtm_message *message, struct mtm_wait *wait,
-                                struct mtm_targets *targets, struct mtm_published *published)
-{
-    struct mtl_hooked hooked;
-    if (message->nparts <= 1) mtl_heed_hooks(&hooked, wait, L, handle->owned.state);
-    return mtm_topic_put_wait(topic_of(handle), message, wait, targets, published);
-}
-
 /* What has encoded the message may have run finalizers, and these may have released the handle.
  * The notifiers, and hooks, may do so, too. */
 static struct outcome publish(lua_State *L, struct mtc_handle *handle,
@@ -151,19 +154,18 @@ static struct outcome publish(lua_State *L, struct mtc_handle *handle,
     struct mtm_wait wait = mtl_own_wait(handle);
     const bool nonblock = how == TOPIC_PUT ? mtm_wait_never(&wait) : handle->nonblock;
     struct mtm_targets targets;
+    struct mtl_hooked hooked;
     if (MTM_UNLIKELY(!topic)) return outcome;
     if (how == TOPIC_PUT) {
-        outcome.status = put_wait(L, handle, message, &wait, &targets, &outcome.published);
+        /* as a put into a buffer: only where all of the message is on our stack */
+        if (message->nparts <= 1) mtl_heed_hooks(&hooked, &wait, L, handle->owned.state);
+        outcome.status =
+            mtm_topic_put_wait(topic, message, &wait, &targets, &outcome.published);
     } else {
         outcome.status = mtm_topic_put(topic, message, how == TOPIC_SET, nonblock, &targets,
                                        &outcome.published);
     }
-    const bool out = outcome.status == MTM_OK;
-    if (outcome.published.interrupted) { /* the hook's error is on top of the stack */
-        outcome.status = MTM_NOTIFIER_FAILED;
-        outcome.raised = true;
-    }
-    if (out) ring_all(L, handle, &targets, nonblock, &outcome);
+    if (outcome.status == MTM_OK) ring_all(L, handle, &targets, nonblock, &outcome);
     if (!nonblock) mtm_drop_handed_on();
     return outcome;
 }

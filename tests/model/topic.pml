@@ -2,7 +2,8 @@
  * order, a new one begins with the latest, nobody puts into a buffer that was freed, and the list has nothing that was
  * freed; a message that comes while the topic is finished reaches all subscribers or none, and whoever subscribes while
  * it is closed (or aborted) is either refused or closed, too; and where publishers wait for room in a subscriber that is
- * full, it gets the messages in that order, too. How a put works is in queue.pml; how references go is in
+ * full, it gets the messages in that order, too, and who is owed a wake-up, or a call of its notifier, by one of the
+ * subscribers does not wait until another one has room. How a put works is in queue.pml; how references go is in
  * listener.pml.
  *
  * BROKEN 1 in scene 1: who publishes does not wait for its turn
@@ -11,6 +12,7 @@
  * BROKEN 4 in scene 3: who subscribes gets the latest message before it has its turn
  * BROKEN 5 in scene 4: who finishes the topic does not wait for its turn
  * BROKEN 7 in scene 6: who has to wait for room gets in line when its turn has ended
+ * BROKEN 8 in scene 7: who waits for room in one subscriber wakes only after that for another one, which has room by then
  * BROKEN 6 in scene 5: who subscribes asks for the state of the topic before it joins, and not as it joins
  */
 #if SCENE == 1 /* two publish to two subscribers */
@@ -31,6 +33,9 @@
 #elif SCENE == 6 /* two wait for room in the first one, from which somebody takes */
 #define LINKED 2
 #define RUN run publisher(1); run publisher(2); run taker()
+#elif SCENE == 7 /* both are full; who receives from the second one makes room there, and then takes from the first */
+#define LINKED 2
+#define RUN run publisher(1); run receiver()
 #endif
 
 #define BUFFERS 2
@@ -80,6 +85,50 @@ proctype taker() {
             fi
         }
     od
+}
+
+/* Scene 7: the second one has room for one, too, and has it. */
+bool has_room, late, in_line, sleeps, owed, woken;
+
+/* Under its locks: at first, and again where it was full. */
+inline PUT_SECOND(m) {
+    d_step {
+        if
+        :: has_room -> got[1].at[got[1].count] = m; got[1].count++; has_room = false; owed = sleeps; late = false
+        :: !has_room && late -> in_line = true
+        :: !has_room && !late -> late = true
+        fi
+    }
+}
+
+inline WAKE_SECOND() { d_step { if :: owed -> woken = true; owed = false :: else fi } }
+
+/* Takes what is there, and puts in who is in line; sleeps until there is another one; and then makes room in the first
+ * one, for which the publisher may be waiting. */
+proctype receiver() {
+    d_step {
+        if
+        :: in_line -> got[1].at[0] = 1; got[1].count = 1; in_line = false
+        :: else -> has_room = true
+        fi
+    }
+    d_step { sleeps = got[1].count == 0 }
+    if
+    :: sleeps -> woken
+    :: else
+    fi;
+    assert(got[1].count == 1);
+    d_step {
+        taken++;
+        if
+        :: first != last ->
+            got[0].at[got[0].count] = line[first];
+            got[0].count++;
+            waits[line[first]] = false;
+            first++
+        :: else
+        fi
+    }
 }
 
 inline PUT(b, m) {
@@ -152,6 +201,17 @@ proctype publisher(byte m) {
 #if SCENE == 6
         :: has[b] && b == 0 -> PUT_BOUNDED(m)
         :: has[b] && b != 0 -> PUT(b, m)
+#elif SCENE == 7
+        :: has[b] && b == 0 -> PUT_BOUNDED(m)
+        :: has[b] && b != 0 ->
+            PUT_SECOND(m);
+            if
+            :: late -> PUT_SECOND(m)
+            :: else
+            fi;
+#if BROKEN != 8
+            WAKE_SECOND()
+#endif
 #else
         :: has[b] -> PUT(b, m)
 #endif
@@ -164,7 +224,7 @@ proctype publisher(byte m) {
 #if BROKEN != 1
     turn = 0;
 #endif
-#if SCENE == 6
+#if SCENE >= 6
 #if BROKEN == 7
     d_step { /* there may be room by now */
         if
@@ -176,6 +236,9 @@ proctype publisher(byte m) {
     }
 #endif
     !waits[m];
+#if BROKEN == 8
+    WAKE_SECOND();
+#endif
 #endif
     do
     :: b == BUFFERS -> break

@@ -1,5 +1,5 @@
--- Runs a test program again, in a process of its own that may crash or hang without harm to the test, and says how it
--- ended. It does not judge that.
+-- Other processes: runs a test program again, in one of its own that may crash or hang without harm to the test, and
+-- says how it ended; or has one run beside the test. It does not judge what they do.
 
 local child = {}
 
@@ -15,8 +15,15 @@ child.limit = 20
 child.before = {}
 for word in (os.getenv("MTMSG_RUN") or ""):gmatch("%S+") do table.insert(child.before, word) end
 
-local function quoted(text)
-    return "'" .. text:gsub("'", "'\\''") .. "'"
+-- As one word of a shell.
+function child.quote(text)
+    return "'" .. tostring(text):gsub("'", "'\\''") .. "'"
+end
+
+local function line(words)
+    local quoted = {}
+    for i, word in ipairs(words) do quoted[i] = child.quote(word) end
+    return table.concat(quoted, " ")
 end
 
 -- The program that runs this script stands before all of its own options.
@@ -30,8 +37,22 @@ end
 function child.command()
     local words = { (table.unpack or unpack)(child.before) }
     words[#words + 1] = child.interpreter()
-    for i = 1, #words do words[i] = quoted(words[i]) end
-    return table.concat(words, " ")
+    return line(words)
+end
+
+-- Has a shell command run beside this process. Gives a function that waits for its end and gives what it printed.
+function child.background(command)
+    local pipe = assert(io.popen(command .. " 2>&1"))
+    return function()
+        local text = pipe:read("*a")
+        pipe:close()
+        return text
+    end
+end
+
+-- The same for a script with these arguments.
+function child.start(...)
+    return child.background(child.command() .. " " .. line { ... })
 end
 
 -- Runs this script with these arguments. Gives the exit code, as a shell has it (0: it ended well), and what it
@@ -39,10 +60,7 @@ end
 function child.run(...)
     local words = { "tests/limit", child.limit, (table.unpack or unpack)(child.before) }
     for _, word in ipairs { child.interpreter(), arguments[0], ... } do words[#words + 1] = word end
-    for i = 1, #words do words[i] = quoted(tostring(words[i])) end
-    local pipe = assert(io.popen(table.concat(words, " ") .. " 2>&1; echo exit code $?"))
-    local output = pipe:read("*a")
-    pipe:close()
+    local output = child.background("{ " .. line(words) .. "; } 2>&1; echo exit code $?")()
     local printed, code = output:match("^(.*)exit code (%d+)%s*$")
     return tonumber(code), printed
 end

@@ -3,9 +3,7 @@
 -- program starts itself once more with a library preloaded that moves the wall clock as it is told.
 
 if not os.getenv("MTMSG_WALL_CLOCK_MOVES") then
-    local function quote(word)
-        return "'" .. word:gsub("'", "'\\''") .. "'"
-    end
+    local quote = require("child").quote
     local library
     for pattern in package.cpath:gmatch("[^;]+") do
         local path = pattern:gsub("%?", "stepping_clock")

@@ -2,7 +2,7 @@
 --
 --     make bench-nats       RUNS=5
 
-package.path = "bridges/nats/tests/lib/?.lua;" .. package.path
+package.path = "bridges/nats/tests/lib/?.lua;tests/lib/?.lua;" .. package.path
 local mtmsg = require "mtmsg"
 local nats = require "mtmsg.nats"
 local server = require "server"

@@ -6,7 +6,7 @@
 -- A nats-server of its own runs on the loopback, with a stream of jobs. Each job is a text. A worker sends the table of
 -- its words home, with the token of the job, and only then the job is acknowledged, here. What a process had in its
 -- hands when it was killed is delivered again; a job that comes home twice counts once.
-package.path = "bridges/nats/tests/lib/?.lua;" .. package.path
+package.path = "bridges/nats/tests/lib/?.lua;tests/lib/?.lua;" .. package.path
 local luv = require "luv"
 local mtmsg = require "mtmsg"
 local nats = require "mtmsg.nats"

@@ -37,6 +37,9 @@ struct mtn_connection *mtn_check_connection(lua_State *L);
 /* Waits until it has ended. */
 void mtn_close_port(struct mtn_handle *p);
 
+/* The same for all of the connection, which end at the same time. */
+void mtn_close_ports(lua_State *L, struct mtn_connection *c);
+
 void mtn_set_class(lua_State *L, const char *name);
 void mtn_set_number(lua_State *L, const char *name, double value);
 void mtn_set_count(lua_State *L, const char *name, unsigned long value);
@@ -50,6 +53,7 @@ int mtn_connection_replies(lua_State *L);
 int mtn_connection_newstream(lua_State *L);
 int mtn_connection_request(lua_State *L);
 int mtn_port_close(lua_State *L);
+int mtn_port_gc(lua_State *L);
 int mtn_port_info(lua_State *L);
 
 #endif

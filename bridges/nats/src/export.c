@@ -7,10 +7,13 @@
 #include "pack.h"
 #include "port.h"
 
-enum { SUBJECT = 256, WINDOW = 1024, WINDOW_BYTES = 1 << 20, ACK_MS = 5000 };
+enum { SUBJECT = 256, WINDOW = 1024, WINDOW_BYTES = 1 << 20, ACK_MS = 5000, STEP_MS = 100 };
+enum { KEPT = 4096 }; /* bytes of a message whose memory serves the next one, too */
 
 /* How a message of the window stands. */
-enum { TAKEN, SENT, DONE };
+enum { TAKEN, SENT, DONE, REJECTED };
+
+static const char too_large[] = "the message is too large";
 
 /* A message on its way. */
 struct item {
@@ -31,12 +34,20 @@ struct export
     size_t bytes;
     jsCtx *js;                /* with a stream; else NULL */
     char id[24];              /* of this export, for the ids of its messages */
-    unsigned long long first; /* the number of the window's first message */
-    pthread_mutex_t mutex;
-    pthread_cond_t acked;
-    size_t waiting; /* guarded by the mutex: messages whose acknowledgement is to come */
-    int max_payload;
+    unsigned long long first; /* the number of the window's first message; constant as long as
+                               * an acknowledgement may come */
 };
+
+/* Its buffer is done with it. A large one leaves no memory behind, as each item of the window
+ * may have had one. */
+static void done(const struct export *e, struct item *item)
+{
+    e->port->sending->clearReader(item->reader);
+    if (item->room <= KEPT) return;
+    free(item->data);
+    item->data = NULL;
+    item->room = 0;
+}
 
 /* ---- rejecting ---- */
 
@@ -65,7 +76,7 @@ static void reject(struct export *e, const char *why, struct item *item)
     atomic_fetch_add(&counts->rejected, 1);
     if (!e->port->rejected || reject_to(e, why, item) != 0)
         atomic_fetch_add(&counts->dropped, 1);
-    e->port->sending->doneReader(item->reader);
+    done(e, item);
 }
 
 /* ---- what goes out ---- */
@@ -113,7 +124,6 @@ static const char *take_token(const struct export *e, struct item *item)
 static const char *pack(struct export *e, struct item *item)
 {
     const char *why = mtn_pack(&e->packer, e->port->sending, item->reader);
-    if (!why && e->packer.size > (size_t)e->max_payload) why = "the message is too large";
     if (!why && !keep(item, e->packer.data, e->packer.size)) why = "out of memory";
     return why;
 }
@@ -132,41 +142,49 @@ static const char *pack_reply(struct export *e, struct item *item)
 
 /* ---- sending ---- */
 
+/* Runs in a thread of the library, for each message that it has not been made to forget. */
 static void on_ack(jsCtx *js, natsMsg *msg, jsPubAck *ack, jsPubAckErr *error, void *closure)
 {
     struct export *e = closure;
     const char *id = NULL;
     (void)js, (void)ack;
-    if (natsMsgHeader_Get(msg, "Nats-Msg-Id", &id) == NATS_OK && strlen(id) > 17) {
-        const size_t n = (size_t)(strtoull(id + 17, NULL, 16) - e->first);
-        if (n < WINDOW && !error) atomic_store(&e->item[n].state, DONE);
-        if (error) {
-            pthread_mutex_lock(&e->port->conn->mutex);
-            snprintf(e->port->conn->error, MTN_TEXT, "stream: %.200s",
-                     error->ErrText ? error->ErrText : natsStatus_GetText(error->Err));
-            pthread_mutex_unlock(&e->port->conn->mutex);
-        }
+    if (error) {
+        pthread_mutex_lock(&e->port->conn->mutex);
+        snprintf(e->port->conn->error, MTN_TEXT, "stream: %.200s",
+                 error->ErrText ? error->ErrText : natsStatus_GetText(error->Err));
+        pthread_mutex_unlock(&e->port->conn->mutex);
+    } else if (natsMsgHeader_Get(msg, "Nats-Msg-Id", &id) == NATS_OK && strlen(id) > 17) {
+        const unsigned long long n = strtoull(id + 17, NULL, 16) - e->first;
+        if (n < WINDOW) atomic_store(&e->item[n].state, DONE);
     }
     natsMsg_Destroy(msg);
-    pthread_mutex_lock(&e->mutex);
-    if (e->waiting > 0 && --e->waiting == 0) pthread_cond_signal(&e->acked);
-    pthread_mutex_unlock(&e->mutex);
+}
+
+/* False: some are to come after that time, or on_ack is still at work. */
+static bool has_acks(struct export *e, int64_t milliseconds)
+{
+    jsPubOptions options;
+    jsPubOptions_Init(&options);
+    options.MaxWait = milliseconds;
+    return js_PublishAsyncComplete(e->js, &options) != NATS_TIMEOUT;
+}
+
+/* No acknowledgement will be told any more: on_ack is not at work, and will not be. */
+static void forget_acks(struct export *e)
+{
+    while (!has_acks(e, 1)) {
+        natsMsgList pending = {0};
+        if (js_PublishAsyncGetPendingList(&pending, e->js) == NATS_OK)
+            natsMsgList_Destroy(&pending);
+    }
 }
 
 static void wait_for_acks(struct export *e)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += ACK_MS / 1000;
-    pthread_mutex_lock(&e->mutex);
-    while (e->waiting > 0 && !mtn_port_stops(e->port) &&
-           pthread_cond_timedwait(&e->acked, &e->mutex, &until) == 0) {
+    for (int waited = 0; waited < ACK_MS && !mtn_port_stops(e->port); waited += STEP_MS) {
+        if (has_acks(e, STEP_MS)) return;
     }
-    e->waiting = 0;
-    pthread_mutex_unlock(&e->mutex);
-    natsMsgList pending = {0}; /* no acknowledgement of these will be told any more */
-    if (js_PublishAsyncGetPendingList(&pending, e->js) == NATS_OK)
-        natsMsgList_Destroy(&pending);
+    forget_acks(e);
 }
 
 static natsStatus publish_to_stream(struct export *e, size_t n)
@@ -180,18 +198,12 @@ static natsStatus publish_to_stream(struct export *e, size_t n)
     options.ExpectStream = e->port->stream;
     natsStatus s =
         natsMsg_Create(&msg, e->port->subject, NULL, e->item[n].data, (int)e->item[n].size);
-    pthread_mutex_lock(&e->mutex);
-    ++e->waiting;
-    pthread_mutex_unlock(&e->mutex);
     if (s == NATS_OK) s = js_PublishMsgAsync(e->js, &msg, &options);
-    if (s == NATS_OK) return s;
-    natsMsg_Destroy(msg);
-    pthread_mutex_lock(&e->mutex);
-    if (e->waiting > 0) --e->waiting;
-    pthread_mutex_unlock(&e->mutex);
+    natsMsg_Destroy(msg); /* NULL if the library has taken it */
     return s;
 }
 
+/* What no server takes would hold up all that comes behind it. */
 static natsStatus publish(struct export *e, size_t n)
 {
     struct item *item = &e->item[n];
@@ -200,8 +212,11 @@ static natsStatus publish(struct export *e, size_t n)
     natsStatus s =
         e->js ? publish_to_stream(e, n)
               : natsConnection_Publish(e->port->conn->nc, subject, item->data, (int)item->size);
-    if (s != NATS_OK) atomic_store(&item->state, TAKEN);
-    return s;
+    if (s == NATS_OK) return s;
+    atomic_store(&item->state, s == NATS_MAX_PAYLOAD ? REJECTED : TAKEN);
+    if (s != NATS_MAX_PAYLOAD) return s;
+    reject(e, too_large, item);
+    return NATS_OK;
 }
 
 /* ---- filling the window ---- */
@@ -279,16 +294,17 @@ static natsStatus confirm(struct export *e)
     return s;
 }
 
-/* The server has it, so its buffer is done with it. True: with all of them. */
-static bool finish_those_done(struct export *e)
+/* The server has all of them, so their buffer is done with them; else false. */
+static bool finish(struct export *e)
 {
-    bool all = true;
+    size_t sent = 0;
     for (size_t n = 0; n < e->count; ++n) {
-        if (atomic_load(&e->item[n].state) != DONE) all = false;
+        const int state = atomic_load(&e->item[n].state);
+        if (state != DONE && state != REJECTED) return false;
+        if (state == DONE) ++sent;
     }
-    if (!all) return false;
-    for (size_t n = 0; n < e->count; ++n) e->port->sending->doneReader(e->item[n].reader);
-    atomic_fetch_add(&e->port->counts.messages, e->count);
+    for (size_t n = 0; n < e->count; ++n) done(e, &e->item[n]);
+    atomic_fetch_add(&e->port->counts.messages, sent);
     e->first += e->count;
     e->count = e->bytes = 0;
     return true;
@@ -303,7 +319,7 @@ static void send_window(struct export *e)
                                                      : NATS_CONNECTION_DISCONNECTED;
         natsStatus t = s == NATS_CONNECTION_DISCONNECTED ? s : confirm(e);
         if (s == NATS_OK) s = t;
-        if (finish_those_done(e)) return;
+        if (finish(e)) return;
         if (s != NATS_OK && s != NATS_CONNECTION_DISCONNECTED)
             mtn_conn_blame(e->port->conn, "export", s);
         again = s != NATS_CONNECTION_DISCONNECTED;
@@ -315,12 +331,10 @@ static void send_window(struct export *e)
 static void give_back(struct export *e)
 {
     for (size_t n = 0; n < e->count; ++n) {
-        if (atomic_load(&e->item[n].state) == DONE) {
-            e->port->sending->doneReader(e->item[n].reader);
-            atomic_fetch_add(&e->port->counts.messages, 1);
-        } else {
-            e->port->sending->putBackReader(e->item[n].reader);
-        }
+        const int state = atomic_load(&e->item[n].state);
+        if (state == DONE) atomic_fetch_add(&e->port->counts.messages, 1);
+        if (state == DONE || state == REJECTED) done(e, &e->item[n]);
+        else e->port->sending->putBackReader(e->item[n].reader);
     }
     e->count = 0;
 }
@@ -336,8 +350,6 @@ static void export_free(struct export *e)
     }
     if (e->writer) e->port->receiving->freeWriter(e->writer);
     mtn_packer_fini(&e->packer);
-    pthread_cond_destroy(&e->acked);
-    pthread_mutex_destroy(&e->mutex);
     free(e);
 }
 
@@ -354,6 +366,7 @@ static void *run(void *data)
         }
         if (code == 2 || code == 5) mtn_port_pause(port, 0.1);
     }
+    if (e->js) forget_acks(e);
     give_back(e);
     if (atomic_load(&port->conn->closed) && !atomic_load(&port->stops))
         atomic_store(&port->state, MTN_CONNECTION_CLOSED);
@@ -403,10 +416,7 @@ const char *mtn_export_start(struct mtn_port *port, char text[MTN_TEXT])
     struct export *e = calloc(1, sizeof *e);
     if (!e) return "out of memory";
     e->port = port;
-    e->max_payload = (int)natsConnection_GetMaxPayload(port->conn->nc);
     mtn_packer_init(&e->packer, port->most_bytes);
-    pthread_mutex_init(&e->mutex, NULL);
-    pthread_cond_init(&e->acked, NULL);
     choose_id(e);
     natsStatus s = make_readers(e) ? use_stream(e) : NATS_NO_MEMORY;
     if (s == NATS_OK && pthread_create(&port->thread, NULL, run, e) == 0) {

@@ -72,15 +72,7 @@ static int connection_close(lua_State *L)
     struct mtn_connection *c = luaL_checkudata(L, 1, MTN_CONNECTION);
     struct mtn_conn *conn = c->conn;
     if (!conn) return 0;
-    lua_rawgeti(L, LUA_REGISTRYINDEX, c->kept);
-    if (lua_istable(L, -1)) {
-        lua_pushnil(L);
-        while (lua_next(L, -2)) {
-            struct mtn_handle *p = lua_touserdata(L, -2); /* its own buffer has a name as key */
-            lua_pop(L, 1);
-            if (p) mtn_close_port(p);
-        }
-    }
+    mtn_close_ports(L, c);
     c->conn = NULL;
     luaL_unref(L, LUA_REGISTRYINDEX, c->kept);
     c->kept = LUA_NOREF;
@@ -172,7 +164,7 @@ static void set_functions(lua_State *L, const luaL_Reg *functions)
 }
 
 static void new_class(lua_State *L, const char *name, const luaL_Reg *methods,
-                      lua_CFunction tostring, lua_CFunction gc)
+                      lua_CFunction tostring, lua_CFunction close, lua_CFunction gc)
 {
     luaL_newmetatable(L, name);
     lua_newtable(L);
@@ -182,7 +174,7 @@ static void new_class(lua_State *L, const char *name, const luaL_Reg *methods,
     lua_setfield(L, -2, "__tostring");
     lua_pushcfunction(L, gc);
     lua_setfield(L, -2, "__gc");
-    lua_pushcfunction(L, gc);
+    lua_pushcfunction(L, close);
     lua_setfield(L, -2, "__close");
     lua_pushstring(L, name);
     lua_setfield(L, -2, "__metatable");
@@ -206,8 +198,9 @@ EXPORT int luaopen_mtmsg_nats(lua_State *L)
         {"close", mtn_port_close}, {"info", mtn_port_info}, {NULL, NULL}};
     static const luaL_Reg module[] = {{"connect", nats_connect}, {NULL, NULL}};
     mtn_pin();
-    new_class(L, MTN_CONNECTION, of_connection, connection_tostring, connection_close);
-    new_class(L, MTN_PORT, of_port, port_tostring, mtn_port_close);
+    new_class(L, MTN_CONNECTION, of_connection, connection_tostring, connection_close,
+              connection_close);
+    new_class(L, MTN_PORT, of_port, port_tostring, mtn_port_close, mtn_port_gc);
     lua_newtable(L);
     set_functions(L, module);
     return 1;

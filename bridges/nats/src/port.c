@@ -73,9 +73,14 @@ const char *mtn_port_start(struct mtn_port *port, char text[MTN_TEXT])
     return port->from ? mtn_export_start(port, text) : mtn_import_start(port, text);
 }
 
-void mtn_port_free(struct mtn_port *port)
+void mtn_port_stop(struct mtn_port *port)
 {
     atomic_store_explicit(&port->stops, true, memory_order_release);
+}
+
+void mtn_port_free(struct mtn_port *port)
+{
+    mtn_port_stop(port);
     if (port->to) mtn_import_stop(port);
     if (port->started) pthread_join(port->thread, NULL);
     release_all(port->receiving, port->sending, port->from, port->to, port->rejected);

@@ -32,7 +32,7 @@ struct mtn_counts {
                            * client library since the import was too slow */
 };
 
-enum mtn_state { MTN_RUNS, MTN_STOPPED, MTN_BUFFER_CLOSED, MTN_CONNECTION_CLOSED };
+enum mtn_state { MTN_RUNS, MTN_BUFFER_CLOSED, MTN_CONNECTION_CLOSED };
 
 struct mtn_port {
     struct mtn_conn *conn; /* a reference */
@@ -66,6 +66,9 @@ struct mtn_port *mtn_port_new(struct mtn_conn *conn, const receiver_capi_2_1 *re
 
 /* Begins to work. NULL, or what went wrong. */
 const char *mtn_port_start(struct mtn_port *port, char text[MTN_TEXT]);
+
+/* Asks it to end, and does not wait. */
+void mtn_port_stop(struct mtn_port *port);
 
 /* Ends it, waits until it has ended, and frees it. What an export has taken and not sent goes
  * back to its buffer. */

@@ -13,6 +13,31 @@ void mtn_close_port(struct mtn_handle *p)
     if (port) mtn_port_free(port);
 }
 
+static void each_port(lua_State *L, struct mtn_connection *c, void (*f)(struct mtn_handle *))
+{
+    lua_rawgeti(L, LUA_REGISTRYINDEX, c->kept);
+    if (lua_istable(L, -1)) {
+        lua_pushnil(L);
+        while (lua_next(L, -2)) {
+            struct mtn_handle *p = lua_touserdata(L, -2); /* its own buffer has a name as key */
+            lua_pop(L, 1);
+            if (p) f(p);
+        }
+    }
+    lua_pop(L, 1);
+}
+
+static void stop(struct mtn_handle *p)
+{
+    if (p->port) mtn_port_stop(p->port);
+}
+
+void mtn_close_ports(lua_State *L, struct mtn_connection *c)
+{
+    each_port(L, c, stop);
+    each_port(L, c, mtn_close_port);
+}
+
 struct ends {
     const receiver_capi_2_1 *receiving;
     const sender_capi_1_1 *sending;
@@ -189,11 +214,19 @@ int mtn_port_close(lua_State *L)
     return 0;
 }
 
+/* A port that is collected goes with its connection, which keeps it, or with the state: so do
+ * the others. */
+int mtn_port_gc(lua_State *L)
+{
+    struct mtn_handle *p = luaL_checkudata(L, 1, MTN_PORT);
+    if (p->of && p->of->conn) each_port(L, p->of, stop);
+    return mtn_port_close(L);
+}
+
 static const char *state_name(const struct mtn_port *port)
 {
     switch ((enum mtn_state)atomic_load(&port->state)) {
         case MTN_RUNS: break;
-        case MTN_STOPPED: return "closed";
         case MTN_BUFFER_CLOSED: return "buffer closed";
         case MTN_CONNECTION_CLOSED: return "connection closed";
     }

@@ -3,6 +3,7 @@
 package.path = "bridges/nats/tests/lib/?.lua;tests/lib/?.lua;" .. package.path
 local server = require "server"
 server.skip_without()
+local child = require "child"
 local mtmsg = require "mtmsg"
 local nats = require "mtmsg.nats"
 local tap = require "tap"
@@ -185,7 +186,7 @@ tap.test("requests are answered by whoever took them, once, in this process or a
     local replies = conn:replies(answers, {rejected = rejected})
     local client = nats.connect{url = here.url}
     -- who asks waits, so another process does
-    local ask = server.child("bridges/nats/tests/lib/ask.lua", here.url, 50)
+    local ask = child.start("bridges/nats/tests/lib/ask.lua", here.url, 50)
     for _ = 1, 50 do
         local token, number, list = questions:nextmsg(30)
         tap.is(type(token), "string")

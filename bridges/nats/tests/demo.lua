@@ -3,6 +3,7 @@
 package.path = "bridges/nats/tests/lib/?.lua;tests/lib/?.lua;" .. package.path
 local server = require "server"
 server.skip_without()
+local child = require "child"
 require "mtmsg.nats"
 local tap = require "tap"
 local why_not = require "why_not"
@@ -14,7 +15,7 @@ if reason then
 end
 
 tap.test("the totals are right though a process was killed", function()
-    local text = server.child("bridges/nats/demo/wordcount.lua")()
+    local text = child.start("bridges/nats/demo/wordcount.lua")()
     tap.ok(text:find("is killed after", 1, true), text)
     tap.ok(text:find("The totals are right.", 1, true), text)
 end)

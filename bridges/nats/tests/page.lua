@@ -3,6 +3,7 @@
 package.path = "bridges/nats/tests/lib/?.lua;tests/lib/?.lua;" .. package.path
 local server = require "server"
 server.skip_without()
+local child = require "child"
 require "mtmsg.nats"
 local pages = require "pages"
 local tap = require "tap"
@@ -29,9 +30,9 @@ tap.test("one process makes jobs, two others take each of them once", function()
             f:close()
         end
         local before = s:subscriptions() -- the server's own
-        local workers = {server.child(files[2]), server.child(files[2])}
+        local workers = {child.start(files[2]), child.start(files[2])}
         server.await("both workers", function() return s:subscriptions() == before + 2 end)
-        tap.is(server.child(files[1])(), "")
+        tap.is(child.start(files[1])(), "")
         local sum, lines = 0, 0
         for _, worker in ipairs(workers) do
             for number in worker():gmatch "square\t(%d+)" do

@@ -3,6 +3,7 @@
 package.path = "bridges/nats/tests/lib/?.lua;tests/lib/?.lua;" .. package.path
 local server = require "server"
 server.skip_without()
+local child = require "child"
 local mtmsg = require "mtmsg"
 local nats = require "mtmsg.nats"
 local tap = require "tap"
@@ -20,7 +21,7 @@ tap.test("Python reads what was exported, and its answer is imported", function(
         local out, come = mtmsg.newbuffer(), mtmsg.newbuffer()
         conn:import("from.python", come)
         local before = s:subscriptions()
-        local python = server.background(("%s bridges/nats/tests/lib/peer.py %d"):format(python3, s.port))
+        local python = child.background(("%s bridges/nats/tests/lib/peer.py %d"):format(python3, s.port))
         server.await("Python's subscription", function() return s:subscriptions() > before end)
         conn:export(out, "to.python")
         out:addmsg(nil, true, 17, -2 ^ 40 + 0.5, 0.5, "Grüße", "\0\255", {1, 2, {}}, {name = "n", list = {true}},

@@ -3,6 +3,7 @@
 package.path = "bridges/nats/tests/lib/?.lua;tests/lib/?.lua;" .. package.path
 local server = require "server"
 server.skip_without()
+local child = require "child"
 local mtmsg = require "mtmsg"
 local nats = require "mtmsg.nats"
 local tap = require "tap"
@@ -54,7 +55,7 @@ end
 
 tap.test(count .. " messages each way between two processes", function()
     server.with({}, function(s)
-        local other = server.child("bridges/nats/tests/two_processes.lua", s.url)
+        local other = child.start("bridges/nats/tests/two_processes.lua", s.url)
         local before = mtmsg.time()
         tap.is(talk(s.url, "forth", "back"), count)
         tap.note(("%.0f messages/s each way"):format(count / (mtmsg.time() - before)))

@@ -1,8 +1,10 @@
 -- A nats-server of one's own on the loopback: started, killed, started again at its port, and ended whatever becomes
 -- of the test. It expects the program to be installed; programs that don't find it skip themselves.
 
+local child = require "child"
 local mtmsg = require "mtmsg"
 
+local quote = child.quote
 local server = {}
 server.__index = server
 
@@ -12,8 +14,6 @@ local function read(path)
     if f then f:close() end
     return text
 end
-
-local function quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
 
 -- What a shell command prints, without its last line's end.
 function server.output(command)
@@ -46,11 +46,16 @@ end
 function server.start(options)
     local dir = server.output "mktemp -d"
     local self = setmetatable({dir = dir, options = options or {}, port = -1}, server)
-    local f = assert(io.open(dir .. "/conf", "w"))
-    f:write(self.options.conf or "")
-    f:close()
+    self:configure(self.options.conf or "")
     self:run()
     return self
+end
+
+-- For the next time that it is run.
+function server:configure(text)
+    local f = assert(io.open(self.dir .. "/conf", "w"))
+    f:write(text)
+    f:close()
 end
 
 -- The shell ends the server when its input ends: with the pipe, so with this process, however that ends.
@@ -83,9 +88,11 @@ function server:subscriptions()
     return tonumber(text:match '"num_subscriptions":%s*(%d+)')
 end
 
+function server:signal(name) os.execute(("kill -%s %s"):format(name, self.pid)) end
+
 -- As a crash would.
 function server:kill()
-    os.execute("kill -9 " .. self.pid)
+    self:signal "KILL"
     self.pipe:close()
     self.pipe = nil
 end
@@ -101,23 +108,6 @@ function server.with(options, f)
     local ok, err = xpcall(function() return f(s) end, debug.traceback)
     s:stop()
     if not ok then error(err, 0) end
-end
-
--- Another process -> what it prints when it has ended: call result
-function server.background(command)
-    local pipe = assert(io.popen(command .. " 2>&1"))
-    return function()
-        local text = pipe:read "*a"
-        pipe:close()
-        return text
-    end
-end
-
--- Another process that runs Lua with these arguments -> what it prints when it has ended: call result
-function server.child(file, ...)
-    local words = {_G.arg[-1] or "lua", quote(file)} -- in Lua 5.1 `arg` is what this function got
-    for i = 1, select("#", ...) do words[#words + 1] = quote(tostring((select(i, ...)))) end
-    return server.background(table.concat(words, " "))
 end
 
 return server

@@ -17,11 +17,20 @@ struct import {
     jsCtx *js;
     pthread_mutex_t mutex;
     pthread_cond_t ended;
-    bool called;   /* constant: the library will tell when it is complete */
-    bool complete; /* guarded by the mutex: the library will not call any more */
+    bool called;   /* guarded by the mutex: the library will tell when it is complete */
+    bool complete; /* the same: the library will not call any more */
 };
 
+/* What has become of a message. */
+enum fate { ADDED, REJECTED, REFUSED };
+
 /* ---- one message ---- */
+
+/* By which a stream is told that a message was dealt with: nothing to answer a question to. */
+static bool is_delivery(const char *reply)
+{
+    return strncmp(reply, "$JS.", 4) == 0;
+}
 
 /* Whom to answer, or what to acknowledge, comes first. */
 static int begin_message(struct import *i, natsMsg *msg)
@@ -30,12 +39,13 @@ static int begin_message(struct import *i, natsMsg *msg)
     const char *token = natsMsg_GetReply(msg);
     api->clearWriter(i->writer);
     if (i->port->mode == MTN_VALUES) return 0;
+    if (token && !i->port->stream && is_delivery(token)) token = NULL;
     return token ? api->addStringToWriter(i->writer, token, strlen(token))
                  : api->addNilToWriter(i->writer);
 }
 
 /* What is no valid message goes where it was asked to, with the reason. */
-static int reject(struct import *i, natsMsg *msg, const char *why)
+static enum fate reject(struct import *i, natsMsg *msg, const char *why)
 {
     struct mtn_port *port = i->port;
     const receiver_capi_2_1 *api = port->receiving;
@@ -47,18 +57,18 @@ static int reject(struct import *i, natsMsg *msg, const char *why)
                                       (size_t)natsMsg_GetDataLength(msg));
     if (code == 0) code = api->msgToReceiver(port->rejected, i->writer, 0, 0, NULL, NULL);
     if (code != 0 && code != 999) atomic_fetch_add(&port->counts.dropped, 1);
-    return 0;
+    return REJECTED;
 }
 
-/* 0: it is dealt with; else the code of msgToReceiver. */
-static int take(struct import *i, natsMsg *msg)
+/* REFUSED: it is not dealt with, for want of memory or since all ends. */
+static enum fate take(struct import *i, natsMsg *msg)
 {
     struct mtn_port *port = i->port;
     const char *data = natsMsg_GetData(msg), *why = NULL;
     const size_t size = (size_t)natsMsg_GetDataLength(msg);
     if (size > port->most_bytes) return reject(i, msg, "it is too large");
     int code = begin_message(i, msg);
-    if (code != 0) return code;
+    if (code != 0) return REFUSED;
     if (port->raw || !mtn_is_packed(data, size))
         code = port->receiving->addStringToWriter(i->writer, data, size);
     else why = mtn_unpack(data, size, port->most_values, port->receiving, i->writer);
@@ -67,18 +77,34 @@ static int take(struct import *i, natsMsg *msg)
     if (code == 5 || code == 6) return reject(i, msg, "it is too large for the buffer");
     if (code == 0) atomic_fetch_add(&port->counts.messages, 1);
     if (code == 1) atomic_store(&port->state, MTN_BUFFER_CLOSED);
-    return code;
+    return code == 0 ? ADDED : REFUSED;
 }
 
 /* ---- without a stream ---- */
 
+/* Nobody takes from its buffer any more: the others of its group get what would come here. */
+static void give_up(struct import *i, natsSubscription *sub)
+{
+    int waiting = 0;
+    int64_t dropped = 0; /* which it does not tell later */
+    pthread_mutex_lock(&i->mutex);
+    if (i->called) {
+        natsSubscription_GetPending(sub, &waiting, NULL);
+        natsSubscription_GetDropped(sub, &dropped);
+        natsSubscription_Unsubscribe(sub);
+    }
+    pthread_mutex_unlock(&i->mutex);
+    atomic_fetch_add(&i->port->counts.dropped, (unsigned long)(dropped + waiting));
+}
+
 static void on_message(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void *closure)
 {
     struct import *i = closure;
-    (void)nc, (void)sub;
-    if (mtn_port_stops(i->port) || take(i, msg) != 0)
+    (void)nc;
+    if (mtn_port_stops(i->port) || take(i, msg) == REFUSED)
         atomic_fetch_add(&i->port->counts.dropped, 1);
     natsMsg_Destroy(msg);
+    if (atomic_load(&i->port->state) == MTN_BUFFER_CLOSED) give_up(i, sub);
 }
 
 static void on_complete(void *closure)
@@ -93,6 +119,7 @@ static void on_complete(void *closure)
 static natsStatus subscribe(struct import *i)
 {
     struct mtn_port *port = i->port;
+    pthread_mutex_lock(&i->mutex);
     natsStatus s =
         port->queue ? natsConnection_QueueSubscribe(&port->sub, port->conn->nc, port->subject,
                                                     port->queue, on_message, i)
@@ -100,6 +127,7 @@ static natsStatus subscribe(struct import *i)
                                                on_message, i);
     if (s == NATS_OK) s = natsSubscription_SetOnCompleteCB(port->sub, on_complete, i);
     i->called = s == NATS_OK;
+    pthread_mutex_unlock(&i->mutex);
     if (s == NATS_OK) /* more than fits into an int is no limit */
         s = natsSubscription_SetPendingLimits(
             port->sub, -1, port->most_pending > 0x7fffffff ? -1 : (int)port->most_pending);
@@ -113,11 +141,9 @@ static void take_all(struct import *i, natsMsgList *list)
 {
     for (int n = 0; n < list->Count; ++n) {
         natsMsg *msg = list->Msgs[n];
-        const unsigned long rejected = atomic_load(&i->port->counts.rejected);
-        if (mtn_port_stops(i->port) || take(i, msg) != 0) natsMsg_Nak(msg, NULL);
-        else if (i->port->mode != MTN_TOKEN ||
-                 atomic_load(&i->port->counts.rejected) != rejected)
-            natsMsg_Ack(msg, NULL);
+        const enum fate fate = mtn_port_stops(i->port) ? REFUSED : take(i, msg);
+        if (fate == REFUSED) natsMsg_Nak(msg, NULL);
+        else if (fate == REJECTED || i->port->mode == MTN_VALUES) natsMsg_Ack(msg, NULL);
     }
     natsMsgList_Destroy(list);
 }
@@ -141,20 +167,26 @@ static void *run(void *data)
 }
 
 /* Members of a group share a durable consumer; an import alone has one of its own if it has a
- * name for it, or one that the server forgets. */
+ * name for it, or one that the server forgets: NULL. */
+static const char *durable_of(const struct mtn_port *port)
+{
+    if (!port->stream) return NULL;
+    return port->durable ? port->durable : port->queue;
+}
+
 static natsStatus pull(struct import *i)
 {
     struct mtn_port *port = i->port;
     jsSubOptions options;
     jsErrCode code = 0;
-    const char *durable = port->durable ? port->durable : port->queue;
     natsStatus s = natsConnection_JetStream(&i->js, port->conn->nc, NULL);
     if (s == NATS_OK) s = jsSubOptions_Init(&options);
     options.Stream = port->stream;
     options.ManualAck = true;
     if (port->ack_wait > 0) options.Config.AckWait = (int64_t)(port->ack_wait * 1e9);
     if (s == NATS_OK)
-        s = js_PullSubscribe(&port->sub, i->js, port->subject, durable, NULL, &options, &code);
+        s = js_PullSubscribe(&port->sub, i->js, port->subject, durable_of(port), NULL, &options,
+                             &code);
     if (s == NATS_OK && pthread_create(&port->thread, NULL, run, i) != 0) s = NATS_SYS_ERROR;
     if (s == NATS_OK) port->started = true;
     return s;
@@ -201,8 +233,8 @@ void mtn_import_stop(struct mtn_port *port)
         pthread_join(port->thread, NULL);
         port->started = false;
     }
-    atomic_fetch_add(&port->counts.dropped, mtn_import_dropped(port));
-    if (port->sub) natsSubscription_Unsubscribe(port->sub);
+    /* unsubscribing would take the stream's consumer away, which is not this import's alone */
+    if (port->sub && !durable_of(port)) natsSubscription_Unsubscribe(port->sub);
     pthread_mutex_lock(&i->mutex);
     while (i->called && !i->complete) pthread_cond_wait(&i->ended, &i->mutex);
     pthread_mutex_unlock(&i->mutex);

@@ -88,6 +88,16 @@ function server:subscriptions()
     return tonumber(text:match '"num_subscriptions":%s*(%d+)')
 end
 
+-- As any program might that speaks the server's protocol.
+function server:publish(subject, bytes, reply)
+    local text = bytes:gsub(".", function(c) return ("\\%03o"):format(c:byte()) end)
+    local lines = ("CONNECT {\"verbose\":false}\\r\\nPUB %s %s %d\\r\\n%s\\r\\nPING\\r\\n"):format(
+        subject, reply or "", #bytes, text)
+    local answer = server.output(("printf '%s' | timeout 10 bash -c " ..
+        "'exec 3<>/dev/tcp/127.0.0.1/%d; cat >&3; grep -m1 PONG <&3'"):format(lines:gsub("%%", "%%%%"), self.port))
+    assert(answer:find "PONG", answer)
+end
+
 function server:signal(name) os.execute(("kill -%s %s"):format(name, self.pid)) end
 
 -- As a crash would.

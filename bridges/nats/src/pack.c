@@ -25,12 +25,26 @@ void mtn_packer_fini(struct mtn_packer *packer)
     free(packer->range);
 }
 
+/* What libmsgpack's functions return is looked at here alone: they may ask for memory each time
+ * that they write. */
+static int write_bytes(void *packer, const char *bytes, size_t size)
+{
+    struct mtn_packer *p = packer;
+    if (msgpack_sbuffer_write(&p->bytes, bytes, size) != 0) p->failed = true;
+    return p->failed ? -1 : 0;
+}
+
 /* ---- tables ---- */
 
-static struct mtn_range *find(const struct mtn_packer *p, size_t number)
+/* Tables come in the order of their numbers. */
+static const struct mtn_range *find(const struct mtn_packer *p, size_t number)
 {
-    for (size_t i = p->ranges; i-- > 0;) {
-        if (p->range[i].number == number) return &p->range[i];
+    size_t low = 0, high = p->ranges;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (p->range[middle].number == number) return &p->range[middle];
+        if (p->range[middle].number < number) low = middle + 1;
+        else high = middle;
     }
     return NULL;
 }
@@ -80,9 +94,9 @@ static const char *again(struct mtn_packer *p, size_t number)
     char *copy = malloc(size); /* the bytes may move while they are written */
     if (!copy) return "out of memory";
     memcpy(copy, p->bytes.data + range->begin, size);
-    const int rc = msgpack_sbuffer_write(&p->bytes, copy, size);
+    (void)write_bytes(p, copy, size);
     free(copy);
-    return rc == 0 ? NULL : "out of memory";
+    return NULL;
 }
 
 /* ---- values ---- */
@@ -169,10 +183,11 @@ const char *mtn_pack(struct mtn_packer *packer, const sender_capi_1_1 *api,
 {
     msgpack_packer to;
     uint32_t count = 0;
-    msgpack_packer_init(&to, &packer->bytes, msgpack_sbuffer_write);
+    msgpack_packer_init(&to, packer, write_bytes);
     msgpack_sbuffer_clear(&packer->bytes);
     packer->ranges = packer->depth = 0;
-    if (msgpack_sbuffer_write(&packer->bytes, "\0\0\0\0", HEADER) != 0) return "out of memory";
+    packer->failed = false;
+    (void)write_bytes(packer, "\0\0\0\0", HEADER);
     for (;;) {
         sender_capi_value_1_1 value;
         api->nextValueFromReader(reader, &value);
@@ -185,8 +200,10 @@ const char *mtn_pack(struct mtn_packer *packer, const sender_capi_1_1 *api,
         put_index(packer, &to);
         const char *why = put(packer, &to, &value);
         if (why) return why;
+        if (packer->failed) return "out of memory";
         if (packer->bytes.size > packer->limit) return too_large;
     }
+    if (packer->failed) return "out of memory";
     put_header(packer, count);
     return NULL;
 }

@@ -25,6 +25,7 @@ struct mtn_level {
 
 struct mtn_packer {
     msgpack_sbuffer bytes;
+    bool failed;  /* there was no memory for some of them */
     size_t limit; /* constant: most bytes of a message */
     struct mtn_range *range;
     size_t ranges, room;

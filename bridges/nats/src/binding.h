@@ -21,12 +21,23 @@ struct mtn_handle {
     bool imports;
 };
 
+/* NATS's client counts bytes as int. */
+enum { MTN_MOST_SIZE = 0x7fffffff };
+
 /* The field of the options at `index` (none: nothing is given); it stays on the stack. Each
- * raises an error for a value of another kind. */
+ * raises an error for a value of another kind; numbers above the most that makes sense are
+ * that. */
 const char *mtn_text_field(lua_State *L, int index, const char *name);
-double mtn_number_field(lua_State *L, int index, const char *name, double otherwise);
+double mtn_number_field(lua_State *L, int index, const char *name, double otherwise,
+                        double most);
 size_t mtn_size_field(lua_State *L, int index, const char *name, double otherwise);
 bool mtn_flag_field(lua_State *L, int index, const char *name);
+
+/* The value at the top, which is one of that option. */
+const char *mtn_text(lua_State *L, const char *name);
+
+/* Of a table or string, without metamethods. */
+size_t mtn_length(lua_State *L, int index);
 
 /* Raises an error for a field that has none of these names. */
 void mtn_check_names(lua_State *L, int index, const char *const *names);

@@ -130,7 +130,7 @@ static natsStatus subscribe(struct import *i)
     pthread_mutex_unlock(&i->mutex);
     if (s == NATS_OK) /* more than fits into an int is no limit */
         s = natsSubscription_SetPendingLimits(
-            port->sub, -1, port->most_pending > 0x7fffffff ? -1 : (int)port->most_pending);
+            port->sub, -1, port->most_pending >= 0x7fffffff ? -1 : (int)port->most_pending);
     if (s == NATS_OK) s = natsConnection_FlushTimeout(port->conn->nc, 5000); /* it counts now */
     return s;
 }

@@ -2,7 +2,6 @@
  * the userdata; all else is in the files that it calls. */
 #include "binding.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "pin.h"
@@ -45,9 +44,9 @@ static int nats_connect(lua_State *L)
                             .hostname = mtn_text_field(L, 1, "hostname"),
                             .tls = mtn_flag_field(L, 1, "tls"),
                             .insecure = mtn_flag_field(L, 1, "insecure"),
-                            .timeout = mtn_number_field(L, 1, "timeout", 5),
-                            .reconnect_wait = mtn_number_field(L, 1, "reconnect_wait", 1)};
-    const double reconnects = mtn_number_field(L, 1, "reconnects", HUGE_VAL);
+                            .timeout = mtn_number_field(L, 1, "timeout", 5, 1e6),
+                            .reconnect_wait = mtn_number_field(L, 1, "reconnect_wait", 1, 1e6)};
+    const double reconnects = mtn_number_field(L, 1, "reconnects", 1e9, 1e9);
     o.reconnects = reconnects < 1e9 ? (int)reconnects : -1;
     struct mtn_connection *c = memset(lua_newuserdata(L, sizeof *c), 0, sizeof *c);
     c->kept = LUA_NOREF;

@@ -2,37 +2,44 @@
  * stack. */
 #include "binding.h"
 
-#include <stdint.h>
+#include <math.h>
 #include <string.h>
 
-/* The field of the options at `index`, which stays on the stack for its text. */
-const char *mtn_text_field(lua_State *L, int index, const char *name)
+size_t mtn_length(lua_State *L, int index)
 {
-    if (lua_isnoneornil(L, index)) return NULL;
-    lua_getfield(L, index, name);
-    if (lua_isnil(L, -1)) return NULL;
+#if LUA_VERSION_NUM < 502
+    return lua_objlen(L, index);
+#else
+    return (size_t)lua_rawlen(L, index);
+#endif
+}
+
+const char *mtn_text(lua_State *L, const char *name)
+{
     if (lua_type(L, -1) != LUA_TSTRING)
         luaL_error(L, "bad option '%s' (string expected, got %s)", name, luaL_typename(L, -1));
     const char *text = lua_tostring(L, -1);
-    if (strlen(text) != (size_t)(
-#if LUA_VERSION_NUM < 502
-                            lua_objlen(L, -1)
-#else
-                            lua_rawlen(L, -1)
-#endif
-                                ))
+    if (strlen(text) != mtn_length(L, -1))
         luaL_error(L, "bad option '%s' (it contains zeros)", name);
     return text;
 }
 
-double mtn_number_field(lua_State *L, int index, const char *name, double otherwise)
+const char *mtn_text_field(lua_State *L, int index, const char *name)
+{
+    if (lua_isnoneornil(L, index)) return NULL;
+    lua_getfield(L, index, name);
+    return lua_isnil(L, -1) ? NULL : mtn_text(L, name);
+}
+
+double mtn_number_field(lua_State *L, int index, const char *name, double otherwise,
+                        double most)
 {
     if (lua_isnoneornil(L, index)) return otherwise;
     lua_getfield(L, index, name);
     if (lua_isnil(L, -1)) return otherwise;
     if (lua_type(L, -1) != LUA_TNUMBER || !(lua_tonumber(L, -1) >= 0))
         luaL_error(L, "bad option '%s' (number that is not negative expected)", name);
-    return lua_tonumber(L, -1);
+    return fmin((double)lua_tonumber(L, -1), most);
 }
 
 bool mtn_flag_field(lua_State *L, int index, const char *name)
@@ -65,6 +72,5 @@ void mtn_check_names(lua_State *L, int index, const char *const *names)
 
 size_t mtn_size_field(lua_State *L, int index, const char *name, double otherwise)
 {
-    const double size = mtn_number_field(L, index, name, otherwise);
-    return size < 9e15 && size < (double)(SIZE_MAX / 2) ? (size_t)size : SIZE_MAX / 2;
+    return (size_t)mtn_number_field(L, index, name, otherwise, MTN_MOST_SIZE);
 }

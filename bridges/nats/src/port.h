@@ -26,7 +26,7 @@ struct mtn_port_options {
 /* What has been counted; read by any thread. */
 struct mtn_counts {
     atomic_ulong messages; /* published, or added to the buffer */
-    atomic_ulong again;    /* published once more, or delivered once more, after a failure */
+    atomic_ulong again;    /* published once more after a failure */
     atomic_ulong rejected; /* could not leave the process; were no valid MessagePack */
     atomic_ulong dropped; /* for want of a buffer for what is rejected, of room there, or by the
                            * client library since the import was too slow */

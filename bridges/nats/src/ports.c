@@ -79,7 +79,7 @@ static void get_ends(lua_State *L, int buffer, int options, bool exports, struct
     if (ends->rejected) ends->receiving->retainReceiver(ends->rejected);
 }
 
-/* The userdata is there before what it owns. */
+/* The userdata is there before what it owns; the connection keeps what has started. */
 static int start(lua_State *L, struct mtn_connection *c, const struct mtn_port_options *o,
                  int buffer, int options, bool exports)
 {
@@ -89,11 +89,6 @@ static int start(lua_State *L, struct mtn_connection *c, const struct mtn_port_o
     const int at = lua_gettop(L);
     mtn_set_class(L, MTN_PORT);
     p->imports = !exports;
-    p->of = c;
-    lua_rawgeti(L, LUA_REGISTRYINDEX, c->kept); /* the connection keeps it */
-    lua_pushvalue(L, at);
-    lua_pushboolean(L, 1);
-    lua_rawset(L, -3);
     get_ends(L, buffer, options, exports, &ends);
     p->port = mtn_port_new(c->conn, ends.receiving, ends.sending, o, ends.from, ends.to,
                            ends.rejected);
@@ -104,6 +99,11 @@ static int start(lua_State *L, struct mtn_connection *c, const struct mtn_port_o
         return luaL_error(L, "mtmsg.nats: %s '%s': %s", exports ? "export to" : "import from",
                           o->subject, why);
     }
+    lua_rawgeti(L, LUA_REGISTRYINDEX, c->kept);
+    lua_pushvalue(L, at);
+    lua_pushboolean(L, 1);
+    lua_rawset(L, -3);
+    p->of = c;
     lua_settop(L, at);
     return 1;
 }
@@ -176,9 +176,8 @@ static void check_stream(lua_State *L, struct mtn_port_options *o)
         luaL_error(L, "bad option 'ack' ('auto' or 'explicit' expected)");
     if (ack && *ack == 'e') o->mode = MTN_TOKEN;
     o->durable = mtn_text_field(L, 4, "durable");
-    o->ack_wait = mtn_number_field(L, 4, "ackwait", 0);
-    o->batch = (int)mtn_number_field(L, 4, "batch", o->mode == MTN_TOKEN ? 4 : 64);
-    if (o->ack_wait > 1e6) o->ack_wait = 1e6;
+    o->ack_wait = mtn_number_field(L, 4, "ackwait", 0, 1e6);
+    o->batch = (int)mtn_number_field(L, 4, "batch", o->mode == MTN_TOKEN ? 4 : 64, 1e6);
     if (o->batch < 1 || o->batch > 1000)
         luaL_error(L, "bad option 'batch' (a number from 1 to 1000 expected)");
 }

@@ -209,6 +209,32 @@ tap.test("errors name what the server said", function()
     raises("has no streams", conn.export, conn, mtmsg.newbuffer(), "subject", {stream = "NONE"})
 end)
 
+tap.test("numbers are taken as large as they can be", function()
+    local other = nats.connect{url = here.url, timeout = 1e300, reconnect_wait = 1e300, reconnects = 1e300}
+    local out, come = mtmsg.newbuffer(), mtmsg.newbuffer()
+    other:import("huge", come, {maxbytes = 1e300, maxvalues = 1e300, pending = 1e300})
+    other:export(out, "huge", {maxbytes = 1 / 0})
+    out:addmsg("text", {1, 2})
+    tap.is(come:nextmsg(30), "text")
+    raises("bad option 'maxbytes'", other.export, other, out, "huge", {maxbytes = 0 / 0})
+    raises("bad option 'batch'", other.import, other, "huge", come, {stream = "S", batch = 1e300})
+    other:close()
+end)
+
+tap.test("what could not start leaves nothing with the connection", function()
+    local before
+    for round = 1, 2 do
+        for _ = 1, 5000 do pcall(conn.export, conn, {}, "subject") end
+        collectgarbage()
+        collectgarbage()
+        before = before or collectgarbage "count"
+        if round == 2 then
+            local more = collectgarbage "count" - before
+            tap.ok(more < 100, more .. " KB")
+        end
+    end
+end)
+
 tap.test("a closed buffer ends its ports; a closed connection says so", function()
     local out, come, export, import = loop "ends"
     out:addmsg "x"

@@ -136,10 +136,18 @@ tap.test("options that make no sense are refused", function()
     server.with({jetstream = true}, function(s)
         local conn = connect(s)
         for text, options in pairs{["'name'"] = {}, ["'storage'"] = {name = "A", storage = "tape"},
-                                   ["'discard'"] = {name = "A", discard = "some"}, ["'subjects'"] = {name = "A"}} do
+                                   ["'discard'"] = {name = "A", discard = "some"}, ["'subjects'"] = {name = "A"},
+                                   ["'subjects' (list"] = {name = "A", subjects = {}},
+                                   ["'subjects' (string"] = {name = "A", subjects = {"a", 1}},
+                                   ["'subjects' (it con"] = {name = "A", subjects = {"a\0b"}}} do
             local ok, err = pcall(conn.newstream, conn, options)
             tap.ok(not ok and tostring(err):find(text, 1, true), tostring(err))
         end
+        local many = {}
+        for i = 1, 100 do many[i] = "many." .. i end
+        conn:newstream{name = "WIDE", subjects = many, storage = "memory"}
+        conn:export(mtmsg.newbuffer(), "many.100", {stream = "WIDE"})
+        conn:import("many.100", mtmsg.newbuffer(), {stream = "WIDE"})
         local ok, err = pcall(conn.import, conn, "x", mtmsg.newbuffer(), {stream = "NONE", durable = "d"})
         tap.ok(not ok and tostring(err):find("import from 'x'", 1, true), tostring(err))
         for _, name in ipairs{"durable", "ack", "ackwait", "batch"} do

@@ -97,7 +97,7 @@ server.with({jetstream = true}, function(s)
     conn:import("results", results)
     conn:export(jobs, "jobs", {stream = "JOBS"})
     conn:replies(done)
-    conn:export(quit, "quit")
+    local quits = conn:export(quit, "quit")
 
     local processes = {}
     for i = 1, 3 do processes[i] = start_workers(s.url, s.dir, i) end
@@ -122,7 +122,7 @@ server.with({jetstream = true}, function(s)
         end
     end
     quit:addmsg()
-    server.await("the workers' last message", function() return quit:msgcnt() == 0 end)
+    server.await("the workers' last message", function() return quits:info().messages == 1 end)
     for _, process in ipairs(processes) do
         server.await("the end of the workers", function()
             return server.output("kill -0 " .. process .. " 2>/dev/null && echo alive") == ""

@@ -34,6 +34,7 @@ struct export
     size_t bytes;
     jsCtx *js;                /* with a stream; else NULL */
     char id[24];              /* of this export, for the ids of its messages */
+    unsigned long reconnects; /* of the connection, before the window was published */
     unsigned long long first; /* the number of the window's first message; constant as long as
                                * an acknowledgement may come */
 };
@@ -179,10 +180,18 @@ static void forget_acks(struct export *e)
     }
 }
 
+/* What a connection that is gone was to bring will not come by the next one. */
+static bool is_same_connection(const struct export *e)
+{
+    return mtn_conn_is_up(e->port->conn) &&
+           atomic_load(&e->port->conn->reconnects) == e->reconnects;
+}
+
 static void wait_for_acks(struct export *e)
 {
     for (int waited = 0; waited < ACK_MS && !mtn_port_stops(e->port); waited += STEP_MS) {
         if (has_acks(e, STEP_MS)) return;
+        if (!is_same_connection(e)) break;
     }
     forget_acks(e);
 }
@@ -254,6 +263,7 @@ static int fill(struct export *e)
 {
     const struct mtn_port *port = e->port;
     double timeout = 0.1;
+    e->reconnects = atomic_load(&port->conn->reconnects);
     while (e->count < WINDOW && e->bytes < WINDOW_BYTES) {
         sender_reader *reader = next_reader(e);
         if (!reader) return e->count > 0 ? 0 : 5;
@@ -272,6 +282,7 @@ static int fill(struct export *e)
 static natsStatus publish_all(struct export *e, bool again)
 {
     natsStatus s = NATS_OK;
+    if (again) e->reconnects = atomic_load(&e->port->conn->reconnects);
     for (size_t n = 0; n < e->count && s == NATS_OK; ++n) {
         if (atomic_load(&e->item[n].state) != TAKEN) continue;
         s = publish(e, n);

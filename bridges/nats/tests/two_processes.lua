@@ -15,11 +15,12 @@ local function talk(url, sends, takes)
     local conn = nats.connect{url = url}
     local out, come = mtmsg.newbuffer{limit = 1000}, mtmsg.newbuffer()
     conn:import(takes, come)
-    conn:export(out, sends)
+    local export = conn:export(out, sends)
     -- nothing is lost before the other has subscribed: each says "ready" until it has heard so
-    local ready, heard = 0, false
+    local ready, heard, said = 0, false, 1
     repeat
         out:addmsg("ready", heard)
+        said = said + 1
         local word, other_heard = come:nextmsg(0.05)
         if word == "ready" then
             heard = true
@@ -43,7 +44,7 @@ local function talk(url, sends, takes)
             wait = 0
         end
     end
-    server.await("the last to leave", function() return out:msgcnt() == 0 end)
+    server.await("the last to leave", function() return export:info().messages == said + count end)
     conn:close()
     return taken
 end

@@ -2,7 +2,6 @@
  * stack. */
 #include "binding.h"
 
-#include <math.h>
 #include <string.h>
 
 size_t mtn_length(lua_State *L, int index)
@@ -39,7 +38,8 @@ double mtn_number_field(lua_State *L, int index, const char *name, double otherw
     if (lua_isnil(L, -1)) return otherwise;
     if (lua_type(L, -1) != LUA_TNUMBER || !(lua_tonumber(L, -1) >= 0))
         luaL_error(L, "bad option '%s' (number that is not negative expected)", name);
-    return fmin((double)lua_tonumber(L, -1), most);
+    const double number = (double)lua_tonumber(L, -1);
+    return number < most ? number : most;
 }
 
 bool mtn_flag_field(lua_State *L, int index, const char *name)

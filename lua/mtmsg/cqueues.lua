@@ -31,16 +31,6 @@ end
 
 -- As buffer:putmsg: true, or nil and the reason. While there is no room it sleeps in the loop and looks again, first
 -- after 1 ms, then less often.
-function module.putmsg(buffer, ...)
-    local added, reason = loop.put(buffer, ...)
-    local nap = loop.first_nap
-    while added == false do
-        cqueues.sleep(nap)
-        nap = math.min(2 * nap, loop.longest_nap)
-        added, reason = loop.put(buffer, ...)
-    end
-    if added then return true end
-    return nil, reason
-end
+function module.putmsg(buffer, ...) return loop.putmsg(cqueues.sleep, buffer, ...) end
 
 return module

@@ -7,7 +7,7 @@ local CLOSED, ABORTED = mtmsg.error.object_closed, mtmsg.error.operation_aborted
 local loop = {}
 
 -- Seconds between two looks whether there is room: the first time, and at most.
-loop.first_nap, loop.longest_nap = 0.001, 0.016
+local FIRST_NAP, LONGEST_NAP = 0.001, 0.016
 
 -- The timeout of a getmsg: nil if there is none.
 function loop.check_timeout(timeout)
@@ -19,7 +19,7 @@ function loop.check_timeout(timeout)
 end
 
 -- True; false if there is no room; or nil and the reason. Other errors are raised.
-function loop.put(buffer, ...)
+local function put(buffer, ...)
     local ok, result = pcall(buffer.addmsg, buffer, ...)
     if ok then return result end
     if type(result) == "string" then
@@ -27,6 +27,21 @@ function loop.put(buffer, ...)
         if result:find(ABORTED, 1, true) == 1 then return nil, ABORTED end
     end
     error(result, 0)
+end
+
+-- As buffer:putmsg, without a limit of time: true, or nil and the reason. sleep(seconds) does so in the loop. It looks
+-- again and again, as no descriptor tells of room: who waits for that in the core is a thread, whose message is put in
+-- by whoever makes room.
+function loop.putmsg(sleep, buffer, ...)
+    local added, reason = put(buffer, ...)
+    local nap = FIRST_NAP
+    while added == false do
+        sleep(nap)
+        nap = math.min(2 * nap, LONGEST_NAP)
+        added, reason = put(buffer, ...)
+    end
+    if added then return true end
+    return nil, reason
 end
 
 return loop

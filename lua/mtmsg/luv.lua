@@ -11,29 +11,57 @@ local AT_ONCE = 64 -- messages of one source, before the loop's other handles ha
 local LONGEST = 2 ^ 30 -- seconds; who waits for longer needs no timer
 
 local new_poll = package.config:sub(1, 1) == "\\" and uv.new_socket_poll or uv.new_poll
-local pack = table.pack or function(...) return { n = select("#", ...), ... } end
-local unpack = table.unpack or unpack
 
 local luv = {}
 
--- The sources that somebody waits for, by their ids: { source, handle, users }. A user is a coroutine that waits for
--- one message, or has a callback for each; the first of them gets the next message.
+-- Those who wait for an object, by its id: arrays of users, each with the number of its polls. A user is a coroutine that waits for one message, or has a
+-- callback for each; the first of them gets the next message, whichever reference object finds it.
+local queues = {}
+
+-- By reference object, as the descriptor is its own: { source, id, handle, queue, count }. count: how many of the queue
+-- wait with this one, which is kept meanwhile.
 local polls = {}
 
+local function enter(poll, user)
+    user.poll, user.waits = poll, true
+    poll.count = poll.count + 1
+    table.insert(poll.queue, user)
+end
+
+-- The poll handle may be needed again at once; so it is for the caller to close it, by close_unused.
+local function leave(user)
+    if not user.waits then return end
+    local queue, i = user.poll.queue, 1
+    while queue[i] ~= user do i = i + 1 end
+    table.remove(queue, i)
+    user.poll.count, user.waits = user.poll.count - 1, false
+    if user.timer then user.timer:close() end
+end
+
 local function close(poll)
-    if polls[poll.id] ~= poll then return end
-    polls[poll.id] = nil
+    polls[poll.source] = nil
+    poll.queue.polls = poll.queue.polls - 1
+    if poll.queue.polls == 0 then queues[poll.id] = nil end
     poll.handle:close()
 end
 
-local function remove(poll, user)
-    for i, other in ipairs(poll.users) do
-        if other == user then
-            table.remove(poll.users, i)
-            return true
-        end
+local function close_unused(poll)
+    if poll.count == 0 and polls[poll.source] == poll then close(poll) end
+end
+
+-- Whether a message can be given to it: somebody else may have closed its coroutine.
+local function is_there(user)
+    return not user.thread or coroutine.status(user.thread) == "suspended"
+end
+
+local function first_of(queue)
+    local user = queue[1]
+    while user and not is_there(user) do
+        leave(user)
+        close_unused(user.poll)
+        user = queue[1]
     end
-    return false
+    return user
 end
 
 local function resume(thread, ...)
@@ -41,44 +69,63 @@ local function resume(thread, ...)
     if not ok then return debug.traceback(thread, tostring(err)) end
 end
 
--- One outcome of a protected getmsg for the first user. Returns whether there was any, and the error that ended its
--- coroutine. An error of a callback goes on from here, where everything is in order.
-local function serve(poll, ok, id, ...)
+-- One outcome of a protected getmsg, for a user. Returns whether there was any, and the error that ended its coroutine.
+-- An error of a callback goes on from here, where everything is in order.
+local function serve(user, ok, id, ...)
     if ok and id == nil and (...) == TIMEOUT then return false end
-    local users = poll.users
-    local user = users[1]
     if user.callback and ok and id ~= nil then
-        if users[2] then table.insert(users, table.remove(users, 1)) end -- its next turn comes after the others'
+        local queue = user.poll.queue
+        if queue[2] then table.insert(queue, table.remove(queue, 1)) end -- its next turn comes after the others'
         user.callback(id, ...)
         return true
     end
-    table.remove(users, 1)
-    if user.thread then
-        if user.timer then user.timer:close() end
-        return true, resume(user.thread, ok, id, ...)
+    leave(user)
+    local failure = user.thread and resume(user.thread, ok, id, ...)
+    close_unused(user.poll)
+    if user.callback then
+        if ok then user.callback(nil, ...) else user.callback(nil, id) end
     end
-    if ok then user.callback(nil, ...) else user.callback(nil, id) end
-    return true
+    return true, failure
 end
 
-local function on_readable(poll, poll_error)
-    local found, failure = true, poll_error and "poll: " .. tostring(poll_error)
-    local count = 0
-    while found and not failure and #poll.users > 0 and count < AT_ONCE do
-        count = count + 1
-        found, failure = serve(poll, pcall(poll.source.getmsg, poll.source, 0))
+local function on_readable(poll)
+    local source = poll.source
+    for _ = 1, AT_ONCE do
+        local user = first_of(poll.queue)
+        if not user or poll.count == 0 then return end -- who waits with other reference objects is told by these
+        local found, failure = serve(user, pcall(source.getmsg, source, 0))
+        if failure then error(failure, 0) end
+        if not found then return end
     end
-    if #poll.users == 0 or poll_error then close(poll) end
-    if failure then error(failure, 0) end
+end
+
+-- Each getmsg that waits there fails, and what calls back is told so.
+local function on_failure(poll, why)
+    local users, first = {}, nil
+    close(poll)
+    for _, user in ipairs(poll.queue) do
+        if user.poll == poll then table.insert(users, user) end
+    end
+    for _, user in ipairs(users) do
+        local there, failure = user.waits and is_there(user), nil
+        if there then _, failure = serve(user, false, "mtmsg.luv: cannot poll: " .. tostring(why)) end
+        leave(user)
+        first = first or failure
+    end
+    if first then error(first, 0) end
 end
 
 -- Nothing is kept if it raises an error.
 local function poll_of(source)
+    if polls[source] then return polls[source] end
     local id = source:id()
-    if polls[id] then return polls[id] end
-    local poll = { id = id, source = source, users = {}, handle = assert(new_poll(source:pollfd())) }
-    poll.handle:start("r", function(poll_error) on_readable(poll, poll_error) end)
-    polls[id] = poll
+    local poll = { id = id, source = source, count = 0, handle = assert(new_poll(source:pollfd())) }
+    poll.handle:start("r", function(why)
+        if why then on_failure(poll, why) else on_readable(poll) end
+    end)
+    poll.queue = queues[id] or { polls = 0 }
+    poll.queue.polls = poll.queue.polls + 1
+    polls[source], queues[id] = poll, poll.queue
     return poll
 end
 
@@ -100,27 +147,36 @@ end
 
 -- ------------------------------------------------------------------------------------------------ receiving
 
--- In time is also what comes before the loop has come to the timer.
-local function give_up(poll, user)
-    user.timer:close()
-    if not remove(poll, user) then return end
-    local results = pack(pcall(poll.source.getmsg, poll.source, 0))
-    local failure = resume(user.thread, unpack(results, 1, results.n))
-    if #poll.users == 0 then close(poll) end
+-- In time is also what comes before the loop has come to the timer, unless others come first.
+local function give_up(user)
+    local source, failure = user.poll.source, nil
+    local is_first = first_of(user.poll.queue) == user
+    if not user.waits then return end
+    leave(user)
+    if is_first then
+        failure = resume(user.thread, pcall(source.getmsg, source, 0))
+    elseif is_there(user) then
+        failure = resume(user.thread, true, nil, TIMEOUT)
+    end
+    close_unused(user.poll)
     if failure then error(failure, 0) end
 end
 
-local function finish(ok, ...)
+local function finish(user, ok, ...)
+    if user.waits then
+        leave(user)
+        close_unused(user.poll)
+        error("mtmsg.luv: somebody else has resumed a coroutine that waits for a message", 0)
+    end
     if not ok then error((...), 0) end
     return ...
 end
 
 local function suspend(source, timeout, thread)
-    local poll = poll_of(source)
-    local user = { thread = thread }
-    if timeout and timeout < LONGEST then user.timer = after(timeout, function() give_up(poll, user) end) end
-    table.insert(poll.users, user)
-    return finish(coroutine.yield())
+    local poll, user = poll_of(source), { thread = thread }
+    if timeout and timeout < LONGEST then user.timer = after(timeout, function() give_up(user) end) end
+    enter(poll, user)
+    return finish(user, coroutine.yield())
 end
 
 local function settle(source, timeout, thread, id, ...)
@@ -133,44 +189,41 @@ end
 function luv.getmsg(source, timeout)
     local thread = running("getmsg")
     timeout = loop.check_timeout(timeout)
-    if polls[source:id()] and not (timeout and timeout <= 0) then return suspend(source, timeout, thread) end
+    if queues[source:id()] and not (timeout and timeout <= 0) then return suspend(source, timeout, thread) end
     return settle(source, timeout, thread, source:getmsg(0))
 end
 
 -- Calls back from the loop for each message, with what getmsg returns, and when the source has ended once more, with
 -- nil and the reason. Returns a function that stops it. Until then it keeps the loop alive.
 function luv.on(source, callback)
-    local poll = poll_of(source)
     local user = { callback = callback }
-    table.insert(poll.users, user)
+    enter(poll_of(source), user)
     return function()
         user.callback = function() end
-        remove(poll, user)
-        if #poll.users == 0 then close(poll) end
+        if not user.waits then return end
+        leave(user)
+        close_unused(user.poll)
     end
 end
 
 -- ------------------------------------------------------------------------------------------------ sending
 
+local function sleep(seconds)
+    local thread, timer = coroutine.running(), nil
+    timer = after(seconds, function()
+        timer:close()
+        local failure = coroutine.status(thread) == "suspended" and resume(thread)
+        if failure then error(failure, 0) end
+    end)
+    coroutine.yield()
+    if not timer:is_closing() then timer:close() end -- somebody else has resumed it
+end
+
 -- As buffer:putmsg: true, or nil and the reason. While there is no room it suspends the running coroutine and looks
 -- again, first after 1 ms, then less often.
 function luv.putmsg(buffer, ...)
-    local thread = running("putmsg")
-    local added, reason = loop.put(buffer, ...)
-    local nap = loop.first_nap
-    while added == false do
-        local timer
-        timer = after(nap, function()
-            timer:close()
-            local failure = resume(thread)
-            if failure then error(failure, 0) end
-        end)
-        coroutine.yield()
-        nap = math.min(2 * nap, loop.longest_nap)
-        added, reason = loop.put(buffer, ...)
-    end
-    if added then return true end
-    return nil, reason
+    running("putmsg")
+    return loop.putmsg(sleep, buffer, ...)
 end
 
 return luv

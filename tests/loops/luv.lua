@@ -86,22 +86,133 @@ tap.test("who comes first is served first", function()
     tap.is(table.concat(order), "abc")
 end)
 
-tap.test("two reference objects of one buffer share its poll handle, and their turns", function()
-    local one = mtmsg.newbuffer()
-    local other, got = mtmsg.buffer(one:id()), {}
-    for _, reference in ipairs { one, other, one } do
-        coroutine.wrap(function()
-            local _, value = messages.getmsg(reference)
-            got[#got + 1] = value
-        end)()
-    end
+local function polls()
     local handles = 0
     uv.walk(function(handle) if handle:get_type() == "poll" then handles = handles + 1 end end)
-    tap.is(handles, 1)
-    later(1, function() for i = 1, 3 do other:addmsg(i) end end)
+    return handles
+end
+
+tap.test("reference objects of one buffer have a poll handle each, and share their turns", function()
+    local one = mtmsg.newbuffer()
+    local other, got = mtmsg.buffer(one:id()), {}
+    for i, reference in ipairs { one, other, one, other } do
+        coroutine.wrap(function()
+            local _, value = messages.getmsg(reference)
+            got[i] = value
+        end)()
+    end
+    tap.is(polls(), 2)
+    later(1, function() for i = 1, 4 do other:addmsg(i) end end)
     uv.run()
-    tap.is(table.concat(got, " "), "1 2 3")
-    uv.walk(function(handle) tap.ok(handle:get_type() ~= "poll", "a poll handle is left") end)
+    tap.is(table.concat(got, " "), "1 2 3 4")
+    tap.is(polls(), 0)
+end)
+
+tap.test("a reference object that nobody waits with any more may be released", function()
+    local one = mtmsg.newbuffer()
+    local other, told = mtmsg.buffer(one:id()), nil
+    coroutine.wrap(function()
+        told = { messages.getmsg(one, 0.001) }
+        one:release()
+        mtmsg.newbuffer():pollfd() -- the next one of that number
+        later(1, other.addmsg, other, "a message")
+    end)()
+    tap.gives({ other:id(), "a message" }, run(function() return messages.getmsg(other, 5) end))
+    tap.gives({ nil, mtmsg.error.timeout }, told[1], told[2])
+end)
+
+-- A coroutine that waits for a message, and is ended by somebody else.
+local function ended(buffer, timeout)
+    local thread = coroutine.create(function() messages.getmsg(buffer, timeout) end)
+    coroutine.resume(thread)
+    if coroutine.close then coroutine.close(thread) else coroutine.resume(thread, false, "its end") end
+    tap.is(coroutine.status(thread), "dead")
+end
+
+tap.test("a coroutine that is dead takes no message", function()
+    local buffer = mtmsg.newbuffer()
+    ended(buffer)
+    ended(buffer, 0.001)
+    later(3, buffer.addmsg, buffer, "a message")
+    tap.gives({ buffer:id(), "a message" }, run(function() return messages.getmsg(buffer) end))
+    ended(buffer)
+    ended(buffer, 0.001)
+    buffer:addmsg("another one")
+    later(3, function() end)
+    uv.run()
+    tap.gives({ buffer:id(), "another one" }, buffer:getmsg(0))
+    tap.is(polls(), 0)
+end)
+
+tap.test("who is resumed by somebody else waits no more", function()
+    local buffer = mtmsg.newbuffer { limit = 1 }
+    local thread = coroutine.create(function() messages.getmsg(buffer, 1) end)
+    coroutine.resume(thread)
+    local ok, err = coroutine.resume(thread, true, buffer:id(), "no message")
+    tap.is(ok, false)
+    tap.contains(err, "somebody else has resumed")
+    uv.run()
+    buffer:addmsg("a message")
+    local added
+    thread = coroutine.create(function()
+        added = messages.putmsg(buffer, "the next one")
+        coroutine.yield("added")
+        error "resumed once too often"
+    end)
+    coroutine.resume(thread)
+    tap.gives({ buffer:id(), "a message" }, buffer:getmsg(0))
+    tap.gives({ true, "added" }, coroutine.resume(thread))
+    tap.is(added, true)
+    uv.run()
+    tap.is(coroutine.status(thread), "suspended")
+end)
+
+tap.test("who gives up does not overtake those who came first", function()
+    local buffer, first, second = mtmsg.newbuffer(), nil, nil
+    coroutine.wrap(function() first = { messages.getmsg(buffer) } end)()
+    coroutine.wrap(function() second = { messages.getmsg(buffer, 0.002) } end)()
+    later(1, function()
+        local begin = uv.hrtime()
+        repeat until uv.hrtime() - begin > 10e6
+        buffer:addmsg("a message")
+    end)
+    uv.run()
+    tap.gives({ buffer:id(), "a message" }, first[1], first[2])
+    tap.gives({ nil, mtmsg.error.timeout }, second[1], second[2])
+end)
+
+-- A descriptor that can't be polled any more is played by a luv whose poll handles say so.
+tap.test("who waits learns that its descriptor cannot be polled", function()
+    local fail
+    local function new_poll(descriptor)
+        local handle = uv.new_poll(descriptor)
+        return {
+            start = function(_, what, callback)
+                fail = function() callback("EBADF") end
+                handle:start(what, callback)
+            end,
+            close = function() handle:close() end,
+        }
+    end
+    package.loaded.luv = setmetatable({ new_poll = new_poll, new_socket_poll = new_poll }, { __index = uv })
+    package.loaded["mtmsg.luv"] = nil
+    local others = require "mtmsg.luv"
+    package.loaded.luv, package.loaded["mtmsg.luv"] = uv, messages
+    local buffer, told = mtmsg.newbuffer(), {}
+    for i = 1, 2 do
+        coroutine.wrap(function() told[i] = { pcall(others.getmsg, buffer) } end)()
+    end
+    others.on(buffer, function(id, why) told[3] = { id ~= nil, why } end)
+    later(1, function() fail() end)
+    uv.run()
+    for i = 1, 3 do
+        tap.is(told[i][1], false)
+        tap.contains(told[i][2], "EBADF")
+    end
+    coroutine.wrap(function() told = { others.getmsg(buffer) } end)()
+    later(1, buffer.addmsg, buffer, "a message")
+    uv.run()
+    tap.is(told[2], "a message")
 end)
 
 tap.test("a timeout is told, not early, and the loop ends", function()

@@ -5,8 +5,7 @@ local tap   = require "tap"
 local util  = require "jit.util"
 
 if not mtmsg._INFO:find("calls:FFI", 1, true) then
-    print("1..0 # SKIP " .. mtmsg._INFO .. ": this is not the path of the FFI")
-    os.exit(0)
+    tap.skip_all(mtmsg._INFO .. ": this is not the path of the FFI")
 end
 
 -- Of the compiler's reasons to give up a trace: what is blacklisted, or a byte code, function or return that it can't

@@ -92,6 +92,18 @@ function tap.contains(text, part)
     end
 end
 
+-- Skips the whole program, and ends it, for that reason.
+function tap.skip_all(reason)
+    print("1..0 # SKIP " .. reason)
+    os.exit(0)
+end
+
+-- The same where a library of Lua, that packages install, cannot be used here.
+function tap.needs(library)
+    local reason = require "why_not"(library)
+    if reason then tap.skip_all(reason) end
+end
+
 -- Prints the plan. A failed program ends at once: threads that hang may be the failure.
 function tap.done()
     print("1.." .. count)

@@ -1,12 +1,8 @@
 -- A notifier that wakes the event loop of luv through uv_async: another thread adds, and a Lua
 -- callback runs in the loop. The notifier is the one of the example.
 
+require "tap".needs "luv"
 local native = dofile "tests/native/lib/native.lua"
-local reason = require "why_not"("luv")
-if reason then
-    print("1..0 # SKIP " .. reason)
-    os.exit(0)
-end
 local uv = require "luv"
 local mtmsg = require "mtmsg"
 local pump = require "pump"

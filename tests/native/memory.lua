@@ -9,8 +9,7 @@ local old, test, eq = native.old, native.test, native.eq
 
 if not failmalloc.active() then
     if os.getenv "MTMSG_FAILMALLOC" or os.getenv "LD_PRELOAD" or package.preload.host or package.loaded.host then
-        print("1..0 # SKIP malloc cannot be replaced here: a sanitizer, a checker or a host program is in the way")
-        os.exit(0)
+        require "tap".skip_all "malloc cannot be replaced here: a sanitizer, a checker or a host program is in the way"
     end
     local library
     for template in package.cpath:gmatch "[^;]+" do

@@ -15,8 +15,7 @@ if not os.getenv("MTMSG_WALL_CLOCK_MOVES") then
         end
     end
     if not library and io.popen("uname"):read() == "Darwin" then
-        print("1..0 # SKIP on macOS no library can take the place of the clock")
-        os.exit(0)
+        require("tap").skip_all("on macOS no library can take the place of the clock")
     end
     if not library then error("there is no stepping_clock in " .. package.cpath) end
     local first, words = 0, {}

@@ -11,8 +11,7 @@ local dir = server.output "mktemp -d"
 local made = os.execute(("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext " ..
     "subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout %s/key.pem -out %s/cert.pem >/dev/null 2>&1"):format(dir, dir))
 if made ~= true and made ~= 0 then
-    print("1..0 # SKIP openssl can't make a certificate here")
-    os.exit(0)
+    tap.skip_all "openssl can't make a certificate here"
 end
 
 local function refused(text, options)

@@ -1,7 +1,6 @@
 -- Starts programs that have Lua in them, as a user would, for the tests in tests/hosts: everything on the loopback, in
 -- a directory that disappears, and ended after a minute at most. It does not judge what they print.
 local tap = require "tap"
-local why_not = require "why_not"
 
 local hosts = {}
 
@@ -18,11 +17,6 @@ local function output_of(command)
     return printed, tonumber(code)
 end
 
-local function skip_all(reason)
-    print("1..0 # SKIP " .. reason)
-    os.exit(0)
-end
-
 local function is_there(path)
     local file = io.open(path)
     if file then file:close() end
@@ -32,11 +26,10 @@ end
 -- Skips the whole test where the program, its part in the file, if one is named, or the module for its Lua is not
 -- there; the helpers here need luv.
 function hosts.needs(program, lua, part)
-    if select(2, output_of(PATH .. "command -v " .. program)) ~= 0 then skip_all(program .. " is not installed") end
-    if part and not is_there(part) then skip_all(("%s has no %s"):format(program, part:match "[^/]*$")) end
-    if not is_there(("%s/%s/mtmsg.so"):format(B, lua)) then skip_all("the module is not built for " .. lua) end
-    local reason = why_not "luv"
-    if reason then skip_all(reason) end
+    if select(2, output_of(PATH .. "command -v " .. program)) ~= 0 then tap.skip_all(program .. " is not installed") end
+    if part and not is_there(part) then tap.skip_all(("%s has no %s"):format(program, part:match "[^/]*$")) end
+    if not is_there(("%s/%s/mtmsg.so"):format(B, lua)) then tap.skip_all("the module is not built for " .. lua) end
+    tap.needs "luv"
     hosts.lua = lua
 end
 

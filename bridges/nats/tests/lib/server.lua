@@ -3,6 +3,7 @@
 
 local child = require "child"
 local mtmsg = require "mtmsg"
+local tap = require "tap"
 
 local quote = child.quote
 local server = {}
@@ -27,8 +28,7 @@ server.program = server.output "PATH=$PATH:/usr/sbin command -v nats-server"
 
 function server.skip_without()
     if server.program == "" or not pcall(require, "mtmsg.nats") then
-        print("1..0 # SKIP " .. (server.program == "" and "nats-server" or "mtmsg.nats") .. " is not there")
-        os.exit(0)
+        tap.skip_all((server.program == "" and "nats-server" or "mtmsg.nats") .. " is not there")
     end
 end
 

@@ -3,6 +3,7 @@
 --
 -- A block whose first line is "-- not run by the tests: …" is compiled alone: what it needs cannot be installed from
 -- packages. Blocks that begin with the name of a file ("-- main.lua") belong to a program, which recipes.lua runs.
+local careful_luv = require "careful_luv"
 local lu = require "luaunit"
 local mtmsg = require "mtmsg"
 local pages = require "pages"
@@ -30,7 +31,7 @@ local function check(block, place)
         local reason = requires(block.text, library) and why_not(library)
         if reason then lu.skip(reason) end
     end
-    run()
+    careful_luv(run)
 end
 
 TestSnippets = {}

@@ -40,7 +40,7 @@ local function run_workers(url)
     conn:export(results, "results")
     local threads = {}
     for i = 1, THREADS do
-        threads[i] = luv.new_thread(worker, jobs:id(), results:id(), string.dump(count_words))
+        threads[i] = luv.new_thread(string.dump(worker), jobs:id(), results:id(), string.dump(count_words))
     end
     local import = conn:import("jobs", jobs, {stream = "JOBS", queue = "workers", ack = "explicit", ackwait = 1})
     local quit = mtmsg.newbuffer()

@@ -4,7 +4,10 @@
 
 local stepgc = {}
 
-stepgc.active = os.getenv("MTMSG_GC") == "1"
+local setting = os.getenv("MTMSG_GC") or "0"
+assert(setting == "0" or setting == "1", "MTMSG_GC is neither 0 nor 1")
+
+stepgc.active = setting == "1"
 
 local instructions = 17
 

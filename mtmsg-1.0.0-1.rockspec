@@ -112,6 +112,7 @@ build = {
                 "src/lua/info.c",
                 "src/lua/levels.c",
                 "src/lua/listener.c",
+                "src/lua/messages.c",
                 "src/lua/module.c",
                 "src/lua/named.c",
                 "src/lua/object.c",

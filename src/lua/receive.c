@@ -394,24 +394,6 @@ int mtl_get_short(lua_State *L, struct mtc_handle *handle)
     return take_short(L, handle, MTL_GET);
 }
 
-/* ---- loops ---- */
-
-static int next_of_messages(lua_State *L)
-{
-    return mtl_receive(L, mtl_check_any_source(L, 1), MTL_EACH);
-}
-
-int mtl_push_messages(lua_State *L)
-{
-    if (!lua_isnoneornil(L, 2)) mtl_check_timeout(L, 2, "timeout seconds expected");
-    lua_settop(L, 2);
-    lua_pushvalue(L, lua_upvalueindex(1));
-    lua_insert(L, 2);
-    lua_pushcclosure(L, next_of_messages, 2);
-    lua_insert(L, 1);
-    return 2;
-}
-
 void mtl_set_receivers(lua_State *L, const luaL_Reg *receivers)
 {
     for (; receivers->name; ++receivers) {

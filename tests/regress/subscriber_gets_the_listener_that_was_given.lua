@@ -1,6 +1,6 @@
 -- story: a finalizer that changed the options made a subscriber without its listener
--- The listener of a new subscriber was looked up once more when a finalizer could have run since. It is the one that the
--- table had at the call, and if that is released, by then or before, the call says so.
+-- The listener of a new subscriber was looked up once more when a finalizer could have run since. It is the one that
+-- the table had at the call, and if that is released, by then or before, the call says so.
 
 local finalizers = require("finalizers")
 local mtmsg      = require("mtmsg")

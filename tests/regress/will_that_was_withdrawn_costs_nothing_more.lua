@@ -1,6 +1,6 @@
 -- story: after one will all objects of the state were dear for ever
--- So that wills come before any reference goes, each new object is followed by a watchman while there are wills. He came
--- as long as the state lived, with a metatable and a function of his own each time.
+-- So that wills come before any reference goes, each new object is followed by a watchman while there are wills. He
+-- came as long as the state lived, with a metatable and a function of his own each time.
 
 local mtmsg = require("mtmsg")
 local tap   = require("tap")

@@ -1,6 +1,6 @@
 -- story: a writer kept its values although the topic's counts had been returned
--- In nonblocking mode a topic to which another thread is publishing takes nothing, and addmsg says so by its counts. The
--- writer is empty then, as after all calls that raise nothing: it kept the values, and sent them once more.
+-- In nonblocking mode a topic to which another thread is publishing takes nothing, and addmsg says so by its counts.
+-- The writer is empty then, as after all calls that raise nothing: it kept the values, and sent them once more.
 
 local mtmsg   = require("mtmsg")
 local tap     = require("tap")

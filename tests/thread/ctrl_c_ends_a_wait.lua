@@ -1,5 +1,5 @@
--- Ctrl-C in the stock interpreter ends a call that waits, with its error, and nothing was taken; one whose message refers
--- to what a hook could change goes on. Each case is a process of its own, which gets the signal when it waits.
+-- Ctrl-C in the stock interpreter ends a call that waits, with its error, and nothing was taken; one whose message
+-- refers to what a hook could change goes on. Each case is a process of its own, which gets the signal when it waits.
 
 local child = require("child")
 local tap   = require("tap")

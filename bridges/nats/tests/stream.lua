@@ -100,8 +100,8 @@ tap.test("what a slow import has not taken stays with the server", function()
     end)
 end)
 
--- Takes jobs 1 to 20 until each is done: deal_with tells of a number, and how often it came, whether it is; false refuses
--- it, nil forgets it. Gives how often each came.
+-- Takes jobs 1 to 20 until each is done: deal_with tells of a number, and how often it came, whether it is; false
+-- refuses it, nil forgets it. Gives how often each came.
 local function work(conn, subject, stream, ackwait, deal_with)
     local out, jobs, done = mtmsg.newbuffer(), mtmsg.newbuffer{limit = 2}, mtmsg.newbuffer()
     local options = {stream = stream, queue = "workers", ack = "explicit", ackwait = ackwait}

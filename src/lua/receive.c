@@ -65,12 +65,6 @@ static enum mtm_status take_once(struct mtc_handle *handle, struct mtm_wait *wai
     return mtm_receive(handle->object, wait, in);
 }
 
-void mtl_receive_begin(struct mtc_state *state, struct mtm_delivery *in)
-{
-    in->slot.limit = SIZE_MAX;
-    in->slot.carrier = mtl_carrier_take(state);
-}
-
 bool mtl_receive_retry(struct mtc_state *state, struct mtm_delivery *in,
                        enum mtm_status *status)
 {
@@ -88,7 +82,8 @@ enum mtm_status mtl_take(struct mtc_handle *handle, struct mtm_wait *wait,
     if (MTM_UNLIKELY(!mtc_handle_is_live(handle))) return MTM_CLOSED;
     enum mtm_status status;
     mtl_pin(handle);
-    mtl_receive_begin(state, in);
+    in->slot.limit = SIZE_MAX;
+    in->slot.carrier = mtl_carrier_take(state);
     do {
         status = take_once(handle, wait, in, how);
         if (MTM_LIKELY(status == MTM_OK)) return status;

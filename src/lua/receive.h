@@ -33,10 +33,9 @@ bool mtl_call_watched(lua_State *L, struct mtc_state *state, enum mtl_how how,
  * where that begins. */
 int mtl_prepare(lua_State *L, enum mtl_how how, int first_array, int top);
 
-/* Around the receives of the core, which want memory for the message: begin; and after one
- * whose *status is not OK, retry. True: the message needs more memory, which is there now, so
- * it is to be tried again; false: *status is the outcome, and no GROW. */
-void mtl_receive_begin(struct mtc_state *state, struct mtm_delivery *in);
+/* After a receive of the core, into the state's carrier, that ended with a *status which is not
+ * OK. True: the message needs more memory, which is there now, so it is to be tried again;
+ * false: *status is the outcome, and no GROW. */
 bool mtl_receive_retry(struct mtc_state *state, struct mtm_delivery *in,
                        enum mtm_status *status);
 

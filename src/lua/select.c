@@ -85,7 +85,8 @@ static enum mtm_status take(struct sources *sources, struct mtc_state *state,
 {
     enum mtm_status status;
     if (sources->released) wait->timeout = 0;
-    mtl_receive_begin(state, in);
+    in->slot.limit = SIZE_MAX;
+    in->slot.carrier = mtl_carrier_take(state);
     do status = mtm_select_receive(&sources->select, wait, in, which);
     while (MTM_UNLIKELY(status != MTM_OK) && mtl_receive_retry(state, in, &status));
     return status;

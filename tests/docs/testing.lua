@@ -47,6 +47,30 @@ function TestTesting:test_each_story_has_its_program()
     lu.assertEquals(count, 17)
 end
 
+-- Whether a suite has a program with that in its path.
+local function runs(suite, part)
+    for glob in ("\n" .. pages.read("tests/suites")):gmatch("\n" .. suite .. " +%S+ +%d+ +(%S+)") do
+        local list = assert(io.popen("ls " .. glob))
+        local paths = list:read("*a")
+        list:close()
+        if paths:find(part, 1, true) then return true end
+    end
+    return false
+end
+
+function TestTesting:test_each_fault_has_a_command_that_runs_something()
+    local last = 17
+    for number, cell in page:gmatch("\n| (%d+) | [^|]+ | (`make [^|]+) |") do
+        lu.assertEquals(tonumber(number), last + 1)
+        last = last + 1
+        for command in cell:gmatch("`make ([^`]+)`") do
+            local suite, part = command:match("^(%l%w*) F=([%w_./]+)$")
+            if suite then lu.assertTrue(runs(suite, part), command) else lu.assertEquals(command, "bench LOAD=1") end
+        end
+    end
+    lu.assertEquals(last, 46)
+end
+
 function TestTesting:test_the_commands_that_it_names_are_there()
     local makefile, suites = pages.makefile(), pages.read("tests/suites")
     for target in page:gmatch("`[%w_= ]-make (%l[%w-]*)") do

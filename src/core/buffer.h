@@ -149,6 +149,16 @@ void mtm_buffer_await_locks(struct mtm_buffer *buffer, struct mtm_wait *wait);
  * the locks, like take. */
 bool mtm_buffer_put_back(struct mtm_buffer *buffer, struct mtm_block *block);
 
+/* After the last message was taken: as mtm_queue_trim_if_drained, and for its topic. No lock
+ * held. */
+void mtm_buffer_trim(struct mtm_buffer *buffer);
+static inline void mtm_buffer_trim_if_drained(struct mtm_buffer *buffer)
+{
+    if (MTM_UNLIKELY(mtm_load_rlx(&buffer->queue.head.unusual) & MTM_UNUSUAL_MUCH)) {
+        mtm_buffer_trim(buffer);
+    }
+}
+
 /* As mtm_queue_recycle; the pool of an inherited buffer gets nothing any more. */
 void mtm_buffer_recycle(struct mtm_buffer *buffer, struct mtm_block *block);
 

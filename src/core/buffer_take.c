@@ -86,13 +86,23 @@ bool mtm_buffer_put_back(struct mtm_buffer *buffer, struct mtm_block *block)
 }
 
 /* Who has given back a block to the topic is warm: it is asked, sooner or later, to see to it
- * that little is kept. */
+ * that little is kept; when its last message is taken, if much is. */
 static void recycle_for_topic(struct mtm_buffer *buffer, struct mtm_topic *topic,
                               struct mtm_block *block)
 {
     struct mtm_queue *queue = &buffer->queue;
     if (!mtm_topic_recycle(topic, block, mtm_queue_count_once(queue) == 0)) return;
     if (!mtm_queue_is_warm(queue)) mtm_store_rlx(&queue->shared.warm, 1);
+    if (mtm_topic_keeps_much(topic))
+        mtm_set_unusual(&queue->head.unusual, MTM_UNUSUAL_MUCH, true);
+}
+
+/* The queue tells its own pool, and takes back the bit unless it keeps much itself. */
+void mtm_buffer_trim(struct mtm_buffer *buffer)
+{
+    struct mtm_topic *topic = mtm_load_rlx(&buffer->topic);
+    if (topic && mtm_queue_count_once(&buffer->queue) == 0) mtm_topic_trim(topic);
+    mtm_queue_trim(&buffer->queue);
 }
 
 void mtm_buffer_recycle(struct mtm_buffer *buffer, struct mtm_block *block)
@@ -117,10 +127,10 @@ enum mtm_status mtm_buffer_look(struct mtm_source *source, struct mtm_wait *wait
         mtm_ready_passed_by((struct mtm_listener *)buffer->object.owner, buffer);
         if (mtm_object_is_finished(&buffer->object)) mtm_ready_wake(buffer); /* it may part */
     }
-    if (MTM_UNLIKELY(trash.segments != NULL)) mtm_queue_empty_trash(&buffer->queue, &trash);
     if (status == MTM_EMPTY || (status == MTM_OK && !delivery->more)) {
-        mtm_queue_trim_if_drained(&buffer->queue);
+        mtm_buffer_trim_if_drained(buffer);
     }
+    if (MTM_UNLIKELY(trash.segments != NULL)) mtm_queue_empty_trash(&buffer->queue, &trash);
     return status;
 }
 

@@ -119,6 +119,7 @@ static enum mtm_status take_some(struct look *look, struct mtm_wait *wait)
     if (MTM_UNLIKELY(parted)) mtm_listener_announce(listener);
     if (MTM_UNLIKELY(dead != NULL)) mtm_listener_free_dead(dead);
     if (MTM_UNLIKELY(cold != NULL)) mtm_listener_cool(listener, cold, mtm_wait_never(wait));
+    if (status == MTM_OK && !delivery->more) mtm_buffer_trim_if_drained(delivery->from);
     if (MTM_UNLIKELY(look->trash.segments != NULL)) {
         mtm_queue_empty_trash(&delivery->from->queue, &look->trash);
     }
@@ -137,12 +138,7 @@ enum mtm_status mtm_listener_look(struct mtm_source *source, struct mtm_wait *wa
         struct look look = {.listener = (struct mtm_listener *)source, .delivery = delivery};
         enum mtm_status status = take_some(&look, wait);
         if (look.busy) wait_for_busy(&look, wait);
-        else if (!look.more) {
-            if (status == MTM_OK && !delivery->more) {
-                mtm_queue_trim_if_drained(&delivery->from->queue);
-            }
-            return status;
-        }
+        else if (!look.more) return status;
         if (look.busy && mtm_wait_is_over(wait)) return status;
     }
 }

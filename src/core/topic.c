@@ -108,6 +108,11 @@ bool mtm_topic_recycle(struct mtm_topic *topic, struct mtm_block *block, bool dr
     return whole != NULL;
 }
 
+void mtm_topic_trim(struct mtm_topic *topic)
+{
+    mtm_pool_trim(&topic->pool);
+}
+
 void mtm_topic_rest(struct mtm_topic *topic)
 {
     mtm_pool_rest(&topic->pool, false);

@@ -16,7 +16,7 @@ struct mtm_topic {
     struct mtm_block *latest; /* guarded by the turn: the latest message, if it is kept */
     struct mtm_cargo *cargo;  /* ... and its objects, or NULL */
     struct mtm_pool pool;     /* blocks of large messages, for later */
-    mtm_a32 unusual;          /* atomic: of the pool, which nobody asks for */
+    mtm_a32 unusual;          /* atomic: of the pool */
     mtm_asize published;      /* atomic, written in the turn: messages */
     mtm_asize count;          /* atomic, written under the lock: subscribers */
     struct mtm_buffer *first, *last;
@@ -67,6 +67,13 @@ void mtm_topic_leave(struct mtm_topic *topic, struct mtm_buffer *buffer);
  * let go of that block. And at rest: what is kept for later is given up. Never block. */
 bool mtm_topic_recycle(struct mtm_topic *topic, struct mtm_block *block, bool drained);
 void mtm_topic_rest(struct mtm_topic *topic);
+
+/* Whether more is kept than a burst leaves behind; and the end of a burst. Never block. */
+static inline bool mtm_topic_keeps_much(const struct mtm_topic *topic)
+{
+    return (mtm_load_rlx(&topic->unusual) & MTM_UNUSUAL_MUCH) != 0;
+}
+void mtm_topic_trim(struct mtm_topic *topic);
 
 /* ---- between topic.c and publish.c ---- */
 

@@ -23,8 +23,8 @@ enum mtm_unusual {
 
 /* Sets or clears a bit; any thread. Exact for those who hold the lock under which it is
  * written: a state flag's, a notifier's and ROOM under both, a bound's never changes, BACK
- * under the head lock, MUCH under the pool lock. KNOCK is set by any thread, and cleared under
- * the tail lock. */
+ * under the head lock. MUCH is a hint: set and cleared by whoever gives a block back. KNOCK is
+ * set by any thread, and cleared under the tail lock. */
 static inline void mtm_set_unusual(mtm_a32 *unusual, enum mtm_unusual bit, bool flag)
 {
     if (flag) mtm_or_acq_rel(unusual, (uint32_t)bit);

@@ -550,6 +550,38 @@ static void subscribers_give_memory_back_through_a_listener(void **state)
     core_drop_listener(listener);
 }
 
+/* story: where the last message of a burst is a short one nobody learnt of its end */
+static void a_small_message_may_be_the_last_of_a_burst(void **state)
+{
+    (void)state;
+    for (int through = 0; through < 2; ++through) {
+        struct mtm_listener *listener = through ? core_listener() : NULL;
+        struct mtm_topic *topic = topic_new(false);
+        struct mtm_buffer *buffer = subscribe(topic, 0, listener);
+        struct mtm_object *source = listener ? &listener->object : &buffer->object;
+        static unsigned char bytes[LARGE];
+        struct mtm_message message = core_message(bytes, LARGE);
+        struct mtm_published published;
+        const size_t before = core_bytes;
+        for (int i = 0; i < 40; ++i) {
+            assert_int_equal(mtm_topic_add(topic, &message, false, false, &published, NULL),
+                             MTM_OK);
+        }
+        assert_int_equal(publish(topic, 1, 1, 0), MTM_OK);
+        for (int i = 0; i < 41; ++i) {
+            struct mtm_delivery in;
+            assert_int_equal(core_take(source, &in), MTM_OK);
+            if (in.slot.block != in.slot.carrier) mtm_buffer_recycle(in.from, in.slot.block);
+            mtm_delivery_done(&in, false);
+            mtm_block_free(in.slot.carrier);
+        }
+        assert_in_range(core_bytes - before, 0, MTM_POOL_DRAINED + 3000);
+        core_drop_buffer(buffer);
+        drop(topic);
+        if (listener) core_drop_listener(listener);
+    }
+}
+
 static void *sleep_for_a_message(void *opaque)
 {
     uint32_t number = 0;
@@ -635,6 +667,8 @@ int main(void)
                   what_a_topic_keeps_is_weighed_with_all_that_refers_to_it),
         CORE_TEST("subscribers give memory back through a listener",
                   subscribers_give_memory_back_through_a_listener),
+        CORE_TEST("a small message may be the last of a burst",
+                  a_small_message_may_be_the_last_of_a_burst),
         CORE_TEST("a subscriber that sleeps gives memory back",
                   a_subscriber_that_sleeps_gives_memory_back),
         CORE_TEST("a topic without subscribers keeps little",

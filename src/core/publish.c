@@ -184,6 +184,8 @@ static enum mtm_status enter_line(struct late *late, const struct mtm_message *m
 
 static void end_late(struct late *late, struct mtm_published *published)
 {
+    struct mtm_buffer *buffer = late->to->buffer;
+    if (mtm_object_is_inherited(&buffer->object)) mtm_buffer_unreserve(buffer, &late->memory);
     mtm_put_end(&late->put, late->status);
     mtm_cargo_drop(late->cargo); /* of one that is not in */
     late->to->notifier = late->put.notifier;

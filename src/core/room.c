@@ -156,6 +156,8 @@ enum mtm_status mtm_room_wait(struct mtm_put *put, struct mtm_place *place)
 {
     const int64_t deadline = mtm_wait_deadline(put->wait);
     for (;;) {
+        if (mtm_object_is_inherited(&put->buffer->object))
+            return MTM_CLOSED; /* forked in line */
         MTM_STEP(been_told);
         if (mtm_load_seq(&place->told)) return place->status; /* pairs with tell */
         const int64_t until = mtm_wait_nap(put->wait);

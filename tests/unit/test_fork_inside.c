@@ -2,6 +2,7 @@
  * processes, and in the child it touches nothing that its threads left. */
 #include "fork_unit.h"
 
+#include "core/publish.h"
 #include "core/select.h"
 
 #if defined(_WIN32)
@@ -63,6 +64,61 @@ static void a_notifier_may_fork(void **state)
     assert_int_equal(status, MTM_OK);
     assert_int_equal(held, 0);
     core_drop_buffer(buffer);
+}
+
+static struct mtm_buffer *full;
+
+static int fork_and_make_room(const void *api, void *object, mtm_error_handler handler,
+                              void *data)
+{
+    uint32_t number;
+    fork_inside(api, object, handler, data);
+    if (forked_inside > 0) core_next(&full->object, 0, &number);
+    return 0;
+}
+
+static void release_later(const void *api, void *object)
+{
+    (void)api;
+    (void)object;
+}
+
+/* While its message waits in line for another subscriber, which has room in the parent only. */
+static void a_notifier_of_a_topic_may_fork(void **state)
+{
+    static const struct mtm_notifier_ops ops = {release_later, fork_and_make_room};
+    (void)state;
+    const struct mtm_buffer_options options = {
+        .size = MTM_DEFAULT_SIZE, .grow = MTM_DEFAULT_GROW, .bounds.limit = 1};
+    struct mtm_topic *topic;
+    struct mtm_buffer *first;
+    struct mtm_wait wait = {.timeout = MTM_FOREVER};
+    struct mtm_targets targets;
+    struct mtm_published published;
+    unsigned char bytes[LARGE] = {0};
+    struct mtm_message message = core_message(bytes, sizeof bytes);
+    assert_int_equal(mtm_topic_new(NULL, 0, false, &topic), MTM_OK);
+    assert_int_equal(mtm_topic_subscribe(topic, &options, &first), MTM_OK);
+    assert_int_equal(mtm_topic_subscribe(topic, &options, &full), MTM_OK);
+    assert_int_equal(core_add(full, 1), MTM_OK);
+    struct mtm_notifier *notifier = mtm_notifier_new_foreign(&ops, NULL, &full, 0);
+    assert_int_equal(mtm_buffer_connect(first, MTM_ADDED, notifier), MTM_OK);
+    const uint32_t before = core_blocks;
+    forked_inside = -1;
+    assert_int_equal(mtm_topic_put_wait(topic, &message, &wait, &targets, &published), MTM_OK);
+    if (forked_inside < 0) mtm_targets_notify(&targets, false, NULL);
+    if (forked_inside == 0) {
+        alarm(CHILD_LIMIT_S);
+        CHILD_NEEDS(published.taken == 1 && published.refused == 0);
+        CHILD_NEEDS(core_blocks == before + 2); /* in the other one, of all that was needed */
+        new_objects_work(full->object.id);
+        _exit(0);
+    }
+    assert_true(forked_inside > 0 && ends_well(forked_inside));
+    assert_int_equal(published.taken, 2);
+    core_drop_buffer(first);
+    core_drop_buffer(full);
+    mtm_root_release(&topic->object);
 }
 
 /* While its values are decoded a message is on its way: `end` is what becomes of it. */
@@ -243,6 +299,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         CORE_TEST("a notifier may fork", a_notifier_may_fork),
+        CORE_TEST("so may one of a topic", a_notifier_of_a_topic_may_fork),
         CORE_TEST("so may what runs while a message is decoded", a_delivery_may_be_forked),
         CORE_TEST("so may who has reserved memory", a_reservation_may_be_forked),
         CORE_TEST("and who is asked whether a select goes on", a_select_may_fork),

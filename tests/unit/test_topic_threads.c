@@ -283,6 +283,12 @@ static void who_waits_is_told_of_time_and_of_the_end(void **state)
     core_drought = 0;
     assert_int_equal(published.taken + published.refused, 2);
     assert_int_equal(published.refused >= 1, 1);
+    for (uint32_t nth = 1; nth < 6; ++nth) {
+        core_failure = nth;
+        assert_int_equal(put_wait(topic, 4, UNIT_MS, &published), MTM_OK);
+        core_failure = 0;
+        assert_int_equal(published.taken + published.refused, 2);
+    }
 
     struct queue queue = {.topic = topic};
     pthread_t thread;

@@ -70,14 +70,15 @@ static void there_and_back(void)
     if (why) return;
     const size_t size = packer.size;
     char *copy = malloc(size);
-    memcpy(copy, packer.data, size);
+    memcpy(copy, mtn_packed(&packer, packer.at), size);
     CHECK(is_one_array((const uint8_t *)copy, size));
     to->clearWriter(writer);
     CHECK(!mtn_unpack(copy, size, SIZE_MAX, to, writer));
     CHECK(to->msgToReceiver(in, writer, 0, 0, NULL, NULL) == 0);
     CHECK(from->nextMessageFromSender(out, reader, 1, 0, NULL, NULL) == 0);
     CHECK(!mtn_pack(&packer, from, reader));
-    CHECK(packer.size == size && memcmp(packer.data, copy, size) == 0);
+    CHECK(packer.size == size && memcmp(mtn_packed(&packer, packer.at), copy, size) == 0);
+    mtn_packer_clear(&packer);
     free(copy);
 }
 

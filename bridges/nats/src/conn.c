@@ -11,8 +11,8 @@ void mtn_text_of(natsStatus status, char text[MTN_TEXT])
     natsStatus latest = NATS_OK;
     const char *details = nats_GetLastError(&latest);
     if (details && *details && latest == status)
-        snprintf(text, MTN_TEXT, "%s: %s", natsStatus_GetText(status), details);
-    else snprintf(text, MTN_TEXT, "%s", natsStatus_GetText(status));
+        (void)snprintf(text, MTN_TEXT, "%s: %s", natsStatus_GetText(status), details);
+    else (void)snprintf(text, MTN_TEXT, "%s", natsStatus_GetText(status));
 }
 
 void mtn_conn_blame(struct mtn_conn *conn, const char *what, natsStatus status)
@@ -20,7 +20,7 @@ void mtn_conn_blame(struct mtn_conn *conn, const char *what, natsStatus status)
     char text[MTN_TEXT];
     mtn_text_of(status, text);
     pthread_mutex_lock(&conn->mutex);
-    snprintf(conn->error, MTN_TEXT, "%.60s: %.190s", what, text);
+    (void)snprintf(conn->error, MTN_TEXT, "%.60s: %.190s", what, text);
     pthread_mutex_unlock(&conn->mutex);
 }
 
@@ -45,7 +45,7 @@ static void on_closed(natsConnection *nc, void *closure)
     const char *text = NULL;
     if (natsConnection_GetLastError(nc, &text) != NATS_OK && text && *text) {
         pthread_mutex_lock(&conn->mutex);
-        snprintf(conn->error, MTN_TEXT, "%s", text);
+        (void)snprintf(conn->error, MTN_TEXT, "%s", text);
         pthread_mutex_unlock(&conn->mutex);
     }
     atomic_store(&conn->closed, true);
@@ -111,7 +111,7 @@ struct mtn_conn *mtn_conn_new(const struct mtn_options *options, char error[MTN_
     natsOptions *to = NULL;
     struct mtn_conn *conn = calloc(1, sizeof *conn);
     if (!conn) {
-        snprintf(error, MTN_TEXT, "out of memory");
+        (void)snprintf(error, MTN_TEXT, "out of memory");
         return NULL;
     }
     atomic_init(&conn->references, 2); /* the caller's, and the library's until it is closed */

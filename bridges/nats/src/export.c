@@ -8,7 +8,6 @@
 #include "port.h"
 
 enum { SUBJECT = 256, WINDOW = 1024, WINDOW_BYTES = 1 << 20, ACK_MS = 5000, STEP_MS = 100 };
-enum { KEPT = 4096 }; /* bytes of a message whose memory serves the next one, too */
 
 /* How a message of the window stands. */
 enum { TAKEN, SENT, DONE, REJECTED };
@@ -17,38 +16,24 @@ static const char too_large[] = "the message is too large";
 
 /* A message on its way. */
 struct item {
-    sender_reader *reader; /* holds it by a lease */
-    char subject[SUBJECT]; /* where it goes, unless that is the port's */
-    char *data;
-    size_t size, room;
+    sender_reader *reader;    /* holds it by a lease */
+    size_t subject, at, size; /* in the packer: where it goes, unless to the port's subject */
     atomic_int state;
 };
 
 struct export
 {
     struct mtn_port *port;
-    struct mtn_packer packer;
-    receiver_writer *writer; /* for what is rejected */
+    struct mtn_packer packer; /* the window's subjects and messages */
+    receiver_writer *writer;  /* for what is rejected */
     struct item item[WINDOW];
-    size_t count; /* in the window */
-    size_t bytes;
+    size_t count;             /* in the window */
     jsCtx *js;                /* with a stream; else NULL */
     char id[24];              /* of this export, for the ids of its messages */
     unsigned long reconnects; /* of the connection, before the window was published */
     unsigned long long first; /* the number of the window's first message; constant as long as
                                * an acknowledgement may come */
 };
-
-/* Its buffer is done with it. A large one leaves no memory behind, as each item of the window
- * may have had one. */
-static void done(const struct export *e, struct item *item)
-{
-    e->port->sending->clearReader(item->reader);
-    if (item->room <= KEPT) return;
-    free(item->data);
-    item->data = NULL;
-    item->room = 0;
-}
 
 /* ---- rejecting ---- */
 
@@ -77,23 +62,10 @@ static void reject(struct export *e, const char *why, struct item *item)
     atomic_fetch_add(&counts->rejected, 1);
     if (!e->port->rejected || reject_to(e, why, item) != 0)
         atomic_fetch_add(&counts->dropped, 1);
-    done(e, item);
+    e->port->sending->clearReader(item->reader);
 }
 
 /* ---- what goes out ---- */
-
-static bool keep(struct item *item, const char *data, size_t size)
-{
-    if (size > item->room) {
-        char *more = realloc(item->data, size);
-        if (!more) return false;
-        item->data = more;
-        item->room = size;
-    }
-    memcpy(item->data, data, size);
-    item->size = size;
-    return true;
-}
 
 static const char request[] = "_INBOX.", delivery[] = "$JS.ACK.";
 
@@ -104,7 +76,7 @@ static bool begins(const char *text, size_t len, const char *prefix)
 }
 
 /* The first value is a token that an import gave: nothing else is a subject for a reply. */
-static const char *take_token(const struct export *e, struct item *item)
+static const char *take_token(struct export *e, struct item *item)
 {
     static const char why[] = "it does not begin with a token";
     sender_capi_value_1_1 v;
@@ -117,16 +89,14 @@ static const char *take_token(const struct export *e, struct item *item)
         const char c = v.strVal.ptr[n];
         if (c <= ' ' || c > '~' || c == '*' || c == '>') return why;
     }
-    memcpy(item->subject, v.strVal.ptr, v.strVal.len);
-    item->subject[v.strVal.len] = '\0';
-    return NULL;
+    const bool has_all = mtn_pack_bytes(&e->packer, v.strVal.ptr, v.strVal.len);
+    item->subject = e->packer.at;
+    return has_all && mtn_pack_bytes(&e->packer, "", 1) ? NULL : "out of memory";
 }
 
-static const char *pack(struct export *e, struct item *item)
+static const char *pack(struct export *e, const struct item *item)
 {
-    const char *why = mtn_pack(&e->packer, e->port->sending, item->reader);
-    if (!why && !keep(item, e->packer.data, e->packer.size)) why = "out of memory";
-    return why;
+    return mtn_pack(&e->packer, e->port->sending, item->reader);
 }
 
 /* false after the token of a delivery: it goes back to the stream at once. */
@@ -134,11 +104,12 @@ static const char *pack_reply(struct export *e, struct item *item)
 {
     sender_capi_value_1_1 v;
     const char *why = take_token(e, item);
-    if (why || begins(item->subject, strlen(item->subject), request))
-        return why ? why : pack(e, item);
+    if (why) return why;
+    const char *subject = mtn_packed(&e->packer, item->subject);
+    if (begins(subject, strlen(subject), request)) return pack(e, item);
     e->port->sending->nextValueFromReader(item->reader, &v);
     const bool is_no = v.type == SENDER_CAPI_TYPE_BOOLEAN && !v.boolVal;
-    return keep(item, is_no ? "-NAK" : "+ACK", 4) ? NULL : "out of memory";
+    return mtn_pack_bytes(&e->packer, is_no ? "-NAK" : "+ACK", 4) ? NULL : "out of memory";
 }
 
 /* ---- sending ---- */
@@ -151,8 +122,8 @@ static void on_ack(jsCtx *js, natsMsg *msg, jsPubAck *ack, jsPubAckErr *error, v
     (void)js, (void)ack;
     if (error) {
         pthread_mutex_lock(&e->port->conn->mutex);
-        snprintf(e->port->conn->error, MTN_TEXT, "stream: %.200s",
-                 error->ErrText ? error->ErrText : natsStatus_GetText(error->Err));
+        (void)snprintf(e->port->conn->error, MTN_TEXT, "stream: %.200s",
+                       error->ErrText ? error->ErrText : natsStatus_GetText(error->Err));
         pthread_mutex_unlock(&e->port->conn->mutex);
     } else if (natsMsgHeader_Get(msg, "Nats-Msg-Id", &id) == NATS_OK && strlen(id) > 17) {
         const unsigned long long n = strtoull(id + 17, NULL, 16) - e->first;
@@ -201,12 +172,12 @@ static natsStatus publish_to_stream(struct export *e, size_t n)
     natsMsg *msg = NULL;
     jsPubOptions options;
     char id[48];
-    snprintf(id, sizeof id, "%s-%llx", e->id, e->first + n);
+    (void)snprintf(id, sizeof id, "%s-%llx", e->id, e->first + n);
     jsPubOptions_Init(&options);
     options.MsgId = id;
     options.ExpectStream = e->port->stream;
-    natsStatus s =
-        natsMsg_Create(&msg, e->port->subject, NULL, e->item[n].data, (int)e->item[n].size);
+    natsStatus s = natsMsg_Create(&msg, e->port->subject, NULL,
+                                  mtn_packed(&e->packer, e->item[n].at), (int)e->item[n].size);
     if (s == NATS_OK) s = js_PublishMsgAsync(e->js, &msg, &options);
     natsMsg_Destroy(msg); /* NULL if the library has taken it */
     return s;
@@ -216,11 +187,13 @@ static natsStatus publish_to_stream(struct export *e, size_t n)
 static natsStatus publish(struct export *e, size_t n)
 {
     struct item *item = &e->item[n];
-    const char *subject = e->port->mode == MTN_VALUES ? e->port->subject : item->subject;
+    const char *subject =
+        e->port->mode == MTN_VALUES ? e->port->subject : mtn_packed(&e->packer, item->subject);
     atomic_store(&item->state, SENT); /* before an acknowledgement can come */
     natsStatus s =
         e->js ? publish_to_stream(e, n)
-              : natsConnection_Publish(e->port->conn->nc, subject, item->data, (int)item->size);
+              : natsConnection_Publish(e->port->conn->nc, subject,
+                                       mtn_packed(&e->packer, item->at), (int)item->size);
     if (s == NATS_OK) return s;
     atomic_store(&item->state, s == NATS_MAX_PAYLOAD ? REJECTED : TAKEN);
     if (s != NATS_MAX_PAYLOAD) return s;
@@ -240,8 +213,9 @@ static void add(struct export *e)
         reject(e, why, item);
         return;
     }
+    item->at = e->packer.at;
+    item->size = e->packer.size;
     atomic_store(&item->state, TAKEN);
-    e->bytes += item->size;
     if (mtn_conn_is_up(e->port->conn))
         (void)publish(e, e->count); /* if not: all are looked at */
     ++e->count;
@@ -263,8 +237,9 @@ static int fill(struct export *e)
 {
     const struct mtn_port *port = e->port;
     double timeout = 0.1;
+    mtn_packer_clear(&e->packer);
     e->reconnects = atomic_load(&port->conn->reconnects);
-    while (e->count < WINDOW && e->bytes < WINDOW_BYTES) {
+    while (e->count < WINDOW && e->packer.bytes.size < WINDOW_BYTES) {
         sender_reader *reader = next_reader(e);
         if (!reader) return e->count > 0 ? 0 : 5;
         int code =
@@ -314,10 +289,10 @@ static bool finish(struct export *e)
         if (state != DONE && state != REJECTED) return false;
         if (state == DONE) ++sent;
     }
-    for (size_t n = 0; n < e->count; ++n) done(e, &e->item[n]);
+    for (size_t n = 0; n < e->count; ++n) e->port->sending->clearReader(e->item[n].reader);
     atomic_fetch_add(&e->port->counts.messages, sent);
     e->first += e->count;
-    e->count = e->bytes = 0;
+    e->count = 0;
     return true;
 }
 
@@ -344,7 +319,8 @@ static void give_back(struct export *e)
     for (size_t n = 0; n < e->count; ++n) {
         const int state = atomic_load(&e->item[n].state);
         if (state == DONE) atomic_fetch_add(&e->port->counts.messages, 1);
-        if (state == DONE || state == REJECTED) done(e, &e->item[n]);
+        if (state == DONE || state == REJECTED)
+            e->port->sending->clearReader(e->item[n].reader);
         else e->port->sending->putBackReader(e->item[n].reader);
     }
     e->count = 0;
@@ -357,7 +333,6 @@ static void export_free(struct export *e)
     jsCtx_Destroy(e->js);
     for (size_t n = 0; n < WINDOW; ++n) {
         if (e->item[n].reader) e->port->sending->freeReader(e->item[n].reader);
-        free(e->item[n].data);
     }
     if (e->writer) e->port->receiving->freeWriter(e->writer);
     mtn_packer_fini(&e->packer);
@@ -400,7 +375,7 @@ static natsStatus use_stream(struct export *e)
     jsErrCode code = 0;
     if (!e->port->stream) return NATS_OK;
     natsStatus s = jsOptions_Init(&options);
-    options.PublishAsync.MaxPending = 2 * WINDOW;
+    options.PublishAsync.MaxPending = (int64_t)2 * WINDOW;
     options.PublishAsync.AckHandler = on_ack;
     options.PublishAsync.AckHandlerClosure = e;
     if (s == NATS_OK) s = natsConnection_JetStream(&e->js, e->port->conn->nc, &options);
@@ -417,9 +392,9 @@ static void choose_id(struct export *e)
     if (chance) {
         unsigned long long more = 0;
         if (fread(&more, sizeof more, 1, chance) == 1) bits ^= more;
-        fclose(chance);
+        (void)fclose(chance);
     }
-    snprintf(e->id, sizeof e->id, "%016llx", bits);
+    (void)snprintf(e->id, sizeof e->id, "%016llx", bits);
 }
 
 const char *mtn_export_start(struct mtn_port *port, char text[MTN_TEXT])
@@ -434,8 +409,9 @@ const char *mtn_export_start(struct mtn_port *port, char text[MTN_TEXT])
         port->started = true;
         return NULL;
     }
-    if (s == NATS_OK) snprintf(text, MTN_TEXT, "no thread can be made");
-    else if (s == NATS_NO_RESPONDERS) snprintf(text, MTN_TEXT, "the server has no streams");
+    if (s == NATS_OK) (void)snprintf(text, MTN_TEXT, "no thread can be made");
+    else if (s == NATS_NO_RESPONDERS)
+        (void)snprintf(text, MTN_TEXT, "the server has no streams");
     else mtn_text_of(s, text);
     export_free(e);
     return text;

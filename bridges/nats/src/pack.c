@@ -9,7 +9,8 @@
 #include "array.h"
 #include "text.h"
 
-enum { HEADER = 5 }; /* most bytes that tell how many values there are */
+enum { HEADER = 5 };        /* most bytes that tell how many values there are */
+enum { KEPT = 256 * 1024 }; /* bytes of memory that serve again */
 
 static const char too_large[] = "the message is too large";
 
@@ -23,6 +24,20 @@ void mtn_packer_fini(struct mtn_packer *packer)
 {
     msgpack_sbuffer_destroy(&packer->bytes);
     free(packer->range);
+}
+
+void mtn_packer_clear(struct mtn_packer *packer)
+{
+    msgpack_sbuffer_clear(&packer->bytes);
+    if (packer->bytes.alloc > KEPT) {
+        msgpack_sbuffer_destroy(&packer->bytes);
+        msgpack_sbuffer_init(&packer->bytes);
+    }
+    if (packer->room > KEPT / sizeof *packer->range) {
+        free(packer->range);
+        packer->range = NULL;
+        packer->room = 0;
+    }
 }
 
 /* What libmsgpack's functions return is looked at here alone: they may ask for memory each time
@@ -90,7 +105,7 @@ static const char *again(struct mtn_packer *p, size_t number)
     if (!range) return "a table of a function's";
     if (range->end == 0) return "a table contains itself";
     const size_t size = range->end - range->begin;
-    if (size > p->limit || p->bytes.size > p->limit - size) return too_large;
+    if (size > p->limit || p->bytes.size - p->begin > p->limit - size) return too_large;
     char *copy = malloc(size); /* the bytes may move while they are written */
     if (!copy) return "out of memory";
     memcpy(copy, p->bytes.data + range->begin, size);
@@ -166,7 +181,7 @@ static void put_index(struct mtn_packer *p, msgpack_packer *to)
 /* The count goes in front, in as few bytes as it takes. */
 static void put_header(struct mtn_packer *p, uint32_t count)
 {
-    unsigned char *first = (unsigned char *)p->bytes.data + HEADER;
+    unsigned char *const end = (unsigned char *)p->bytes.data + p->begin + HEADER, *first = end;
     if (count < 16) {
         *--first = (unsigned char)(0x90 | count);
     } else {
@@ -174,19 +189,16 @@ static void put_header(struct mtn_packer *p, uint32_t count)
         for (int i = 0; i < bytes; ++i) *--first = (unsigned char)(count >> 8 * i);
         *--first = bytes == 2 ? 0xdc : 0xdd;
     }
-    p->data = (const char *)first;
-    p->size = p->bytes.size - (size_t)(p->data - p->bytes.data);
+    p->at = p->begin + HEADER - (size_t)(end - first);
+    p->size = p->bytes.size - p->at;
 }
 
-const char *mtn_pack(struct mtn_packer *packer, const sender_capi_1_1 *api,
-                     sender_reader *reader)
+static const char *put_all(struct mtn_packer *packer, const sender_capi_1_1 *api,
+                           sender_reader *reader)
 {
     msgpack_packer to;
     uint32_t count = 0;
     msgpack_packer_init(&to, packer, write_bytes);
-    msgpack_sbuffer_clear(&packer->bytes);
-    packer->ranges = packer->depth = 0;
-    packer->failed = false;
     (void)write_bytes(packer, "\0\0\0\0", HEADER);
     for (;;) {
         sender_capi_value_1_1 value;
@@ -201,9 +213,27 @@ const char *mtn_pack(struct mtn_packer *packer, const sender_capi_1_1 *api,
         const char *why = put(packer, &to, &value);
         if (why) return why;
         if (packer->failed) return "out of memory";
-        if (packer->bytes.size > packer->limit) return too_large;
+        if (packer->bytes.size - packer->begin > packer->limit) return too_large;
     }
     if (packer->failed) return "out of memory";
     put_header(packer, count);
     return NULL;
+}
+
+const char *mtn_pack(struct mtn_packer *packer, const sender_capi_1_1 *api,
+                     sender_reader *reader)
+{
+    packer->ranges = packer->depth = 0;
+    packer->begin = packer->bytes.size;
+    packer->failed = false;
+    const char *why = put_all(packer, api, reader);
+    if (why) packer->bytes.size = packer->begin;
+    return why;
+}
+
+bool mtn_pack_bytes(struct mtn_packer *packer, const char *bytes, size_t size)
+{
+    packer->at = packer->bytes.size;
+    packer->size = size;
+    return msgpack_sbuffer_write(&packer->bytes, bytes, size) == 0;
 }

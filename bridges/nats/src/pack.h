@@ -1,5 +1,5 @@
-/* Messages to MessagePack: the values of a reader as one array, in memory that grows. It owns
- * the bytes; it knows nothing of NATS. */
+/* Messages to MessagePack: the values of a reader as one array, one message behind the other in
+ * memory that grows. It owns the bytes; it knows nothing of NATS. */
 #ifndef MTN_PACK_H
 #define MTN_PACK_H
 
@@ -31,16 +31,28 @@ struct mtn_packer {
     size_t ranges, room;
     struct mtn_level level[MTN_DEPTH];
     size_t depth;
-    const char *data; /* of the message that was packed last */
-    size_t size;
+    size_t begin;    /* where the message that is packed begins */
+    size_t at, size; /* of what was added last */
 };
 
 void mtn_packer_init(struct mtn_packer *packer, size_t limit);
 void mtn_packer_fini(struct mtn_packer *packer);
 
-/* Packs what the reader has: data and size are good until the next call. NULL, or why the
- * message can't leave the process. */
+/* Adds what the reader has: `at` and `size` tell where it is. NULL, or why the message can't
+ * leave the process: then nothing is added. */
 const char *mtn_pack(struct mtn_packer *packer, const sender_capi_1_1 *api,
                      sender_reader *reader);
+
+/* Adds bytes as they are. False: out of memory. */
+bool mtn_pack_bytes(struct mtn_packer *packer, const char *bytes, size_t size);
+
+/* What was added, good until more is. */
+static inline const char *mtn_packed(const struct mtn_packer *packer, size_t at)
+{
+    return packer->bytes.data + at;
+}
+
+/* Nothing is in it any more, nor does it keep much memory. */
+void mtn_packer_clear(struct mtn_packer *packer);
 
 #endif

@@ -37,7 +37,8 @@ static natsMsg *packed(lua_State *L, int index, const char *subject, const char 
     mtn_packer_init(&packer, 64 << 20);
     if (api->nextMessageFromSender(api->toSender(L, index), reader, 0, 0, NULL, NULL) == 0)
         *why = mtn_pack(&packer, api, reader);
-    if (!*why && natsMsg_Create(&msg, subject, NULL, packer.data, (int)packer.size) != NATS_OK)
+    if (!*why && natsMsg_Create(&msg, subject, NULL, mtn_packed(&packer, packer.at),
+                                (int)packer.size) != NATS_OK)
         *why = "out of memory";
     mtn_packer_fini(&packer);
     api->freeReader(reader);
@@ -48,7 +49,7 @@ static natsMsg *packed(lua_State *L, int index, const char *subject, const char 
 static const char *unpacked(lua_State *L, int index, natsMsg *reply)
 {
     const receiver_capi_2_1 *api = receiver_get_capi_2_1(L, index, NULL);
-    receiver_writer *writer = api->newWriter(64, 2);
+    receiver_writer *writer = api ? api->newWriter(64, 2) : NULL;
     const char *data = natsMsg_GetData(reply), *why = NULL;
     const size_t size = (size_t)natsMsg_GetDataLength(reply);
     if (!writer) return "out of memory";

@@ -50,10 +50,11 @@ static bool read(struct unpack *u, unsigned size, uint64_t *out)
     return true;
 }
 
-static int64_t extend(uint64_t bits, unsigned size)
+/* Of 1, 2, 4 or 8 bytes: the power of 2 tells. */
+static int64_t extend(uint64_t bits, unsigned power)
 {
-    const uint64_t sign = (uint64_t)1 << (8 * size - 1);
-    return (int64_t)((bits ^ sign) - sign);
+    static const uint64_t sign[] = {0x80, 0x8000, 0x80000000, 0x8000000000000000};
+    return (int64_t)((bits ^ sign[power]) - sign[power]);
 }
 
 /* ---- values ---- */
@@ -154,9 +155,9 @@ static bool read_and_put_ext(struct unpack *u, unsigned size)
 static bool put_number(struct unpack *u, unsigned char tag)
 {
     uint64_t bits;
-    const unsigned size = 1u << (tag & 3);
-    if (!read(u, size, &bits)) return false;
-    return tag < 0xd0 ? put_unsigned(u, bits) : put_integer(u, extend(bits, size));
+    const unsigned power = tag & 3;
+    if (!read(u, 1u << power, &bits)) return false;
+    return tag < 0xd0 ? put_unsigned(u, bits) : put_integer(u, extend(bits, power));
 }
 
 static bool put_value(struct unpack *u)

@@ -27,9 +27,10 @@ struct export
     struct mtn_packer packer; /* the window's subjects and messages */
     receiver_writer *writer;  /* for what is rejected */
     struct item item[WINDOW];
-    size_t count;             /* in the window */
-    jsCtx *js;                /* with a stream; else NULL */
-    char id[24];              /* of this export, for the ids of its messages */
+    size_t count;   /* in the window */
+    bool publishes; /* what is taken goes out at once; told once a window, as it costs */
+    jsCtx *js;      /* with a stream; else NULL */
+    char id[24];    /* of this export, for the ids of its messages */
     unsigned long reconnects; /* of the connection, before the window was published */
     unsigned long long first; /* the number of the window's first message; constant as long as
                                * an acknowledgement may come */
@@ -187,9 +188,10 @@ static natsStatus publish_to_stream(struct export *e, size_t n)
 static natsStatus publish(struct export *e, size_t n)
 {
     struct item *item = &e->item[n];
-    const char *subject =
+    const char *const subject =
         e->port->mode == MTN_VALUES ? e->port->subject : mtn_packed(&e->packer, item->subject);
-    atomic_store(&item->state, SENT); /* before an acknowledgement can come */
+    /* before an acknowledgement can come, which a lock of the library is between */
+    atomic_store_explicit(&item->state, SENT, memory_order_relaxed);
     natsStatus s =
         e->js ? publish_to_stream(e, n)
               : natsConnection_Publish(e->port->conn->nc, subject,
@@ -215,9 +217,8 @@ static void add(struct export *e)
     }
     item->at = e->packer.at;
     item->size = e->packer.size;
-    atomic_store(&item->state, TAKEN);
-    if (mtn_conn_is_up(e->port->conn))
-        (void)publish(e, e->count); /* if not: all are looked at */
+    if (e->publishes) (void)publish(e, e->count); /* if it fails: all are looked at */
+    else atomic_store(&item->state, TAKEN);
     ++e->count;
 }
 
@@ -245,8 +246,9 @@ static int fill(struct export *e)
         int code =
             port->sending->nextMessageFromSender(port->from, reader, 0, timeout, NULL, NULL);
         if (code != 0 && code != 999) return code;
-        add(e);
+        if (timeout > 0) e->publishes = mtn_conn_is_up(port->conn);
         timeout = 0;
+        add(e);
     }
     return 0;
 }
@@ -259,7 +261,7 @@ static natsStatus publish_all(struct export *e, bool again)
     natsStatus s = NATS_OK;
     if (again) e->reconnects = atomic_load(&e->port->conn->reconnects);
     for (size_t n = 0; n < e->count && s == NATS_OK; ++n) {
-        if (atomic_load(&e->item[n].state) != TAKEN) continue;
+        if (atomic_load_explicit(&e->item[n].state, memory_order_relaxed) != TAKEN) continue;
         s = publish(e, n);
         if (again && s == NATS_OK) atomic_fetch_add(&e->port->counts.again, 1);
     }

@@ -36,6 +36,10 @@ bool mtn_is_text(const char *bytes, size_t len)
 {
     const unsigned char *at = (const unsigned char *)bytes;
     size_t i = 0;
+    if (len >= 8 && is_plain(at + len - 8)) { /* most are, from one end to the other */
+        while (i < len - 8 && is_plain(at + i)) i += 8;
+        if (i >= len - 8) return true;
+    }
     while (i < len) {
         if (len - i >= 8 && is_plain(at + i)) {
             i += 8;

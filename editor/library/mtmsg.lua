@@ -98,6 +98,7 @@ local reader = {}
 ---@field replaced? integer thrown away by setmsg
 ---@field dropped? integer thrown away for newer ones
 ---@field receivers? integer threads that wait for a message
+---@field selects? integer those of them that wait in mtmsg.select
 ---@field senders? integer threads that wait for room
 ---@field finished boolean
 ---@field closed boolean

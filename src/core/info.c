@@ -23,6 +23,7 @@ static void look_at_buffer(struct mtm_buffer *buffer, struct mtm_info *info)
     info->bounds = buffer->queue.shared.bounds;
     info->bounds.maxbytes = mtm_queue_most_bytes(&buffer->queue);
     info->receivers = mtm_waiters_count(&buffer->source.waiters);
+    info->selects = mtm_source_selects(&buffer->source);
     info->senders = mtm_room_waiting(buffer);
     if (buffer->object.owner) info->listener = buffer->object.owner->id;
     if (topic) info->topic = topic->object.id;
@@ -35,6 +36,7 @@ static void look_at_listener(struct mtm_listener *listener, struct mtm_info *inf
     struct mtm_buffer *buffer = NULL;
     info->members = mtm_load_rlx(&listener->connected);
     info->receivers = mtm_waiters_count(&listener->source.waiters);
+    info->selects = mtm_source_selects(&listener->source);
     for (size_t left = mtm_load_rlx(&listener->members); left > 0; --left) {
         mtm_listener_step(listener, &buffer, false);
         if (!buffer) return;

@@ -12,6 +12,7 @@ struct mtm_info {
     struct mtm_queue_numbers numbers;
     struct mtm_bounds bounds;  /* a buffer's; SIZE_MAX: none; maxbytes includes a fixed size */
     size_t receivers, senders; /* threads that wait */
+    size_t selects;            /* those of the receivers that wait for other sources, too */
     size_t members;            /* buffers of a listener, subscribers of a topic */
     size_t references;         /* of all kinds, the caller's included */
     uint64_t listener, topic;  /* ids of those that a buffer belongs to, or 0 */

@@ -144,3 +144,15 @@ void mtm_choice_leave(struct mtm_choice *choice)
     mtm_unlock(&choices->lock);
     pay(choice->source);
 }
+
+size_t mtm_source_selects(struct mtm_source *source)
+{
+    size_t count = 0;
+    if (!first_choice(source)) return 0;
+    mtm_lock(&source->choices.lock);
+    struct mtm_choice *first = first_choice(source), *choice = first;
+    for (; choice; ++count) choice = choice->next != first ? choice->next : NULL;
+    mtm_unlock(&source->choices.lock);
+    pay(source);
+    return count;
+}

@@ -74,6 +74,10 @@ static inline void mtm_source_wake_one(struct mtm_source *source)
     if (MTM_UNLIKELY(mtm_waiters_any(&source->waiters))) mtm_source_wake(source);
 }
 
+/* How many selects wait for it just now: they are among those who have joined its waiters.
+ * Waits for the lock of the choices, which is held for a few steps. */
+size_t mtm_source_selects(struct mtm_source *source);
+
 /* Who has found something, or gives up: if anything may be left, it wakes another one. BUSY: it
  * could not see. */
 void mtm_source_pass_baton(struct mtm_source *source, enum mtm_status status);

@@ -68,6 +68,7 @@ static void push_table(lua_State *L, enum mtm_kind kind, const struct mtl_identi
     set_number(L, "messages", info->numbers.messages);
     set_number(L, "bytes", info->numbers.bytes);
     set_number(L, "receivers", info->receivers);
+    set_number(L, "selects", info->selects);
     if (kind == MTM_LISTENER) set_number(L, "buffers", info->members);
     else set_queue(L, info);
 }

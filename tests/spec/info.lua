@@ -20,8 +20,8 @@ end
 test("a new buffer has nothing", function()
     local buffer = mtmsg.newbuffer()
     has(buffer:info(), {kind = "buffer", id = buffer:id(), name = false, messages = 0, bytes = 0, limit = false,
-                        maxbytes = false, added = 0, taken = 0, replaced = 0, dropped = 0, receivers = 0, senders = 0,
-                        finished = false, closed = false, aborted = false, references = 1,
+                        maxbytes = false, added = 0, taken = 0, replaced = 0, dropped = 0, receivers = 0, selects = 0,
+                        senders = 0, finished = false, closed = false, aborted = false, references = 1,
                         listener = false, topic = false})
 end)
 
@@ -78,7 +78,7 @@ end)
 test("a listener sums up its buffers", function()
     local listener = mtmsg.newlistener("inbox")
     has(listener:info(), {kind = "listener", id = listener:id(), name = "inbox", messages = 0, bytes = 0, buffers = 0,
-                          receivers = 0, added = false, limit = false, senders = false})
+                          receivers = 0, selects = 0, added = false, limit = false, senders = false})
     local a, b = listener:newbuffer(), listener:newbuffer()
     a:addmsg("12")
     a:addmsg("12")
@@ -96,7 +96,7 @@ test("a topic tells its subscribers", function()
     local topic = mtmsg.newtopic("news")
     local buffer = topic:subscribe()
     has(topic:info(), {kind = "topic", id = topic:id(), name = "news", subscribers = 1, messages = false,
-                       receivers = false, closed = false})
+                       receivers = false, selects = false, closed = false})
     eq(buffer:info().topic, topic:id())
     eq(buffer:info().listener, nil)
 end)

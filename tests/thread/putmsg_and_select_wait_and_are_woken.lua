@@ -57,8 +57,12 @@ local function each_end(text, act, place, value)
         local a, b, c = mtmsg.newbuffer(), mtmsg.newbuffer(), listener:newbuffer()
         local waiting = threads.start(choose, math.huge, a:id(), b:id(), listener:id())
         await("receivers", a, 1)
-        await("receivers", b, 1)
-        await("receivers", listener, 1)
+        for _, source in ipairs { a, b, listener } do
+            await("receivers", source, 1)
+            await("selects", source, 1)
+            tap.is(source:info().receivers, 1)
+        end
+        tap.is(c:info().selects, 0)
         act(a, b, c, listener)
         tap.gives({ place, value }, waiting:join())
     end)
@@ -78,6 +82,7 @@ tap.test("a select gives up in time", function()
     local listener = mtmsg.newlistener()
     local a, b, c = mtmsg.newbuffer(), mtmsg.newbuffer(), listener:newbuffer()
     tap.gives({ 0, errors.timeout }, threads.start(choose, 0.02, a:id(), b:id(), listener:id()):join())
+    for _, source in ipairs { a, b, listener } do tap.is(source:info().selects, 0) end
     tap.is(c:info().receivers, 0)
 end)
 

@@ -47,13 +47,16 @@ function TestTesting:test_each_story_has_its_program()
     lu.assertEquals(count, 17)
 end
 
--- Whether a suite has a program with that in its path.
+-- Whether a suite has a program with that in the name of its file, as tests/run looks for it.
 local function runs(suite, part)
     for glob in ("\n" .. pages.read("tests/suites")):gmatch("\n" .. suite .. " +%S+ +%d+ +(%S+)") do
         local list = assert(io.popen("ls " .. glob))
-        local paths = list:read("*a")
+        local found = false
+        for path in list:lines() do
+            found = found or path:match("[^/]*$"):find(part, 1, true) ~= nil
+        end
         list:close()
-        if paths:find(part, 1, true) then return true end
+        if found then return true end
     end
     return false
 end

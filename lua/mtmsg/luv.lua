@@ -14,8 +14,9 @@ local new_poll = package.config:sub(1, 1) == "\\" and uv.new_socket_poll or uv.n
 
 local luv = {}
 
--- Those who wait for an object, by its id: arrays of users, each with its poll. A user is a coroutine that waits for
--- one message, or has a callback for each; the first of them gets the next message, whichever reference object finds it.
+-- Those who wait for an object, by its id: arrays of users, each with the number of its polls. A user is a coroutine
+-- that waits for one message, or has a callback for each; the first of them gets the next message, whichever reference
+-- object finds it.
 local queues = {}
 
 -- By reference object, as the descriptor is its own: { source, id, handle, queue, count }. count: how many of the queue

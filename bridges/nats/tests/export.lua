@@ -4,17 +4,10 @@ package.path = "bridges/nats/tests/lib/?.lua;tests/lib/?.lua;" .. package.path
 local server = require "server"
 server.skip_without()
 local child = require "child"
+local memory = require "memory"
 local mtmsg = require "mtmsg"
 local nats = require "mtmsg.nats"
 local tap = require "tap"
-
--- Bytes of memory that this process has, by what Linux tells.
-local function resident()
-    local f = assert(io.open "/proc/self/statm")
-    local pages = f:read "*a":match "^%d+ (%d+)"
-    f:close()
-    return pages * 4096
-end
 
 -- Each window ends with large messages, which stand one place further in it than in the one before.
 local function send_large_ones(url)
@@ -27,7 +20,7 @@ local function send_large_ones(url)
     end
     local export = conn:export(out, "large")
     server.await("all messages", function() return export:info().messages == count end)
-    local used = resident()
+    local _, used = memory.taken()
     conn:close()
     return used
 end
@@ -51,7 +44,7 @@ elseif role == "many" then
 end
 
 tap.test("large messages leave no memory behind", function()
-    if not io.open "/proc/self/statm" then return tap.note "skipped: the system tells nothing of memory" end
+    if not memory.taken() then return tap.note "skipped: nobody tells of memory here" end
     server.with({}, function(s)
         -- what is given back goes to the system
         local text = child.background(("MALLOC_MMAP_THRESHOLD_=65536 %s bridges/nats/tests/export.lua large %s"):format(

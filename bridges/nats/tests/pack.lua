@@ -4,22 +4,10 @@ package.path = "bridges/nats/tests/lib/?.lua;tests/lib/?.lua;" .. package.path
 local server = require "server"
 server.skip_without()
 local child = require "child"
+local memory = require "memory"
 local mtmsg = require "mtmsg"
 local nats = require "mtmsg.nats"
 local tap = require "tap"
-
--- The process gets no more memory than it has taken now, and a little. False: that can't be had here; sanitizers keep
--- the whole address space for themselves.
-local function limit_memory(more)
-    local f = io.open "/proc/self/status"
-    if not f then return false end
-    local text = f:read "*a"
-    f:close()
-    local size = text:match "VmSize:%s*(%d+) kB" * 1024 + more
-    if size > 1e12 then return false end
-    local done = os.execute(("prlimit --pid %s --as=%d 2>&1"):format(text:match "\nPid:%s*(%d+)", size))
-    return done == true or done == 0
-end
 
 local role, url = arg[1], arg[2]
 if role == "small" then
@@ -33,7 +21,7 @@ if role == "small" then
     out:addmsg("first", ("x"):rep(60e6))
     collectgarbage()
     collectgarbage()
-    if not limit_memory(30e6) then
+    if not memory.limit(30e6) then
         print "can't be limited"
         return
     end

@@ -39,7 +39,8 @@ struct mtm_buffer {
     struct mtm_buffer *deferred_next; /* owned by the last hold, then by the stack */
     /* atomic: set once, under the reach lock, a reference; NULL: none */
     _Atomic(struct mtm_topic *) topic;
-    struct mtm_buffer *topic_next, *topic_prev; /* guarded by the topic's lock */
+    struct mtm_buffer *topic_next, *topic_prev; /* guarded by the topic's lock, as the next: */
+    bool topic_closes; /* it is to be closed with the topic, which has a reference until then */
 };
 
 /* Why takes need both locks: to count, or to serve those who wait for room. */

@@ -54,6 +54,31 @@ static struct mtm_buffer *step(struct mtm_topic *topic, struct mtm_buffer *buffe
     return next;
 }
 
+/* Closing one may release another, as its notifier or what a message refers to: all that are
+ * alive by then are kept until it is their turn. */
+static void keep_all(struct mtm_topic *topic)
+{
+    mtm_lock(&topic->object.lock);
+    for (struct mtm_buffer *buffer = topic->first; buffer; buffer = buffer->topic_next) {
+        if (!buffer->topic_closes)
+            buffer->topic_closes = mtm_object_retain_alive(&buffer->object);
+    }
+    mtm_unlock(&topic->object.lock);
+}
+
+/* One that is kept, behind `buffer` (NULL: the first), which is let go. */
+static struct mtm_buffer *next_kept(struct mtm_topic *topic, struct mtm_buffer *buffer)
+{
+    struct mtm_buffer *const last = buffer;
+    mtm_lock(&topic->object.lock);
+    buffer = buffer ? buffer->topic_next : topic->first;
+    while (buffer && !buffer->topic_closes) buffer = buffer->topic_next;
+    if (buffer) buffer->topic_closes = false;
+    mtm_unlock(&topic->object.lock);
+    if (last) mtm_object_release(&last->object);
+    return buffer;
+}
+
 /* OK, or the state of the topic, which may have changed until now. */
 static enum mtm_status link_subscriber(struct mtm_topic *topic, struct mtm_buffer *buffer)
 {
@@ -267,7 +292,8 @@ void mtm_topic_close(struct mtm_topic *topic)
     if (mtm_object_is_inherited(&topic->object)) return;
     mtm_registry_retire(&topic->object);
     change(topic, MTM_IS_CLOSED, 0);
-    while ((buffer = step(topic, buffer)) != NULL) mtm_buffer_close(buffer);
+    keep_all(topic);
+    while ((buffer = next_kept(topic, buffer)) != NULL) mtm_buffer_close(buffer);
     mtm_topic_take_turn(topic, false);
     forget_latest(topic);
     mtm_drop_handed_on();

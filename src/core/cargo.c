@@ -114,16 +114,16 @@ enum mtm_status mtm_cargo_add_like(struct mtm_cargo **cargo, const struct mtm_it
     return mtm_cargo_add_foreign(cargo, &item->foreign);
 }
 
-void mtm_cargo_shrink(struct mtm_cargo **from, size_t count)
+void mtm_cargo_shrink(struct mtm_cargo **cargo, size_t count)
 {
-    struct mtm_cargo *cargo = *from;
-    if (!cargo) return;
-    while (cargo->count > count) {
-        --cargo->count;
-        give_back(place_of(cargo, cargo->count), cargo->count < cargo->linked);
-        if (cargo->linked > cargo->count) cargo->linked = cargo->count;
+    struct mtm_cargo *shrinks = *cargo;
+    if (!shrinks) return;
+    while (shrinks->count > count) {
+        --shrinks->count;
+        give_back(place_of(shrinks, shrinks->count), shrinks->count < shrinks->linked);
+        if (shrinks->linked > shrinks->count) shrinks->linked = shrinks->count;
     }
-    free_empty(from);
+    free_empty(cargo);
 }
 
 enum mtm_status mtm_cargo_add_all(struct mtm_cargo **cargo, const struct mtm_cargo *from)

@@ -210,6 +210,26 @@ static void a_lease_of_many_arrays_needs_its_memory_at_once(void **state)
     core_drop_buffer(buffer);
 }
 
+/* Those that are in a table, too. */
+static void a_lease_counts_arrays_that_are_in_tables(void **state)
+{
+    (void)state;
+    enum { INNER = 2 * MTM_READER_MOVES };
+    unsigned char bytes[16 + INNER * (MTM_ARRAY_HEADER + 8)] = {0};
+    unsigned char *to = mtm_wire_pair(bytes, MTM_TAG_TABLE, INNER, 0);
+    for (int i = 0; i < INNER; ++i) to = mtm_wire_array_header(to, 9, 8, 1) + 8;
+    struct mtm_message message = core_message(bytes, (size_t)(to - bytes));
+    struct mtm_failure failure = {0};
+    struct mtm_buffer *buffer = core_buffer(NULL);
+    struct mtm_reader reader;
+    assert_int_equal(mtm_buffer_add(buffer, &message, false, &failure), MTM_OK);
+    start_aligned(&reader, true);
+    assert_int_equal(read_one(&reader, &buffer->object), MTM_OK);
+    assert_true(reader.most_moves >= INNER);
+    mtm_reader_fini(&reader);
+    core_drop_buffer(buffer);
+}
+
 /* A lease is a reference that a program has: while there is one, connections stay. */
 static void a_lease_is_a_root(void **state)
 {
@@ -277,6 +297,8 @@ int main(void)
         CORE_TEST("a lease keeps what it came from", a_lease_keeps_what_it_came_from),
         CORE_TEST("every reader gives back", every_reader_gives_back),
         CORE_TEST("moved arrays are moved back", moved_arrays_are_moved_back),
+        CORE_TEST("a lease counts arrays that are in tables",
+                  a_lease_counts_arrays_that_are_in_tables),
         CORE_TEST("a lease of many arrays needs its memory at once",
                   a_lease_of_many_arrays_needs_its_memory_at_once),
         CORE_TEST("a lease is a root", a_lease_is_a_root),

@@ -171,6 +171,7 @@ static void begin_to_wait(struct waiting *w, struct set *s, size_t others)
 {
     *w = (struct waiting){.objects = {s->A, s->B, s->L}, .timeout = MTM_FOREVER};
     unit_start(&w->thread, 1, wait_for_them, w);
+    while (mtm_source_selects(&s->a->source) == 0) mtm_plat_yield();
     core_await_waiters(&s->a->source.waiters, others + 1);
     core_await_waiters(&s->b->source.waiters, others + 1);
     core_await_waiters(&s->listener->source.waiters, others + 1);
@@ -188,6 +189,7 @@ static void assert_nobody_waits(struct set *s)
                                     &s->listener->source};
     for (int i = 0; i < 4; ++i) {
         assert_int_equal(sources[i]->waiters.state, 0);
+        assert_int_equal(mtm_source_selects(sources[i]), 0);
         assert_null(sources[i]->choices.first);
         assert_int_equal(sources[i]->choices.owed, 0);
     }

@@ -57,6 +57,20 @@ static void other_numbers_have_a_text_too(void **state)
     }
 }
 
+/* As the headers of the C APIs say. */
+static void outcomes_of_a_put_have_their_codes(void **state)
+{
+    (void)state;
+    assert_int_equal(mtm_put_code(MTM_OK), 0);
+    assert_int_equal(mtm_put_code(MTM_CLOSED), 1);
+    assert_int_equal(mtm_put_code(MTM_ABORTED), 2);
+    assert_int_equal(mtm_put_code(MTM_BUSY), 3);
+    assert_int_equal(mtm_put_code(MTM_FULL), 4);
+    assert_int_equal(mtm_put_code(MTM_TOO_LARGE), 5);
+    assert_int_equal(mtm_put_code(MTM_NOMEM), 6);
+    assert_int_equal(mtm_put_code(MTM_NOTIFIER_FAILED), 999);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -65,6 +79,7 @@ int main(void)
         UNIT_TEST("each outcome has its text", each_outcome_has_its_text),
         UNIT_TEST("no two outcomes read alike", no_two_outcomes_read_alike),
         UNIT_TEST("other numbers have a text too", other_numbers_have_a_text_too),
+        UNIT_TEST("outcomes of a put have their codes", outcomes_of_a_put_have_their_codes),
     };
     return UNIT_RUN(tests);
 }

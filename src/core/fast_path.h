@@ -185,6 +185,30 @@ static inline enum mtm_found mtm_fast_read(struct mtm_head *head, const unsigned
     return MTM_FOUND_WORD;
 }
 
+/* Takes the first message of a listener's buffer if it is a single value, a byte or a word;
+ * *more: there are others, for sure. The lock of the listener, which knows then, is held. */
+static inline bool mtm_fast_take_word(struct mtm_buffer *buffer, struct mtm_word *word,
+                                      bool *more)
+{
+    struct mtm_head *head = &buffer->queue.head;
+    bool found = false;
+    if (!mtm_lock_if_free(&head->lock)) return false;
+    const uint32_t unusual = mtm_load_rlx(&head->unusual) & ~(uint32_t)MTM_UNUSUAL_OWNER;
+    if (unusual == mtm_generation && !mtm_queue_is_drained(&buffer->queue) &&
+        !mtm_head_next(head) && MTM_WORD_VALUE + 1 < head->segment->cap - head->pos) {
+        const unsigned char *from = mtm_segment_data(head->segment) + head->pos;
+        const size_t size = *from;
+        found = size != 0 && mtm_wire_word_size(from[1]) == size;
+        if (found) {
+            *word = mtm_wire_get_word(from + 1);
+            mtm_head_pop(head, head->pos + 1 + size, 1 + size);
+        }
+    }
+    *more = mtm_queue_knows_more(&buffer->queue);
+    mtm_unlock(&head->lock);
+    return found;
+}
+
 /* As mtm_fast_peek, but a message for which `is_plain` says yes is taken at once. */
 static MTM_ALWAYS_INLINE enum mtm_found
 mtm_fast_peek_or_take(struct mtm_buffer *buffer, struct mtm_peeked *out,

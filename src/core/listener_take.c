@@ -1,5 +1,6 @@
 /* Taking from the buffers of a listener, and the listener as a source that one can wait for.
  * The order in which they are served is that of ready.c; it owns no data. */
+#include "core/fast_path.h"
 #include "core/life.h"
 #include "core/ready.h"
 #include "core/room.h"
@@ -51,6 +52,56 @@ static enum mtm_status look_at(struct look *look, struct mtm_buffer *buffer)
     MTM_ASSERT(false);
     return status;
 }
+
+/* ---- a single word ---- */
+
+/* What must be done without the lock. */
+struct after {
+    bool parted;
+    struct mtm_buffer *cold; /* held */
+};
+
+/* Lock held. The buffer whose turn it is has to stand in its place. */
+static bool take_word(struct mtm_listener *listener, struct mtm_word *word, uint64_t *id,
+                      struct after *after)
+{
+    struct mtm_buffer *buffer = listener->ready_first;
+    bool more;
+    if (!buffer || mtm_load_rlx(&buffer->turn) != buffer->place) return false;
+    if (!mtm_fast_take_word(buffer, word, &more)) return false;
+    *id = buffer->object.id;
+    mtm_store_rlx(&listener->taken, mtm_load_rlx(&listener->taken) + 1);
+    if (more || !mtm_ready_retire(listener, buffer)) mtm_ready_to_end(listener, buffer);
+    if (!more) after->cold = mtm_listener_warm(listener, buffer, false);
+    after->parted = mtm_listener_part(listener, buffer);
+    return true;
+}
+
+static bool is_usual(const struct mtm_listener *listener)
+{
+    return mtm_load_rlx(&listener->object.flags) == mtm_generation;
+}
+
+bool mtm_listener_take_word(struct mtm_listener *listener, bool nonblock, struct mtm_word *word,
+                            uint64_t *id)
+{
+    struct after after = {.cold = NULL};
+    bool done = false;
+    if (!is_usual(listener) || !mtm_lock_if_free(&listener->object.lock)) return false;
+    if (is_usual(listener) && !mtm_load_seq(&listener->deferred)) { /* pairs with push */
+        mtm_ready_collect(listener);
+        done = take_word(listener, word, id, &after);
+    }
+    mtm_unlock(&listener->object.lock);
+    if (!done) return false;
+    MTM_PAUSE();
+    if (MTM_UNLIKELY(after.parted)) mtm_listener_announce(listener);
+    if (MTM_UNLIKELY(after.cold != NULL)) mtm_listener_cool(listener, after.cold, nonblock);
+    mtm_source_pass_baton(&listener->source, MTM_OK);
+    return true;
+}
+
+/* ---- any message ---- */
 
 /* Looks at the ready buffers in their order, until one has a message. Those that another thread
  * is at work on are passed over. */

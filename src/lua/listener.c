@@ -43,12 +43,12 @@ static int listener_newbuffer(lua_State *L)
 
 static int listener_nextmsg(lua_State *L)
 {
-    return mtl_receive(L, mtl_check_listener(L, 1), MTL_NEXT);
+    return mtl_take_through(L, mtl_check_listener(L, 1), MTL_NEXT);
 }
 
 static int listener_getmsg(lua_State *L)
 {
-    return mtl_receive(L, mtl_check_any_listener(L, 1), MTL_GET);
+    return mtl_take_through(L, mtl_check_any_listener(L, 1), MTL_GET);
 }
 
 static int listener_messages(lua_State *L)

@@ -4,6 +4,7 @@
 #include "lua/receive.h"
 
 #include "core/fast_path.h"
+#include "core/listener.h"
 #include "core/receive.h"
 #include "lua/args.h"
 #include "lua/arrays.h"
@@ -387,6 +388,20 @@ int mtl_take_short(lua_State *L, struct mtc_handle *handle)
 int mtl_get_short(lua_State *L, struct mtc_handle *handle)
 {
     return take_short(L, handle, MTL_GET);
+}
+
+int mtl_take_through(lua_State *L, struct mtc_handle *handle, enum mtl_how how)
+{
+    struct mtm_listener *listener = (struct mtm_listener *)handle->object;
+    struct mtm_word word;
+    uint64_t id;
+    if (lua_gettop(L) > 1 || !mtc_handle_is_live(handle) || is_watched(L) ||
+        !mtm_listener_take_word(listener, handle->nonblock, &word, &id)) {
+        return mtl_receive(L, handle, how);
+    }
+    if (how != MTL_NEXT) mtc_push_integer(L, (int64_t)id);
+    mtl_push_word(L, word);
+    return how == MTL_NEXT ? 1 : 2;
 }
 
 void mtl_set_receivers(lua_State *L, const luaL_Reg *receivers)

@@ -57,6 +57,9 @@ int mtl_give(lua_State *L, struct mtc_handle *handle, struct mtm_delivery *in, e
 int mtl_take_short(lua_State *L, struct mtc_handle *handle);
 int mtl_get_short(lua_State *L, struct mtc_handle *handle);
 
+/* The same by a listener, which may have been released, for MTL_NEXT and MTL_GET. */
+int mtl_take_through(lua_State *L, struct mtc_handle *handle, enum mtl_how how);
+
 /* The table of methods is on top: adds those whose upvalue 1 is mtl_decode. */
 void mtl_set_receivers(lua_State *L, const luaL_Reg *receivers);
 

@@ -99,6 +99,7 @@ build = {
                 "src/lua/arrays.c",
                 "src/lua/buffer.c",
                 "src/lua/by_name.c",
+                "src/lua/cdata.c",
                 "src/lua/closing.c",
                 "src/lua/decode.c",
                 "src/lua/decode_deep.c",

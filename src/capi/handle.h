@@ -5,6 +5,7 @@
 
 #include "capi/shim.h"
 #include "core/buffer.h"
+#include "core/wire.h"
 
 /* What a userdata owns outside of Lua, on the list of its state. It is not in the userdata's
  * own block: Lua frees that without finalizing it if the call of the finalizer fails. */
@@ -100,6 +101,12 @@ static inline struct mtc_handle *mtc_to_handle(lua_State *L, int index, uintptr_
 static inline bool mtc_handle_is_live(const struct mtc_handle *handle)
 {
     return handle->object && !handle->owned.state->closed;
+}
+
+/* Whether Lua can certainly make the value without memory. */
+static inline bool mtc_is_plain_word(struct mtm_word word)
+{
+    return word.tag != MTM_TAG_INTEGER || !mtc_may_be_wide((int64_t)word.bits);
 }
 
 /* The live buffer at that index, or NULL. */

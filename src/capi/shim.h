@@ -204,6 +204,19 @@ static inline uintptr_t mtc_frame(const lua_Debug *call)
 #define MTC_ID_BITS (sizeof(lua_Integer) < 8 ? 31u : 53u)
 #endif
 
+/* Whether an integer is a number for no LuaJIT, since no double equals it; and a cheaper
+ * question, which is answered by yes for some others, too. */
+static inline bool mtc_may_be_wide(int64_t integer)
+{
+    return MTC_MAY_BE_LUAJIT && (((uint64_t)integer + ((uint64_t)1 << 53)) >> 54) != 0;
+}
+
+static inline bool mtc_is_wide(int64_t integer)
+{
+    if (!mtc_may_be_wide(integer)) return false;
+    return (double)integer >= 9223372036854775808.0 || (int64_t)(double)integer != integer;
+}
+
 /* Pushes an integer, as a number where lua_Integer is too small for it. */
 static inline void mtc_push_integer(lua_State *L, int64_t value)
 {

@@ -175,20 +175,26 @@ mtm_fast_copy(const struct mtm_head *head, const unsigned char *from, struct mtm
 }
 
 /* What is at `from` in the ring, with the head lock held. */
-static inline enum mtm_found mtm_fast_read(struct mtm_head *head, const unsigned char *from,
-                                           struct mtm_peeked *out)
+static MTM_ALWAYS_INLINE enum mtm_found
+mtm_fast_read(struct mtm_head *head, const unsigned char *from, struct mtm_peeked *out,
+              bool (*is_plain_word)(struct mtm_word word))
 {
-    const size_t size = *from;
-    if (size == 0 || mtm_wire_word_size(from[1]) != size) return mtm_fast_copy(head, from, out);
-    out->word = mtm_wire_get_word(from + 1);
+    const size_t size = mtm_wire_word_size(from[1]);
+    if (size == 0 || *from != size) return mtm_fast_copy(head, from, out);
+    out->word = mtm_wire_get_word_of(from + 1, size);
+    if (size == MTM_WORD_VALUE && is_plain_word && MTM_UNLIKELY(!is_plain_word(out->word))) {
+        return mtm_fast_copy(head, from, out);
+    }
     mtm_head_pop(head, head->pos + 1 + size, 1 + size);
     return MTM_FOUND_WORD;
 }
 
-/* Takes the first message of a listener's buffer if it is a single value, a byte or a word;
- * *more: there are others, for sure. The lock of the listener, which knows then, is held. */
-static inline bool mtm_fast_take_word(struct mtm_buffer *buffer, struct mtm_word *word,
-                                      bool *more)
+/* Takes the first message of a listener's buffer if it is a single value, a byte or a word, and
+ * is_plain_word (or NULL) says yes; *more: there are others, for sure. The lock of the
+ * listener, which knows then, is held. */
+static inline bool mtm_fast_take_word(struct mtm_buffer *buffer,
+                                      bool (*is_plain_word)(struct mtm_word word),
+                                      struct mtm_word *word, bool *more)
 {
     struct mtm_head *head = &buffer->queue.head;
     bool found = false;
@@ -199,19 +205,22 @@ static inline bool mtm_fast_take_word(struct mtm_buffer *buffer, struct mtm_word
         const unsigned char *from = mtm_segment_data(head->segment) + head->pos;
         const size_t size = *from;
         found = size != 0 && mtm_wire_word_size(from[1]) == size;
-        if (found) {
-            *word = mtm_wire_get_word(from + 1);
-            mtm_head_pop(head, head->pos + 1 + size, 1 + size);
-        }
+        if (found) *word = mtm_wire_get_word(from + 1);
+        if (found && is_plain_word && size == MTM_WORD_VALUE) found = is_plain_word(*word);
+        if (found) mtm_head_pop(head, head->pos + 1 + size, 1 + size);
     }
     *more = mtm_queue_knows_more(&buffer->queue);
     mtm_unlock(&head->lock);
     return found;
 }
 
-/* As mtm_fast_peek, but a message for which `is_plain` says yes is taken at once. */
+/* As mtm_fast_peek, but a message for which `is_plain` says yes is taken at once, and a word
+ * for which `is_plain_word` says no is not: it has been copied like other bytes. Either may be
+ * NULL.
+ */
 static MTM_ALWAYS_INLINE enum mtm_found
 mtm_fast_peek_or_take(struct mtm_buffer *buffer, struct mtm_peeked *out,
+                      bool (*is_plain_word)(struct mtm_word word),
                       bool (*is_plain)(const unsigned char *bytes, size_t size))
 {
     struct mtm_head *head = &buffer->queue.head;
@@ -224,7 +233,7 @@ mtm_fast_peek_or_take(struct mtm_buffer *buffer, struct mtm_peeked *out,
     } else if (MTM_LIKELY(usual && !mtm_head_next(head))) {
         const unsigned char *from = mtm_segment_data(segment) + head->pos;
         bool straight = MTM_WORD_VALUE + 1 < segment->cap - head->pos;
-        found = MTM_LIKELY(straight) ? mtm_fast_read(head, from, out)
+        found = MTM_LIKELY(straight) ? mtm_fast_read(head, from, out, is_plain_word)
                                      : mtm_fast_copy(head, from, out);
         if (is_plain && found == MTM_FOUND_BYTES && is_plain(out->bytes, out->size)) {
             mtm_head_pop(head, out->end, mtm_record_size(out->size));
@@ -240,7 +249,7 @@ mtm_fast_peek_or_take(struct mtm_buffer *buffer, struct mtm_peeked *out,
 static MTM_ALWAYS_INLINE enum mtm_found mtm_fast_peek(struct mtm_buffer *buffer,
                                                       struct mtm_peeked *out)
 {
-    return mtm_fast_peek_or_take(buffer, out, NULL);
+    return mtm_fast_peek_or_take(buffer, out, NULL, NULL);
 }
 
 /* Takes the message that was peeked, unless the queue has changed meanwhile, or is busy; true:

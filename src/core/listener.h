@@ -43,11 +43,12 @@ enum mtm_status mtm_listener_find_or_new(const char *name, size_t name_len,
                                          struct mtm_listener **out, bool *created);
 
 /* The common case of receiving: takes the first message if it is a single value, a byte or a
- * word, of the buffer whose id is *id; nobody else is at work there, and its removal need not
- * be told. False: nothing has changed but the order of what became ready. Never waits for a
- * message; with `nonblock` for nobody. */
-bool mtm_listener_take_word(struct mtm_listener *listener, bool nonblock, struct mtm_word *word,
-                            uint64_t *id);
+ * word, and is_plain_word (or NULL) says yes, of the buffer whose id is *id; nobody else is at
+ * work there, and its removal need not be told. False: nothing has changed but the order of
+ * what became ready. Never waits for a message; with `nonblock` for nobody. */
+bool mtm_listener_take_word(struct mtm_listener *listener,
+                            bool (*is_plain_word)(struct mtm_word word), bool nonblock,
+                            struct mtm_word *word, uint64_t *id);
 
 /* Throws away the messages of all buffers. OK, CLOSED, or BUSY (some of them were busy;
  * nonblock only). */

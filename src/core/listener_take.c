@@ -62,13 +62,14 @@ struct after {
 };
 
 /* Lock held. The buffer whose turn it is has to stand in its place. */
-static bool take_word(struct mtm_listener *listener, struct mtm_word *word, uint64_t *id,
-                      struct after *after)
+static bool take_word(struct mtm_listener *listener,
+                      bool (*is_plain_word)(struct mtm_word word), struct mtm_word *word,
+                      uint64_t *id, struct after *after)
 {
     struct mtm_buffer *buffer = listener->ready_first;
     bool more;
     if (!buffer || mtm_load_rlx(&buffer->turn) != buffer->place) return false;
-    if (!mtm_fast_take_word(buffer, word, &more)) return false;
+    if (!mtm_fast_take_word(buffer, is_plain_word, word, &more)) return false;
     *id = buffer->object.id;
     mtm_store_rlx(&listener->taken, mtm_load_rlx(&listener->taken) + 1);
     if (more || !mtm_ready_retire(listener, buffer)) mtm_ready_to_end(listener, buffer);
@@ -82,15 +83,16 @@ static bool is_usual(const struct mtm_listener *listener)
     return mtm_load_rlx(&listener->object.flags) == mtm_generation;
 }
 
-bool mtm_listener_take_word(struct mtm_listener *listener, bool nonblock, struct mtm_word *word,
-                            uint64_t *id)
+bool mtm_listener_take_word(struct mtm_listener *listener,
+                            bool (*is_plain_word)(struct mtm_word word), bool nonblock,
+                            struct mtm_word *word, uint64_t *id)
 {
     struct after after = {.cold = NULL};
     bool done = false;
     if (!is_usual(listener) || !mtm_lock_if_free(&listener->object.lock)) return false;
     if (is_usual(listener) && !mtm_load_seq(&listener->deferred)) { /* pairs with push */
         mtm_ready_collect(listener);
-        done = take_word(listener, word, id, &after);
+        done = take_word(listener, is_plain_word, word, id, &after);
     }
     mtm_unlock(&listener->object.lock);
     if (!done) return false;

@@ -125,11 +125,17 @@ static inline void mtm_wire_put_word(unsigned char *to, struct mtm_word word)
     else memcpy(to + 1, &word.bits, sizeof word.bits);
 }
 
-static inline struct mtm_word mtm_wire_get_word(const unsigned char *from)
+/* size: mtm_wire_word_size(*from) */
+static inline struct mtm_word mtm_wire_get_word_of(const unsigned char *from, size_t size)
 {
     struct mtm_word word = {.tag = from[0], .bits = from[1]};
-    if (word.tag > MTM_TAG_BYTE) memcpy(&word.bits, from + 1, sizeof word.bits);
+    if (size == MTM_WORD_VALUE) memcpy(&word.bits, from + 1, sizeof word.bits);
     return word;
+}
+
+static inline struct mtm_word mtm_wire_get_word(const unsigned char *from)
+{
+    return mtm_wire_get_word_of(from, mtm_wire_word_size(*from));
 }
 
 /* Each writes one value, or its beginning, and returns the place after it. There must be room.

@@ -188,8 +188,11 @@ static uint32_t spread_value(struct scratch *s, unsigned place, const struct mtm
     switch (value->tag) {
         case MTM_TAG_NIL: return KIND_NIL;
         case MTM_TAG_BOOLEAN: return value->boolean ? KIND_TRUE : KIND_FALSE;
-        case MTM_TAG_BYTE:
-        case MTM_TAG_INTEGER: s->number[place] = (double)value->integer; return KIND_NUMBER;
+        case MTM_TAG_INTEGER:
+            if (mtc_is_wide(value->integer)) break;
+            s->number[place] = (double)value->integer;
+            return KIND_NUMBER;
+        case MTM_TAG_BYTE: s->number[place] = (double)value->integer; return KIND_NUMBER;
         case MTM_TAG_NUMBER: s->number[place] = value->number; return KIND_NUMBER;
         case MTM_TAG_SHORT:
         case MTM_TAG_STRING:
@@ -240,6 +243,7 @@ static bool is_plain(const unsigned char *bytes, size_t size)
     for (int place = 0; at < end; ++place) {
         const size_t length = *at == MTM_TAG_NIL ? 1 : mtm_wire_word_size(*at);
         if (length == 0 || place == VALUES) return false;
+        if (length == MTM_WORD_VALUE && !mtc_is_plain_word(mtm_wire_get_word(at))) return false;
         at += length;
     }
     return at == end && size > 0;
@@ -253,7 +257,7 @@ static uint32_t look(struct mtc_handle *handle, struct scratch *s)
     uint32_t kinds;
     if (!may_be_used(handle) || handle->owned.state->contended > 0) return 0;
     ++s->serial;
-    switch (mtm_fast_peek_or_take(buffer_of(handle), &s->peeked, is_plain)) {
+    switch (mtm_fast_peek_or_take(buffer_of(handle), &s->peeked, mtc_is_plain_word, is_plain)) {
         case MTM_FOUND_WORD: return word_to_kind(s->peeked.word, &s->number[0]);
         case MTM_FOUND_TAKEN: return spread(s);
         case MTM_FOUND_BYTES: kinds = spread(s); return kinds ? kinds | PEEKED : 0;

@@ -34,9 +34,8 @@ local function parts(value)
     local kind = type(value)
     if kind == "number" then return NUMBER, value, "", 0 end
     if kind == "string" then return STRING, 0, value, #value end
-    if value == true then return TRUE, 0, "", 0 end
-    if value == false then return FALSE, 0, "", 0 end
-    if value == nil then return NIL, 0, "", 0 end
+    if kind == "boolean" then return value and TRUE or FALSE, 0, "", 0 end
+    if kind == "nil" then return NIL, 0, "", 0 end -- not value == nil, which is what FFI's null pointers are, too
     return 0, 0, "", MOST
 end
 

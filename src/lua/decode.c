@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lua/arrays.h"
+#include "lua/cdata.h"
 #include "lua/decode_deep.h"
 
 #include "platform/hidden.h"
@@ -20,8 +21,11 @@ static inline bool push_plain(lua_State *L, const struct mtm_value *value)
     switch (value->tag) {
         case MTM_TAG_NIL: lua_pushnil(L); return true;
         case MTM_TAG_BOOLEAN: lua_pushboolean(L, value->boolean); return true;
-        case MTM_TAG_BYTE:
-        case MTM_TAG_INTEGER: mtc_push_integer(L, value->integer); return true;
+        case MTM_TAG_INTEGER:
+            if (mtc_is_wide(value->integer)) return false;
+            mtc_push_integer(L, value->integer);
+            return true;
+        case MTM_TAG_BYTE: mtc_push_integer(L, value->integer); return true;
         case MTM_TAG_NUMBER: lua_pushnumber(L, (lua_Number)value->number); return true;
         case MTM_TAG_SHORT:
         case MTM_TAG_STRING:
@@ -87,6 +91,7 @@ int mtl_decode_short(lua_State *L, const unsigned char *at, size_t size)
                 break;
             case MTM_TAG_INTEGER:
                 memcpy(&integer, at + 1, 8);
+                if (mtc_is_wide(integer)) return -1;
                 mtc_push_integer(L, integer);
                 at += MTM_WORD_VALUE;
                 break;
@@ -110,8 +115,9 @@ int mtl_decode_short(lua_State *L, const unsigned char *at, size_t size)
     return count;
 }
 
-void mtl_push_value(lua_State *L, const struct mtm_value *value, struct mtl_given *given)
+void mtl_push_value(struct mtl_build *build, const struct mtm_value *value)
 {
+    lua_State *L = build->L;
     if (push_plain(L, value)) return;
     switch (value->tag) {
         case MTM_TAG_SHORT:
@@ -122,11 +128,11 @@ void mtl_push_value(lua_State *L, const struct mtm_value *value, struct mtl_give
         case MTM_TAG_POINTER: /* LuaJIT may allocate for it */
             lua_pushlightuserdata(L, (void *)(uintptr_t)value->pointer);
             break;
-        case MTM_TAG_ARRAY: mtl_array_push(L, value, given); break;
+        case MTM_TAG_ARRAY: mtl_array_push(L, value, build->given); break;
+        case MTM_TAG_INTEGER: mtl_push_wide(L, build->state, value->integer); break;
         case MTM_TAG_NIL:
         case MTM_TAG_BOOLEAN:
         case MTM_TAG_BYTE:
-        case MTM_TAG_INTEGER:
         case MTM_TAG_NUMBER: break; /* have been dealt with */
         case MTM_TAG_TABLE:
         case MTM_TAG_SHARED:
@@ -165,7 +171,7 @@ static int build(struct mtl_build *build, struct mtl_decoder *decoder)
                             "too many values in the message");
         }
         if (MTM_UNLIKELY(is_deep(value.tag))) mtl_build_value(build, &value);
-        else mtl_push_value(L, &value, build->given);
+        else mtl_push_value(build, &value);
         ++count;
     }
     mtl_build_end(build);

@@ -189,7 +189,7 @@ static bool push(struct mtl_build *build, const struct mtm_value *value,
         case MTM_TAG_STRING:
         case MTM_TAG_POINTER:
         case MTM_TAG_FUNCTION:
-        case MTM_TAG_ARRAY: mtl_push_value(build->L, value, build->given); return false;
+        case MTM_TAG_ARRAY: mtl_push_value(build, value); return false;
         case MTM_TAG_KEY:
         case MTM_TAG_KEY_AGAIN:
         case MTM_TAG_UPVALUE:
@@ -219,6 +219,7 @@ static inline bool push_quick(struct mtl_build *build)
             return true;
         case MTM_TAG_INTEGER:
             memcpy(&integer, at + 1, sizeof integer);
+            if (mtc_is_wide(integer)) return false;
             mtc_push_integer(build->L, integer);
             build->at = at + MTM_WORD_VALUE;
             return true;
@@ -274,7 +275,7 @@ static void run_sequence(struct mtl_build *build, struct mtl_build_levels *level
         }
         read(build, &value);
         if (MTM_LIKELY(value.tag <= MTM_TAG_STRING)) {
-            mtl_push_value(L, &value, build->given);
+            mtl_push_value(build, &value);
             set_next(build, table, level, false);
         } else if (value.tag == MTM_TAG_UPVALUE) {
             join(build, table, level, &value);
@@ -307,6 +308,10 @@ static bool push_key(struct mtl_build *build, struct mtl_build_levels *levels,
         return true;
     }
     read(build, &value);
+    if (value.tag == MTM_TAG_INTEGER) { /* always a number: it is to be found by its value */
+        mtc_push_integer(L, value.integer);
+        return true;
+    }
     if (!push(build, &value, &inner)) return true;
     lua_pushvalue(L, -1);
     lua_rawseti(L, mtl_build_table(build, MTL_SEEN_SPILL), (int)(2 * levels->depth + 1));

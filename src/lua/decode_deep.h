@@ -40,7 +40,7 @@ void mtl_build_value(struct mtl_build *build, const struct mtm_value *value);
 void mtl_build_end(struct mtl_build *build);
 
 /* Pushes any value that has nothing in it. */
-void mtl_push_value(lua_State *L, const struct mtm_value *value, struct mtl_given *given);
+void mtl_push_value(struct mtl_build *build, const struct mtm_value *value);
 
 /* ---- for the parts of it ---- */
 

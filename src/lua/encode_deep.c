@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lua/arrays.h"
+#include "lua/cdata.h"
 #include "lua/classes.h"
 #include "lua/encode.h"
 #include "lua/objects.h"
@@ -163,9 +164,23 @@ static bool put_c_function(struct mtl_deep *deep)
     return true;
 }
 
+/* An integer of LuaJIT. As a key of a table it is not found by its value: so it is refused
+ * there.
+ */
+static bool put_cdata(struct mtl_deep *deep)
+{
+    const struct mtl_draft *draft = deep->draft;
+    int64_t integer;
+    if (draft->depth > 0 && draft->level[draft->depth - 1].stage == MTL_VALUE) return false;
+    if (!mtl_to_int64(deep->L, deep->state, &integer)) return false;
+    mtm_wire_integer(mtl_deep_room(deep, mtm_wire_integer_size(integer)), integer);
+    return true;
+}
+
 /* An array may offer the Object C API, too. */
 static bool put_userdata(struct mtl_deep *deep)
 {
+    if (MTC_MAY_BE_LUAJIT && lua_type(deep->L, -1) == MTL_TCDATA) return put_cdata(deep);
     if (mtl_to_any_handle(deep->L, -1)) return mtl_deep_put_object(deep);
     return put_array(deep) || mtl_deep_put_object(deep);
 }

@@ -345,6 +345,13 @@ static MTM_ALWAYS_INLINE int push_word(lua_State *L, const struct mtc_handle *ha
     return how == MTL_NEXT ? 1 : 2;
 }
 
+static MTM_ALWAYS_INLINE enum mtm_found peek(struct mtc_handle *handle,
+                                             struct mtm_peeked *peeked)
+{
+    return mtm_fast_peek_or_take(mtl_buffer_of(handle), peeked,
+                                 MTC_MAY_BE_LUAJIT ? mtc_is_plain_word : NULL, NULL);
+}
+
 /* The buffer is empty; the call has no argument. Once it has polled nothing may be raised
  * before mtm_receive, or the fast path, has taken a message. */
 static MTM_NOINLINE int wait_for_word(lua_State *L, struct mtc_handle *handle, enum mtl_how how)
@@ -356,7 +363,7 @@ static MTM_NOINLINE int wait_for_word(lua_State *L, struct mtc_handle *handle, e
     }
     int base = mtl_prepare(L, how, 2, 1);
     if (mtm_poll(handle->object, &wait) && !is_watched(L) &&
-        mtm_fast_peek(mtl_buffer_of(handle), &peeked) == MTM_FOUND_WORD) {
+        peek(handle, &peeked) == MTM_FOUND_WORD) {
         mtm_pass_baton(handle->object);
         return push_word(L, handle, how, peeked.word);
     }
@@ -370,7 +377,7 @@ static MTM_ALWAYS_INLINE int take_short(lua_State *L, struct mtc_handle *handle,
     if (lua_gettop(L) > 1 || handle->owned.state->contended > 0 || is_watched(L)) {
         return mtl_receive(L, handle, how);
     }
-    switch (mtm_fast_peek(mtl_buffer_of(handle), &peeked)) {
+    switch (peek(handle, &peeked)) {
         case MTM_FOUND_WORD: return push_word(L, handle, how, peeked.word);
         case MTM_FOUND_BYTES: return take_bytes(L, handle, how, &peeked);
         case MTM_FOUND_EMPTY: return wait_for_word(L, handle, how);
@@ -396,7 +403,8 @@ int mtl_take_through(lua_State *L, struct mtc_handle *handle, enum mtl_how how)
     struct mtm_word word;
     uint64_t id;
     if (lua_gettop(L) > 1 || !mtc_handle_is_live(handle) || is_watched(L) ||
-        !mtm_listener_take_word(listener, handle->nonblock, &word, &id)) {
+        !mtm_listener_take_word(listener, MTC_MAY_BE_LUAJIT ? mtc_is_plain_word : NULL,
+                                handle->nonblock, &word, &id)) {
         return mtl_receive(L, handle, how);
     }
     if (how != MTL_NEXT) mtc_push_integer(L, (int64_t)id);

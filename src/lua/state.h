@@ -23,6 +23,8 @@ enum {
     MTL_WATCHMAN,            /* the userdata that looks after wills */
     MTL_WATCHMEN,            /* the metatable that it has */
     MTL_NOTHING,             /* a function of Lua that does nothing, for hooks */
+    MTL_INT64,               /* the FFI's type int64_t, or false: there is none */
+    MTL_ISTYPE,              /* ffi.istype */
     MTL_KEPT
 };
 

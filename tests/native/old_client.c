@@ -223,7 +223,8 @@ static int writer_boolean(lua_State *L)
 static int writer_integer(lua_State *L)
 {
     struct writer *w = check_writer(L);
-    lua_pushinteger(L, w->api->add_integer(w->writer, luaL_checkinteger(L, 2)));
+    lua_pushinteger(
+        L, w->api->add_integer(w->writer, luaL_checkinteger(L, 2) + luaL_optinteger(L, 3, 0)));
     return 1;
 }
 

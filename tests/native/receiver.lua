@@ -54,6 +54,22 @@ test("integers keep their value at the ends of the range", function()
     end
 end)
 
+test("integers that are no numbers arrive in LuaJIT as its integers of 64 bits", function()
+    local b = mtmsg.newbuffer()
+    local w = old.writer(b)
+    if not rawget(_G, "jit") or old.integer_bits < 64 then return end
+    local near = require("ffi").new("int64_t", 2 ^ 53)
+    w:integer(2 ^ 53, 1)
+    w:send(b, false, false)
+    eq(b:nextmsg(0) == near + 1, true)
+    w:integer(-2 ^ 53, -1)
+    w:integer(2 ^ 60)
+    w:send(b, false, false)
+    local first, second = b:nextmsg(0)
+    eq(first == -near - 1, true)
+    eq(second, 2 ^ 60)
+end)
+
 test("numbers keep their bits", function()
     local b = mtmsg.newbuffer()
     local w = old.writer(b)

@@ -169,6 +169,110 @@ test("each function of the standard library arrives", function()
     end
 end)
 
+if rawget(_G, "jit") then
+    local ffi = require("ffi")
+    local int64 = ffi.typeof("int64_t")
+    local near = int64(2^53) -- from here on not all integers are numbers
+
+    local function is_kept(value)
+        local wide = tonumber(value) ~= value
+        local b, w, r = mtmsg.newbuffer(), mtmsg.newwriter(), mtmsg.newreader()
+        local function check(what, ...)
+            eq(select("#", ...), 1)
+            local got = ...
+            eq(type(got), wide and "cdata" or "number", what)
+            ok(not wide or ffi.istype(int64, got), what)
+            ok(got == value, what .. ": " .. tostring(got))
+        end
+        for _, nonblock in ipairs{false, true} do
+            if nonblock then b:nonblock() end
+            b:addmsg(value) check("addmsg", b:nextmsg(0))
+            b:addmsg(value) check("peekmsg", select(2, b:peekmsg(0))) check("nextmsg", b:nextmsg())
+            b:setmsg(value) check("setmsg", select(2, b:getmsg()))
+            b:putmsg(value) check("putmsg", b:nextmsg())
+            b:addmsg(value)
+            for _, got in b:messages(0) do check("messages", got) end
+            w:add(value, value) w:addmsg(b) check("writer", select(2, b:nextmsg()))
+            b:addmsg(true, value, "text") check("among others", (select(2, b:nextmsg())))
+            b:addmsg(value, 1, 2, 3, 4) check("the first of five", (b:nextmsg()))
+            b:addmsg(value, ("x"):rep(5000)) check("in a long message", (b:nextmsg()))
+            b:addmsg(value, 7) eq(r:nextmsg(b, 0), true) check("reader", r:next()) eq(r:next(), 7)
+            b:addmsg({value, 2, x = {value}, [1.5] = value})
+            local t = b:nextmsg()
+            check("in a table", t[1]) check("deep in a table", t.x[1]) check("behind a number", t[1.5]) eq(t[2], 2)
+            b:addmsg(function() return value end) check("variable", b:nextmsg()())
+        end
+        eq(b:msgcnt(), 0)
+    end
+
+    test("integers of 64 bits arrive as numbers where these are exact, else as themselves", function()
+        for _, number in ipairs{255, 2^53, -2^63} do is_kept(int64(number)) end
+        for _, integer in ipairs{near + 1, -near - 1, near * 1023 + (near - 1)} do is_kept(integer) end
+        local b = mtmsg.newbuffer()
+        for _, number in ipairs{0, 1, -1, 256, -2^53, 2^53 + 2, -2^53 - 2, 2^60, -2^60} do
+            b:addmsg(int64(number))
+            gives(list(number), b:nextmsg(0))
+        end
+        for _, integer in ipairs{near * 4 + 2, -near * 1024 + 1} do
+            b:addmsg(integer)
+            ok(b:nextmsg(0) == integer)
+        end
+        eq(mtmsg.type(near + 1), "cdata")
+    end)
+
+    test("they come from constants, other names of the type, and references, too", function()
+        local b = mtmsg.newbuffer()
+        local array = ffi.new("int64_t[2]", near + 1, -5)
+        b:addmsg(assert(loadstring("return 9007199254740993LL"))(), array[0], array[1],
+                 ffi.cast("int64_t &", array), ffi.new("const int64_t", 4), ffi.new("intptr_t", 6))
+        local constant, first, second, reference, const, pointer = b:nextmsg(0)
+        ok(constant == near + 1) ok(first == near + 1) ok(reference == near + 1)
+        gives(list(-5, 4, 6), second, const, pointer)
+        array[0] = 1
+        ok(first == near + 1)
+        b:addmsg(near + 1)
+        b:addmsg(near + 1)
+        local one, other = b:nextmsg(0), b:nextmsg(0)
+        ok(one == near + 1 and other == near + 1)
+    end)
+
+    test("they account for what integers account for", function()
+        for _, case in ipairs{{0, 2}, {255, 2}, {256, 9}, {-1, 9}, {near + 1, 9}} do
+            local value, bytes = int64(case[1]), case[2]
+            local b, short, w = mtmsg.newbuffer(1 + bytes, 0), mtmsg.newbuffer(bytes, 0), mtmsg.newwriter(bytes, 0)
+            eq(b:addmsg(value), true)
+            eq(b:addmsg(nil), false)
+            ok(b:nextmsg(0) == value)
+            local fits, err = pcall(short.addmsg, short, value)
+            ok(not fits and err:find("message_size", 1, true) ~= nil, err)
+            w:add(value)
+            ok(not pcall(w.add, w, nil))
+        end
+    end)
+
+    test("as keys of tables integers stay numbers", function()
+        local b, w = mtmsg.newbuffer(), mtmsg.newwriter()
+        b:addmsg({[2^60] = int64(7), [2^53] = near + 1})
+        local t = b:nextmsg(0)
+        eq(t[2^60], 7)
+        ok(t[2^53] == near + 1)
+        w:add("as it was")
+        ok(not pcall(w.add, w, {[near + 1] = 1}))
+        w:addmsg(b)
+        gives(list("as it was"), b:nextmsg(0))
+    end)
+
+    test("structs do not pass for integers by what their metatypes say", function()
+        local b = mtmsg.newbuffer()
+        local struct = ffi.metatype("struct { int64_t one; }", {
+            __tostring = function() return "5LL" end, __eq = function() return true end,
+        })
+        bad_argument(1, "addmsg", "b:addmsg(struct())", {b = b, struct = struct}, "parameter type not supported")
+        bad_argument(2, "addmsg", "b:addmsg(1, struct())", {b = b, struct = struct}, "parameter type not supported")
+        eq(b:msgcnt(), 0)
+    end)
+end
+
 -- { a value that does not travel, as Lua source }
 local refused = {
     {"a coroutine", "coroutine.create(function() end)"},
@@ -179,8 +283,11 @@ local refused = {
     {"a writer", "mtmsg.newwriter()"},
     {"a reader", "mtmsg.newreader()"},
 }
-if rawget(_G, "jit") then
-    refused[#refused + 1] = {"a cdata", "require('ffi').new('int64_t', 1)"}
+local jit = rawget(_G, "jit")
+if jit then
+    for _, value in ipairs{"new('uint64_t', 1)", "new('int64_t[1]')", "cast('void *', 0)", "typeof('int64_t')"} do
+        refused[#refused + 1] = {"a cdata, " .. value .. ",", "require('ffi')." .. value}
+    end
 end
 
 for _, case in ipairs(refused) do
@@ -213,6 +320,11 @@ local inside = {
     {"a field with a strange name", "{['a \\n\"'] = io.stdout}", '["a \\010\\""]'},
     {"a file as key", "{x = {[io.stdout] = 1}}", ".x (as key)"},
 }
+if jit then
+    inside[#inside + 1] = {"a cdata in a table", "{1, {x = require_('ffi').new('uint64_t', 1)}}", '[2]["x"]'}
+    inside[#inside + 1] = {"an integer of 64 bits as key", "{x = {[require_('ffi').new('int64_t', 1)] = 1}}",
+                           ".x (as key)"}
+end
 if not rawget(_G, "setfenv") then -- else the environment of these cases comes first, with all that is in it
     local value = "{f = (function() local out = io.stdout; return function() return out end end)()}"
     inside[#inside + 1] = {"a file as variable", value, ".f upvalue out"}
@@ -222,7 +334,7 @@ for _, case in ipairs(inside) do
     local name, value, place = case[1], case[2], case[3]
     test(name .. " is refused, and its place is named", function()
         local b, w = mtmsg.newbuffer(), mtmsg.newwriter()
-        local env = {b = b, w = w, print_ = function() end}
+        local env = {b = b, w = w, print_ = function() end, require_ = require}
         b:addmsg("kept")
         w:add("kept", "too")
         for position, before in ipairs{"", "'x', ", "{{}}, 'y', "} do

@@ -399,14 +399,39 @@ static void what_is_plain_is_taken_at_once(void **state)
     struct mtm_peeked peeked;
     assert_true(add(buffer, 1, 15));
     assert_true(add(buffer, 2, 25));
-    assert_int_equal(mtm_fast_peek_or_take(buffer, &peeked, is_short), MTM_FOUND_TAKEN);
+    assert_int_equal(mtm_fast_peek_or_take(buffer, &peeked, NULL, is_short), MTM_FOUND_TAKEN);
     assert_int_equal(peeked.size, 15);
     assert_bytes(peeked.bytes, 1, 15);
     assert_int_equal(mtm_buffer_count(buffer), 1);
-    assert_int_equal(mtm_fast_peek_or_take(buffer, &peeked, is_short), MTM_FOUND_BYTES);
+    assert_int_equal(mtm_fast_peek_or_take(buffer, &peeked, NULL, is_short), MTM_FOUND_BYTES);
     assert_int_equal(mtm_buffer_count(buffer), 1);
     assert_true(mtm_fast_take(buffer, &peeked));
     assert_bytes(peeked.bytes, 2, 25);
+    assert_next(buffer, MTM_EMPTY);
+    core_drop_buffer(buffer);
+}
+
+static bool is_small(struct mtm_word word)
+{
+    return word.bits < 1000;
+}
+
+/* A word that is not plain stays, and has only been copied. */
+static void what_is_no_plain_word_stays(void **state)
+{
+    (void)state;
+    struct mtm_buffer *buffer = used_buffer(NULL);
+    struct mtm_peeked peeked;
+    const struct mtm_word small = {MTM_TAG_INTEGER, 999}, large = {MTM_TAG_INTEGER, 1000};
+    assert_true(mtm_fast_add_word(buffer, small));
+    assert_true(mtm_fast_add_word(buffer, large));
+    assert_int_equal(mtm_fast_peek_or_take(buffer, &peeked, is_small, NULL), MTM_FOUND_WORD);
+    assert_int_equal(peeked.word.bits, 999);
+    assert_int_equal(mtm_fast_peek_or_take(buffer, &peeked, is_small, NULL), MTM_FOUND_BYTES);
+    assert_int_equal(peeked.size, MTM_WORD_VALUE);
+    assert_int_equal(mtm_wire_get_word(peeked.bytes).bits, 1000);
+    assert_int_equal(mtm_buffer_count(buffer), 1);
+    assert_true(mtm_fast_take(buffer, &peeked));
     assert_next(buffer, MTM_EMPTY);
     core_drop_buffer(buffer);
 }
@@ -422,6 +447,7 @@ int main(void)
         CORE_TEST("what cannot be taken stays", what_cannot_be_taken_stays),
         CORE_TEST("what was peeked is what is taken", what_was_peeked_is_what_is_taken),
         CORE_TEST("what is plain is taken at once", what_is_plain_is_taken_at_once),
+        CORE_TEST("what is no plain word stays", what_is_no_plain_word_stays),
         CORE_TEST("a busy buffer is left alone", a_busy_buffer_is_left_alone),
         CORE_TEST("it wakes who waits", it_wakes_who_waits),
         CORE_TEST("a full ring takes no more", a_full_ring_takes_no_more),

@@ -19,7 +19,7 @@ static uint32_t take_word(struct setup *s)
 {
     struct mtm_word word;
     uint64_t id;
-    if (!mtm_listener_take_word(s->listener, true, &word, &id)) return 0;
+    if (!mtm_listener_take_word(s->listener, NULL, true, &word, &id)) return 0;
     const uint32_t number = (uint32_t)word.bits - 1000;
     assert_int_equal(word.tag, MTM_TAG_INTEGER);
     assert_true(id == s->b[number / 10]->object.id);

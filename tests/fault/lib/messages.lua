@@ -37,6 +37,13 @@ messages.kinds = {
     empty = function() return {n = 0} end,
 }
 
+if rawget(_G, "jit") then -- integers that are no numbers
+    local wide = require("ffi").new("int64_t", 2 ^ 53) + 1
+    local list = {wide, x = wide}
+    messages.kinds["an integer of 64 bits"] = function(i) return {n = 1, wide + 2 * i} end
+    messages.kinds["integers of 64 bits"] = function(i) return {n = 3, i, wide, list} end
+end
+
 messages.unpack = table.unpack or unpack
 
 local carray_class = debug.getmetatable(array)

@@ -282,6 +282,19 @@ test("more arrays than were given: the rest is new", function()
     check_array(three, "int", 3)
 end)
 
+test("a large array that was made for a message is given for the next ones, larger and smaller", function()
+    local b, array = mtmsg.newbuffer(), nil
+    for _, length in ipairs{20000, 30000, 10, 0, 40000} do
+        b:addmsg(carray.new("int", length))
+        local received = b:nextmsg(0, array)
+        ok(array == nil or rawequal(received, array))
+        array = received
+        eq(array:len(), length)
+    end
+    array:setlen(50000)
+    eq(array:len(), 50000)
+end)
+
 test("nextmsg without message leaves given arrays as they are", function()
     local b, lst, given = mtmsg.newbuffer(), mtmsg.newlistener(), carray.new("int", {1, 2})
     local lb = lst:newbuffer()

@@ -3,6 +3,7 @@
 #include "core/listener.h"
 
 #include "lua/classes.h"
+#include "lua/decode.h"
 #include "lua/errors.h"
 #include "lua/options.h"
 #include "lua/receive.h"
@@ -41,14 +42,30 @@ static int listener_newbuffer(lua_State *L)
     return mtl_newbuffer_for(L, handle->owned.state, 2, handle);
 }
 
+/* A single number, boolean or byte is taken at once; for MTL_NEXT and MTL_GET. */
+static int take(lua_State *L, struct mtc_handle *handle, enum mtl_how how)
+{
+    struct mtm_word word;
+    uint64_t id;
+    if (lua_gettop(L) > 1 || !mtc_handle_is_live(handle) || mtl_is_watched(L) ||
+        !mtm_listener_take_word(listener_of(handle),
+                                MTC_MAY_BE_LUAJIT ? mtc_is_plain_word : NULL, handle->nonblock,
+                                &word, &id)) {
+        return mtl_receive(L, handle, how);
+    }
+    if (how != MTL_NEXT) mtc_push_integer(L, (int64_t)id);
+    mtl_push_word(L, word);
+    return how == MTL_NEXT ? 1 : 2;
+}
+
 static int listener_nextmsg(lua_State *L)
 {
-    return mtl_take_through(L, mtl_check_listener(L, 1), MTL_NEXT);
+    return take(L, mtl_check_listener(L, 1), MTL_NEXT);
 }
 
 static int listener_getmsg(lua_State *L)
 {
-    return mtl_take_through(L, mtl_check_any_listener(L, 1), MTL_GET);
+    return take(L, mtl_check_any_listener(L, 1), MTL_GET);
 }
 
 static int listener_messages(lua_State *L)

@@ -4,7 +4,6 @@
 #include "lua/receive.h"
 
 #include "core/fast_path.h"
-#include "core/listener.h"
 #include "core/receive.h"
 #include "lua/args.h"
 #include "lua/arrays.h"
@@ -16,12 +15,6 @@
 #include "platform/hidden.h"
 
 static const char expected[] = "timeout seconds or carray expected";
-
-/* Whether a hook will run when the call returns, which could raise an error then. */
-static inline bool is_watched(lua_State *L)
-{
-    return MTM_UNLIKELY((lua_gethookmask(L) & LUA_MASKRET) != 0);
-}
 
 /* Gives back the memory: what is left of the carrier, and the message's own block. */
 static void finish(struct mtc_handle *handle, struct mtm_delivery *in, enum mtl_how how,
@@ -221,7 +214,7 @@ static int receive(lua_State *L, struct mtc_handle *handle, struct mtm_wait *wai
 int mtl_give(lua_State *L, struct mtc_handle *handle, struct mtm_delivery *in, enum mtl_how how,
              int base, bool nonblock, struct mtl_pending *pending)
 {
-    if (MTM_UNLIKELY(is_watched(L)) && !pending) let_hook_raise(L, handle, in, how);
+    if (MTM_UNLIKELY(mtl_is_watched(L)) && !pending) let_hook_raise(L, handle, in, how);
     int pushed = decode(L, handle, in, how, base) + (how != MTL_NEXT);
     if (MTM_UNLIKELY(pending != NULL)) {
         *pending = (struct mtl_pending){
@@ -287,7 +280,7 @@ bool mtl_call_watched(lua_State *L, struct mtc_state *state, enum mtl_how how,
 {
     lua_Debug self;
     *pending = take_pending(L, state);
-    if (MTM_LIKELY(!is_watched(L)) || *pending || !lua_getstack(L, 0, &self)) return false;
+    if (MTM_LIKELY(!mtl_is_watched(L)) || *pending || !lua_getstack(L, 0, &self)) return false;
     *results = receive_watched(L, state, how, &self);
     return true;
 }
@@ -362,7 +355,7 @@ static MTM_NOINLINE int wait_for_word(lua_State *L, struct mtc_handle *handle, e
         return mtl_receive(L, handle, how);
     }
     int base = mtl_prepare(L, how, 2, 1);
-    if (mtm_poll(handle->object, &wait) && !is_watched(L) &&
+    if (mtm_poll(handle->object, &wait) && !mtl_is_watched(L) &&
         peek(handle, &peeked) == MTM_FOUND_WORD) {
         mtm_pass_baton(handle->object);
         return push_word(L, handle, how, peeked.word);
@@ -374,7 +367,7 @@ static MTM_ALWAYS_INLINE int take_short(lua_State *L, struct mtc_handle *handle,
                                         enum mtl_how how)
 {
     struct mtm_peeked peeked;
-    if (lua_gettop(L) > 1 || handle->owned.state->contended > 0 || is_watched(L)) {
+    if (lua_gettop(L) > 1 || handle->owned.state->contended > 0 || mtl_is_watched(L)) {
         return mtl_receive(L, handle, how);
     }
     switch (peek(handle, &peeked)) {
@@ -395,21 +388,6 @@ int mtl_take_short(lua_State *L, struct mtc_handle *handle)
 int mtl_get_short(lua_State *L, struct mtc_handle *handle)
 {
     return take_short(L, handle, MTL_GET);
-}
-
-int mtl_take_through(lua_State *L, struct mtc_handle *handle, enum mtl_how how)
-{
-    struct mtm_listener *listener = (struct mtm_listener *)handle->object;
-    struct mtm_word word;
-    uint64_t id;
-    if (lua_gettop(L) > 1 || !mtc_handle_is_live(handle) || is_watched(L) ||
-        !mtm_listener_take_word(listener, MTC_MAY_BE_LUAJIT ? mtc_is_plain_word : NULL,
-                                handle->nonblock, &word, &id)) {
-        return mtl_receive(L, handle, how);
-    }
-    if (how != MTL_NEXT) mtc_push_integer(L, (int64_t)id);
-    mtl_push_word(L, word);
-    return how == MTL_NEXT ? 1 : 2;
 }
 
 void mtl_set_receivers(lua_State *L, const luaL_Reg *receivers)

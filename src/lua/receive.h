@@ -57,8 +57,11 @@ int mtl_give(lua_State *L, struct mtc_handle *handle, struct mtm_delivery *in, e
 int mtl_take_short(lua_State *L, struct mtc_handle *handle);
 int mtl_get_short(lua_State *L, struct mtc_handle *handle);
 
-/* The same by a listener, which may have been released, for MTL_NEXT and MTL_GET. */
-int mtl_take_through(lua_State *L, struct mtc_handle *handle, enum mtl_how how);
+/* Whether a hook will run when the call returns, which could raise an error then. */
+static inline bool mtl_is_watched(lua_State *L)
+{
+    return MTM_UNLIKELY((lua_gethookmask(L) & LUA_MASKRET) != 0);
+}
 
 /* The table of methods is on top: adds those whose upvalue 1 is mtl_decode. */
 void mtl_set_receivers(lua_State *L, const luaL_Reg *receivers);

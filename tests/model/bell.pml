@@ -3,6 +3,7 @@
  * listener finds a bell, in listener.pml. It shows: each knock is taken once; it comes after everything that was put
  * before it, and before everything that is put after it has returned; msgcnt is exact; a notifier that is read without
  * the locks is alive, and one that was disconnected is freed in the end.
+ * sources: bell.c buffer_notifier.c knocks.h queue.c queue.h queue_take.c
  *
  * BROKEN 1 in scene 1: a take that finds a knock does not look at the rings again
  * BROKEN 2 in scene 1: a put does not look for knocks after it has cleared the bit

@@ -1,6 +1,7 @@
 /* A block whose message is looked at by some and taken by another: core/block, and peek and take of core/queue_take.
  * It shows: it is freed once, by whoever is last, and nobody reads it after that; who has taken it and sees no other
  * holder may change its bytes. How messages get in and out of the rings is in queue.pml.
+ * sources: block.c block.h queue_take.c
  *
  * BROKEN 1 in scene 1: the holder that counts from 1 frees the block
  * BROKEN 2 in scene 1: who looks counts itself after it has given back the lock

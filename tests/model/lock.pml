@@ -1,5 +1,6 @@
 /* The lock of one word: core/lock. It shows: no two threads are inside, and nobody who waits without a deadline is
  * forgotten by those who leave. What other locks and models take for one step is here in its parts.
+ * sources: lock.c lock.h
  *
  * BROKEN 1 in scene 1: who has parked takes the lock as if nobody else had
  * BROKEN 2 in scene 1: unlock rouses before it gives the lock back

@@ -2,6 +2,7 @@
  * receives until there is nothing, and others who add, take, put back, clear, abort and close. It shows: when all is done
  * the owner does not sleep over a message or an end; the descriptor is readable only if it was set since the owner has
  * last found nothing, so the owner does not look in vain again and again; and nobody sets a descriptor that is closed.
+ * sources: pollable.c
  *
  * BROKEN 1 in scene 1: who finds nothing notes that before the descriptor is unset
  * BROKEN 2 in scene 1: who finds nothing does not look again

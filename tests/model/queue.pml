@@ -2,6 +2,7 @@
  * cells each, messages one or two; every cell is copied in a step of its own. It shows: no message is lost or doubled,
  * all keep their order, none is overwritten while it is read, no ring is used by two or after it was freed, and none is
  * forgotten; msgcnt is exact. Who waits and wakes is in waiting.pml.
+ * sources: bound.c fast_path.h queue.c queue_memory.c queue_take.c record.h
  *
  * BROKEN 1 in scene 1: a take does not look for the next ring
  * BROKEN 2 in scene 1: a take looks for the next ring before it looks for messages

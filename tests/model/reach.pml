@@ -3,6 +3,7 @@
  * search, which is at one suspect after the other. It shows: what somebody has, or can come to from what somebody has, is
  * never found to be out of reach; and when all have ended nothing is left. That a trial takes the answer of an earlier one is
  * not modelled.
+ * sources: edge.c reach.c
  *
  * BROKEN 1 in scene 1: who finds does not take the lock
  * BROKEN 2 in scene 1: what goes back disturbs nobody

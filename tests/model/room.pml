@@ -1,6 +1,7 @@
 /* Waiting for room: core/room, with the takes of core/buffer_take, and what else makes room. It shows: when all is done
  * nobody waits who could have put its message in, nobody was overtaken, and every sender has been told. Messages have
  * sizes; the rings are modelled in queue.pml, and waking of receivers in waiting.pml.
+ * sources: buffer_take.c room.c
  *
  * BROKEN 1 in scene 2: who gives up serves nobody
  * BROKEN 2 in scene 1: a sender enters the line with the tail lock alone

@@ -1,6 +1,8 @@
 /* Waiting for several sources: core/select, and how core/source wakes, on top of the event count of core/waiters. There
- * are two sources, of which messages are only counted; selects wait for both, and a receiver for the first one. It shows:
- * when all is done nobody sleeps who could have a message, or who was to learn of the end of a source.
+ * are two sources, of which messages are only counted; selects wait for both, and a receiver for the first one. It
+ * shows: when all is done nobody sleeps who could have a message, or who was to learn of the end of a source or of an
+ * abort.
+ * sources: select.c source.c
  *
  * BROKEN 1 in scene 1: a select passes no baton
  * BROKEN 2 in scene 1: a select forgets signals after it has looked
@@ -9,6 +11,7 @@
  * BROKEN 5 in scene 3: the end is told to receivers alone
  * BROKEN 6 in scene 2: a select answers nowhere
  * BROKEN 7 in scene 1: a select enters the choices after it has looked
+ * BROKEN 8 in scene 6: a select that was aborted and re-enabled while it slept looks at the state alone
  * BROKEN 104 in scene 4: one wake-up stands for every message that comes meanwhile
  */
 #if SCENE == 1 /* a select and a receiver */
@@ -28,6 +31,11 @@
 #define THREADS 2
 #define LAST 4
 #define RUN run select_(0, 1); run select_(1, 1); run producer(0, 1); run fate()
+#elif SCENE == 6 /* one of the sources is aborted, and perhaps re-enabled at once */
+#define SELECTS 2
+#define THREADS 2
+#define ABORTS
+#define RUN run select_(0, 1); run select_(1, 1); run aborter(0)
 #elif SCENE == 5 /* large: two selects, a receiver, and both sources */
 #define SELECTS 2
 #define THREADS 3
@@ -49,7 +57,9 @@ mtype = { OK, EMPTY, STATE };
 typedef source {
     byte count;
     bit tail_lock, lock; /* lock: of the choices */
-    bool closed;
+    bool stopped;        /* closed or aborted */
+    byte aborts;
+    byte seen[SELECTS];  /* `aborts` when the select began */
     byte owed;
     bool all;            /* one word with `owed` in the code */
     bool member[SELECTS];
@@ -155,20 +165,31 @@ inline WAKE_AT() { if :: x == 0 -> WAKE(w0) :: else -> WAKE(w1) fi }
 inline LOOK() {
     atomic {
         if
-        :: s[x].count > 0 -> s[x].count--; status = OK
-        :: s[x].count == 0 && s[x].closed -> status = STATE
+        :: s[x].stopped -> status = STATE
+        :: !s[x].stopped && s[x].count > 0 -> s[x].count--; status = OK
         :: else -> status = EMPTY
         fi
     }
 }
 
+/* A select's look. Where nothing is ever aborted the comparison would only cost states. */
+inline LOOK_AT() {
+    LOOK();
+#if defined(ABORTS) && BROKEN != 8
+    if
+    :: status == EMPTY && s[x].aborts != s[x].seen[me] -> status = STATE /* step: aborts_since */
+    :: else
+    fi
+#endif
+}
+
 /* Messages first; that a source has ended is told afterwards. */
 inline LOOK_AT_ALL() {
     x = 0;
-    LOOK();
+    LOOK_AT();
     ended = status == STATE;
     if
-    :: status != OK -> x = 1; LOOK()
+    :: status != OK -> x = 1; LOOK_AT()
     :: else
     fi;
     if
@@ -183,7 +204,7 @@ inline BATON() {
     :: SLEEPERS == 0               /* step: any_for_the_baton */
     :: else ->
         if
-        :: s[x].count > 0 || s[x].closed -> WAKE_AT()
+        :: s[x].count > 0 || s[x].stopped -> WAKE_AT()
         :: else
         fi
     fi
@@ -219,7 +240,7 @@ proctype select_(byte me; byte receives) ALIVE {
     do
     :: receives == 0 || status == STATE -> break
     :: else ->
-        receives--;
+        d_step { receives--; s[0].seen[me] = s[0].aborts; s[1].seen[me] = s[1].aborts }
         LOOK_AT_ALL();
         if
         :: status != EMPTY
@@ -304,9 +325,9 @@ proctype producer(byte x; byte puts) ALIVE {
     byte i, owed;
     bool every, found, wake;
     do
-    :: puts == 0 || s[x].closed -> break
+    :: puts == 0 || s[x].stopped -> break
     :: else ->
-        d_step { !s[x].tail_lock && !s[x].closed -> puts--; s[x].tail_lock = 1; s[x].count++ }
+        d_step { !s[x].tail_lock && !s[x].stopped -> puts--; s[x].tail_lock = 1; s[x].count++ }
         d_step { wake = SLEEPERS != 0; s[x].tail_lock = 0 }
         if
         :: wake -> wake = false; WAKE_AT()
@@ -315,10 +336,16 @@ proctype producer(byte x; byte puts) ALIVE {
     od
 }
 
-proctype closer(byte x) {
-    byte i, owed;
-    bool every, found;
-    d_step { !s[x].tail_lock -> s[x].closed = true; s[x].count = 0 }
+inline CHANGE(stop, abort, shut) {
+    d_step { !s[x].tail_lock -> s[x].stopped = stop; s[x].tail_lock = 1 } /* step: change_flags */
+    d_step {
+        s[x].aborts = s[x].aborts + abort; /* step: count_the_abort */
+        if
+        :: shut -> s[x].count = 0
+        :: else
+        fi;
+        s[x].tail_lock = 0
+    }
     WAKE_ALL(w0);
     if
 #if BROKEN == 5
@@ -332,14 +359,32 @@ proctype closer(byte x) {
     fi
 }
 
+proctype closer(byte x) {
+    byte i, owed;
+    bool every, found;
+    CHANGE(true, 0, true)
+}
+
+/* Abort; abort and re-enable. */
+proctype aborter(byte x) {
+    byte i, owed;
+    bool every, found;
+    CHANGE(true, 1, false);
+    if
+    :: CHANGE(false, 0, false)
+    :: true
+    fi
+}
+
 #if LAST
 proctype fate() { FATE(2, LAST) }
 #endif
 
 inline NOBODY_SLEEPS_IN_VAIN() {
     for (i : 0 .. THREADS - 1) {
-        assert(!parked[i] || frozen == i + 2 || s[0].count == 0 && !s[0].closed);
-        assert(!parked[i] || frozen == i + 2 || i >= SELECTS || s[1].count == 0 && !s[1].closed)
+        assert(!parked[i] || frozen == i + 2 || s[0].count == 0 && !s[0].stopped);
+        assert(!parked[i] || frozen == i + 2 || i >= SELECTS || s[1].count == 0 && !s[1].stopped);
+        assert(!parked[i] || frozen == i + 2 || i >= SELECTS || s[0].aborts == s[0].seen[i])
     }
     i = 0
 }

@@ -1,9 +1,10 @@
 /* Waiting for one buffer, and waking: core/waiters, with the receive loop of core/receive and the put of core/buffer
  * around it. It shows: when all is done nobody sleeps who could have a message, or who was to learn of an abort or a
  * close. The queue is only counted here; it is modelled in queue.pml.
+ * sources: buffer_take.c fast_path.h listener_take.c object.c receive.c send.c spin.c waiters.c waiters.h
  *
  * BROKEN 101 in scene 1: who wakes does not change the sequence
- * BROKEN 102 in scene 1: the mark is cleared before the ticket is read
+ * BROKEN 102 in scene 1: a wake-up is answered before the ticket is read
  * BROKEN 103 in scene 1: nobody answers
  * BROKEN 104 in scene 6: one wake-up stands for every message that comes meanwhile
  * BROKEN 1 in scene 1: who leaves passes no baton

@@ -108,6 +108,41 @@ static void add(struct scene *s)
     core_add(s->buffer, 1);
 }
 
+/* Whether the producer came to the place where it was to stall. The one who receives takes its
+ * message with the next one at the latest, when the first wake-up is late. */
+static bool one_of_two_producers_stalls(void)
+{
+    struct scene s = {.buffer = core_buffer(NULL), .act = add};
+    pthread_t receiver, staller;
+    one.places = 0;
+    one.stage = one.go_on = 0;
+    unit_start(&receiver, 1, receive_all, s.buffer);
+    while (mtm_waiters_count(&s.buffer->source.waiters) == 0) mtm_plat_yield();
+    unit_linger(UNIT_MS);
+    unit_start(&staller, 1, act_and_stall, &s);
+    while (mtm_load_seq(&one.stage) == RUNS) mtm_plat_yield();
+    const bool stalls = mtm_load_seq(&one.stage) == STALLED;
+    unit_linger(UNIT_MS);
+    assert_int_equal(core_add(s.buffer, 2), MTM_OK);
+    while (mtm_buffer_count(s.buffer) > 0) mtm_plat_yield();
+    mtm_store_seq(&one.go_on, 1);
+    unit_join(&staller, 1);
+    mtm_buffer_close(s.buffer);
+    unit_join(&receiver, 1);
+    core_drop_buffer(s.buffer);
+    return stalls;
+}
+
+/* Nobody passes a baton here, and nobody else calls. */
+static void while_one_of_two_producers(void **state)
+{
+    int stalls = 0;
+    (void)state;
+    for (one.stall_at = 1; one_of_two_producers_stalls();) ++stalls;
+    printf("# one of two producers: stalled at %d places\n", stalls);
+    assert_true(stalls > 0);
+}
+
 static void receive_from_listener(struct scene *s)
 {
     uint32_t number;
@@ -177,6 +212,8 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         CORE_TEST("who stalls in adding", while_one_add),
+        CORE_TEST("who stalls in adding, beside one producer and one receiver",
+                  while_one_of_two_producers),
         CORE_TEST("who stalls in receiving from a listener", while_one_receive_from_listener),
         CORE_TEST("who stalls in receiving from a buffer", while_one_receive_from_buffer),
         CORE_TEST("who stalls in polling a listener", while_one_poll_listener),

@@ -46,27 +46,29 @@ size_t mtm_queue_bytes(const struct mtm_queue *queue)
 }
 
 /* Those that counted. */
-static size_t knocks_gone(const struct mtm_queue_shared *m)
+static size_t knocks_gone(const struct mtm_queue_shared *shared)
 {
-    const struct mtm_knocks *knocks = mtm_load_seq(&m->knocks);
+    const struct mtm_knocks *knocks = mtm_load_seq(&shared->knocks);
     return knocks ? mtm_load_rlx(&knocks->taken) - knocks->merged : 0;
 }
 
 struct mtm_queue_numbers mtm_queue_numbers(const struct mtm_queue *queue)
 {
-    const struct mtm_queue_shared *m = &queue->shared;
-    const size_t returned = mtm_load_rlx(&m->returned),
+    const struct mtm_queue_shared *shared = &queue->shared;
+    const size_t returned = mtm_load_rlx(&shared->returned),
                  taken = mtm_load_rlx(&queue->head.taken);
     const size_t here = mtm_queue_knocks(queue), stored = mtm_queue_count_stored(queue);
-    const size_t count = mtm_queue_knocks_within(queue, stored, here), gone = knocks_gone(m);
+    const size_t count = mtm_queue_knocks_within(queue, stored, here),
+                 gone = knocks_gone(shared);
     return (struct mtm_queue_numbers){
         .messages = stored + count,
         .bytes = mtm_queue_bytes(queue) - (here - count) * MTM_SHORT_HEADER,
-        .added = mtm_load_rlx(&queue->tail.added) + m->replacing + m->anyway + gone + count,
-        .taken = gone + taken + m->replacing + m->anyway - returned - m->replaced - m->cleared -
-                 m->dropped,
-        .replaced = m->replaced,
-        .dropped = m->dropped,
+        .added = mtm_load_rlx(&queue->tail.added) + shared->replacing + shared->anyway + gone +
+                 count,
+        .taken = gone + taken + shared->replacing + shared->anyway - returned -
+                 shared->replaced - shared->cleared - shared->dropped,
+        .replaced = shared->replaced,
+        .dropped = shared->dropped,
     };
 }
 
@@ -83,8 +85,9 @@ void mtm_queue_set_bounds(struct mtm_queue *queue, const struct mtm_bounds *boun
 
 size_t mtm_queue_most_bytes(const struct mtm_queue *queue)
 {
-    const struct mtm_queue_shared *m = &queue->shared;
-    return m->fixed && m->size < m->bounds.maxbytes ? m->size : m->bounds.maxbytes;
+    const struct mtm_queue_shared *shared = &queue->shared;
+    return shared->fixed && shared->size < shared->bounds.maxbytes ? shared->size
+                                                                   : shared->bounds.maxbytes;
 }
 
 bool mtm_queue_is_at_limit(const struct mtm_queue *queue)

@@ -1,5 +1,6 @@
 /* Tables in a writer: counts are written in front when a table ends. It owns what is open, and
- * the numbers of what may be referred to; copies from other messages are made in copy.c. */
+ * the numbers of what may be referred to; copies from other messages are made in copy_value.c.
+ */
 #include "core/compose.h"
 
 #include <limits.h>

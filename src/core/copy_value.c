@@ -13,23 +13,23 @@ struct copy {
 
 /* ---- what has been copied already ---- */
 
-/* The number here of what had that one there; false if it has not been copied. */
-static bool find(const struct mtm_compose_runs *runs, uint32_t number, uint32_t *out)
+/* Of objects or of keys: which one here was the n-th there; false if it has not been copied. */
+static bool find(const struct mtm_compose_runs *runs, uint32_t nth, uint32_t *out)
 {
     size_t low = 0, high = runs->count; /* the last run that does not begin behind it */
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (runs->run[middle].from <= number) low = middle + 1;
+        if (runs->run[middle].from <= nth) low = middle + 1;
         else high = middle;
     }
     if (low == 0) return false;
     const struct mtm_compose_run *run = &runs->run[low - 1];
-    if (number - run->from >= run->count) return false;
-    *out = run->to + (number - run->from);
+    if (nth - run->from >= run->count) return false;
+    *out = run->to + (nth - run->from);
     return true;
 }
 
-/* The one with the number `from` has come here as `to`. */
+/* The one that is `from` there has come here as `to`. */
 static enum mtm_status note(const struct copy *copy, struct mtm_compose_runs *runs,
                             uint32_t from, uint32_t to)
 {
@@ -85,17 +85,17 @@ static enum mtm_status put_text(const struct copy *copy, const struct mtm_walk_s
 static enum mtm_status put_key(const struct copy *copy, const struct mtm_walk_string *key)
 {
     struct mtm_composer *to = copy->to;
-    uint32_t number;
+    uint32_t nth_key;
     if (!mtm_wire_is_key(key->len)) return put_text(copy, key, false);
-    if (key->again && find(&to->copied_keys, key->number, &number)) {
+    if (key->again && find(&to->copied_keys, key->nth_key, &nth_key)) {
         unsigned char piece[MTM_REFERENCE_VALUE];
-        mtm_wire_reference(piece, MTM_TAG_KEY_AGAIN, to->keys - number);
+        mtm_wire_reference(piece, MTM_TAG_KEY_AGAIN, to->keys - nth_key);
         return put(copy, piece, sizeof piece);
     }
     enum mtm_status status = put_text(copy, key, key->kept && !key->again);
     if (status != MTM_OK) return status;
-    number = to->keys++;
-    return key->again ? MTM_OK : note(copy, &to->copied_keys, key->number, number);
+    nth_key = to->keys++;
+    return key->again ? MTM_OK : note(copy, &to->copied_keys, key->nth_key, nth_key);
 }
 
 static enum mtm_status put_table(const struct copy *copy, const struct mtm_visit *visit)

@@ -16,12 +16,12 @@ enum {
 
 static size_t next_cap(const struct mtm_queue *queue, size_t need)
 {
-    const struct mtm_queue_shared *m = &queue->shared;
+    const struct mtm_queue_shared *shared = &queue->shared;
     size_t cap = queue->tail.segment->cap;
-    if (queue->tail.segment == &m->root) {
-        cap = m->size;
-    } else if (m->grow > 1 && cap < RING_MAX) {
-        double grown = (double)cap * m->grow;
+    if (queue->tail.segment == &shared->root) {
+        cap = shared->size;
+    } else if (shared->grow > 1 && cap < RING_MAX) {
+        double grown = (double)cap * shared->grow;
         cap = grown < (double)RING_MAX ? (size_t)grown : RING_MAX;
     }
     if (cap > RING_MAX) cap = RING_MAX;
@@ -50,7 +50,7 @@ static void link_segment(struct mtm_queue *queue, struct mtm_put_memory *memory)
     MTM_STEP(end_of_a_ring);
     tail->segment->end = tail->written;
     MTM_STEP(link);
-    mtm_store_rel(&tail->segment->next, fresh); /* pairs with the acquire in advance */
+    mtm_store_rel(&tail->segment->next, fresh); /* pairs with mtm_head_next */
     MTM_PAUSE();
     if (fresh->cap > MTM_RING_KEPT) mtm_store_rlx(&queue->shared.warm, 1);
     tail->segment = fresh;
@@ -240,7 +240,8 @@ static size_t drop_all(struct mtm_queue *queue, struct mtm_trash *trash)
 }
 
 /* Where the ring has no room it goes to what was put back, behind everything that is there; and
- * is served from there when that has been taken. */
+ * is served from there when that has been taken: its place is that of the next record. Several
+ * get the same place, so the rank says which of them came first: `anyway` counts them. */
 static void append_to_back(struct mtm_queue *queue, struct mtm_block *block)
 {
     block->seq = mtm_load_rlx(&queue->tail.added);

@@ -14,20 +14,20 @@
 enum mtm_status mtm_queue_init(struct mtm_queue *queue, size_t size, bool sized, double grow,
                                bool ordered)
 {
-    struct mtm_queue_shared *m = &queue->shared;
+    struct mtm_queue_shared *shared = &queue->shared;
     *queue = (struct mtm_queue){0};
     mtm_store_rlx(&queue->tail.unusual, mtm_generation);
     mtm_store_rlx(&queue->head.unusual, mtm_generation);
-    m->size = size;
-    m->grow = grow;
-    m->fixed = grow <= 0;
-    m->sized = sized || m->fixed;
-    m->ordered = ordered;
-    m->bounds.limit = m->bounds.maxbytes = SIZE_MAX;
-    m->pool.unusual = &queue->head.unusual;
-    if (m->fixed) mtm_set_unusual(&queue->tail.unusual, MTM_UNUSUAL_BOUND, true);
-    queue->tail.segment = queue->head.segment = &m->root;
-    if (!m->sized || size == 0) return MTM_OK;
+    shared->size = size;
+    shared->grow = grow;
+    shared->fixed = grow <= 0;
+    shared->sized = sized || shared->fixed;
+    shared->ordered = ordered;
+    shared->bounds.limit = shared->bounds.maxbytes = SIZE_MAX;
+    shared->pool.unusual = &queue->head.unusual;
+    if (shared->fixed) mtm_set_unusual(&queue->tail.unusual, MTM_UNUSUAL_BOUND, true);
+    queue->tail.segment = queue->head.segment = &shared->root;
+    if (!shared->sized || size == 0) return MTM_OK;
     struct mtm_segment *first = mtm_segment_new(size);
     if (!first) return MTM_NOMEM;
     first->keep = true;

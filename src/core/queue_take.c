@@ -307,7 +307,7 @@ static bool comes_before(const struct mtm_block *first, const struct mtm_block *
 bool mtm_queue_put_back(struct mtm_queue *queue, struct mtm_block *block)
 {
     struct mtm_head *head = &queue->head;
-    struct mtm_queue_shared *m = &queue->shared;
+    struct mtm_queue_shared *shared = &queue->shared;
     MTM_STEP(outdated);
     if (block->epoch != head->epoch) return false;
     struct mtm_block *first = head->back, **link = &first;
@@ -315,9 +315,9 @@ bool mtm_queue_put_back(struct mtm_queue *queue, struct mtm_block *block)
     block->link = *link;
     *link = block;
     mtm_set_back(queue, first);
-    size_t bytes = mtm_load_rlx(&m->returned_bytes) + mtm_record_size(block->size);
-    mtm_store_rel(&m->returned_bytes, bytes); /* pairs with has_fixed_room */
+    size_t bytes = mtm_load_rlx(&shared->returned_bytes) + mtm_record_size(block->size);
+    mtm_store_rel(&shared->returned_bytes, bytes); /* pairs with has_fixed_room */
     MTM_STEP(put_back);
-    mtm_store_seq(&m->returned, mtm_load_rlx(&m->returned) + 1); /* pairs with peek */
+    mtm_store_seq(&shared->returned, mtm_load_rlx(&shared->returned) + 1); /* pairs with peek */
     return true;
 }

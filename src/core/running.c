@@ -106,12 +106,12 @@ void mtm_running_end(uint64_t serial, bool nonblock)
     pop(nonblock);
 }
 
-uint64_t mtm_running_mark(void)
+uint64_t mtm_running_serial(void)
 {
     return latest ? latest->serial : 0;
 }
 
-void mtm_running_unwind(uint64_t mark)
+void mtm_running_unwind(uint64_t before)
 {
-    while (latest && latest->serial > mark) pop(false);
+    while (latest && latest->serial > before) pop(false);
 }

@@ -49,7 +49,7 @@ void mtm_running_end(uint64_t serial, bool nonblock);
 
 /* The latest call that this thread has begun and not ended (0: none), before something that may
  * be left by a jump; and after such a jump: the calls begun since have ended. */
-uint64_t mtm_running_mark(void);
-void mtm_running_unwind(uint64_t mark);
+uint64_t mtm_running_serial(void);
+void mtm_running_unwind(uint64_t before);
 
 #endif

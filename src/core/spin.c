@@ -89,16 +89,16 @@ static void learn(struct mtm_spin *spin, bool found)
 static bool poll(struct mtm_spin *spin, struct mtm_waiters *waiters, int64_t deadline,
                  const struct mtm_spin_target *target)
 {
-    bool marked;
+    bool counted;
     if (spin->skip > 0) {
         --spin->skip;
         return false;
     }
-    if (one_cpu_only(spin) || !mtm_waiters_stand_in(waiters, &marked)) return false;
+    if (one_cpu_only(spin) || !mtm_waiters_stand_in(waiters, &counted)) return false;
     if (wants_to_linger(spin, target->taken)) linger(deadline);
     bool found = look_until(target, deadline);
     learn(spin, found);
-    if (marked) mtm_waiters_stand_down(waiters);
+    if (counted) mtm_waiters_stand_down(waiters);
     return found;
 }
 

@@ -97,17 +97,17 @@ bool mtm_waiters_sleep(struct mtm_waiters *waiters, uint32_t ticket, int64_t dea
     return mtm_plat_park(&waiters->seq, ticket, deadline);
 }
 
-bool mtm_waiters_stand_in(struct mtm_waiters *waiters, bool *marked)
+bool mtm_waiters_stand_in(struct mtm_waiters *waiters, bool *counted)
 {
-    *marked = false;
+    *counted = false;
     size_t state = mtm_load_seq(&waiters->state);
     if (sleepers_in(state) == 0) return true;
     uint32_t now = ticks_now();
     if (coming_in(state) > 0 && !is_late(waiters, now)) return false;
     MTM_STEP(stand_in);
-    *marked = mtm_cas_seq(&waiters->state, &state, all_stay(state) + COMING);
-    if (*marked) mtm_store_rlx(&waiters->since, now);
-    return *marked;
+    *counted = mtm_cas_seq(&waiters->state, &state, all_stay(state) + COMING);
+    if (*counted) mtm_store_rlx(&waiters->since, now);
+    return *counted;
 }
 
 void mtm_waiters_stand_down(struct mtm_waiters *waiters)

@@ -30,8 +30,8 @@ void mtm_waiters_leave(struct mtm_waiters *waiters);
 
 /* A thread that is about to look again and again without joining may stand in for those who
  * wait, as if it had been woken for one message. False: a wake-up is on its way already. With
- * *marked it must stand down, then look, and if something is left there wake_one for it. */
-bool mtm_waiters_stand_in(struct mtm_waiters *waiters, bool *marked);
+ * *counted it must stand down, then look, and if something is left there wake_one for it. */
+bool mtm_waiters_stand_in(struct mtm_waiters *waiters, bool *counted);
 void mtm_waiters_stand_down(struct mtm_waiters *waiters);
 
 /* How many looks might find something now, as far as can be told without a lock. */

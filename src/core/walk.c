@@ -11,16 +11,16 @@ void mtm_walk_init(struct mtm_walk *walk, struct mtm_reader *reader)
     *walk = (struct mtm_walk){.reader = reader,
                               .message = reader->message,
                               .levels = MTM_WALK_LEVELS + 1,
-                              .marks = MTM_WALK_KEYS};
+                              .kept_room = MTM_WALK_KEYS};
     walk->level = walk->first_level;
-    walk->mark = walk->first_mark;
+    walk->kept = walk->first_kept;
     walk->visit.tag = MTM_TAG_END;
 }
 
 void mtm_walk_fini(struct mtm_walk *walk)
 {
     mtm_few_free(walk->level, walk->first_level);
-    mtm_few_free(walk->mark, walk->first_mark);
+    mtm_few_free(walk->kept, walk->first_kept);
 }
 
 /* ---- places ---- */
@@ -53,26 +53,27 @@ void mtm_walk_return(struct mtm_walk *walk)
 
 /* ---- keys ---- */
 
-/* The key of that number among those that come again, or NULL. */
-static const struct mtm_walk_key *find_mark(const struct mtm_walk *walk, uint32_t number)
+/* That one of the different keys if it comes again, or NULL. */
+static const struct mtm_walk_key *find_kept(const struct mtm_walk *walk, uint32_t nth_key)
 {
-    size_t low = 0, high = walk->marked;
+    size_t low = 0, high = walk->kept_count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (walk->mark[middle].number < number) low = middle + 1;
+        if (walk->kept[middle].nth_key < nth_key) low = middle + 1;
         else high = middle;
     }
-    return low < walk->marked && walk->mark[low].number == number ? &walk->mark[low] : NULL;
+    return low < walk->kept_count && walk->kept[low].nth_key == nth_key ? &walk->kept[low]
+                                                                        : NULL;
 }
 
 static bool recall(const struct mtm_walk *walk, uint32_t back, struct mtm_walk_string *out)
 {
     struct mtm_value value;
     if (back == 0 || back > walk->keys) return false;
-    out->number = walk->keys - back;
-    const struct mtm_walk_key *mark = find_mark(walk, out->number);
-    if (!mark) return false;
-    const unsigned char *at = mark->at;
+    out->nth_key = walk->keys - back;
+    const struct mtm_walk_key *key = find_kept(walk, out->nth_key);
+    if (!key) return false;
+    const unsigned char *at = key->at;
     if (mtm_wire_read(&at, walk->reader->end, &value) != MTM_TAG_KEY) return false;
     out->ptr = value.string.ptr;
     out->len = value.string.len;
@@ -89,7 +90,7 @@ static bool as_string(struct mtm_walk *walk, const struct mtm_value *value,
     out->len = value->string.len;
     out->again = false;
     out->kept = value->tag == MTM_TAG_KEY;
-    if (mtm_wire_is_key(out->len)) out->number = walk->keys++;
+    if (mtm_wire_is_key(out->len)) out->nth_key = walk->keys++;
     return true;
 }
 
@@ -241,13 +242,13 @@ struct survey {
     size_t moves; /* arrays that will have to be moved */
 };
 
-static enum mtm_status more_marks(struct mtm_walk *walk)
+static enum mtm_status more_kept(struct mtm_walk *walk)
 {
     if (walk->reader->fixed) return MTM_TOO_LARGE;
-    struct mtm_walk_key *mark =
-        mtm_few_grow(walk->mark, walk->first_mark, &walk->marks, sizeof *mark);
-    if (mark) walk->mark = mark;
-    return mark ? MTM_OK : MTM_NOMEM;
+    struct mtm_walk_key *kept =
+        mtm_few_grow(walk->kept, walk->first_kept, &walk->kept_room, sizeof *kept);
+    if (kept) walk->kept = kept;
+    return kept ? MTM_OK : MTM_NOMEM;
 }
 
 static enum mtm_status more_levels(struct mtm_walk *walk)
@@ -262,10 +263,10 @@ static enum mtm_status more_levels(struct mtm_walk *walk)
 static enum mtm_status note_key(struct mtm_walk *walk, const struct mtm_walk_string *key)
 {
     if (!key->ptr || !key->kept || key->again) return MTM_OK;
-    enum mtm_status status = walk->marked < walk->marks ? MTM_OK : more_marks(walk);
+    enum mtm_status status = walk->kept_count < walk->kept_room ? MTM_OK : more_kept(walk);
     if (status != MTM_OK) return status;
     const unsigned char *tag = key->ptr - 2; /* in front of it, and of its length */
-    walk->mark[walk->marked++] = (struct mtm_walk_key){key->number, tag};
+    walk->kept[walk->kept_count++] = (struct mtm_walk_key){key->nth_key, tag};
     return MTM_OK;
 }
 
@@ -294,7 +295,7 @@ enum mtm_status mtm_walk_begin(struct mtm_walk *walk)
     const size_t items = reader->items;
     enum mtm_status status = MTM_OK;
     mtm_walk_again(walk);
-    walk->marked = 0;
+    walk->kept_count = 0;
     do {
         mtm_walk_step(walk, &walk->visit);
         status = look(&survey, &walk->visit);

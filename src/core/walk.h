@@ -16,7 +16,7 @@ struct mtm_walk_level {
 
 /* A key that comes again. */
 struct mtm_walk_key {
-    uint32_t number;
+    uint32_t nth_key;
     const unsigned char *at;
 };
 
@@ -24,9 +24,9 @@ struct mtm_walk_key {
 struct mtm_walk_string {
     const unsigned char *ptr; /* NULL: there is none */
     size_t len;
-    uint32_t number; /* of the different keys, from 0; if it is one that is counted */
-    bool again;      /* it was there before, and has that number */
-    bool kept;       /* it comes again */
+    uint32_t nth_key; /* which of the different keys, from 0; if it is one that is counted */
+    bool again;       /* it was there before, as that one */
+    bool kept;        /* it comes again */
 };
 
 /* A value, or the end of a table. */
@@ -57,8 +57,8 @@ struct mtm_walk {
     uint32_t objects, keys; /* that have come */
     size_t depth, levels;   /* in use, and there is room for */
     struct mtm_walk_level *level, first_level[MTM_WALK_LEVELS + 1];
-    size_t marked, marks;
-    struct mtm_walk_key *mark, first_mark[MTM_WALK_KEYS];
+    size_t kept_count, kept_room; /* keys that come again; and there is room for */
+    struct mtm_walk_key *kept, first_kept[MTM_WALK_KEYS];
     struct mtm_walk_place last; /* in front of the value that was visited last */
     struct mtm_visit visit;     /* ... and that value: END if there is none */
 };

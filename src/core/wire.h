@@ -11,7 +11,10 @@
 
 #include "core/size.h"
 
-/* The first byte of each value, and what follows it. */
+/* The first byte of each value, and what follows it. The order counts, since ranges are
+ * compared: BOOLEAN and BYTE have 1 byte, INTEGER and NUMBER 8 (the words: mtm_wire_word_size,
+ * _put_word, _get_word); up to STRING nothing is needed but the value (decode_deep.c); up to
+ * ARRAY nothing is in it, and nothing refers to it (decode.c, tests/fuzz/wire.c). */
 enum mtm_tag {
     MTM_TAG_NIL = 1,
     MTM_TAG_BOOLEAN,  /* 1 byte */
@@ -36,7 +39,7 @@ enum mtm_tag {
     MTM_TAG_GLOBALS, /* the table of globals of whoever receives it */
     MTM_TAG_UPVALUE, /* 4 bytes as REFERENCE, 4 bytes index: the variable of that CODE */
     MTM_TAG_OBJECT,  /* 4 bytes kind, 4 bytes: 1 if a REFERENCE to it follows, else 0; 8 bytes
-                        id: the next object  of the cargo;  REFERENCEs count it, too */
+                        id: the next object of the cargo; REFERENCEs count it, too */
     MTM_TAG_END      /* not in messages: there is no more value */
 };
 

@@ -172,13 +172,13 @@ static int add_values(struct mtc_handle *handle, uint32_t kinds, double n1, doub
     return 1;
 }
 
+/* A word has one of four tags; the other two are integers. */
 static uint32_t word_to_kind(struct mtm_word word, double *number)
 {
-    switch (word.tag) {
-        case MTM_TAG_BOOLEAN: return word.bits ? KIND_TRUE : KIND_FALSE;
-        case MTM_TAG_NUMBER: memcpy(number, &word.bits, sizeof *number); return KIND_NUMBER;
-        default: *number = (double)(int64_t)word.bits; return KIND_NUMBER;
-    }
+    if (word.tag == MTM_TAG_BOOLEAN) return word.bits ? KIND_TRUE : KIND_FALSE;
+    if (word.tag == MTM_TAG_NUMBER) memcpy(number, &word.bits, sizeof *number);
+    else *number = (double)(int64_t)word.bits;
+    return KIND_NUMBER;
 }
 
 /* The kind of a value, which goes to that place of the scratch memory; END if it is none of

@@ -76,7 +76,7 @@ int mtl_decode_short(lua_State *L, const unsigned char *at, size_t size)
         int64_t integer;
         double number;
         if (MTM_UNLIKELY(count == MTL_FAST_VALUES)) return -1;
-        switch (*at) {
+        switch ((enum mtm_tag)at[0]) {
             case MTM_TAG_NIL:
                 lua_pushnil(L);
                 at += 1;
@@ -109,6 +109,21 @@ int mtl_decode_short(lua_State *L, const unsigned char *at, size_t size)
                 lua_pushlstring(L, (const char *)at + MTM_WORD_VALUE, (size_t)integer);
                 at += MTM_WORD_VALUE + (size_t)integer;
                 break;
+            case MTM_TAG_POINTER:
+            case MTM_TAG_FUNCTION:
+            case MTM_TAG_ARRAY:
+            case MTM_TAG_TABLE:
+            case MTM_TAG_SHARED:
+            case MTM_TAG_CODE:
+            case MTM_TAG_REFERENCE:
+            case MTM_TAG_KEY:
+            case MTM_TAG_KEY_AGAIN:
+            case MTM_TAG_NAMED:
+            case MTM_TAG_MODULE:
+            case MTM_TAG_GLOBALS:
+            case MTM_TAG_UPVALUE:
+            case MTM_TAG_OBJECT:
+            case MTM_TAG_END:
             default: return -1;
         }
     }

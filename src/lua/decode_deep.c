@@ -208,7 +208,7 @@ static inline bool push_quick(struct mtl_build *build)
     int64_t integer;
     double number;
     if (left < MTM_WORD_VALUE) return false;
-    switch (at[0]) {
+    switch ((enum mtm_tag)at[0]) {
         case MTM_TAG_BOOLEAN:
             lua_pushboolean(build->L, at[1]);
             build->at = at + 2;
@@ -233,6 +233,23 @@ static inline bool push_quick(struct mtl_build *build)
             lua_pushlstring(build->L, (const char *)at + 2, at[1]);
             build->at = at + 2 + at[1];
             return true;
+        case MTM_TAG_NIL:
+        case MTM_TAG_STRING:
+        case MTM_TAG_POINTER:
+        case MTM_TAG_FUNCTION:
+        case MTM_TAG_ARRAY:
+        case MTM_TAG_TABLE:
+        case MTM_TAG_SHARED:
+        case MTM_TAG_CODE:
+        case MTM_TAG_REFERENCE:
+        case MTM_TAG_KEY:
+        case MTM_TAG_KEY_AGAIN:
+        case MTM_TAG_NAMED:
+        case MTM_TAG_MODULE:
+        case MTM_TAG_GLOBALS:
+        case MTM_TAG_UPVALUE:
+        case MTM_TAG_OBJECT:
+        case MTM_TAG_END:
         default: return false;
     }
 }

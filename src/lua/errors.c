@@ -116,8 +116,26 @@ int mtl_raise_of(lua_State *L, enum mtm_status status, struct mtc_handle *handle
 
 bool mtl_is_told(enum mtm_status status)
 {
-    return mtm_in_vain(status) || status == MTM_CLOSED || status == MTM_ABORTED ||
-           status == MTM_NO_BUFFERS;
+    switch (status) {
+        case MTM_EMPTY:
+        case MTM_BUSY:
+        case MTM_FULL:
+        case MTM_CLOSED:
+        case MTM_ABORTED:
+        case MTM_NO_BUFFERS: return true;
+        case MTM_OK:
+        case MTM_TOO_LARGE:
+        case MTM_NOMEM:
+        case MTM_UNKNOWN:
+        case MTM_AMBIGUOUS:
+        case MTM_TOO_MANY:
+        case MTM_HAS_NOTIFIER:
+        case MTM_NOTIFIER_FAILED:
+        case MTM_MISPLACED:
+        case MTM_INTERRUPTED:
+        case MTM_GROW: break;
+    }
+    return false;
 }
 
 int mtl_push_reason(lua_State *L, enum mtm_status status)
@@ -144,7 +162,7 @@ static void fini_failure(struct mtc_asset *asset)
     mtm_failure_free(&((struct failure_record *)asset)->failure);
 }
 
-/* The push can run finalizers, and can fail for want of memory: so the text is in a asset of
+/* The push can run finalizers, and can fail for want of memory: so the text is in an asset of
  * its own, which the state frees in the end if we can't. */
 int mtl_raise_failure(lua_State *L, struct mtc_state *state, struct mtm_failure *failure)
 {

@@ -27,8 +27,8 @@ struct mtl_blame {
     size_t size, limit;               /* of a message that is too large, bytes */
 };
 
-/* Raises the error for an outcome that is one: CLOSED, ABORTED, TOO_LARGE, NOMEM, NO_BUFFERS,
- * HAS_NOTIFIER. */
+/* Raises the error for an outcome that is one: CLOSED, ABORTED, TOO_LARGE, NOMEM, TOO_MANY,
+ * NO_BUFFERS, HAS_NOTIFIER. */
 int mtl_raise(lua_State *L, enum mtm_status status, const struct mtl_blame *blame);
 
 /* The same where nothing is to blame: ABORTED, NOMEM, TOO_MANY. */

@@ -61,10 +61,10 @@ enum mtm_status mtl_notify(lua_State *L, struct mtc_state *state, struct mtm_buf
 {
     struct notification n = {{.run = notify}, buffer,  event, notifier,
                              nonblock,        failure, MTM_OK};
-    const uint64_t mark = mtm_running_mark();
+    const uint64_t before = mtm_running_serial();
     *raised = lua_checkstack(L, LUA_MINSTACK) && !mtl_call_protected(L, state, &n.call);
     if (*raised && n.call.begun) {
-        mtm_running_unwind(mark);
+        mtm_running_unwind(before);
         mtm_failure_free(failure);
     } else if (!n.call.begun) { /* too deep a stack for a protected call */
         if (*raised) lua_pop(L, 1);

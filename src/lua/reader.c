@@ -170,12 +170,12 @@ static int check_next(lua_State *L, size_t *count)
     return 3;
 }
 
-/* What was seen of the message so far is kept beside the reader: two values of decode_deep.h.
- */
+/* What was seen of the message so far is kept beside the reader, where decode.c has put it: a
+ * table with the first two slots of decode_deep.h. */
 static void push_seen(lua_State *L, const struct reader_asset *r)
 {
     bool seen = r->seen.objects + r->seen.keys > 0;
-    for (int i = 1; i <= 2; ++i) {
+    for (int i = MTL_SEEN_OBJECTS; i <= MTL_SEEN_KEYS; ++i) {
         lua_pushnil(L);
         if (!seen) continue;
         mtc_getuservalue(L, 1);

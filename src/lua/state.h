@@ -33,7 +33,7 @@ void mtl_push_kept(lua_State *L, const struct mtc_state *state, int which);
 void mtl_keep(lua_State *L, const struct mtc_state *state, int which);
 
 /* A zeroed asset of `size` bytes on the list, or NULL. `fini` frees what it owns; it is called
- * once, and must cope with a asset that owns nothing yet. */
+ * once, and must cope with an asset that owns nothing yet. */
 void *mtl_asset_new(struct mtc_state *state, size_t size,
                     void (*fini)(struct mtc_asset *asset));
 

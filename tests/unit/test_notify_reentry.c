@@ -99,11 +99,11 @@ static void it_may_be_left_by_a_jump(void **state)
     bell_connect(&bell, buffer, MTM_ADDED, 0);
     go_down = add_below;
     for (volatile int levels = 0; levels < 20; ++levels) {
-        const uint64_t mark = mtm_running_mark();
+        const uint64_t before = mtm_running_serial();
         if (setjmp(outside) == 0) {
             go_down(buffer, levels);
         } else if (levels % 2) {
-            mtm_running_unwind(mark); /* as Lua's callers do */
+            mtm_running_unwind(before); /* as Lua's callers do */
         }
         go_down(buffer, levels % 2 ? 2 * levels : levels / 2);
         assert_int_equal(bell.rings, 2 * (levels + 1));

@@ -217,9 +217,9 @@ static void who_stood_in_wakes_a_sleeper_for_the_rest(void **state)
     for (int round = 0; round < 10; ++round) {
         struct poller sleeper, stand_in = poller_at(buffer);
         struct mtm_peeked peeked;
-        bool marked = false;
+        bool counted = false;
         start_sleeper(&sleeper, buffer);
-        assert_true(mtm_waiters_stand_in(&buffer->source.waiters, &marked) && marked);
+        assert_true(mtm_waiters_stand_in(&buffer->source.waiters, &counted) && counted);
         assert_true(add_number(buffer, 1));
         assert_true(add_number(buffer, 2));
         mtm_waiters_stand_down(&buffer->source.waiters);
@@ -249,11 +249,11 @@ static void who_needs_a_larger_carrier_wakes_another(void **state)
     struct mtm_wait wait = {.timeout = MTM_FOREVER};
     struct mtm_delivery in;
     struct poller sleeper;
-    bool marked;
+    bool counted;
     assert_true(core_incoming(&in));
     assert_false(mtm_poll(&buffer->object, &wait));
     start_sleeper(&sleeper, buffer);
-    assert_true(mtm_waiters_stand_in(&buffer->source.waiters, &marked) && marked);
+    assert_true(mtm_waiters_stand_in(&buffer->source.waiters, &counted) && counted);
     add_large(buffer);
     assert_true(add_number(buffer, 2));
     mtm_waiters_stand_down(&buffer->source.waiters);

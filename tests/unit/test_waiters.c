@@ -113,7 +113,7 @@ static void who_is_late_is_not_counted_on(void **state)
 {
     (void)state;
     struct mtm_waiters waiters = {0};
-    bool marked = false;
+    bool counted = false;
     for (int i = 0; i < 2; ++i) mtm_waiters_join(&waiters);
     for (int i = 0; i < 2; ++i) mtm_waiters_prepare(&waiters);
     for (uint32_t i = 1; i < 5; ++i) {
@@ -121,7 +121,7 @@ static void who_is_late_is_not_counted_on(void **state)
         assert_int_equal(waiters.seq, i);
         unit_linger(UNIT_MS);
     }
-    assert_true(mtm_waiters_stand_in(&waiters, &marked) && marked);
+    assert_true(mtm_waiters_stand_in(&waiters, &counted) && counted);
     unit_linger(UNIT_MS);
     core_wake_one(&waiters); /* the spinner has not stood down */
     assert_int_equal(waiters.seq, 5);
@@ -206,9 +206,9 @@ static void who_stands_in_for_nobody_need_not_stand_down(void **state)
 {
     (void)state;
     struct mtm_waiters waiters = {0};
-    bool marked = true;
-    assert_true(mtm_waiters_stand_in(&waiters, &marked));
-    assert_false(marked);
+    bool counted = true;
+    assert_true(mtm_waiters_stand_in(&waiters, &counted));
+    assert_false(counted);
     assert_int_equal(mtm_waiters_coming(&waiters), 0);
 }
 
@@ -217,9 +217,9 @@ static void nobody_is_woken_while_another_one_stands_in(void **state)
 {
     (void)state;
     struct mtm_waiters waiters = {0};
-    bool marked = false, twice = true;
+    bool counted = false, twice = true;
     mtm_waiters_join(&waiters);
-    assert_true(mtm_waiters_stand_in(&waiters, &marked) && marked);
+    assert_true(mtm_waiters_stand_in(&waiters, &counted) && counted);
     for (int n = 0; n < 3; ++n) core_wake_one(&waiters);
     assert_int_equal(waiters.seq, 0);
     assert_false(mtm_waiters_stand_in(&waiters, &twice));
@@ -235,13 +235,13 @@ static void nobody_stands_in_while_a_wake_up_is_under_way(void **state)
 {
     (void)state;
     struct mtm_waiters waiters = {0};
-    bool marked = true;
+    bool counted = true;
     mtm_waiters_join(&waiters);
     core_wake_one(&waiters);
-    assert_false(mtm_waiters_stand_in(&waiters, &marked));
-    assert_false(marked);
+    assert_false(mtm_waiters_stand_in(&waiters, &counted));
+    assert_false(counted);
     mtm_waiters_prepare(&waiters); /* the woken one */
-    assert_true(mtm_waiters_stand_in(&waiters, &marked) && marked);
+    assert_true(mtm_waiters_stand_in(&waiters, &counted) && counted);
     mtm_waiters_leave(&waiters);
 }
 

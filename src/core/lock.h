@@ -64,8 +64,8 @@ static inline void mtm_unlock(struct mtm_lock *lock)
 {
     MTM_STEP(unlock);
     const bool awaited = (mtm_swap_rel(&lock->word, 0) & 2) != 0;
-    MTM_HELD_ADD(-1);
     if (MTM_UNLIKELY(awaited)) mtm_lock_wake(lock);
+    MTM_HELD_ADD(-1); /* who has parked depends on this thread until it is roused */
 }
 
 #endif

@@ -76,6 +76,7 @@ end
 -- MTMSG_STRIDE=4: only every 4th request fails, not the same ones on every Lua; the time for all of them is spent on
 -- another Lua or build.
 local stride = tonumber(os.getenv("MTMSG_STRIDE") or "") or 1
+rounds.stride = stride
 local offset = (_VERSION:byte(-1) + (rawget(_G, "jit") and 2 or 0)) % stride
 
 -- Gives how many runs met a failure, and how many of them raised an error.

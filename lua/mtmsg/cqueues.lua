@@ -25,12 +25,16 @@ end
 -- As source:getmsg: the id and the values of the next message, or nil and the reason. Without a timeout, in seconds, it
 -- waits for as long as it takes.
 function module.getmsg(source, timeout)
+    loop.check_source(source, "getmsg")
     timeout = loop.check_timeout(timeout)
     return wait(source, timeout and cqueues.monotime() + timeout)
 end
 
 -- As buffer:putmsg: true, or nil and the reason. While there is no room it sleeps in the loop and looks again, first
 -- after 1 ms, then less often.
-function module.putmsg(buffer, ...) return loop.putmsg(cqueues.sleep, buffer, ...) end
+function module.putmsg(buffer, ...)
+    loop.check_buffer(buffer, "putmsg")
+    return loop.putmsg(cqueues.sleep, buffer, ...)
+end
 
 return module

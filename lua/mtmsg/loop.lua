@@ -9,6 +9,27 @@ local loop = {}
 -- Seconds between two looks whether there is room: the first time, and at most.
 local FIRST_NAP, LONGEST_NAP = 0.001, 0.016
 
+-- Each check raises its error where the function of that name was called.
+local function bad_argument(index, name, expected, value)
+    error(("bad argument #%d to '%s' (%s expected, got %s)"):format(index, name, expected, mtmsg.type(value)), 4)
+end
+
+function loop.check_source(source, name)
+    local class = mtmsg.type(source)
+    if class == "mtmsg.buffer" or class == "mtmsg.listener" then return end
+    bad_argument(1, name, "mtmsg.buffer or mtmsg.listener", source)
+end
+
+function loop.check_buffer(buffer, name)
+    if mtmsg.type(buffer) ~= "mtmsg.buffer" then bad_argument(1, name, "mtmsg.buffer", buffer) end
+end
+
+function loop.check_callback(callback, name)
+    local meta = getmetatable(callback)
+    if type(callback) == "function" or type(meta) == "table" and meta.__call then return end
+    bad_argument(2, name, "function", callback)
+end
+
 -- The timeout of a getmsg: nil if there is none.
 function loop.check_timeout(timeout)
     if timeout == nil or timeout == math.huge then return nil end

@@ -4,7 +4,15 @@
 local mtmsg = require "mtmsg"
 local loop = require "mtmsg.loop"
 local editor = rawget(_G, "vim")
-local uv = type(editor) == "table" and (editor.uv or editor.loop) or require "luv"
+local uv = type(editor) == "table" and (editor.uv or editor.loop) or package.loaded.luv
+
+-- luv calls back in the coroutine that has loaded it, and nothing would arrive in that one.
+local loading, is_main = coroutine.running()
+if not uv and loading and not is_main then
+    package.loaded[(...)] = nil -- where Lua 5.1 remembers the attempt
+    error('mtmsg.luv: a coroutine must not be the one that loads luv: require "luv" before, in the main program', 0)
+end
+uv = uv or require "luv"
 
 local TIMEOUT = mtmsg.error.timeout
 local AT_ONCE = 64 -- messages of one source, before the loop's other handles have their turn
@@ -188,6 +196,7 @@ end
 -- As source:getmsg: the id and the values of the next message, or nil and the reason. Without a timeout, in seconds, it
 -- waits for as long as it takes. Who comes first is served first.
 function luv.getmsg(source, timeout)
+    loop.check_source(source, "getmsg")
     local thread = running("getmsg")
     timeout = loop.check_timeout(timeout)
     if queues[source:id()] and not (timeout and timeout <= 0) then return suspend(source, timeout, thread) end
@@ -197,6 +206,8 @@ end
 -- Calls back from the loop for each message, with what getmsg returns, and when the source has ended once more, with
 -- nil and the reason. Returns a function that stops it. Until then it keeps the loop alive.
 function luv.on(source, callback)
+    loop.check_source(source, "on")
+    loop.check_callback(callback, "on")
     local user = { callback = callback }
     enter(poll_of(source), user)
     return function()
@@ -223,6 +234,7 @@ end
 -- As buffer:putmsg: true, or nil and the reason. While there is no room it suspends the running coroutine and looks
 -- again, first after 1 ms, then less often.
 function luv.putmsg(buffer, ...)
+    loop.check_buffer(buffer, "putmsg")
     running("putmsg")
     return loop.putmsg(sleep, buffer, ...)
 end

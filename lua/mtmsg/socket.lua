@@ -1,6 +1,7 @@
 -- Messages beside sockets: an object for the select of luasocket, and for copas, which is built on that. It owns the
 -- wrapper; what it wraps is received from, and neither closed nor changed.
 local mtmsg = require "mtmsg"
+local loop = require "mtmsg.loop"
 
 local TIMEOUT = mtmsg.error.timeout
 local pack = table.pack or function(...) return { n = select("#", ...), ... } end
@@ -36,7 +37,7 @@ function wrapper:settimeout() return true end
 -- For a buffer or listener. It keeps the object, whose descriptor is polled.
 return {
     wrap = function(source)
-        source:id() -- raises an error if it is no source
+        loop.check_source(source, "wrap")
         return setmetatable({ source = source }, wrapper)
     end,
 }

@@ -133,6 +133,22 @@ tap.test("putmsg waits for room", function()
     tap.is(table.concat(taken, " "), "1 2 3 4 5")
 end)
 
+tap.test("wrong arguments are told", function()
+    for expected, wrong in pairs {
+        ["#1 to 'getmsg' (mtmsg.buffer or mtmsg.listener expected, got nil)"] = function() messages.getmsg(nil) end,
+        ["#1 to 'getmsg' (mtmsg.buffer or mtmsg.listener expected, got mtmsg.topic)"] = function()
+            messages.getmsg(mtmsg.newtopic())
+        end,
+        ["#1 to 'putmsg' (mtmsg.buffer expected, got mtmsg.listener)"] = function()
+            messages.putmsg(mtmsg.newlistener(), 1)
+        end,
+    } do
+        local _, err = pcall(wrong)
+        tap.contains(err, "cqueues.lua:")
+        tap.contains(err, ": bad argument " .. expected)
+    end
+end)
+
 -- The system gives the number of a descriptor that was closed to the next one.
 tap.test("objects come and go while the loop runs", function()
     run(function()

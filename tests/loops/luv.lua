@@ -337,9 +337,45 @@ tap.test("wrong arguments are errors, and nothing is left of them", function()
     end
     tap.contains(error_in(messages.getmsg, buffer, "1"), "timeout seconds expected")
     tap.contains(error_in(messages.getmsg, buffer, 0 / 0), "timeout seconds expected")
-    tap.ok(error_in(messages.getmsg, {}))
+    local source, number = "mtmsg.buffer or mtmsg.listener expected, got ", buffer:id()
+    buffer:addmsg("it stays")
+    for _, wrong in ipairs {
+        { "#1 to 'getmsg' (" .. source .. "table)", messages.getmsg, {} },
+        { "#1 to 'getmsg' (" .. source .. "nil)", messages.getmsg, nil, 1 },
+        { "#1 to 'on' (" .. source .. "number)", messages.on, number, print },
+        { "#1 to 'on' (" .. source .. "mtmsg.topic)", messages.on, mtmsg.newtopic(), print },
+        { "#2 to 'on' (function expected, got nil)", messages.on, buffer },
+        { "#2 to 'on' (function expected, got table)", messages.on, buffer, {} },
+        { "#1 to 'putmsg' (mtmsg.buffer expected, got mtmsg.topic)", messages.putmsg, mtmsg.newtopic(), 1 },
+        { "#1 to 'putmsg' (mtmsg.buffer expected, got nil)", messages.putmsg, nil, 1 },
+    } do
+        local err = error_in(function() wrong[2](wrong[3], wrong[4]) end)
+        tap.contains(err, "luv.lua:")
+        tap.contains(err, ": bad argument " .. wrong[1])
+        tap.ok(not err:find("mtmsg/", 1, true), "the place is the caller's: " .. err)
+    end
+    tap.is(buffer:nextmsg(0), "it stays")
+    messages.on(buffer, setmetatable({}, { __call = function() end }))()
     tap.ok(error_in(messages.putmsg, buffer, coroutine.create(tap.ok)))
     uv.run()
+end)
+
+-- It calls back in the coroutine that has loaded it: nothing would arrive there.
+tap.test("a coroutine that would load luv is told", function()
+    local function load_in_coroutine()
+        package.loaded["mtmsg.luv"] = nil
+        local results = pack(coroutine.wrap(function() return pcall(require, "mtmsg.luv") end)())
+        package.loaded.luv = uv
+        return unpack(results, 1, 2)
+    end
+    for _ = 1, 2 do
+        package.loaded.luv = nil
+        local ok, err = load_in_coroutine()
+        tap.is(ok, false)
+        tap.contains(err, 'require "luv" before')
+    end
+    tap.is(load_in_coroutine(), true)
+    package.loaded["mtmsg.luv"] = messages
 end)
 
 tap.test("an error in a coroutine comes out of the loop, with its traceback, and others go on", function()

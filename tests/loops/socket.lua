@@ -49,7 +49,11 @@ tap.test("receive never waits", function()
     tap.gives({ buffer:id(), "a", nil, 3 }, message[1], message[2], message[3], message[4])
     buffer:finish()
     tap.gives({ nil, mtmsg.error.object_closed }, wrapped:receive())
-    tap.ok(not pcall(wrap, {}))
+    local topic = mtmsg.newtopic()
+    for what, wrong in pairs { table = {}, number = buffer:id(), ["mtmsg.topic"] = topic } do
+        local _, err = pcall(function() wrap(wrong) end)
+        tap.contains(err, ": bad argument #1 to 'wrap' (mtmsg.buffer or mtmsg.listener expected, got " .. what .. ")")
+    end
     tap.ok(not pcall(wrap, nil))
 end)
 

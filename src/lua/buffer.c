@@ -24,6 +24,9 @@ static void check_arguments(lua_State *L, int first, struct mtm_buffer_options *
         options->name = lua_tolstring(L, first, &options->name_len);
         ++first;
     }
+    if (lua_istable(L, first)) {
+        luaL_argerror(L, first, "number expected, got table; options are the only argument");
+    }
     struct mtl_memory memory = mtl_check_memory(L, first);
     options->size = memory.size;
     options->sized = memory.sized;

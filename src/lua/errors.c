@@ -16,6 +16,7 @@ static void add_blamed(luaL_Buffer *text, const struct mtl_blame *blame)
 {
     luaL_addstring(text, blame->what);
     if (blame->which) mtl_add_identity(text, blame->which);
+    if (blame->end) luaL_addstring(text, blame->end);
 }
 
 static void add_size(luaL_Buffer *text, const struct mtl_blame *blame)
@@ -102,6 +103,7 @@ int mtl_raise_about(lua_State *L, enum mtm_status status, struct mtc_handle *han
     luaL_checkstack(L, LUA_MINSTACK, "too many values");
     about.what = mtl_class_of_handle(handle);
     about.which = &identity;
+    about.end = status == MTM_CLOSED ? mtl_end_of(handle) : NULL;
     mtl_pin(handle);
     mtl_call_protected(L, handle->owned.state, &blaming.call); /* the text, or another error */
     mtl_unpin(handle);

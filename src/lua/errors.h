@@ -24,6 +24,7 @@
 struct mtl_blame {
     const char *what;                 /* the class: "mtmsg.writer", ... */
     const struct mtl_identity *which; /* NULL: none that has an identity */
+    const char *end;                  /* CLOSED: what its identity is followed by, or NULL */
     size_t size, limit;               /* of a message that is too large, bytes */
 };
 

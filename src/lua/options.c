@@ -138,13 +138,49 @@ static const struct field *field_of(lua_State *L, int key, unsigned fields)
     return NULL;
 }
 
-static void refuse_key(lua_State *L, int index, int key)
+/* Whoever writes a colon where a dot belongs gives us the module. */
+static void refuse_module(lua_State *L, int index)
 {
+    lua_pushliteral(L, "newbuffer");
+    lua_rawget(L, index);
+    if (lua_isfunction(L, -1))
+        luaL_argerror(L, index, "the module's functions are called with a dot");
+    lua_pop(L, 1);
+}
+
+/* Pushes their keys, in the order of the table above. */
+static const char *push_keys(lua_State *L, unsigned fields)
+{
+    lua_pushliteral(L, "");
+    for (size_t i = 0; i < sizeof known / sizeof *known; ++i) {
+        if (!(known[i].of & fields)) continue;
+        const char *comma = mtc_rawlen(L, -1) > 0 ? ", " : "";
+        lua_pushfstring(L, "%s%s%s", lua_tostring(L, -1), comma, known[i].key);
+        lua_replace(L, -2);
+    }
+    return lua_tostring(L, -1);
+}
+
+static void refuse_key(lua_State *L, int index, int key, unsigned fields)
+{
+    refuse_module(L, index);
     lua_pushvalue(L, key);
     const char *name = lua_type(L, -1) == LUA_TSTRING || lua_type(L, -1) == LUA_TNUMBER
                            ? lua_tostring(L, -1)
                            : luaL_typename(L, -1);
-    luaL_argerror(L, index, lua_pushfstring(L, "unknown field '%s'", name));
+    const char *keys = push_keys(L, fields);
+    luaL_argerror(L, index,
+                  lua_pushfstring(L, "unknown field '%s'; known are: %s", name, keys));
+}
+
+/* What holds of several fields together; without a bound nothing would give way. */
+static const char *wrong_together(const struct mtl_options *options)
+{
+    const struct mtm_bounds *bounds = &options->bounds;
+    if (options->create && !options->name) return "field 'create': needs field 'name'";
+    if (bounds->drop_oldest && !bounds->limit && !bounds->maxbytes && options->memory.grow > 0)
+        return "field 'overflow': needs field 'limit', 'maxbytes' or a fixed size (grow = 0)";
+    return NULL;
 }
 
 void mtl_check_options(lua_State *L, int index, unsigned fields, struct mtl_options *options)
@@ -160,16 +196,15 @@ void mtl_check_options(lua_State *L, int index, unsigned fields, struct mtl_opti
     while (lua_next(L, index)) {
         const int key = options->listener_index + 1;
         const struct field *field = field_of(L, key, fields);
-        if (!field) refuse_key(L, index, key);
+        if (!field) refuse_key(L, index, key, fields);
         const char *wrong = field->read(L, options);
         if (wrong) {
             luaL_argerror(L, index, lua_pushfstring(L, "field '%s': %s", field->key, wrong));
         }
         lua_settop(L, key);
     }
-    if (options->create && !options->name) {
-        luaL_argerror(L, index, "field 'create': needs field 'name'");
-    }
+    const char *wrong = wrong_together(options);
+    if (wrong) luaL_argerror(L, index, wrong);
 }
 
 void mtl_buffer_options(const struct mtl_options *options, struct mtm_buffer_options *buffer)

@@ -62,19 +62,23 @@ const char *mtl_class_of_handle(const struct mtc_handle *handle)
     return "mtmsg.listener";
 }
 
+const char *mtl_end_of(const struct mtc_handle *handle)
+{
+    if (!handle->object) return " released";
+    return mtm_object_is_finished(handle->object) ? " finished" : "";
+}
+
 static void add_handle(luaL_Buffer *text, struct mtc_handle *handle)
 {
     const struct mtl_identity identity = mtl_identity_of(handle);
     const void *address = handle->object ? (const void *)handle->object : handle;
-    const bool released = !handle->object;
-    const bool finished = !released && mtm_object_is_finished(handle->object);
+    const char *end = mtl_end_of(handle);
     char bytes[40];
     (void)snprintf(bytes, sizeof bytes, ": %p ", address);
     luaL_addstring(text, mtl_class_of_handle(handle));
     luaL_addstring(text, bytes);
     mtl_add_identity(text, &identity);
-    if (released) luaL_addstring(text, " released");
-    else if (finished) luaL_addstring(text, " finished");
+    luaL_addstring(text, end);
 }
 
 struct telling {

@@ -21,6 +21,9 @@ struct mtl_identity {
 /* Adds it to a text, e.g. (name="jobs",id=4711). */
 void mtl_add_identity(luaL_Buffer *text, const struct mtl_identity *identity);
 
+/* How it has ended, unless by close(): " finished", " released" or "". */
+const char *mtl_end_of(const struct mtc_handle *handle);
+
 /* "mtmsg.buffer", "mtmsg.listener" or "mtmsg.topic". */
 const char *mtl_class_of_handle(const struct mtc_handle *handle);
 

@@ -8,7 +8,7 @@ local test, eq, gives, list = spec.test, spec.eq, spec.gives, spec.list
 local raises, label, matches = spec.raises, spec.label, spec.matches
 
 local function closed(object)
-    return "mtmsg.error.object_closed: " .. label(object)
+    return "mtmsg.error.object_closed: " .. label(object) .. " finished"
 end
 
 test("what is queued is delivered, and then receivers get what a closed buffer gives", function()

@@ -105,22 +105,51 @@ test("a listener takes a name", function()
     local env = {mtmsg = mtmsg}
     for _, field in ipairs{"size", "grow", "limit", "maxbytes", "overflow", "last"} do
         env.options = {[field] = 1}
-        spec.raises(("case:1: bad argument #1 to 'newlistener' (unknown field '%s')"):format(field),
-                    "mtmsg.newlistener(options)", env)
+        spec.raises(("case:1: bad argument #1 to 'newlistener' (unknown field '%s'; known are: name, create)"):format(
+            field), "mtmsg.newlistener(options)", env)
     end
     env.options = {create = true}
     spec.raises("case:1: bad argument #1 to 'newlistener' (field 'create': needs field 'name')",
                 "mtmsg.newlistener(options)", env)
 end)
 
-test("an unknown field is named", function()
-    refused("unknown field 'limt'", {limt = 1})
-    refused("unknown field 'Limit'", {Limit = 1})
-    refused("unknown field 'last'", {last = true})
-    refused("unknown field '1'", {"jobs"})
-    refused("unknown field 'boolean'", {[true] = 1})
+test("an unknown field is named, and so are those that are known", function()
+    local known = "; known are: name, size, grow, limit, maxbytes, overflow, create"
+    refused("unknown field 'limt'" .. known, {limt = 1})
+    refused("unknown field 'Limit'" .. known, {Limit = 1})
+    refused("unknown field 'last'" .. known, {last = true})
+    refused("unknown field '1'" .. known, {"jobs"})
+    refused("unknown field 'boolean'" .. known, {[true] = 1})
     local env = {mtmsg = mtmsg, options = {["limit\0"] = 1}}
     spec.raises_like("^case:1: bad argument #1 to 'newbuffer' %(unknown field 'limit", "mtmsg.newbuffer(options)", env)
+end)
+
+test("a colon after the module is told", function()
+    for _, name in ipairs{"newbuffer", "newlistener", "newtopic", "newreader"} do
+        spec.raises(("case:1: calling '%s' on bad self (the module's functions are called with a dot)"):format(name),
+                    ("mtmsg:%s{}"):format(name), {mtmsg = mtmsg})
+    end
+end)
+
+test("options behind a name are refused", function()
+    local env = {mtmsg = mtmsg, listener = mtmsg.newlistener()}
+    for _, way in ipairs{"mtmsg.", "listener:"} do
+        spec.raises("case:1: bad argument #2 to 'newbuffer' " ..
+            "(number expected, got table; options are the only argument)", way .. "newbuffer('log', {limit = 5})", env)
+    end
+end)
+
+test("what may overflow has a bound", function()
+    local text = "field 'overflow': needs field 'limit', 'maxbytes' or a fixed size (grow = 0)"
+    refused(text, {overflow = "oldest"})
+    refused(text, {overflow = "oldest", size = 100, grow = 1})
+    spec.raises("case:1: bad argument #1 to 'subscribe' (" .. text .. ")", "topic:subscribe{overflow = 'oldest'}",
+                {topic = mtmsg.newtopic()})
+    for _, bound in ipairs{{limit = 1}, {maxbytes = 1}, {grow = 0}, {size = 10, grow = -1}} do
+        bound.overflow = "oldest"
+        mtmsg.newbuffer(bound)
+    end
+    mtmsg.newbuffer{overflow = "refuse"}
 end)
 
 test("a wrong type is named, and the field", function()

@@ -14,7 +14,8 @@ function model.new()
     local mtmsg, state = {}, { aborted = false, objects = {}, handles = {}, leases = {} }
     local buffer_ops, listener_ops, topic_ops, writer_class, reader_class = {}, {}, {}, {}, {}
     local q = new_queues(state)
-    local describe, is_aborted, check_state, new_object = q.describe, q.is_aborted, q.check_state, q.new_object
+    local describe, raise_closed, is_aborted = q.describe, q.raise_closed, q.is_aborted
+    local check_state, new_object = q.check_state, q.new_object
     local new_handle, enter, send, take = q.new_handle, q.enter, q.send, q.take
     local leave_if_drained, check_waiting = q.leave_if_drained, q.check_waiting
 
@@ -63,7 +64,7 @@ function model.new()
         local bytes, fixed = check_memory("newbuffer", n + 1, size, grow)
         if listener then
             check_state(listener)
-            if listener.finished then raise("object_closed", describe(listener)) end
+            if listener.finished then raise_closed(listener) end
         end
         if state.aborted then raise("operation_aborted") end
         local buffer = new_object("buffer", name)
@@ -195,7 +196,7 @@ function model.new()
     function topic_ops:subscribe(options)
         local topic, listener = self.object, options and options.listener and options.listener.object
         if topic.closed then
-            raise("object_closed", describe(listener and is_bad(listener) and listener or topic))
+            raise_closed(listener and is_bad(listener) and listener or topic)
         end
         check_state(topic)
         local handle = new_buffer(1, listener)

@@ -15,10 +15,14 @@ return function(state)
         return ("mtmsg.%s(%sid=%.0f)"):format(object.kind, name, object.id)
     end
 
+    local function raise_closed(object)
+        raise("object_closed", describe(object) .. (object.finished and " finished" or ""))
+    end
+
     local function is_aborted(object) return object.aborted or object.aborted_all or false end
 
     local function check_state(object)
-        if object.closed then raise("object_closed", describe(object)) end
+        if object.closed then raise_closed(object) end
         if is_aborted(object) then raise("operation_aborted") end
     end
 
@@ -38,7 +42,8 @@ return function(state)
 
     local function check_end(object)
         if not is_at_its_end(object) then return end
-        raise(object.finished and "object_closed" or "no_buffers", describe(object))
+        if object.finished then raise_closed(object) end
+        raise("no_buffers", describe(object))
     end
 
     local function new_object(kind, name)
@@ -325,7 +330,7 @@ return function(state)
         local code, notifier = put(buffer, message, replace)
         if code == 1 or code == 2 then
             check_state(buffer)
-            raise("object_closed", describe(buffer))
+            raise_closed(buffer)
         end
         if code == 5 then
             values.raise_size(record_size(message), buffer.size, describe(buffer))
@@ -373,9 +378,9 @@ return function(state)
     end
 
     return {
-        describe = describe, is_aborted = is_aborted, check_state = check_state, new_object = new_object,
-        new_handle = new_handle, remove = remove, take_off = take_off, enter = enter, to_end = to_end,
-        check_order = check_order, disconnect = disconnect, free_buffer = free_buffer,
+        describe = describe, raise_closed = raise_closed, is_aborted = is_aborted, check_state = check_state,
+        new_object = new_object, new_handle = new_handle, remove = remove, take_off = take_off, enter = enter,
+        to_end = to_end, check_order = check_order, disconnect = disconnect, free_buffer = free_buffer,
         check_last_reference = check_last_reference, begin_lease = begin_lease, end_lease = end_lease,
         put_back = put_back, empty = empty, put = put, notify = notify,
         first = first, is_at_its_end = is_at_its_end, leave_if_drained = leave_if_drained,

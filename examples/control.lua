@@ -15,7 +15,7 @@ local function worker(control_id, jobs_id, results_id)
             results:addmsg("obeyed", a)
         elseif source then
             results:addmsg("result", a * factor)
-        else break end -- nothing is left to choose from
+        else break end -- one has ended, and the other has nothing
     end
     results:addmsg("stopped")
 end

@@ -6,10 +6,10 @@ local mtmsg = require "mtmsg"
 local function logger(log_id, debug_id, written_id)
     local mtmsg = require "mtmsg"
     local log, debug, lines = mtmsg.buffer(log_id), mtmsg.buffer(debug_id), mtmsg.buffer(written_id)
-    while true do
-        local source, what, text = mtmsg.select(nil, log, debug)
-        if not source then break end -- both are finished, and drained
-        if what == "flush" then text:addmsg() -- a buffer that came along
+    while log or debug do
+        local source, what, text = mtmsg.select(nil, log, debug) -- at an end: nil, the reason, and which has ended
+        if not source then if text == log then log = nil else debug = nil end
+        elseif what == "flush" then text:addmsg() -- a buffer that came along
         else lines:addmsg(what .. ": " .. text) end
     end
 end
@@ -30,8 +30,10 @@ for i = 1, 500 do assert(log:putmsg("info", "order " .. i)) end
 flush()
 assert(lines:msgcnt() >= 500)
 log:finish()
+repeat mtmsg.sleep(0.01) until debug:msgcnt() == 0 -- the logger goes on with the other queue
+debug:addmsg("debug", "the end")
 debug:finish()
 thread:join()
-assert(debug:info().dropped == 900 and lines:msgcnt() == 600)
+assert(debug:info().dropped == 900 and lines:msgcnt() == 601)
 print(lines:msgcnt() .. " lines written, " .. debug:info().dropped .. " forgotten")
 luv.run() -- the luv of Debian 13 crashes at the end of a program that had threads, unless its loop has run

@@ -13,7 +13,7 @@ local UNDER_WAY = 10000 -- so many lines may wait for their answer: it bounds th
 -- Adds the words of a text to a table of counts; returns how many there were. Used by the workers and by the check.
 local function count_words(text, counts)
     local total = 0
-    for word in text:lower():gmatch("%w+") do
+    for word in text:lower():gmatch("[%w_]+") do
         counts[word] = (counts[word] or 0) + 1
         total = total + 1
     end
@@ -57,6 +57,10 @@ end
 local files = #arg > 0 and arg or find_texts(".", {})
 local ROUNDS = #arg > 0 and 1 or 20
 assert(#files > 0, "there is no text here")
+
+local often = ROUNDS > 1 and (" %d times"):format(ROUNDS) or ""
+print(("counting %d files%s with %d workers …"):format(#files, often, WORKERS))
+io.stdout:flush()
 
 -- ------------------------------------------------------------------------------------------------ the pool
 local jobs, listener = mtmsg.newbuffer("jobs"), mtmsg.newlistener("answers")
@@ -146,11 +150,11 @@ local most = {}
 for i = 1, math.min(5, #ranking) do
     most[i] = ("%s (%d)"):format(ranking[i], counts[ranking[i]])
 end
-print(("%d files, %d bytes, counted %d times: %d lines, %d words, %d of them different"):format(#files, bytes, ROUNDS,
-    sent, words, #ranking))
+print(("%d files, %d bytes, counted%s: %d lines, %d words, %d of them different"):format(#files, bytes, often, sent,
+    words, #ranking))
 print("most frequent: " .. table.concat(most, ", "))
-print(("%d messages between %d threads in %.2f seconds: %.0f messages per second"):format(messages, WORKERS + 1,
-    seconds, messages / seconds))
+print(("%d messages between %d threads in %.2f seconds: %.0f per second, with the splitting into words"):format(messages,
+    WORKERS + 1, seconds, messages / seconds))
 
 local expected, expected_words = {}, 0
 for _, text in ipairs(texts) do
@@ -167,5 +171,5 @@ if answered ~= sent or words ~= expected_words or #wrong > 0 then
     error(("the count in one thread differs: %d words, and %d words with another count, such as '%s'"):format(
         expected_words, #wrong, wrong[1] or ""))
 end
-print("a count in one thread gives the same")
+print("OK: one thread counts the same")
 luv.run() -- the luv of Debian 13 crashes at the end of a program that had threads, unless its loop has run

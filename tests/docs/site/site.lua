@@ -74,6 +74,7 @@ function TestSite:test_each_page_has_a_title_a_description_and_its_sections()
         lu.assertNil(titles[title], path .. " has the title of " .. tostring(titles[title]))
         titles[title], count = path, count + 1
         lu.assertTrue(about and #about > 25, path .. " has no description")
+        lu.assertNil(text:find("<p>%s*</p>") or text:find("<p>&nbsp;</p>", 1, true), path .. " has an empty paragraph")
         local side = text:match("<aside>.-</aside>") or ""
         local _, sections = text:gsub("<h2", "<h2")
         for id in text:gmatch('<h2[^>]-id="([^"]+)"') do

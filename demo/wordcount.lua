@@ -153,8 +153,8 @@ end
 print(("%d files, %d bytes, counted%s: %d lines, %d words, %d of them different"):format(#files, bytes, often, sent,
     words, #ranking))
 print("most frequent: " .. table.concat(most, ", "))
-print(("%d messages between %d threads in %.2f seconds: %.0f per second, with the splitting into words"):format(messages,
-    WORKERS + 1, seconds, messages / seconds))
+print(("%d messages between %d threads in %.2f seconds: %.0f per second, with the splitting into words"):format(
+    messages, WORKERS + 1, seconds, messages / seconds))
 
 local expected, expected_words = {}, 0
 for _, text in ipairs(texts) do

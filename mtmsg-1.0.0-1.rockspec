@@ -26,6 +26,7 @@ build = {
     modules = {
         mtmsg = {
             sources = {
+                "src/platform/plat_debug.c",
                 "src/platform/plat_image.c",
                 "src/platform/plat_linux.c",
                 "src/platform/plat_pthread.c",

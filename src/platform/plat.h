@@ -164,6 +164,7 @@ static inline uint32_t mtm_use_begin(mtm_a32 *user)
 #if defined(MTM_PAUSES)
 void mtm_plat_pause(void);
 void mtm_plat_pause_by(void (*pause)(void)); /* what this thread does instead; NULL: as ever */
+void mtm_plat_moment(void);                  /* sleeps for some 50 us, or as short as it can */
 #define MTM_PAUSE() mtm_plat_pause()
 #else
 #define MTM_PAUSE() ((void)0)

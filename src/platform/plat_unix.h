@@ -3,8 +3,8 @@
  *
  * Of plat.h plat_unix.c has all but these, which the file of a system gives (plat_linux.c; for
  * every other Unix plat_pthread.c): mtm_plat_park, _longest_nap, _unpark_one, _unpark_all,
- * _cpus, _info, and mtm_plat_forget_sleepers of below. plat_signal.c has the descriptors, and
- * plat_image.c mtm_plat_pin_image. */
+ * _cpus, _info, and mtm_plat_forget_sleepers of below. plat_signal.c has the descriptors,
+ * plat_image.c mtm_plat_pin_image, and plat_debug.c what only tests need. */
 #ifndef MTM_PLATFORM_PLAT_UNIX_H
 #define MTM_PLATFORM_PLAT_UNIX_H
 

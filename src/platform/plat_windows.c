@@ -120,44 +120,10 @@ const char *mtm_plat_info(void)
     return "atomics:C11 threads:windows";
 }
 
-#if !defined(NDEBUG)
-int mtm_plat_held_add(int n)
-{
-    static MTM_THREAD_LOCAL int held;
-    return held += n;
-}
-
-uint32_t mtm_plat_thread(void)
-{
-    static mtm_a32 threads;
-    static MTM_THREAD_LOCAL uint32_t number;
-    if (number == 0) number = mtm_add_seq(&threads, 1) + 1;
-    return number;
-}
-#endif
-
 #if defined(MTM_PAUSES)
-static MTM_THREAD_LOCAL void (*pause_by)(void);
-
-void mtm_plat_pause_by(void (*pause)(void))
+void mtm_plat_moment(void)
 {
-    pause_by = pause;
-}
-
-void mtm_plat_pause(void)
-{
-    static MTM_THREAD_LOCAL uint32_t random;
-    if (pause_by) {
-        pause_by();
-        return;
-    }
-    if (!random) random = (uint32_t)(uintptr_t)&random | 1;
-    random = random * 1664525u + 1013904223u;
-    uint32_t what = random >> 24;
-    if (what == 0) Sleep(1); /* now and then, so that others run on for long */
-    else if (what < 10) SwitchToThread();
-    else if (what < 26)
-        for (int i = 0; i < 500; ++i) mtm_plat_relax();
+    Sleep(1);
 }
 #endif
 

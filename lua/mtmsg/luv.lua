@@ -7,10 +7,11 @@ local editor = rawget(_G, "vim")
 local uv = type(editor) == "table" and (editor.uv or editor.loop) or package.loaded.luv
 
 -- luv calls back in the coroutine that has loaded it, and nothing would arrive in that one.
+local LOADED_INSIDE = 'mtmsg.luv: luv must not be loaded by a coroutine: require "luv" before, in the main program'
 local loading, is_main = coroutine.running()
 if not uv and loading and not is_main then
     package.loaded[(...)] = nil -- where Lua 5.1 remembers the attempt
-    error('mtmsg.luv: a coroutine must not be the one that loads luv: require "luv" before, in the main program', 0)
+    error(LOADED_INSIDE, 0)
 end
 uv = uv or require "luv"
 
@@ -58,9 +59,12 @@ local function close_unused(poll)
     if poll.count == 0 and polls[poll.source] == poll then close(poll) end
 end
 
--- Whether a message can be given to it: somebody else may have closed its coroutine.
+-- Whether a message can be given to it: somebody else may have closed its coroutine. It runs only if luv has called
+-- back in it.
 local function is_there(user)
-    return not user.thread or coroutine.status(user.thread) == "suspended"
+    local status = user.thread and coroutine.status(user.thread)
+    if status == "running" then error(LOADED_INSIDE, 0) end
+    return not status or status == "suspended"
 end
 
 local function first_of(queue)

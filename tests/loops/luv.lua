@@ -378,9 +378,21 @@ tap.test("a coroutine that would load luv is told", function()
     package.loaded["mtmsg.luv"] = messages
 end)
 
+-- What a program prints that may end by an error.
+local function output_of(program)
+    local path = os.tmpname()
+    local file = assert(io.open(path, "w"))
+    file:write(program)
+    file:close()
+    local pipe = assert(io.popen((os.getenv "MTMSG_LUA" or os.getenv "lua" or arg[-1]) .. " " .. path .. " 2>&1"))
+    local got = pipe:read "*a"
+    pipe:close()
+    os.remove(path)
+    return got
+end
+
 tap.test("an error in a coroutine comes out of the loop, with its traceback, and others go on", function()
-    local got
-    local program = [[
+    local got = output_of [[
         local uv, mtmsg, messages = require "luv", require "mtmsg", require "mtmsg.luv"
         local buffer = mtmsg.newbuffer()
         coroutine.wrap(function() messages.getmsg(buffer) error "in the coroutine" end)()
@@ -389,16 +401,21 @@ tap.test("an error in a coroutine comes out of the loop, with its traceback, and
         uv.run()
         io.stderr:write "the loop has ended\n"
     ]]
-    local path = os.tmpname()
-    local file = assert(io.open(path, "w"))
-    file:write(program)
-    file:close()
-    local pipe = assert(io.popen((os.getenv "MTMSG_LUA" or os.getenv "lua" or arg[-1]) .. " " .. path .. " 2>&1"))
-    got = pipe:read "*a"
-    pipe:close()
-    os.remove(path)
     tap.contains(got, "in the coroutine")
     tap.contains(got, "stack traceback")
+end)
+
+tap.test("a coroutine that has loaded luv itself is told when it waits", function()
+    tap.contains(output_of [[
+        local buffer, uv = require "mtmsg".newbuffer(), nil
+        coroutine.wrap(function()
+            uv = require "luv"
+            local timer = uv.new_timer()
+            timer:start(1, 0, function() timer:close() buffer:addmsg(1) end)
+            require "mtmsg.luv".getmsg(buffer, 1)
+        end)()
+        uv.run()
+    ]], 'require "luv" before')
 end)
 
 tap.test("a loop in a thread of its own receives, too", function()

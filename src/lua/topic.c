@@ -30,6 +30,7 @@ int mtl_newtopic(lua_State *L)
     struct mtm_topic *topic;
     bool created = true;
     mtl_check_name_or_options(L, fields, &given);
+    if (lua_istable(L, 2)) return luaL_argerror(L, 2, "options are the only argument");
     struct mtc_state *state = lua_touserdata(L, lua_upvalueindex(1));
     struct mtc_handle *handle = mtl_handle_push(L, state, MTM_TOPIC);
     enum mtm_status status =

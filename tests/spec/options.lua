@@ -137,6 +137,8 @@ test("options behind a name are refused", function()
         spec.raises("case:1: bad argument #2 to 'newbuffer' " ..
             "(number expected, got table; options are the only argument)", way .. "newbuffer('log', {limit = 5})", env)
     end
+    spec.raises("case:1: bad argument #2 to 'newtopic' (options are the only argument)",
+                "mtmsg.newtopic('log', {last = true})", env)
 end)
 
 test("what may overflow has a bound", function()

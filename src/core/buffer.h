@@ -32,15 +32,17 @@ struct mtm_buffer {
     struct mtm_queue queue;
     struct mtm_spin spin; /* of those who wait */
     /* Guarded by the listener's lock: */
-    bool parted;  /* finished and drained: it does not count as connected */
+    bool parted; /* finished and drained: it does not count as connected */
+    /* Guarded by the topic's lock: it is to be closed with the topic, which has a reference. */
+    bool topic_closes;
+    /* Guarded by the listener's lock: */
     size_t place; /* there: its turn when it was put there */
     struct mtm_buffer *ready_next, *ready_prev;
     struct mtm_buffer *newly_next; /* guarded by tail lock until it is pushed, then the stack */
     struct mtm_buffer *deferred_next; /* owned by the last hold, then by the stack */
     /* atomic: set once, under the reach lock, a reference; NULL: none */
     _Atomic(struct mtm_topic *) topic;
-    struct mtm_buffer *topic_next, *topic_prev; /* guarded by the topic's lock, as the next: */
-    bool topic_closes; /* it is to be closed with the topic, which has a reference until then */
+    struct mtm_buffer *topic_next, *topic_prev; /* guarded by the topic's lock */
 };
 
 /* Why takes need both locks: to count, or to serve those who wait for room. */

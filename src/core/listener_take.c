@@ -58,8 +58,15 @@ static enum mtm_status look_at(struct look *look, struct mtm_buffer *buffer)
 /* What must be done without the lock. */
 struct after {
     bool parted;
-    struct mtm_buffer *cold; /* held */
+    struct mtm_buffer *cold, *left; /* held */
 };
+
+/* One that was left to drain, and may be drained by now, is held: to be let go, and freed. */
+static struct mtm_buffer *hold_if_left(struct mtm_buffer *buffer)
+{
+    if (MTM_LIKELY((mtm_load_rlx(&buffer->object.life) & MTM_LIFE_COUNTS) != 0)) return NULL;
+    return mtm_object_hold(&buffer->object) ? buffer : NULL;
+}
 
 /* Lock held. The buffer whose turn it is has to stand in its place. */
 static bool take_word(struct mtm_listener *listener,
@@ -73,7 +80,10 @@ static bool take_word(struct mtm_listener *listener,
     *id = buffer->object.id;
     mtm_store_rlx(&listener->taken, mtm_load_rlx(&listener->taken) + 1);
     if (more || !mtm_ready_retire(listener, buffer)) mtm_ready_to_end(listener, buffer);
-    if (!more) after->cold = mtm_listener_warm(listener, buffer, false);
+    if (!more) {
+        after->cold = mtm_listener_warm(listener, buffer, false);
+        after->left = hold_if_left(buffer);
+    }
     after->parted = mtm_listener_part(listener, buffer);
     return true;
 }
@@ -99,6 +109,7 @@ bool mtm_listener_take_word(struct mtm_listener *listener,
     MTM_PAUSE();
     if (MTM_UNLIKELY(after.parted)) mtm_listener_announce(listener);
     if (MTM_UNLIKELY(after.cold != NULL)) mtm_listener_cool(listener, after.cold, nonblock);
+    if (MTM_UNLIKELY(after.left != NULL)) mtm_listener_let_go(listener, after.left, nonblock);
     mtm_source_pass_baton(&listener->source, MTM_OK);
     return true;
 }

@@ -181,6 +181,28 @@ static void the_last_word_is_the_end(void **state)
     teardown(&s);
 }
 
+/* What nobody refers to any more is there until it is drained. */
+static void who_is_left_to_drain_goes_with_the_last_word(void **state)
+{
+    (void)state;
+    struct setup s;
+    uint32_t number;
+    setup_used(&s);
+    for (uint32_t i = 11; i < 14; ++i) add_word(&s, i);
+    for (int i = 0; i < MEMBERS; ++i) core_drop_buffer(s.b[i]);
+    assert_int_equal(take_any(&s), 11); /* it has got a new place */
+    for (uint32_t i = 12; i < 14; ++i) {
+        struct mtm_word word;
+        uint64_t id;
+        assert_int_equal(s.listener->members, 1);
+        assert_true(mtm_listener_take_word(s.listener, NULL, i == 12, &word, &id));
+        assert_int_equal(word.bits, 1000 + i);
+    }
+    assert_int_equal(s.listener->members, 0);
+    assert_int_equal(core_next(&s.listener->object, MTM_FOREVER, &number), MTM_NO_BUFFERS);
+    core_drop_listener(s.listener);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -189,6 +211,8 @@ int main(void)
         CORE_TEST("what is unusual is left", what_is_unusual_is_left),
         CORE_TEST("who is being added to stays", who_is_being_added_to_stays),
         CORE_TEST("the last word is the end", the_last_word_is_the_end),
+        CORE_TEST("who is left to drain goes with the last word",
+                  who_is_left_to_drain_goes_with_the_last_word),
     };
     return UNIT_RUN(tests);
 }

@@ -146,9 +146,13 @@ bool mtm_ready_reorder(struct mtm_listener *listener, struct mtm_buffer **at)
 
 void mtm_ready_to_end(struct mtm_listener *listener, struct mtm_buffer *buffer)
 {
-    mtm_store_rlx(&buffer->turn, next_turn(listener));
+    const size_t turn = next_turn(listener);
+    mtm_store_rlx(&buffer->turn, turn);
     MTM_STEP(stay_in_the_ready_queue);
-    if (listener->ready_last == buffer) return;
+    if (listener->ready_last == buffer) {
+        buffer->place = turn;
+        return;
+    }
     unlink_ready(listener, buffer);
     insert(listener, buffer);
 }

@@ -16,14 +16,18 @@
 
 #include "platform/hidden.h"
 
+struct name {
+    size_t len;
+    char bytes[];
+};
+
 struct handle_asset {
     struct mtc_asset asset;
     struct mtm_object *object;     /* with a root reference, or NULL */
     struct mtm_pollable *pollable; /* of the object; NULL: nobody has asked for it */
     /* What is still told after that has been given up: */
     uint64_t id;
-    char *name; /* owned; NULL: none, or no memory for it */
-    size_t name_len;
+    struct name *name; /* owned; NULL: none, or no memory for it */
 };
 
 static struct handle_asset *asset_of(const struct mtc_handle *handle)
@@ -50,11 +54,12 @@ static void fini_handle(struct mtc_asset *asset)
 
 static void remember(struct handle_asset *own, const struct mtm_object *object)
 {
+    const struct mtm_name *name = object->name;
     own->id = object->id;
-    own->name = object->name ? mtm_alloc(object->name->len + 1) : NULL;
+    own->name = name ? mtm_alloc(sizeof *own->name + name->len) : NULL;
     if (!own->name) return;
-    own->name_len = object->name->len;
-    memcpy(own->name, object->name->bytes, object->name->len);
+    own->name->len = name->len;
+    memcpy(own->name->bytes, name->bytes, name->len);
 }
 
 void mtl_unpin_last(struct mtc_handle *handle)
@@ -187,7 +192,10 @@ struct mtl_identity mtl_identity_of(const struct mtc_handle *handle)
 {
     const struct mtm_object *object = handle->object;
     const struct handle_asset *own = asset_of(handle);
-    if (!object) return (struct mtl_identity){own->id, own->name, own->name_len};
+    if (!object) {
+        const struct name *name = own->name;
+        return (struct mtl_identity){own->id, name ? name->bytes : NULL, name ? name->len : 0};
+    }
     if (!object->name) return (struct mtl_identity){object->id, NULL, 0};
     return (struct mtl_identity){object->id, object->name->bytes, object->name->len};
 }

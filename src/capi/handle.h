@@ -75,8 +75,8 @@ static inline uintptr_t mtc_tag(const void *block, uintptr_t magic)
 struct mtc_handle {
     struct mtc_owned owned;
     struct mtm_object *object; /* the asset has the reference; NULL: as above, or released */
-    int64_t timeout; /* ns, of calls that are given none; MTC_NO_TIMEOUT: not set */
-    unsigned pins;   /* calls under way that use the object, and during which Lua may run */
+    int64_t timeout;           /* ns, of calls that are given none; MTC_NO_TIMEOUT: not set */
+    unsigned pins; /* calls under way that use the object, and during which Lua may run */
     bool nonblock;
 };
 

@@ -179,8 +179,8 @@ static MTM_ALWAYS_INLINE enum mtm_found
 mtm_fast_read(struct mtm_head *head, const unsigned char *from, struct mtm_peeked *out,
               bool (*is_plain_word)(struct mtm_word word))
 {
-    const size_t size = mtm_wire_word_size(from[1]);
-    if (size == 0 || *from != size) return mtm_fast_copy(head, from, out);
+    const size_t size = *from; /* of 0 bytes: what follows may be being written */
+    if (size == 0 || mtm_wire_word_size(from[1]) != size) return mtm_fast_copy(head, from, out);
     out->word = mtm_wire_get_word_of(from + 1, size);
     if (size == MTM_WORD_VALUE && is_plain_word && MTM_UNLIKELY(!is_plain_word(out->word))) {
         return mtm_fast_copy(head, from, out);

@@ -251,10 +251,13 @@ static void a_select_looks_at_nothing_inherited(void **state)
 }
 
 static struct mtm_buffer *selected_from;
+static mtm_a32 has_added;
 
+/* The other thread is done then: what it has read the child may write. */
 static bool fork_and_go_on(struct mtm_wait *wait)
 {
     wait->go_on = NULL;
+    while (!mtm_load_acq(&has_added)) mtm_plat_yield();
     forked_inside = gated_fork();
     if (forked_inside == 0) forget_stacks(&selected_from->source);
     return true;
@@ -265,6 +268,7 @@ static void *add_to_who_sleeps(void *buffer)
     core_await_waiters(&((struct mtm_buffer *)buffer)->source.waiters, 1);
     unit_linger(10 * UNIT_MS); /* it may be asleep by then */
     core_add(buffer, 1);
+    mtm_store_rel(&has_added, 1);
     return NULL;
 }
 
@@ -277,6 +281,7 @@ static void a_select_may_fork(void **state)
         struct mtm_wait wait = {.timeout = MTM_FOREVER, .go_on = fork_and_go_on};
         size_t which = 9;
         pthread_t thread;
+        mtm_store_rlx(&has_added, 0);
         unit_start(&thread, 1, add_to_who_sleeps, selected_from);
         enum mtm_status status =
             select_of(&other->object, &selected_from->object, &wait, &which);

@@ -8,6 +8,11 @@ local raising   = dofile "tests/fault/lib/raising.lua"
 local scenarios = dofile "tests/fault/lib/scenarios.lua"
 local tap       = require "tap"
 
+-- MTMSG_STRIDE=16: a few of the chances, not the same ones on every Lua, as in rounds.lua.
+local stride = tonumber(os.getenv("MTMSG_STRIDE") or "") or 1
+local step = math.ceil(stride / 4)
+local offset = _VERSION:byte(-1) % step
+
 local keeper = mtmsg.newbuffer()
 local text = ("k"):rep(300)
 
@@ -37,9 +42,9 @@ end
 
 -- Gives how many chances were used, and how many of them made the call fail.
 local function all(scenario, act)
-    local before, n, chances, failures, ran, ok, err = blocks(), 0, 0, 0, nil, nil, nil
+    local before, n, chances, failures, ran, ok, err = blocks(), 1 + offset - step, 0, 0, nil, nil, nil
     repeat
-        n = n + 1 + math.floor(n / 10) -- some calls have many
+        n = n + step + math.floor(n * step / 10) -- some calls have many
         local o = scenario.setup()
         ran, ok, err = raising.during(n, act, scenario.run, o)
         local when = ("chance %d: "):format(n)
@@ -89,7 +94,7 @@ end
 
 tap.test("finalizers did run in the middle of calls", function()
     tap.note(("%d chances; %d calls ended in the error of a finalizer"):format(total, failed))
-    tap.ok(total > 50)
+    tap.ok(total * stride > 50)
 end)
 
 tap.done()

@@ -73,7 +73,7 @@ local function round(scenario, source, n, width)
     return failed, not ok
 end
 
--- MTMSG_STRIDE=4: only every 4th request fails, not the same ones on every Lua; the time for all of them is spent on
+-- MTMSG_STRIDE=4 (see tests/suites): only every 4th request fails, not the same ones on every Lua; the time for all of them is spent on
 -- another Lua or build.
 local stride = tonumber(os.getenv("MTMSG_STRIDE") or "") or 1
 rounds.stride = stride

@@ -187,7 +187,7 @@ static void assert_both(struct poller *one, struct poller *other)
 
 /* Where the machine has kept us for long the sleeper is called all the same, and may have a
  * lock. */
-static void add_among_others(struct mtm_buffer *buffer, uint32_t number)
+static void add_among_others(struct mtm_buffer *buffer, unsigned char number)
 {
     while (!add_number(buffer, number)) mtm_plat_yield();
 }

@@ -73,8 +73,8 @@ local function round(scenario, source, n, width)
     return failed, not ok
 end
 
--- MTMSG_STRIDE=4 (see tests/suites): only every 4th request fails, not the same ones on every Lua; the time for all of them is spent on
--- another Lua or build.
+-- MTMSG_STRIDE=4: only every 4th request fails, not the same ones on every Lua; the time for all of them is spent on
+-- another Lua or build (see tests/suites).
 local stride = tonumber(os.getenv("MTMSG_STRIDE") or "") or 1
 rounds.stride = stride
 local offset = (_VERSION:byte(-1) + (rawget(_G, "jit") and 2 or 0)) % stride

@@ -251,7 +251,7 @@ static void a_select_looks_at_nothing_inherited(void **state)
 }
 
 static struct mtm_buffer *selected_from;
-static mtm_a32 has_added;
+static mtm_a32 has_added, may_end;
 
 /* The other thread is done then: what it has read the child may write. */
 static bool fork_and_go_on(struct mtm_wait *wait)
@@ -269,6 +269,7 @@ static void *add_to_who_sleeps(void *buffer)
     unit_linger(10 * UNIT_MS); /* it may be asleep by then */
     core_add(buffer, 1);
     mtm_store_rel(&has_added, 1);
+    while (!mtm_load_acq(&may_end)) mtm_plat_yield(); /* the child has lost no ended thread */
     return NULL;
 }
 
@@ -282,6 +283,7 @@ static void a_select_may_fork(void **state)
         size_t which = 9;
         pthread_t thread;
         mtm_store_rlx(&has_added, 0);
+        mtm_store_rlx(&may_end, 0);
         unit_start(&thread, 1, add_to_who_sleeps, selected_from);
         enum mtm_status status =
             select_of(&other->object, &selected_from->object, &wait, &which);
@@ -291,6 +293,7 @@ static void a_select_may_fork(void **state)
             new_objects_work(other->object.id);
             _exit(0);
         }
+        mtm_store_rel(&may_end, 1);
         unit_join(&thread, 1);
         assert_int_equal(status, MTM_OK);
         assert_int_equal(which, 1);

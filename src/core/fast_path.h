@@ -174,19 +174,26 @@ mtm_fast_copy(const struct mtm_head *head, const unsigned char *from, struct mtm
     return MTM_FOUND_BYTES;
 }
 
-/* What is at `from` in the ring, with the head lock held. */
-static MTM_ALWAYS_INLINE enum mtm_found
-mtm_fast_read(struct mtm_head *head, const unsigned char *from, struct mtm_peeked *out,
-              bool (*is_plain_word)(struct mtm_word word))
+/* Takes what is at `from` in the ring if it is a single value, a byte or a word, and
+ * is_plain_word (or NULL) says yes; with the head lock held. */
+static MTM_ALWAYS_INLINE bool mtm_fast_pop_word(struct mtm_head *head,
+                                                const unsigned char *from,
+                                                bool (*is_plain_word)(struct mtm_word word),
+                                                struct mtm_word *word)
 {
     const size_t size = *from; /* of 0 bytes: what follows may be being written */
-    if (size == 0 || mtm_wire_word_size(from[1]) != size) return mtm_fast_copy(head, from, out);
-    out->word = mtm_wire_get_word_of(from + 1, size);
-    if (size == MTM_WORD_VALUE && is_plain_word && MTM_UNLIKELY(!is_plain_word(out->word))) {
-        return mtm_fast_copy(head, from, out);
-    }
+    if (size == 0 || mtm_wire_word_size(from[1]) != size) return false;
+    *word = mtm_wire_get_word_of(from + 1, size);
+    if (size == MTM_WORD_VALUE && is_plain_word && MTM_UNLIKELY(!is_plain_word(*word)))
+        return false;
     mtm_head_pop(head, head->pos + 1 + size, 1 + size);
-    return MTM_FOUND_WORD;
+    return true;
+}
+
+/* Whether a word would lie straight ahead. */
+static inline bool mtm_fast_is_straight(const struct mtm_head *head)
+{
+    return MTM_WORD_VALUE + 1 < head->segment->cap - head->pos;
 }
 
 /* Takes the first message of a listener's buffer if it is a single value, a byte or a word, and
@@ -201,13 +208,9 @@ static inline bool mtm_fast_take_word(struct mtm_buffer *buffer,
     if (!mtm_lock_if_free(&head->lock)) return false;
     const uint32_t unusual = mtm_load_rlx(&head->unusual) & ~(uint32_t)MTM_UNUSUAL_OWNER;
     if (unusual == mtm_generation && !mtm_queue_is_drained(&buffer->queue) &&
-        !mtm_head_next(head) && MTM_WORD_VALUE + 1 < head->segment->cap - head->pos) {
+        !mtm_head_next(head) && mtm_fast_is_straight(head)) {
         const unsigned char *from = mtm_segment_data(head->segment) + head->pos;
-        const size_t size = *from;
-        found = size != 0 && mtm_wire_word_size(from[1]) == size;
-        if (found) *word = mtm_wire_get_word(from + 1);
-        if (found && is_plain_word && size == MTM_WORD_VALUE) found = is_plain_word(*word);
-        if (found) mtm_head_pop(head, head->pos + 1 + size, 1 + size);
+        found = mtm_fast_pop_word(head, from, is_plain_word, word);
     }
     *more = mtm_queue_knows_more(&buffer->queue);
     mtm_unlock(&head->lock);
@@ -227,14 +230,16 @@ mtm_fast_peek_or_take(struct mtm_buffer *buffer, struct mtm_peeked *out,
     enum mtm_found found = MTM_FOUND_NOTHING;
     if (!mtm_lock_if_free(&head->lock)) return found;
     const bool usual = mtm_load_rlx(&head->unusual) == mtm_generation;
-    struct mtm_segment *segment = head->segment;
     if (MTM_UNLIKELY(mtm_queue_is_drained(&buffer->queue))) {
         if (!head->back && mtm_queue_knocks(&buffer->queue) == 0) found = MTM_FOUND_EMPTY;
     } else if (MTM_LIKELY(usual && !mtm_head_next(head))) {
-        const unsigned char *from = mtm_segment_data(segment) + head->pos;
-        bool straight = MTM_WORD_VALUE + 1 < segment->cap - head->pos;
-        found = MTM_LIKELY(straight) ? mtm_fast_read(head, from, out, is_plain_word)
-                                     : mtm_fast_copy(head, from, out);
+        const unsigned char *from = mtm_segment_data(head->segment) + head->pos;
+        if (MTM_LIKELY(mtm_fast_is_straight(head)) &&
+            mtm_fast_pop_word(head, from, is_plain_word, &out->word)) {
+            found = MTM_FOUND_WORD;
+        } else {
+            found = mtm_fast_copy(head, from, out);
+        }
         if (is_plain && found == MTM_FOUND_BYTES && is_plain(out->bytes, out->size)) {
             mtm_head_pop(head, out->end, mtm_record_size(out->size));
             found = MTM_FOUND_TAKEN;

@@ -17,12 +17,14 @@
 enum { CALLS = 1000, BATCH = 20 };
 
 /* Where the stack holds what. */
-enum { ADD = 1, NEXT, GET, EMPTY, BUFFER, TEXT };
+enum { ADD = 1, NEXT, GET, LISTEN, EMPTY, BUFFER, LISTENER, MEMBER, TEXT };
 
-static const char prepare[] = "if jit then jit.off() end\n"
-                              "local buffer = require 'mtmsg'.newbuffer()\n"
-                              "return buffer.addmsg, buffer.nextmsg, buffer.getmsg, ..., "
-                              "buffer\n";
+static const char prepare[] =
+    "if jit then jit.off() end\n"
+    "local mtmsg = require 'mtmsg'\n"
+    "local buffer, listener = mtmsg.newbuffer(), mtmsg.newlistener()\n"
+    "return buffer.addmsg, buffer.nextmsg, buffer.getmsg,\n"
+    "    listener.nextmsg, ..., buffer, listener, listener:newbuffer()\n";
 
 static int empty(lua_State *L)
 {
@@ -30,12 +32,12 @@ static int empty(lua_State *L)
     return 0;
 }
 
-/* Each call has the buffer and as many values as arguments. */
-static inline void make_calls(lua_State *L, int function, int values, int results)
+/* Each call has the object and as many values as arguments. */
+static inline void make_calls(lua_State *L, int function, int object, int values, int results)
 {
     for (int i = 0; i < BATCH; ++i) {
         lua_pushvalue(L, function);
-        lua_pushvalue(L, BUFFER);
+        lua_pushvalue(L, object);
         if (values > 0) {
             lua_pushinteger(L, 42);
         }
@@ -50,22 +52,23 @@ static inline void make_calls(lua_State *L, int function, int values, int result
 
 /* For each function of the library one of its own that calls it, and one that calls an empty
  * function in the same way. */
-#define COUNT(name, function, values, results)                                                 \
+#define COUNT(name, function, object, values, results)                                         \
     static __attribute__((noinline)) void count_##name(lua_State *L)                           \
     {                                                                                          \
-        make_calls(L, function, values, results);                                              \
+        make_calls(L, function, object, values, results);                                      \
     }                                                                                          \
     static __attribute__((noinline)) void count_empty_##name(lua_State *L)                     \
     {                                                                                          \
-        make_calls(L, EMPTY, values, results);                                                 \
+        make_calls(L, EMPTY, object, values, results);                                         \
     }
 
-COUNT(add_one, ADD, 1, 1)
-COUNT(next_one, NEXT, 0, 1)
-COUNT(add_three, ADD, 3, 1)
-COUNT(next_three, NEXT, 0, 3)
-COUNT(get_one, GET, 0, 2)
-COUNT(get_three, GET, 0, 4)
+COUNT(add_one, ADD, BUFFER, 1, 1)
+COUNT(next_one, NEXT, BUFFER, 0, 1)
+COUNT(add_three, ADD, BUFFER, 3, 1)
+COUNT(next_three, NEXT, BUFFER, 0, 3)
+COUNT(get_one, GET, BUFFER, 0, 2)
+COUNT(get_three, GET, BUFFER, 0, 4)
+COUNT(listen_one, LISTEN, LISTENER, 0, 1)
 
 /* In small batches: such a queue is what a stream between two threads mostly sees. The warm-up
  * leaves it as it will be from then on. The text is the youngest string, which Lua finds at
@@ -73,8 +76,8 @@ COUNT(get_three, GET, 0, 4)
 static void run(lua_State *L)
 {
     lua_pushliteral(L, "ten chars.");
-    make_calls(L, ADD, 3, 1);
-    make_calls(L, NEXT, 0, 3);
+    make_calls(L, ADD, BUFFER, 3, 1);
+    make_calls(L, NEXT, BUFFER, 0, 3);
     for (int i = 0; i < CALLS; i += BATCH) {
         count_empty_add_one(L);
         count_add_one(L);
@@ -84,12 +87,15 @@ static void run(lua_State *L)
         count_add_three(L);
         count_empty_next_three(L);
         count_next_three(L);
-        make_calls(L, ADD, 1, 1);
+        make_calls(L, ADD, BUFFER, 1, 1);
         count_empty_get_one(L);
         count_get_one(L);
-        make_calls(L, ADD, 3, 1);
+        make_calls(L, ADD, BUFFER, 3, 1);
         count_empty_get_three(L);
         count_get_three(L);
+        make_calls(L, ADD, MEMBER, 1, 1);
+        count_empty_listen_one(L);
+        count_listen_one(L);
     }
 }
 
@@ -141,7 +147,7 @@ int main(int argc, char **argv)
     } else {
         failed = luaL_loadstring(L, prepare) != 0;
         lua_pushcfunction(L, empty);
-        failed = failed || lua_pcall(L, 1, BUFFER, 0) != 0;
+        failed = failed || lua_pcall(L, 1, MEMBER, 0) != 0;
         if (failed) {
             fprintf(stderr, "count: %s\n", lua_tostring(L, -1));
         } else {

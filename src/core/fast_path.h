@@ -144,7 +144,7 @@ enum mtm_found {
     MTM_FOUND_EMPTY,   /* there is no message, or no buffer any more */
     MTM_FOUND_WORD,    /* one value, a byte or a word: it has been taken */
     MTM_FOUND_BYTES,   /* they have been copied, and are still there */
-    MTM_FOUND_TAKEN    /* as BYTES, and they have been taken: mtm_fast_peek_or_take alone */
+    MTM_FOUND_TAKEN    /* as BYTES, and they have been taken */
 };
 
 /* The first place in the room that is as far behind a multiple of MTM_VECTOR as `from`. What
@@ -217,14 +217,13 @@ static inline bool mtm_fast_take_word(struct mtm_buffer *buffer,
     return found;
 }
 
-/* As mtm_fast_peek, but a message for which `is_plain` says yes is taken at once, and a word
- * for which `is_plain_word` says no is not: it has been copied like other bytes. Either may be
- * NULL.
- */
+/* Copies the first message without taking it, so that what can raise an error may be done
+ * before it is taken. What can't is taken at once: a word, unless is_plain_word says no, and a
+ * message for which is_plain says yes. Both may be NULL: all words, and nothing else. */
 static MTM_ALWAYS_INLINE enum mtm_found
-mtm_fast_peek_or_take(struct mtm_buffer *buffer, struct mtm_peeked *out,
-                      bool (*is_plain_word)(struct mtm_word word),
-                      bool (*is_plain)(const unsigned char *bytes, size_t size))
+mtm_fast_peek(struct mtm_buffer *buffer, struct mtm_peeked *out,
+              bool (*is_plain_word)(struct mtm_word word),
+              bool (*is_plain)(const unsigned char *bytes, size_t size))
 {
     struct mtm_head *head = &buffer->queue.head;
     enum mtm_found found = MTM_FOUND_NOTHING;
@@ -247,14 +246,6 @@ mtm_fast_peek_or_take(struct mtm_buffer *buffer, struct mtm_peeked *out,
     }
     mtm_unlock(&head->lock);
     return found;
-}
-
-/* Copies the first message without taking it, so that what can raise an error may be done
- * before it is taken. What can't has been taken already. */
-static MTM_ALWAYS_INLINE enum mtm_found mtm_fast_peek(struct mtm_buffer *buffer,
-                                                      struct mtm_peeked *out)
-{
-    return mtm_fast_peek_or_take(buffer, out, NULL, NULL);
 }
 
 /* Takes the message that was peeked, unless the queue has changed meanwhile, or is busy; true:

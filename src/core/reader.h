@@ -95,12 +95,6 @@ bool mtm_reader_reserve_moves(struct mtm_reader *reader, size_t count);
  * to be moved, and nothing has changed. */
 enum mtm_status mtm_reader_rewind(struct mtm_reader *reader);
 
-/* Whether values are left. */
-static inline bool mtm_reader_has_more(const struct mtm_reader *reader)
-{
-    return reader->at != reader->end;
-}
-
 /* The next value, or END. Pointers in it stay valid until the reader is cleared, freed, gives
  * back, or receives. */
 static inline enum mtm_tag mtm_reader_next(struct mtm_reader *reader, struct mtm_value *out)

@@ -197,28 +197,15 @@ enum mtm_status mtm_buffer_put_reserved(struct mtm_buffer *buffer,
     return status;
 }
 
-static enum mtm_status put_and_notify(struct mtm_buffer *buffer,
-                                      const struct mtm_message *message, unsigned options,
-                                      bool nonblock, struct mtm_failure *failure)
+enum mtm_status mtm_buffer_add(struct mtm_buffer *buffer, const struct mtm_message *message,
+                               bool nonblock, struct mtm_failure *failure)
 {
     struct mtm_notifier *notifier;
-    if (nonblock) options |= MTM_PUT_NONBLOCK;
+    const unsigned options = nonblock ? MTM_PUT_NONBLOCK : 0;
     enum mtm_status status = mtm_buffer_put(buffer, message, options, &notifier);
     if (!nonblock) mtm_drop_handed_on();
     if (MTM_LIKELY(!notifier)) return status;
     return mtm_notify(buffer, MTM_ADDED, notifier, nonblock, failure);
-}
-
-enum mtm_status mtm_buffer_add(struct mtm_buffer *buffer, const struct mtm_message *message,
-                               bool nonblock, struct mtm_failure *failure)
-{
-    return put_and_notify(buffer, message, 0, nonblock, failure);
-}
-
-enum mtm_status mtm_buffer_set(struct mtm_buffer *buffer, const struct mtm_message *message,
-                               bool nonblock, struct mtm_failure *failure)
-{
-    return put_and_notify(buffer, message, MTM_PUT_REPLACE, nonblock, failure);
 }
 
 enum mtm_status mtm_buffer_add_empty(struct mtm_buffer *buffer, bool nonblock,

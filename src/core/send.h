@@ -14,10 +14,6 @@
 enum mtm_status mtm_buffer_add(struct mtm_buffer *buffer, const struct mtm_message *message,
                                bool nonblock, struct mtm_failure *failure);
 
-/* As add, in place of all messages that are there, in one step; never FULL. */
-enum mtm_status mtm_buffer_set(struct mtm_buffer *buffer, const struct mtm_message *message,
-                               bool nonblock, struct mtm_failure *failure);
-
 /* How a message is put. */
 enum mtm_put_option {
     MTM_PUT_REPLACE = 1,  /* in place of all that is there, in one step; never FULL */

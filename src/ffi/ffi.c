@@ -257,7 +257,7 @@ static uint32_t look(struct mtc_handle *handle, struct scratch *s)
     uint32_t kinds;
     if (!may_be_used(handle) || handle->owned.state->contended > 0) return 0;
     ++s->serial;
-    switch (mtm_fast_peek_or_take(buffer_of(handle), &s->peeked, mtc_is_plain_word, is_plain)) {
+    switch (mtm_fast_peek(buffer_of(handle), &s->peeked, mtc_is_plain_word, is_plain)) {
         case MTM_FOUND_WORD: return word_to_kind(s->peeked.word, &s->number[0]);
         case MTM_FOUND_TAKEN: return spread(s);
         case MTM_FOUND_BYTES: kinds = spread(s); return kinds ? kinds | PEEKED : 0;

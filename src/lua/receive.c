@@ -341,8 +341,8 @@ static MTM_ALWAYS_INLINE int push_word(lua_State *L, const struct mtc_handle *ha
 static MTM_ALWAYS_INLINE enum mtm_found peek(struct mtc_handle *handle,
                                              struct mtm_peeked *peeked)
 {
-    return mtm_fast_peek_or_take(mtl_buffer_of(handle), peeked,
-                                 MTC_MAY_BE_LUAJIT ? mtc_is_plain_word : NULL, NULL);
+    return mtm_fast_peek(mtl_buffer_of(handle), peeked,
+                         MTC_MAY_BE_LUAJIT ? mtc_is_plain_word : NULL, NULL);
 }
 
 /* The buffer is empty; the call has no argument. Once it has polled nothing may be raised

@@ -190,11 +190,24 @@ static inline enum mtm_status core_add(struct mtm_buffer *buffer, uint32_t numbe
     return core_add_as(buffer, number, false);
 }
 
+/* As mtm_buffer_add, in place of all messages that are there. */
+static inline enum mtm_status core_set_message(struct mtm_buffer *buffer,
+                                               const struct mtm_message *message, bool nonblock,
+                                               struct mtm_failure *failure)
+{
+    struct mtm_notifier *notifier;
+    const unsigned options = MTM_PUT_REPLACE | (nonblock ? MTM_PUT_NONBLOCK : 0u);
+    enum mtm_status status = mtm_buffer_put(buffer, message, options, &notifier);
+    if (!nonblock) mtm_drop_handed_on();
+    if (!notifier) return status;
+    return mtm_notify(buffer, MTM_ADDED, notifier, nonblock, failure);
+}
+
 static inline enum mtm_status core_set(struct mtm_buffer *buffer, uint32_t number)
 {
     struct mtm_failure failure = {0};
     struct mtm_message message = core_message(&number, sizeof number);
-    enum mtm_status status = mtm_buffer_set(buffer, &message, false, &failure);
+    enum mtm_status status = core_set_message(buffer, &message, false, &failure);
     mtm_failure_free(&failure);
     return status;
 }

@@ -30,7 +30,7 @@ static enum mtm_status set_bytes(struct mtm_buffer *buffer, uint32_t number, siz
     struct mtm_failure failure = {0};
     core_fill(bytes, number, size);
     struct mtm_message message = core_message(bytes, size);
-    return mtm_buffer_set(buffer, &message, false, &failure);
+    return core_set_message(buffer, &message, false, &failure);
 }
 
 static struct mtm_queue_numbers numbers_of(struct mtm_buffer *buffer)

@@ -21,7 +21,7 @@ static enum mtm_status put(struct mtm_buffer *buffer, size_t size, bool replace)
 {
     struct mtm_message message = core_message(bytes, size);
     struct mtm_failure failure = {0};
-    enum mtm_status status = replace ? mtm_buffer_set(buffer, &message, false, &failure)
+    enum mtm_status status = replace ? core_set_message(buffer, &message, false, &failure)
                                      : mtm_buffer_add(buffer, &message, false, &failure);
     mtm_failure_free(&failure);
     return status;

@@ -38,7 +38,7 @@ static void assert_strings(struct mtm_reader *reader, uint32_t count, size_t len
 {
     struct mtm_value value;
     for (uint32_t i = 0; i < count; ++i) {
-        assert_true(mtm_reader_has_more(reader));
+        assert_true(reader->at != reader->end);
         enum mtm_tag tag =
             i % 2 ? mtm_reader_next_aligned(reader, &value) : mtm_reader_next(reader, &value);
         assert_int_equal(tag, len <= MTM_SHORT_MAX ? MTM_TAG_SHORT : MTM_TAG_STRING);
@@ -47,7 +47,7 @@ static void assert_strings(struct mtm_reader *reader, uint32_t count, size_t len
             assert_int_equal(value.string.ptr[at], core_byte(i, len, at));
         }
     }
-    assert_false(mtm_reader_has_more(reader));
+    assert_true(reader->at == reader->end);
     assert_int_equal(mtm_reader_next(reader, &value), MTM_TAG_END);
     assert_int_equal(mtm_reader_next_aligned(reader, &value), MTM_TAG_END);
 }
@@ -62,7 +62,7 @@ static void messages_are_read(void **state)
         struct mtm_reader reader;
         size_t need;
         assert_int_equal(mtm_reader_init(&reader, 20, sized, sized ? 2 : 0.5), MTM_OK);
-        assert_false(mtm_reader_has_more(&reader));
+        assert_true(reader.at == reader.end);
         for (int i = 0; i < 100; ++i) {
             uint32_t count = (uint32_t)i % 4;
             add_strings(buffer, count, lengths[i * 7 % 5]);
@@ -106,7 +106,7 @@ static void old_values_are_gone_whatever_comes(void **state)
                 mtm_reader_fini(&reader);
                 assert_int_equal(mtm_reader_init(&reader, 1024, false, 2), MTM_OK);
             }
-            assert_false(mtm_reader_has_more(&reader));
+            assert_true(reader.at == reader.end);
             assert_int_equal(mtm_reader_next(&reader, &value), MTM_TAG_END);
         }
     }
@@ -135,7 +135,7 @@ static void a_fixed_reader_takes_what_fits(void **state)
                 assert_int_equal(status, MTM_TOO_LARGE);
                 assert_int_equal(need, 2 + len);
                 assert_int_equal(mtm_buffer_count(buffer), 1);
-                assert_false(mtm_reader_has_more(&reader));
+                assert_true(reader.at == reader.end);
                 assert_int_equal(mtm_buffer_clear(buffer, false), MTM_OK);
             }
         }
@@ -293,7 +293,7 @@ static void a_damaged_message_ends_where_it_is_damaged(void **state)
         assert_int_equal(mtm_reader_skip(&reader, &value), !damaged);
         assert_int_equal(mtm_reader_next_aligned(&reader, &value),
                          damaged ? MTM_TAG_END : MTM_TAG_NIL);
-        assert_false(mtm_reader_has_more(&reader));
+        assert_true(reader.at == reader.end);
         mtm_reader_done(&reader);
         mtm_reader_fini(&reader);
     }

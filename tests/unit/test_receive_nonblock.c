@@ -22,7 +22,7 @@ static void *call_all(void *opaque)
     s->status[LISTENER_TAKE] = core_next_as(&s->listener->object, nonblock, &number);
     s->status[LISTENER_POLL] = core_next_as(&s->listener->object, no_time, &number);
     s->status[ADD] = mtm_buffer_add(s->buffer, &message, true, &failure);
-    s->status[SET] = mtm_buffer_set(s->buffer, &message, true, &failure);
+    s->status[SET] = core_set_message(s->buffer, &message, true, &failure);
     s->status[LISTENER_CLEAR] = mtm_listener_clear(s->listener, true);
     s->status[CLEAR] = mtm_buffer_clear(s->buffer, true);
     return NULL;

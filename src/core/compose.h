@@ -80,8 +80,8 @@ enum mtm_status mtm_compose_refer(struct mtm_composer *composer, size_t number);
  * has not been copied from the same message: the walk has not moved either. */
 enum mtm_status mtm_compose_copy(struct mtm_composer *composer, struct mtm_walk *walk);
 
-/* As mtm_buffer_add of the values, or in place of all that is there. Once the message is in, the composer is empty; if
- * it is not, nothing has changed. MISPLACED: a table is open. */
+/* As mtm_buffer_add of the values, or in place of all that is there. Once the message is in,
+ * the composer is empty; if it is not, nothing has changed. MISPLACED: a table is open. */
 enum mtm_status mtm_compose_send(struct mtm_composer *composer, struct mtm_buffer *buffer,
                                  bool replace, bool nonblock, struct mtm_failure *failure);
 

@@ -287,15 +287,24 @@ void mtm_walk_again(struct mtm_walk *walk)
     walk->visit = (struct mtm_visit){.tag = MTM_TAG_END};
 }
 
-enum mtm_status mtm_walk_begin(struct mtm_walk *walk)
+/* Nothing but plain values, as most messages: there is nothing to know beforehand. */
+static bool is_plain(const struct mtm_reader *reader)
+{
+    const unsigned char *at = reader->at;
+    struct mtm_value value;
+    while (at != reader->end) {
+        if (mtm_wire_read(&at, reader->end, &value) > MTM_TAG_FUNCTION) return false;
+    }
+    return true;
+}
+
+static enum mtm_status look_through(struct mtm_walk *walk)
 {
     struct survey survey = {.walk = walk};
     struct mtm_reader *reader = walk->reader;
     const unsigned char *begin = reader->at;
     const size_t items = reader->items;
     enum mtm_status status = MTM_OK;
-    mtm_walk_again(walk);
-    walk->kept_count = 0;
     do {
         mtm_walk_step(walk, &walk->visit);
         status = look(&survey, &walk->visit);
@@ -308,6 +317,13 @@ enum mtm_status mtm_walk_begin(struct mtm_walk *walk)
     reader->items = items;
     mtm_walk_again(walk);
     return status;
+}
+
+enum mtm_status mtm_walk_begin(struct mtm_walk *walk)
+{
+    mtm_walk_again(walk);
+    walk->kept_count = 0;
+    return is_plain(walk->reader) ? MTM_OK : look_through(walk);
 }
 
 const struct mtm_visit *mtm_walk_next(struct mtm_walk *walk)

@@ -390,6 +390,25 @@ int mtl_get_short(lua_State *L, struct mtc_handle *handle)
     return take_short(L, handle, MTL_GET);
 }
 
+int mtl_try_short(lua_State *L, struct mtc_handle *handle, int first)
+{
+    struct mtm_peeked peeked;
+    const int top = lua_gettop(L);
+    enum mtm_found found = peek(handle, &peeked);
+    if (found != MTM_FOUND_WORD && found != MTM_FOUND_BYTES) return 0;
+    lua_pushvalue(L, first);
+    if (found == MTM_FOUND_WORD) {
+        mtl_push_word(L, peeked.word);
+        return 2;
+    }
+    const int count = mtl_decode_short(L, peeked.bytes, peeked.size);
+    if (count >= 0 && handle->object && mtm_fast_take(mtl_buffer_of(handle), &peeked))
+        return count + 1;
+    if (count >= 0) handle->owned.state->contended = MTL_CONTENDED;
+    lua_settop(L, top);
+    return 0;
+}
+
 void mtl_set_receivers(lua_State *L, const luaL_Reg *receivers)
 {
     for (; receivers->name; ++receivers) {

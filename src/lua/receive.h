@@ -57,6 +57,11 @@ int mtl_give(lua_State *L, struct mtc_handle *handle, struct mtm_delivery *in, e
 int mtl_take_short(lua_State *L, struct mtc_handle *handle);
 int mtl_get_short(lua_State *L, struct mtc_handle *handle);
 
+/* The same for a call whose first result is what stands at `first`, the live buffer's handle or
+ * another one: returns how many results it has pushed; 0: it has taken nothing, and pushed
+ * nothing, so the message, if there is one, is for the slow path. */
+int mtl_try_short(lua_State *L, struct mtc_handle *handle, int first);
+
 /* Whether a hook will run when the call returns, which could raise an error then. */
 static inline bool mtl_is_watched(lua_State *L)
 {

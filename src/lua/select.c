@@ -1,5 +1,6 @@
 /* mtmsg.select: arguments in, the first message of several sources out. The waiting is in the
  * core, what becomes of the message in receive.c. */
+#include "core/listener.h"
 #include "core/select.h"
 
 #include "lua/args.h"
@@ -45,16 +46,22 @@ static bool is_worth_a_look(const struct mtc_handle *handle)
     return mtm_source_ops(source)->waiting(source) != 0;
 }
 
-/* Raises errors before anything is pinned. Returns the argument that is the first source which
- * seems to have a message, or 0. */
-static int check_sources(lua_State *L, int top)
+/* The first source which seems to have a message. */
+struct first {
+    int argument; /* 0: there is none */
+    struct mtc_handle *handle;
+};
+
+/* Raises errors before anything is pinned. */
+static struct first check_sources(lua_State *L, int top)
 {
-    int count = 0, first = 0;
+    struct first first = {0};
+    int count = 0;
     for (int i = FIRST; i <= top; ++i) {
-        const struct mtc_handle *handle = check_source(L, i);
+        struct mtc_handle *handle = check_source(L, i);
         if (!handle) continue;
         if (++count > MTM_SELECT_MAX) luaL_argerror(L, i, "too many sources");
-        if (first == 0 && is_worth_a_look(handle)) first = i;
+        if (first.argument == 0 && is_worth_a_look(handle)) first = (struct first){i, handle};
     }
     return first;
 }
@@ -114,12 +121,38 @@ static int nothing(lua_State *L, struct sources *sources, enum mtm_status status
     return 3;
 }
 
-/* Most often there is a message, and no need for more than a receive from where it is. */
-static bool take_at_once(lua_State *L, int argument, struct mtm_delivery *in)
+/* A single number, boolean or byte; or 0. */
+static MTM_NOINLINE int take_word(lua_State *L, struct first first)
+{
+    struct mtm_listener *listener = (struct mtm_listener *)first.handle->object;
+    struct mtm_word word;
+    uint64_t id;
+    if (!mtm_listener_take_word(listener, MTC_MAY_BE_LUAJIT ? mtc_is_plain_word : NULL, false,
+                                &word, &id))
+        return 0;
+    lua_pushvalue(L, first.argument);
+    mtl_push_word(L, word);
+    return 2;
+}
+
+/* Most often there is a short message in a buffer, which needs no protected call. Returns how
+ * many results it has pushed. */
+static inline int take_short(lua_State *L, struct first first)
+{
+    if (first.argument == 0) return 0;
+    if (MTM_UNLIKELY(first.handle->object->kind != MTM_BUFFER)) return take_word(L, first);
+    if (MTM_UNLIKELY(first.handle->owned.state->contended > 0)) {
+        --first.handle->owned.state->contended;
+        return 0;
+    }
+    return mtl_try_short(L, first.handle, first.argument);
+}
+
+/* A message, and no need for more than a receive from where it is. */
+static bool take_at_once(struct first first, struct mtm_delivery *in)
 {
     struct mtm_wait never = {.timeout = 0};
-    return argument != 0 &&
-           mtl_take(mtl_check_any_source(L, argument), &never, in, MTL_GET) == MTM_OK;
+    return first.argument != 0 && mtl_take(first.handle, &never, in, MTL_GET) == MTM_OK;
 }
 
 static MTM_NOINLINE int choose(lua_State *L, struct mtc_state *state, struct mtm_wait wait,
@@ -141,21 +174,26 @@ static MTM_NOINLINE int choose(lua_State *L, struct mtc_state *state, struct mtm
     return mtl_give(L, handle, &in, MTL_GET, base, wait.timeout == 0, pending);
 }
 
-int mtl_select(lua_State *L)
+static MTM_NOINLINE int take_any(lua_State *L, struct mtm_wait wait, struct first first)
 {
     struct mtc_state *state = lua_touserdata(L, lua_upvalueindex(2));
+    const int top = lua_gettop(L);
     struct mtl_pending *pending;
     struct mtm_delivery in;
     int results;
     if (mtl_call_watched(L, state, MTL_GET, &pending, &results)) return results;
-    const int top = lua_gettop(L);
-    struct mtm_wait wait = mtl_check_wait(L, 1, false, "timeout seconds expected");
-    const int first = check_sources(L, top);
     luaL_checkstack(L, LUA_MINSTACK, "too many sources");
     const int base = mtl_prepare(L, MTL_GET, top + 1, top);
-    if (!take_at_once(L, first, &in)) return choose(L, state, wait, base, top, pending);
-    lua_pushvalue(L, first);
+    if (!take_at_once(first, &in)) return choose(L, state, wait, base, top, pending);
+    lua_pushvalue(L, first.argument);
     lua_replace(L, base);
-    return mtl_give(L, mtl_check_any_source(L, first), &in, MTL_GET, base, wait.timeout == 0,
-                    pending);
+    return mtl_give(L, first.handle, &in, MTL_GET, base, wait.timeout == 0, pending);
+}
+
+int mtl_select(lua_State *L)
+{
+    const struct mtm_wait wait = mtl_check_wait(L, 1, false, "timeout seconds expected");
+    const struct first first = check_sources(L, lua_gettop(L));
+    const int results = mtl_is_watched(L) ? 0 : take_short(L, first);
+    return results > 0 ? results : take_any(L, wait, first);
 }

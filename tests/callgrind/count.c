@@ -17,14 +17,14 @@
 enum { CALLS = 1000, BATCH = 20 };
 
 /* Where the stack holds what. */
-enum { ADD = 1, NEXT, GET, LISTEN, EMPTY, BUFFER, LISTENER, MEMBER, TEXT };
+enum { ADD = 1, NEXT, GET, LISTEN, SELECT, EMPTY, BUFFER, LISTENER, MEMBER, TEXT };
 
 static const char prepare[] =
     "if jit then jit.off() end\n"
     "local mtmsg = require 'mtmsg'\n"
     "local buffer, listener = mtmsg.newbuffer(), mtmsg.newlistener()\n"
     "return buffer.addmsg, buffer.nextmsg, buffer.getmsg,\n"
-    "    listener.nextmsg, ..., buffer, listener, listener:newbuffer()\n";
+    "    listener.nextmsg, mtmsg.select, ..., buffer, listener, listener:newbuffer()\n";
 
 static int empty(lua_State *L)
 {
@@ -70,6 +70,29 @@ COUNT(get_one, GET, BUFFER, 0, 2)
 COUNT(get_three, GET, BUFFER, 0, 4)
 COUNT(listen_one, LISTEN, LISTENER, 0, 1)
 
+/* select(nil, idle, buffer): the second source has the message. */
+static inline void make_selects(lua_State *L, int function)
+{
+    for (int i = 0; i < BATCH; ++i) {
+        lua_pushvalue(L, function);
+        lua_pushnil(L);
+        lua_pushvalue(L, MEMBER);
+        lua_pushvalue(L, BUFFER);
+        lua_call(L, 3, 2);
+        lua_pop(L, 2);
+    }
+}
+
+static __attribute__((noinline)) void count_select_one(lua_State *L)
+{
+    make_selects(L, SELECT);
+}
+
+static __attribute__((noinline)) void count_empty_select_one(lua_State *L)
+{
+    make_selects(L, EMPTY);
+}
+
 /* In small batches: such a queue is what a stream between two threads mostly sees. The warm-up
  * leaves it as it will be from then on. The text is the youngest string, which Lua finds at
  * once whatever seed it has for its hashes. */
@@ -96,6 +119,9 @@ static void run(lua_State *L)
         make_calls(L, ADD, MEMBER, 1, 1);
         count_empty_listen_one(L);
         count_listen_one(L);
+        make_calls(L, ADD, BUFFER, 1, 1);
+        count_empty_select_one(L);
+        count_select_one(L);
     }
 }
 

@@ -7,6 +7,7 @@ local mtmsg = require("mtmsg")
 local test, eq, gives, list = spec.test, spec.eq, spec.gives, spec.list
 local select_ = mtmsg.select
 local errors = mtmsg.error
+local unpack_ = rawget(_G, "unpack") or table.unpack
 
 test("messages come first, in the order given, with the source they came from", function()
     local a, b = mtmsg.newbuffer(), mtmsg.newbuffer()
@@ -24,6 +25,23 @@ test("messages come first, in the order given, with the source they came from", 
     eq(value.c, 1)
     gives(list(b, "b2"), select_(math.huge, l, b, a))
     gives(list(nil, errors.timeout), select_(0.001, l, b, a))
+end)
+
+test("short messages of each kind, whichever source they are in", function()
+    local a, b, l = mtmsg.newbuffer(), mtmsg.newbuffer(), mtmsg.newlistener()
+    local into = {[a] = a, [b] = b, [l] = l:newbuffer()}
+    local text = ("x"):rep(255)
+    local messages = {
+        list(true), list(false), list(nil), list(0), list(255), list(-1), list(2 ^ 53), list(0.5), list(""),
+        list(text), list(text, text), list("a", nil, 1, false, 2.5, text), list(),
+    }
+    for first, to in pairs(into) do
+        for _, message in ipairs(messages) do to:addmsg(unpack_(message, 1, message.n)) end
+        for i, message in ipairs(messages) do
+            gives(list(first, unpack_(message, 1, message.n)), select_(i % 2 == 0 and 0 or nil, a, nil, l, b))
+        end
+        gives(list(nil, errors.timeout), select_(0, a, nil, l, b))
+    end
 end)
 
 test("nil and false are passed over and keep their places", function()

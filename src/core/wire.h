@@ -14,8 +14,8 @@
 /* The first byte of each value, and what follows it. The order counts, since ranges are
  * compared: BOOLEAN and BYTE have 1 byte, INTEGER and NUMBER 8 (the words: mtm_wire_word_size,
  * _put_word, _get_word); up to STRING nothing is needed but the value (decode_deep.c); up to
- * FUNCTION nothing has to be moved (walk.c); up to ARRAY nothing is in it, and nothing refers to
- * it (decode.c, tests/fuzz/wire.c). */
+ * FUNCTION nothing has to be moved (walk.c); up to ARRAY nothing is in it, and nothing refers
+ * to it (decode.c, tests/fuzz/wire.c). */
 enum mtm_tag {
     MTM_TAG_NIL = 1,
     MTM_TAG_BOOLEAN,  /* 1 byte */

@@ -176,6 +176,13 @@ static inline bool mtm_buffer_has_messages(const struct mtm_buffer *buffer)
     return mtm_queue_count_once(&buffer->queue) != 0;
 }
 
+/* The same, and whether it may have ended: a hint, on which nothing relies. */
+static inline bool mtm_buffer_may_have_one(const struct mtm_buffer *buffer)
+{
+    return mtm_load_rlx(&buffer->object.flags) != mtm_generation ||
+           mtm_buffer_has_messages(buffer);
+}
+
 /* The buffer as a source: see source.h. */
 enum mtm_status mtm_buffer_look(struct mtm_source *source, struct mtm_wait *wait,
                                 struct mtm_delivery *delivery);

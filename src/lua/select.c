@@ -29,16 +29,20 @@ static void unpin_all(struct sources *sources)
     for (size_t i = 0; i < sources->count; ++i) mtl_unpin(sources->handle[i]);
 }
 
-/* The source at that index, or NULL: it is left out. Raises an error for anything else. Most
- * are buffers, so that is asked first. */
-static inline struct mtc_handle *check_source(lua_State *L, int index)
+/* The source at that index, or NULL: it is left out. Raises an error for anything else. */
+static struct mtc_handle *check_source(lua_State *L, int index)
 {
-    struct mtc_handle *handle = mtc_to_handle(L, index, MTC_BUFFER_MAGIC);
-    if (MTM_LIKELY(handle && mtc_handle_is_live(handle))) return handle;
-    if (!lua_toboolean(L, index)) return NULL;
-    return mtl_check_any_source(L, index);
+    return lua_toboolean(L, index) ? mtl_check_any_source(L, index) : NULL;
 }
 
+/* Most are buffers, so that is asked first. */
+static inline struct mtc_handle *to_live_buffer(lua_State *L, int index)
+{
+    struct mtc_handle *handle = mtc_to_handle(L, index, MTC_BUFFER_MAGIC);
+    return MTM_LIKELY(handle && mtc_handle_is_live(handle)) ? handle : NULL;
+}
+
+/* No buffer that is live. */
 static bool is_worth_a_look(const struct mtc_handle *handle)
 {
     if (!mtc_handle_is_live(handle)) return false;
@@ -58,10 +62,13 @@ static struct first check_sources(lua_State *L, int top)
     struct first first = {0};
     int count = 0;
     for (int i = FIRST; i <= top; ++i) {
-        struct mtc_handle *handle = check_source(L, i);
+        struct mtc_handle *buffer = to_live_buffer(L, i),
+                          *handle = buffer ? buffer : check_source(L, i);
         if (!handle) continue;
         if (++count > MTM_SELECT_MAX) luaL_argerror(L, i, "too many sources");
-        if (first.argument == 0 && is_worth_a_look(handle)) first = (struct first){i, handle};
+        if (first.argument != 0) continue;
+        if (buffer ? mtm_buffer_may_have_one(mtl_buffer_of(buffer)) : is_worth_a_look(handle))
+            first = (struct first){i, handle};
     }
     return first;
 }

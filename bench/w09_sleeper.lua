@@ -7,8 +7,9 @@ vain; one that sleeps uses no processor time.
 ![Distribution of delays](performance-latency.svg)
 
 What waiting costs in processor time depends on how often messages come. Looking for one is cheaper than
-sleeping if it comes soon, and dearer if it doesn't. The rows of processor time count what the receiving thread uses,
-and what adding takes; messages come exactly in time, from a thread that spins in between, which is not counted.
+sleeping if it comes soon, and dearer if it doesn't; whom processor time is worth more than tens of microseconds turns
+it off, by `MTMSG_POLLING=0`. The rows of processor time count what the receiving thread uses, and what adding takes;
+messages come exactly in time, from a thread that spins in between, which is not counted.
 ]]
 
 local host = require "host"
@@ -18,6 +19,7 @@ local limits = require "limits"
 local mtmsg = require "mtmsg"
 local rows = require "rows"
 
+local polls = os.getenv "MTMSG_POLLING" ~= "0"
 local INTERVAL, SPIN = 1e-3, 50e-6
 local count = measure.quick and 50 or 500
 local rounds = measure.quick and 2 or 5
@@ -80,13 +82,6 @@ local function sample(run)
     return out
 end
 
-local message, naive, futex = sample(by_message("mtmsg")), sample(by_message("naive")), sample(by_futex)
-for _ = 1, rounds do
-    message.run()
-    naive.run()
-    futex.run()
-end
-
 local function points(all)
     local list = {}
     for _, percent in ipairs { 1, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 98, 99, 99.5, 99.9 } do
@@ -95,23 +90,32 @@ local function points(all)
     return list
 end
 
-rows.plot {
-    name = "latency", title = "Waking a consumer that sleeps", series = { "latency", "latency of a futex" },
-    scale = "x", x = "late by", x_unit = "us", y = "percent that are not later",
-}
-rows.row {
-    name = "message to a sleeping consumer, median", unit = "us", figure = message.p50, probe = futex.p50,
-    per = "futex wake", most = 1.3, naive = naive.p50, series = "latency", points = points(message.all),
-}
-rows.row {
-    name = "... 99 of 100", unit = "us", figure = message.p99, probe = futex.p99, per = "futex wake",
-    naive = naive.p99, series = "latency of a futex", points = points(futex.all),
-}
-rows.row {
-    name = "... processor time per message, both threads", unit = "us", figure = message.cpu, naive = naive.cpu,
-    probe = measure.each(function(us) return us + SPIN * 1e6 end, futex.cpu), per = "futex loop + 50 us", most = 1,
-    costs = true,
-}
+local function how_late()
+    local message, naive, futex = sample(by_message("mtmsg")), sample(by_message("naive")), sample(by_futex)
+    for _ = 1, rounds do
+        message.run()
+        naive.run()
+        futex.run()
+    end
+
+    rows.plot {
+        name = "latency", title = "Waking a consumer that sleeps", series = { "latency", "latency of a futex" },
+        scale = "x", x = "late by", x_unit = "us", y = "percent that are not later",
+    }
+    rows.row {
+        name = "message to a sleeping consumer, median", unit = "us", figure = message.p50, probe = futex.p50,
+        per = "futex wake", most = 1.3, naive = naive.p50, series = "latency", points = points(message.all),
+    }
+    rows.row {
+        name = "... 99 of 100", unit = "us", figure = message.p99, probe = futex.p99, per = "futex wake",
+        naive = naive.p99, series = "latency of a futex", points = points(futex.all),
+    }
+    rows.row {
+        name = "... processor time per message, both threads", unit = "us", figure = message.cpu, naive = naive.cpu,
+        probe = measure.each(function(us) return us + SPIN * 1e6 end, futex.cpu), per = "futex loop + 50 us", most = 1,
+        costs = true,
+    }
+end
 
 -- ---- how dear
 
@@ -138,7 +142,7 @@ local function cost(lib, n, interval)
     return join(thread), spent
 end
 
-for _, us in ipairs { 10, 30, 60, 100, 1000 } do
+local function cost_every(us)
     local seconds = measure.quick and 0.01 or 0.2
     local n, costs = math.ceil(seconds * 1e6 / us), { mtmsg = {}, naive = {}, futex = {} }
     for round = 1, measure.rounds do
@@ -150,23 +154,37 @@ for _, us in ipairs { 10, 30, 60, 100, 1000 } do
         end
     end
     rows.row {
-        name = ("processor time per message, one in %d us"):format(us), unit = "us", figure = costs.mtmsg,
-        probe = costs.futex, per = "a futex, never looking", most = 2, naive = costs.naive, costs = true,
+        name = ("processor time per message, one in %d us%s"):format(us, polls and "" or ", polling off"),
+        unit = "us", figure = costs.mtmsg, probe = costs.futex, per = "a futex, never looking", most = 2,
+        naive = costs.naive, costs = true,
+        why = polls and "looking for up to 50 us saves a wake-up's delay: see the rows with polling off" or nil,
     }
 end
 
 -- ---- an idle waiter
 
-local resting = mtmsg.newbuffer()
-local idle = host.thread([[
-    local buffer = require "mtmsg".buffer((...))
-    buffer:nextmsg()
-]], resting:id())
-limits.sleep_until(host.now() + 0.1) -- it has come to rest
-local seconds = measure.quick and 0.2 or 2
-local cpu = limits.usage()
-limits.sleep_until(host.now() + seconds)
-local used = limits.usage() - cpu
-rows.row { name = "an idle waiter, processor time", unit = "us/s", figure = used / seconds * 1e6, most = 100 }
-resting:addmsg(true)
-idle:join()
+local function when_idle()
+    local resting = mtmsg.newbuffer()
+    local idle = host.thread([[
+        local buffer = require "mtmsg".buffer((...))
+        buffer:nextmsg()
+    ]], resting:id())
+    limits.sleep_until(host.now() + 0.1) -- it has come to rest
+    local seconds = measure.quick and 0.2 or 2
+    local cpu = limits.usage()
+    limits.sleep_until(host.now() + seconds)
+    local used = limits.usage() - cpu
+    rows.row { name = "an idle waiter, processor time", unit = "us/s", figure = used / seconds * 1e6, most = 100 }
+    resting:addmsg(true)
+    idle:join()
+end
+
+-- ----
+
+if polls then how_late() end
+for _, us in ipairs { 10, 30, 60, 100, 1000 } do cost_every(us) end
+if not polls then return end
+local child = assert(io.popen('MTMSG_POLLING=0 exec "$(readlink /proc/$PPID/exe)" bench/w09_sleeper.lua'))
+for line in child:lines() do print(line) end
+assert(child:close())
+when_idle()

@@ -27,6 +27,12 @@ int luaopen_mtmsg(lua_State *L);
  * raise a Lua memory error; the stack stays as it was. */
 void mtmsg_refuse_functions(lua_State *L);
 
+/* Whether threads that wait look for a message for up to 50 us before they sleep: not 0, as it
+ * is unless the environment has MTMSG_POLLING=0, for short delays; 0 for less processor time.
+ * For the whole process, from the next wait on. It is the program's choice, so there is no call
+ * for Lua. Any thread; it neither waits nor fails. */
+void mtmsg_set_polling(int polls);
+
 /* The APIs of buffers, which they have in Lua states, too. The newer versions; good for the
  * life of the process. Any thread. */
 const notify_capi *mtmsg_notify_capi(void);

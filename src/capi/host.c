@@ -7,6 +7,7 @@
 
 #include "capi/apis.h"
 #include "core/registry.h"
+#include "core/spin.h"
 
 #include "platform/hidden.h"
 /* behind that, since the shared module does not show them */
@@ -25,6 +26,11 @@ const receiver_capi_2_1 *mtmsg_receiver_capi(void)
 const sender_capi_1_1 *mtmsg_sender_capi(void)
 {
     return &mtc_sender_capi_1_1;
+}
+
+void mtmsg_set_polling(int polls)
+{
+    mtm_polling_set(polls != 0);
 }
 
 /* ---- looking up ---- */

@@ -1,6 +1,10 @@
 /* Bounded polling, adapted by history: whether it pays, and whether to let messages gather.
- * It owns a struct mtm_spin per object that is waited for, and the cached number of CPUs. */
+ * It owns a struct mtm_spin per object that is waited for, the cached number of CPUs, and the
+ * switch for all. */
 #include "core/spin.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 #include "platform/hidden.h"
 
@@ -13,6 +17,33 @@ enum {
     TRIAL_MIN = 64,   /* waits between two trials whether it is one */
     TRIAL_MAX = 4096
 };
+
+/* ---- the switch */
+
+enum { NOT_LOOKED_UP, POLLS, SLEEPS };
+
+static mtm_a32 choice; /* atomic; nothing else depends on it */
+
+void mtm_polling_look_up(void)
+{
+    uint32_t unknown = NOT_LOOKED_UP;
+    if (mtm_load_rlx(&choice) != NOT_LOOKED_UP) return;
+    const char *wish = getenv("MTMSG_POLLING");
+    const bool polls = !wish || strcmp(wish, "0") != 0;
+    mtm_cas_acq_rel(&choice, &unknown, polls ? POLLS : SLEEPS); /* pairs with itself */
+}
+
+void mtm_polling_set(bool polls)
+{
+    mtm_store_rlx(&choice, polls ? POLLS : SLEEPS);
+}
+
+bool mtm_polling(void)
+{
+    return mtm_load_rlx(&choice) != SLEEPS;
+}
+
+/* ---- polling */
 
 /* Asks the system now and then only: it costs a call. */
 static bool one_cpu_only(struct mtm_spin *spin)
@@ -106,6 +137,7 @@ bool mtm_spin(struct mtm_spin *spin, struct mtm_waiters *waiters, int64_t deadli
               const struct mtm_spin_target *target)
 {
     MTM_ASSERT_UNLOCKED();
+    if (MTM_UNLIKELY(!mtm_polling())) return false;
     MTM_STEP(begin_to_spin);
     if (mtm_swap_acq(&spin->busy, 1) != 0) return false; /* pairs with the store below */
     bool found = poll(spin, waiters, deadline, target);

@@ -7,6 +7,12 @@
 
 #include "core/waiters.h"
 
+/* Whether anybody in the process polls at all. It is so unless the environment has
+ * MTMSG_POLLING=0 when that is looked up first, or it has been set. Any thread. */
+void mtm_polling_look_up(void);
+void mtm_polling_set(bool polls);
+bool mtm_polling(void);
+
 struct mtm_spin {
     mtm_a32 busy;      /* atomic; 1: a thread spins. It alone uses the fields that follow. */
     uint32_t taken;    /* messages taken before the last spin */
@@ -30,8 +36,8 @@ struct mtm_spin_target {
 /* Looks again and again for as long as a wake-up may cost (50 us, and not past the deadline).
  * True: there was something; the caller tries to take it, and afterwards sees to it that what
  * is left wakes those who wait. One thread spins at a time; none where it may use one CPU only,
- * while a wake-up is on its way to another one, or where spinning has lately been in vain.
- * The caller has not joined the waiters. No lock held. */
+ * while a wake-up is on its way to another one, where spinning has lately been in vain, or
+ * where nobody polls. The caller has not joined the waiters. No lock held. */
 bool mtm_spin(struct mtm_spin *spin, struct mtm_waiters *waiters, int64_t deadline,
               const struct mtm_spin_target *target);
 

@@ -3,6 +3,7 @@
 #include "core/abort_all.h"
 #include "core/registry.h"
 #include "core/sleep.h"
+#include "core/spin.h"
 #include "lua/classes.h"
 #include "lua/decode.h"
 #include "lua/errors.h"
@@ -96,6 +97,7 @@ MTM_EXPORT int luaopen_mtmsg(lua_State *L)
 {
     mtm_plat_pin_image(functions); /* others are at work here when this state is closed */
     mtm_registry_narrow_ids(MTC_ID_BITS);
+    mtm_polling_look_up();
     bool compiled = mtl_open_buffer(L);
     mtl_open_listener(L);
     mtl_open_topic(L);
@@ -115,7 +117,8 @@ MTM_EXPORT int luaopen_mtmsg(lua_State *L)
     lua_setfield(L, -2, "error");
     lua_pushliteral(L, VERSION);
     lua_setfield(L, -2, "_VERSION");
-    lua_pushfstring(L, "%s calls:%s", mtm_plat_info(), compiled ? "FFI" : "C");
+    lua_pushfstring(L, "%s calls:%s%s", mtm_plat_info(), compiled ? "FFI" : "C",
+                    mtm_polling() ? "" : " polling:off");
     lua_setfield(L, -2, "_INFO");
     return 1;
 }

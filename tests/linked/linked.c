@@ -126,6 +126,21 @@ static void functions_are_refused(void)
     lua_close(other);
 }
 
+static void polling_is_turned_off(void)
+{
+    lua_State *L = new_state();
+    mtmsg_set_polling(0);
+    lua_State *other = new_state();
+    ok(!run(L, "b = mtmsg.newbuffer() assert(not b:nextmsg(0.001)) b:addmsg(1)") &&
+           !run(L, "assert(b:nextmsg() == 1)"),
+       "without polling, messages come all the same");
+    ok(!run(other, "assert(mtmsg._INFO:find('polling:off'))"), "and the module says so");
+    mtmsg_set_polling(1);
+    ok(!run(L, "assert(not b:nextmsg(0.001))"), "polling is turned on again");
+    lua_close(L);
+    lua_close(other);
+}
+
 int main(void)
 {
     setvbuf(stdout, NULL, _IONBF, 0);
@@ -134,6 +149,7 @@ int main(void)
     reasons_are_told(L);
     lua_close(L);
     functions_are_refused();
+    polling_is_turned_off();
     printf("1..%d\n", count);
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

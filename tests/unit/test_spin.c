@@ -191,6 +191,26 @@ static void lingering_ends_at_the_deadline(void **state)
     assert_true(s.spin.stream);
 }
 
+/* ---- the switch ---- */
+
+/* What was set counts, whatever the environment has. */
+static void nobody_spins_where_it_is_turned_off(void **state)
+{
+    (void)state;
+    struct scenery s;
+    begin(&s);
+    mtm_polling_set(false);
+    const bool spun = spin_until(&s, 1, MTM_FOREVER);
+    const uint32_t looks = s.looks;
+    mtm_polling_look_up();
+    const bool stays = !mtm_polling();
+    mtm_polling_set(true);
+    assert_false(spun);
+    assert_int_equal(looks, 0);
+    assert_true(stays);
+    assert_true(spin_until(&s, 1, MTM_FOREVER));
+}
+
 /* ---- CPUs ---- */
 
 #if defined(__linux__)
@@ -243,6 +263,7 @@ int main(void)
         CORE_TEST("a stream is let gather", a_stream_is_let_gather),
         CORE_TEST("what is no stream is not delayed", what_is_no_stream_is_not_delayed),
         CORE_TEST("lingering ends at the deadline", lingering_ends_at_the_deadline),
+        CORE_TEST("nobody spins where it is turned off", nobody_spins_where_it_is_turned_off),
         CORE_TEST("nobody spins on one CPU", nobody_spins_on_one_cpu),
     };
     return UNIT_RUN(tests);

@@ -67,9 +67,14 @@ static int add_number(struct mtc_handle *handle, double number)
  * be. */
 struct values {
     uint32_t kinds;
-    struct mtm_word word[VALUES];
+    double number[VALUES];
     const char *text[VALUES];
     uint32_t length[VALUES];
+};
+
+enum {
+    MOST_TEXT = 248, /* the Lua text leaves messages with longer strings, in all, to others */
+    MOST_HEADERS = VALUES * MTM_WORD_VALUE
 };
 
 static inline uint32_t kind_at(uint32_t kinds, int i)
@@ -77,46 +82,36 @@ static inline uint32_t kind_at(uint32_t kinds, int i)
     return kinds >> (i * KIND_BITS) & ((1u << KIND_BITS) - 1);
 }
 
-/* Bytes that the values take in a message; more than MTM_FAST_MAX if a string is too long. */
-static size_t measure(struct values *values, const double *number)
+/* Returns the end; writes up to MTM_WORD_VALUE bytes more than the number takes. */
+static inline unsigned char *put_number(unsigned char *to, double number)
 {
-    size_t size = 0;
-    for (int i = 0; i < VALUES; ++i) {
-        switch ((enum kind)kind_at(values->kinds, i)) {
-            case KIND_END: return size;
-            case KIND_NIL: size += 1; break;
-            case KIND_TRUE:
-            case KIND_FALSE: size += 2; break;
-            case KIND_STRING: size += mtm_wire_string_size(values->length[i]); break;
-            case KIND_NUMBER:
-                values->word[i] = to_word(number[i]);
-                size += mtm_wire_word_size(values->word[i].tag);
-                break;
-        }
-    }
-    return size;
+    const struct mtm_word word = to_word(number);
+    mtm_wire_put_word(to, word);
+    return to + mtm_wire_word_size(word.tag);
 }
 
-static void put(unsigned char *to, const struct values *values)
+static inline unsigned char *put_text(unsigned char *to, const char *text, uint32_t length)
+{
+    to = mtm_wire_string_header(to, length);
+    mtm_copy_short(to, text, length);
+    return to + length;
+}
+
+/* Returns the end. */
+static inline unsigned char *put(unsigned char *to, const struct values *values)
 {
     for (int i = 0; i < VALUES; ++i) {
-        const uint32_t kind = kind_at(values->kinds, i), length = values->length[i];
+        const uint32_t kind = kind_at(values->kinds, i);
         switch ((enum kind)kind) {
-            case KIND_END: return;
+            case KIND_END: return to;
             case KIND_NIL: to = mtm_wire_nil(to); break;
             case KIND_TRUE:
             case KIND_FALSE: to = mtm_wire_boolean(to, kind == KIND_TRUE); break;
-            case KIND_STRING:
-                to = mtm_wire_string_header(to, length);
-                mtm_copy_short(to, values->text[i], length);
-                to += length;
-                break;
-            case KIND_NUMBER:
-                mtm_wire_put_word(to, values->word[i]);
-                to += mtm_wire_word_size(values->word[i].tag);
-                break;
+            case KIND_STRING: to = put_text(to, values->text[i], values->length[i]); break;
+            case KIND_NUMBER: to = put_number(to, values->number[i]); break;
         }
     }
+    return to;
 }
 
 static MTM_NOINLINE int add_long_text(struct mtc_handle *handle, const char *text,
@@ -148,26 +143,31 @@ static int add_text(struct mtc_handle *handle, const char *text, uint32_t length
     return 1;
 }
 
+static MTM_NOINLINE int add_values_around(struct mtc_handle *handle,
+                                          const struct values *values)
+{
+    unsigned char bytes[MOST_TEXT + MOST_HEADERS];
+    const size_t size = (size_t)(put(bytes, values) - bytes);
+    return size <= MTM_FAST_MAX && mtm_fast_add_around(buffer_of(handle), bytes, size);
+}
+
 /* Up to four values: of what kind they are, from the low bits of `kinds` on, and of each what a
- * number and what a string of that place would be. They are written straight into the ring. */
+ * number and what a string of that place would be; of other kinds the string is empty. They are
+ * written straight into the ring. */
 static int add_values(struct mtc_handle *handle, uint32_t kinds, double n1, double n2,
                       double n3, double n4, const char *t1, uint32_t len1, const char *t2,
                       uint32_t len2, const char *t3, uint32_t len3, const char *t4,
                       uint32_t len4)
 {
-    const double number[VALUES] = {n1, n2, n3, n4};
-    struct values values = {kinds, {{0}}, {t1, t2, t3, t4}, {len1, len2, len3, len4}};
+    const struct values values = {
+        kinds, {n1, n2, n3, n4}, {t1, t2, t3, t4}, {len1, len2, len3, len4}};
+    const size_t most = MOST_HEADERS + (size_t)len1 + len2 + len3 + len4;
     if (!may_be_used(handle)) return 0;
-    const size_t size = measure(&values, number);
-    if (size > MTM_FAST_MAX) return 0;
-    unsigned char *to = mtm_fast_begin(buffer_of(handle), 1 + size);
-    if (MTM_UNLIKELY(!to)) {
-        unsigned char bytes[MTM_FAST_MAX];
-        put(bytes, &values);
-        return mtm_fast_add_around(buffer_of(handle), bytes, size);
-    }
+    unsigned char *to =
+        most <= MTM_FAST_MAX ? mtm_fast_begin(buffer_of(handle), 1 + most) : NULL;
+    if (MTM_UNLIKELY(!to)) return add_values_around(handle, &values);
+    const size_t size = (size_t)(put(to + 1, &values) - to - 1);
     *to = (unsigned char)size;
-    put(to + 1, &values);
     mtm_fast_end(buffer_of(handle), 1 + size);
     return 1;
 }
@@ -181,55 +181,45 @@ static uint32_t word_to_kind(struct mtm_word word, double *number)
     return KIND_NUMBER;
 }
 
-/* The kind of a value, which goes to that place of the scratch memory; END if it is none of
- * those. */
-static uint32_t spread_value(struct scratch *s, unsigned place, const struct mtm_value *value)
+/* A string goes to that place of the scratch memory; returns its end, or NULL: it is none. */
+static inline const unsigned char *spread_text(struct scratch *s, unsigned place,
+                                               const unsigned char *at)
 {
-    switch (value->tag) {
-        case MTM_TAG_NIL: return KIND_NIL;
-        case MTM_TAG_BOOLEAN: return value->boolean ? KIND_TRUE : KIND_FALSE;
-        case MTM_TAG_INTEGER:
-            if (mtc_is_wide(value->integer)) break;
-            s->number[place] = (double)value->integer;
-            return KIND_NUMBER;
-        case MTM_TAG_BYTE: s->number[place] = (double)value->integer; return KIND_NUMBER;
-        case MTM_TAG_NUMBER: s->number[place] = value->number; return KIND_NUMBER;
-        case MTM_TAG_SHORT:
-        case MTM_TAG_STRING:
-            s->text[place] = value->string.ptr;
-            s->length[place] = (uint32_t)value->string.len;
-            return KIND_STRING;
-        case MTM_TAG_POINTER:
-        case MTM_TAG_FUNCTION:
-        case MTM_TAG_ARRAY:
-        case MTM_TAG_TABLE:
-        case MTM_TAG_SHARED:
-        case MTM_TAG_CODE:
-        case MTM_TAG_REFERENCE:
-        case MTM_TAG_KEY:
-        case MTM_TAG_KEY_AGAIN:
-        case MTM_TAG_NAMED:
-        case MTM_TAG_MODULE:
-        case MTM_TAG_GLOBALS:
-        case MTM_TAG_UPVALUE:
-        case MTM_TAG_OBJECT:
-        case MTM_TAG_END: break;
+    uint64_t length = at[1];
+    if (at[0] == MTM_TAG_SHORT) {
+        s->text[place] = at + 2;
+    } else if (at[0] == MTM_TAG_STRING) {
+        memcpy(&length, at + 1, sizeof length);
+        s->text[place] = at + MTM_WORD_VALUE;
+    } else {
+        return NULL;
     }
-    return KIND_END;
+    s->length[place] = (uint32_t)length;
+    return s->text[place] + length;
 }
 
 /* Spreads the values of the message in the scratch memory; 0 if there are other ones, too many,
- * or none. */
+ * or none. The bytes were written by an encoder. */
 static uint32_t spread(struct scratch *s)
 {
     const unsigned char *at = s->peeked.bytes, *end = at + s->peeked.size;
-    uint32_t kinds = 0;
-    struct mtm_value value;
+    uint32_t kinds = 0, kind;
     for (unsigned place = 0; at < end; ++place) {
+        const size_t size = mtm_wire_word_size(*at);
         if (place == VALUES) return 0;
-        mtm_wire_read(&at, end, &value);
-        const uint32_t kind = spread_value(s, place, &value);
-        if (kind == KIND_END) return 0;
+        if (size > 0) {
+            const struct mtm_word word = mtm_wire_get_word_of(at, size);
+            if (word.tag == MTM_TAG_INTEGER && mtc_is_wide((int64_t)word.bits)) return 0;
+            kind = word_to_kind(word, &s->number[place]);
+            at += size;
+        } else if (*at == MTM_TAG_NIL) {
+            kind = KIND_NIL;
+            ++at;
+        } else {
+            kind = KIND_STRING;
+            at = spread_text(s, place, at);
+            if (!at) return 0;
+        }
         kinds |= kind << (place * KIND_BITS);
     }
     return kinds;

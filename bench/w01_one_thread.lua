@@ -6,8 +6,11 @@ adds is the queue: two locks taken and given back (four atomic operations), enco
 second row compares with the same calls that take and give back a lock in each: what the locks alone are to blame
 for is the difference between the two probes.
 
-A string is limited by two copies, and by what Lua spends on making it. From some 4 KB on the two copies are
-all that counts.
+A string is limited by two copies, and by what Lua spends on making it. Up to 4 KB there is a third one: making the
+string may fail, and then the message must still be there, so it is copied out under the lock, and the string is made
+without it. A second row compares with that. The naive queue makes the string under its mutex, and keeps that for ever if
+Lua has no memory. A longer message has a block of its own, which goes from hand to hand; it is decoded in a protected
+call. From some 64 KB on the two copies are all that counts.
 
 ![Cost by size](performance-size.svg)
 ]]
@@ -62,9 +65,14 @@ for _, step in ipairs {
     local s = measure.take({
         measure.here("string", add_and_next, size),
         { "probe", loop(function(n) for _ = 1, n do box:put_string(text) box:get_string() end end) },
+        { "locked", loop(function(n)
+            for _ = 1, n do box:put_string_locked(text) box:get_string_locked() end
+        end) },
     }, { slice = measure.slice / 2 })
-    rows.row {
+    rows.family({
         name = "add+next, string of " .. name, unit = "ns", figure = s["string"], probe = s["probe"],
         per = "copy in, push", most = size <= JUDGED and 1.5 or nil, series = "size", x = size,
-    }
+        why = size <= 4 * KB and "a third copy keeps the message if making the string fails"
+            or "a block from hand to hand, and a protected call, keep the message if making the string fails",
+    }, { { "and under a lock in each, copied out", s["locked"], "copy in, copy out, push, each under a lock" } })
 end

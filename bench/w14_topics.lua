@@ -60,6 +60,18 @@ local function by_adds(count, message, batch, used)
     end, batch, used)
 end
 
+-- The same by the C API, as a topic is called, where LuaJIT's compiler sees buffers.
+local function by_c_api(count, message, batch)
+    local list = buffers(count, mtmsg.newbuffer)
+    local add = measure.replaced(list[1].addmsg, "addmsg")
+    return adding(list, function()
+        for i = 1, count do add(list[i], message) end
+    end, batch)
+end
+
+local is_compiled = mtmsg._INFO:find("calls:FFI", 1, true) ~= nil
+local WHY_COMPILED = is_compiled and "LuaJIT's compiler sees additions to buffers, and calls C for topics" or nil
+
 -- ---- topics
 
 local function with_large(count, batch)
@@ -71,20 +83,21 @@ local function with_large(count, batch)
     rows.row {
         name = ("64 KB to %d subscribers"):format(count), unit = "ns", figure = large.topic,
         probe = measure.each(function(one, small_ones) return 2 * one + small_ones end, large.one, large.small),
-        per = "2 adds of 64 KB, and as many of a number", most = 1,
+        per = "2 adds of 64 KB, and as many of a number", most = 1, why = WHY_COMPILED,
     }
 end
 
 for _, count in ipairs { 1, 10, 100, 1000 } do
     local batch = math.max(1, math.floor(2000 / count))
-    local small = measure.take {
-        { "topic", by_topic(count, 7, batch) }, { "adds", by_adds(count, 7, batch) },
-    }
-    rows.row {
+    local entries = { { "topic", by_topic(count, 7, batch) }, { "adds", by_adds(count, 7, batch) } }
+    if is_compiled then entries[3] = { "by C", by_c_api(count, 7, batch) } end
+    local small = measure.take(entries)
+    rows.family({
         name = ("a number to %d subscribers"):format(count), unit = "ns", figure = small.topic, probe = small.adds,
         per = "as many adds", most = 1,
-        why = count == 1 and "a topic does all that an addition does, and has a turn, too" or nil,
-    }
+        why = count == 1 and "a topic does all that an addition does, and has a turn, too"
+            or WHY_COMPILED,
+    }, is_compiled and { { "against additions by the C API", small["by C"], "as many adds by the C API" } } or {})
     if count <= 100 then with_large(count, batch) end
 end
 

@@ -67,7 +67,7 @@ function verdict.short(rows)
             if row.why then table.insert(beside, 1, row.why) end
             add(row, row.ratio or row.figure, row.most, row.ratio and "x " .. row.per or row.unit, beside)
         end
-        if row.naive_met == false then add(row, row.versus, row.naive_most, "x the naive queue", {}) end
+        if row.naive_met == false then add(row, row.versus, row.naive_most, "x the naive queue", { row.why }) end
     end
     return list
 end

@@ -16,7 +16,7 @@ struct box {
     size_t len, cap;
     char text[TEXT_MAX];
     double numbers[NUMBERS];
-    char *string;
+    char *string, *copy; /* of cap bytes each */
 };
 
 static const char class_name[] = "bench.box";
@@ -173,18 +173,24 @@ static int box_get3_locked(lua_State *L)
 
 /* ---- a string of any length ---- */
 
+static void reserve(lua_State *L, struct box *box, size_t len)
+{
+    if (len <= box->cap) return;
+    free(box->string);
+    free(box->copy);
+    box->string = malloc(len);
+    box->copy = malloc(len);
+    box->cap = box->string && box->copy ? len : 0;
+    if (box->cap == 0) luaL_error(L, "not enough memory");
+}
+
 static int box_put_string(lua_State *L)
 {
     struct box *box = self(L);
     const char *text;
     expect(L, 2, LUA_TSTRING);
     text = lua_tolstring(L, 2, &box->len);
-    if (box->len > box->cap) {
-        char *string = realloc(box->string, box->len);
-        if (!string) luaL_error(L, "not enough memory");
-        box->string = string;
-        box->cap = box->len;
-    }
+    reserve(L, box, box->len);
     memcpy(box->string, text, box->len);
     lua_pushboolean(L, 1);
     return 1;
@@ -194,6 +200,33 @@ static int box_get_string(lua_State *L)
 {
     struct box *box = self(L);
     lua_pushlstring(L, box->string, box->len);
+    return 1;
+}
+
+/* The same under a lock, and out of it again before it is pushed: that may fail. */
+static int box_put_string_locked(lua_State *L)
+{
+    struct box *box = self(L);
+    size_t len;
+    expect(L, 2, LUA_TSTRING);
+    const char *text = lua_tolstring(L, 2, &len);
+    reserve(L, box, len);
+    lock(box);
+    memcpy(box->string, text, len);
+    box->len = len;
+    unlock(box);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+static int box_get_string_locked(lua_State *L)
+{
+    struct box *box = self(L);
+    lock(box);
+    const size_t len = box->len;
+    memcpy(box->copy, box->string, len);
+    unlock(box);
+    lua_pushlstring(L, box->copy, len);
     return 1;
 }
 
@@ -223,7 +256,9 @@ static int box_read(lua_State *L)
 
 static int box_gc(lua_State *L)
 {
-    free(self(L)->string);
+    struct box *box = self(L);
+    free(box->string);
+    free(box->copy);
     return 0;
 }
 
@@ -250,6 +285,8 @@ static const luaL_Reg methods[] = {
     {"get3_locked", box_get3_locked},
     {"put_string", box_put_string},
     {"get_string", box_get_string},
+    {"put_string_locked", box_put_string_locked},
+    {"get_string_locked", box_get_string_locked},
     {"write", box_write},
     {"read", box_read},
     {NULL, NULL},

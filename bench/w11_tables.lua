@@ -3,8 +3,10 @@
 A value is added and received at once. The probe does in C what cannot be saved: it goes through the same value by
 lua_next, and makes it anew by presized tables and raw sets, its keys pushed as strings. A second probe also reads
 the keys and values on its way, by the calls that Lua has for that, and copies them: less than that no module can do.
-What a message costs beyond is noticing what was there before, and the queue. Beside it stand the serializers that are
-installed, each with a message for its string: cjson, MessagePack by lua-mpack, and LuaJIT's string.buffer.
+A third adds what the queue takes for a string of as many bytes: what is left is noticing what was there before, so
+that shared tables and keys are sent once, and going level by level without recursion. Beside it stand the
+serializers that are installed, each with a message for its string: cjson, MessagePack by lua-mpack, and LuaJIT's
+string.buffer.
 
 At last, a request that carries the buffer for its reply, beside the same with that buffer's id, which is looked up at
 the other end.
@@ -43,9 +45,16 @@ local values = {
     { "100 records of 5 fields", records }, { "20 levels", levels },
 }
 
+local function bytes_of(value)
+    local buffer = mtmsg.newbuffer()
+    buffer:addmsg(value)
+    return buffer:info().bytes
+end
+
 local entries = {}
 for i, case in ipairs(values) do
     local value, buffer = case[2], mtmsg.newbuffer()
+    local text = ("x"):rep(bytes_of(value))
     entries[#entries + 1] = { "add " .. i, measure.loop(function(n)
         for _ = 1, n do
             buffer:addmsg(value)
@@ -54,6 +63,12 @@ for i, case in ipairs(values) do
     end) }
     entries[#entries + 1] = { "walk " .. i, measure.loop(function(n) walk.both(n, value) end) }
     entries[#entries + 1] = { "read " .. i, measure.loop(function(n) walk.read(n, value) end) }
+    entries[#entries + 1] = { "string " .. i, measure.loop(function(n)
+        for _ = 1, n do
+            buffer:addmsg(text)
+            buffer:nextmsg()
+        end
+    end) }
     for _, other in ipairs(peers) do
         local encode, decode = other.encode, other.decode
         entries[#entries + 1] = { other.name .. " " .. i, measure.loop(function(n)
@@ -95,12 +110,20 @@ for i, case in ipairs(values) do
         name = "... beside reading it", unit = "ns", figure = figure, probe = samples["read " .. i],
         per = "the same, and reading it", most = 1.3, naive = false, again = true,
     }
+    rows.row {
+        name = "... beside that, and a string through the queue", unit = "ns", figure = figure,
+        probe = measure.each(function(read, text) return read + text end, samples["read " .. i],
+            samples["string " .. i]),
+        per = "the same, and as many bytes through a buffer", naive = false, again = true,
+    }
     for _, other in ipairs(peers) do
         -- of arrays alone string.buffer is not to be beaten: it is part of the virtual machine
         local judged = other.name ~= "string.buffer" or i ~= 2
         rows.row {
             name = "... beside " .. other.name, unit = "ns", figure = figure, probe = samples[other.name .. " " .. i],
             per = other.name .. " and a message", most = judged and 1 or nil, naive = false, again = true,
+            why = other.name == "string.buffer" and "it is part of the virtual machine, and reads tables without calls"
+                or nil,
         }
     end
 end

@@ -139,14 +139,18 @@ end
 
 -- What a row with a chart was measured on, the naive queue, and other ways from the fastest on; or nothing.
 local function group_of(rows)
-    local title, unit, own, naive, other = nil, nil, {}, {}, {}
+    local title, unit, own, naive, other, seen = nil, nil, {}, {}, {}, {}
     for _, row in ipairs(rows) do
         if row.chart then
             title, unit = row.chart, row.unit
             table.insert(own, { label = "mtmsg, " .. title_of(row.lua), value = row.figure, kind = "own" })
             local label = "naive queue, " .. title_of(row.lua)
             if row.naive then table.insert(naive, { label = label, value = row.naive, kind = "naive" }) end
-        elseif not place[row.lua] then
+        elseif row.rival then
+            local label = row.rival .. ", " .. title_of(row.lua)
+            table.insert(other, { label = label, value = row.probe, kind = "other" })
+        elseif not place[row.lua] and not seen[row.lua] then -- the first is what the chart is about
+            seen[row.lua] = true
             table.insert(other, { label = row.lua, value = row.figure, kind = "other" })
         end
     end

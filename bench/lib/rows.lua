@@ -64,10 +64,11 @@ end
 --   series, x, y    the plot that it is a point of; y is the figure by default
 --   points          a list of {x, y} for a curve of its own in that series
 --   chart           the title of a group of bars on the page, in which it stands beside other ways
+--   rival           what the probe is called there, which is another way
 function rows.row(row)
     local out = {
         name = row.name, unit = row.unit, per = row.per, why = row.why, series = row.series, x = row.x, y = row.y,
-        points = row.points, chart = row.chart,
+        points = row.points, chart = row.chart, rival = row.rival,
     }
     local figure, probe, naive = row.figure, row.probe, row.naive
     if naive == nil and type(figure) == "table" and not row.again then naive = figure.naive end

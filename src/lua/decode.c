@@ -50,16 +50,23 @@ static inline bool push_plain(lua_State *L, const struct mtm_value *value)
 
 bool mtl_decode_fast(lua_State *L, struct mtl_decoder *decoder, int *pushed)
 {
-    const unsigned char *at = decoder->at;
-    struct mtm_value value;
+    const unsigned char *at = decoder->at, *const end = decoder->end;
     int count = 0;
-    while ((size_t)count < decoder->max &&
-           mtm_wire_read(&at, decoder->end, &value) != MTM_TAG_END) {
-        if (count == MTL_FAST_VALUES || !push_plain(L, &value)) {
-            lua_pop(L, count);
-            return false;
+    for (; (size_t)count < decoder->max && at != end; ++count) {
+        const size_t size = *at == MTM_TAG_NIL ? 1 : mtm_wire_word_size(*at);
+        if (size == 0 || size > (size_t)(end - at) || count == MTL_FAST_VALUES) break;
+        if (size == 1) {
+            lua_pushnil(L);
+        } else {
+            const struct mtm_word word = mtm_wire_get_word_of(at, size);
+            if (word.tag == MTM_TAG_INTEGER && mtc_is_wide((int64_t)word.bits)) break;
+            mtl_push_word(L, word);
         }
-        ++count;
+        at += size;
+    }
+    if ((size_t)count < decoder->max && at != end) {
+        lua_pop(L, count);
+        return false;
     }
     decoder->at = at;
     *pushed = count;

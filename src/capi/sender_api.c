@@ -33,24 +33,24 @@ static void release_sender(sender_object *sender)
     mtm_root_release(&of_sender(sender)->object);
 }
 
-static sender_reader *new_reader(size_t capacity, float grow)
-{
-    sender_reader *made = mtm_alloc(sizeof *made);
-    if (!made) return NULL;
-    enum mtm_status status = mtm_reader_init(&made->reader, capacity, true, (double)grow);
-    mtm_reader_align(&made->reader);
-    mtm_walk_init(&made->walk, &made->reader);
-    if (status == MTM_OK) return made;
-    mtm_free(made);
-    return NULL;
-}
-
 static void free_reader(sender_reader *r)
 {
     if (!r) return;
     mtm_walk_fini(&r->walk);
     mtm_reader_fini(&r->reader);
     mtm_free(r);
+}
+
+static sender_reader *new_reader(size_t capacity, float grow)
+{
+    sender_reader *made = mtm_alloc(sizeof *made);
+    if (!made) return NULL;
+    enum mtm_status status = mtm_reader_init(&made->reader, capacity, true, (double)grow);
+    mtm_reader_align(&made->reader);
+    const enum mtm_status walks = mtm_walk_init(&made->walk, &made->reader);
+    if (status == MTM_OK && walks == MTM_OK) return made;
+    free_reader(made);
+    return NULL;
 }
 
 static void clear_reader(sender_reader *r)

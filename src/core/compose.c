@@ -5,6 +5,7 @@
 
 #include <limits.h>
 
+#include "core/fast_path.h"
 #include "core/few.h"
 #include "core/notify.h"
 #include "core/publish.h"
@@ -213,11 +214,22 @@ static enum mtm_status sent(struct mtm_composer *composer, struct mtm_buffer *bu
     return mtm_notify(buffer, MTM_ADDED, notifier, nonblock, failure);
 }
 
+/* The common case: there is room, and nobody to be notified. */
+static bool send_at_once(struct mtm_composer *composer, struct mtm_buffer *buffer)
+{
+    struct mtm_message message;
+    mtm_writer_message(&composer->writer, &message);
+    if (!mtm_fast_add_message(buffer, &message)) return false;
+    mtm_compose_clear(composer);
+    return true;
+}
+
 enum mtm_status mtm_compose_send(struct mtm_composer *composer, struct mtm_buffer *buffer,
                                  bool replace, bool nonblock, struct mtm_failure *failure)
 {
     struct mtm_notifier *notifier;
     if (composer->depth > 0) return MTM_MISPLACED;
+    if (!replace && send_at_once(composer, buffer)) return MTM_OK;
     const unsigned options =
         (replace ? MTM_PUT_REPLACE : 0u) | (nonblock ? MTM_PUT_NONBLOCK : 0u);
     enum mtm_status status = mtm_writer_put(&composer->writer, buffer, options, &notifier);
@@ -229,6 +241,7 @@ enum mtm_status mtm_compose_send_wait(struct mtm_composer *composer, struct mtm_
 {
     struct mtm_notifier *notifier;
     if (composer->depth > 0) return MTM_MISPLACED;
+    if (send_at_once(composer, buffer)) return MTM_OK;
     const bool nonblock = mtm_wait_never(wait);
     enum mtm_status status = mtm_writer_put_wait(&composer->writer, buffer, wait, &notifier);
     return sent(composer, buffer, status, notifier, nonblock, failure);

@@ -248,6 +248,34 @@ mtm_fast_peek(struct mtm_buffer *buffer, struct mtm_peeked *out,
     return found;
 }
 
+/* As mtm_queue_take of a message that is in a ring and fits into the carrier, and no others
+ * than mtm_fast_peek takes; true: done. */
+static inline bool mtm_fast_take_bytes(struct mtm_buffer *buffer, struct mtm_slot *slot)
+{
+    struct mtm_head *head = &buffer->queue.head;
+    struct mtm_block *carrier = slot->carrier;
+    bool found = false;
+    if (!carrier || !mtm_lock_if_free(&head->lock)) return false;
+    if (mtm_load_rlx(&head->unusual) == mtm_generation &&
+        !mtm_queue_is_drained(&buffer->queue) && !mtm_head_next(head)) {
+        const size_t size = mtm_segment_data(head->segment)[head->pos];
+        const size_t pos = head->pos + 1 == head->segment->cap ? 0 : head->pos + 1;
+        found = size <= MTM_FAST_MAX && size <= carrier->cap && size <= slot->limit;
+        if (MTM_LIKELY(found)) {
+            slot->block = carrier;
+            carrier->size = size;
+            carrier->seq = head->popped;
+            carrier->rank = MTM_RANK_RECORD;
+            carrier->epoch = head->epoch;
+            const size_t end =
+                mtm_segment_read(head->segment, pos, mtm_block_data(carrier), size);
+            mtm_head_pop(head, end, 1 + size);
+        }
+    }
+    mtm_unlock(&head->lock);
+    return found;
+}
+
 /* Takes the message that was peeked, unless the queue has changed meanwhile, or is busy; true:
  * done. */
 static inline bool mtm_fast_take(struct mtm_buffer *buffer, const struct mtm_peeked *peeked)

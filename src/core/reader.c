@@ -4,6 +4,7 @@
 
 #include "core/alloc.h"
 #include "core/cargo.h"
+#include "core/fast_path.h"
 #include "core/growth.h"
 #include "core/listener.h"
 #include "core/reference.h"
@@ -171,11 +172,25 @@ static enum mtm_status grow_own(struct mtm_reader *reader, size_t need)
     return reader->own ? MTM_OK : MTM_NOMEM;
 }
 
+/* The common case. */
+static bool receive_at_once(const struct mtm_reader *reader, struct mtm_object *object,
+                            struct mtm_delivery *in)
+{
+    if (object->kind != MTM_BUFFER) return false;
+    in->slot.carrier = reader->own;
+    in->from = (struct mtm_buffer *)object;
+    in->served = false;
+    in->through = NULL;
+    in->notifier = NULL;
+    return mtm_fast_take_bytes(in->from, &in->slot);
+}
+
 static enum mtm_status receive(struct mtm_reader *reader, struct mtm_object *object,
                                struct mtm_wait *wait, struct mtm_delivery *in)
 {
     in->slot.limit = reader->fixed ? reader->initial : SIZE_MAX;
     in->slot.need = 0;
+    if (receive_at_once(reader, object, in)) return MTM_OK;
     for (;;) {
         in->slot.carrier = reader->own;
         enum mtm_status status = mtm_receive(object, wait, in);

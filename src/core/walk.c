@@ -2,19 +2,31 @@
  * the end of the message. It owns its arrays alone. */
 #include "core/walk.h"
 
+#include "core/alloc.h"
 #include "core/few.h"
 
 #include "platform/hidden.h"
 
-void mtm_walk_init(struct mtm_walk *walk, struct mtm_reader *reader)
+/* A fixed reader has its room at once. */
+static enum mtm_status make_room(struct mtm_walk *walk)
+{
+    walk->levels = MTM_WALK_LEVELS + 1;
+    walk->kept_room = MTM_WALK_KEYS;
+    walk->level = mtm_alloc(walk->levels * sizeof *walk->level);
+    walk->kept = mtm_alloc(walk->kept_room * sizeof *walk->kept);
+    return walk->level && walk->kept ? MTM_OK : MTM_NOMEM;
+}
+
+enum mtm_status mtm_walk_init(struct mtm_walk *walk, struct mtm_reader *reader)
 {
     *walk = (struct mtm_walk){.reader = reader,
                               .message = reader->message,
-                              .levels = MTM_WALK_LEVELS + 1,
-                              .kept_room = MTM_WALK_KEYS};
+                              .levels = MTM_WALK_FEW,
+                              .kept_room = MTM_WALK_FEW};
     walk->level = walk->first_level;
     walk->kept = walk->first_kept;
     walk->visit.tag = MTM_TAG_END;
+    return reader->fixed ? make_room(walk) : MTM_OK;
 }
 
 void mtm_walk_fini(struct mtm_walk *walk)
@@ -90,7 +102,7 @@ static bool as_string(struct mtm_walk *walk, const struct mtm_value *value,
     out->len = value->string.len;
     out->again = false;
     out->kept = value->tag == MTM_TAG_KEY;
-    if (mtm_wire_is_key(out->len)) out->nth_key = walk->keys++;
+    out->nth_key = mtm_wire_is_key(out->len) ? walk->keys++ : 0;
     return true;
 }
 
@@ -210,17 +222,27 @@ static bool complete(struct mtm_walk *walk, struct mtm_visit *visit)
     return true;
 }
 
+/* But for the value, which is read. */
+static void begin_visit(struct mtm_visit *visit)
+{
+    visit->tag = MTM_TAG_END;
+    visit->ends_table = visit->is_key = false;
+    visit->number = 0;
+    visit->name = visit->field = (struct mtm_walk_string){0};
+}
+
 /* The end of the message, or of what can be understood of it. */
 static void stop(struct mtm_walk *walk, struct mtm_visit *visit)
 {
     walk->depth = 0;
     walk->reader->at = walk->reader->end;
-    *visit = (struct mtm_visit){.tag = MTM_TAG_END};
+    begin_visit(visit);
 }
 
 void mtm_walk_step(struct mtm_walk *walk, struct mtm_visit *visit)
 {
-    *visit = (struct mtm_visit){.tag = MTM_TAG_END, .is_key = in_key_place(walk)};
+    begin_visit(visit);
+    visit->is_key = in_key_place(walk);
     if (walk->depth > 0) {
         const struct mtm_walk_level *level = &walk->level[walk->depth - 1];
         if (level->sequence == 0 && level->pairs == 0) {
@@ -284,7 +306,7 @@ void mtm_walk_again(struct mtm_walk *walk)
     walk->message = walk->reader->message;
     walk->objects = walk->keys = 0;
     walk->depth = 0;
-    walk->visit = (struct mtm_visit){.tag = MTM_TAG_END};
+    begin_visit(&walk->visit);
 }
 
 /* Nothing but plain values, as most messages: there is nothing to know beforehand. */
@@ -321,9 +343,18 @@ static enum mtm_status look_through(struct mtm_walk *walk)
 
 enum mtm_status mtm_walk_begin(struct mtm_walk *walk)
 {
+    const bool was_plain = walk->plain;
+    walk->plain = is_plain(walk->reader);
+    if (MTM_LIKELY(walk->plain && was_plain)) { /* nothing else has changed */
+        walk->message = walk->reader->message;
+        walk->visit.tag = MTM_TAG_END;
+        return MTM_OK;
+    }
     mtm_walk_again(walk);
     walk->kept_count = 0;
-    return is_plain(walk->reader) ? MTM_OK : look_through(walk);
+    if (!walk->plain) return look_through(walk);
+    walk->last = mtm_walk_where(walk);
+    return MTM_OK;
 }
 
 const struct mtm_visit *mtm_walk_next(struct mtm_walk *walk)
@@ -332,6 +363,11 @@ const struct mtm_visit *mtm_walk_next(struct mtm_walk *walk)
     if (MTM_UNLIKELY(walk->message != walk->reader->message) &&
         mtm_walk_begin(walk) != MTM_OK) {
         stop(walk, visit);
+        return visit;
+    }
+    if (MTM_LIKELY(walk->plain)) { /* all else stays as it was at the beginning */
+        walk->last.at = walk->reader->at;
+        visit->tag = mtm_reader_next(walk->reader, &visit->value);
         return visit;
     }
     walk->last = mtm_walk_where(walk);

@@ -6,7 +6,8 @@
 
 #include "core/reader.h"
 
-enum { MTM_WALK_LEVELS = 32, MTM_WALK_KEYS = 32 };
+/* Where a fixed reader ends; and where others go on in memory of their own. */
+enum { MTM_WALK_LEVELS = 32, MTM_WALK_KEYS = 32, MTM_WALK_FEW = 8 };
 
 /* A table, or a function, that has been begun: what is to come of it. */
 struct mtm_walk_level {
@@ -54,17 +55,20 @@ struct mtm_walk_place {
 struct mtm_walk {
     struct mtm_reader *reader;
     uint64_t message;       /* the reader's, to which all that follows belongs */
+    bool plain;             /* there are no tables in it, nor anything that refers to another */
     uint32_t objects, keys; /* that have come */
     size_t depth, levels;   /* in use, and there is room for */
-    struct mtm_walk_level *level, first_level[MTM_WALK_LEVELS + 1];
     size_t kept_count, kept_room; /* keys that come again; and there is room for */
-    struct mtm_walk_key *kept, first_kept[MTM_WALK_KEYS];
+    struct mtm_walk_level *level;
+    struct mtm_walk_key *kept;
     struct mtm_walk_place last; /* in front of the value that was visited last */
     struct mtm_visit visit;     /* ... and that value: END if there is none */
+    struct mtm_walk_level first_level[MTM_WALK_FEW];
+    struct mtm_walk_key first_kept[MTM_WALK_FEW];
 };
 
-/* The reader must outlive it. */
-void mtm_walk_init(struct mtm_walk *walk, struct mtm_reader *reader);
+/* The reader must outlive it. OK or NOMEM; fini is allowed in both cases. */
+enum mtm_status mtm_walk_init(struct mtm_walk *walk, struct mtm_reader *reader);
 void mtm_walk_fini(struct mtm_walk *walk);
 
 /* Looks through the message that the reader has got, so that nothing need be allocated later.

@@ -88,7 +88,7 @@ static void route_init(struct route *r, double grow)
     r->buffer = core_buffer(NULL);
     assert_int_equal(mtm_reader_init(&r->reader, MOST, true, grow), MTM_OK);
     mtm_reader_align(&r->reader);
-    mtm_walk_init(&r->walk, &r->reader);
+    assert_int_equal(mtm_walk_init(&r->walk, &r->reader), MTM_OK);
     assert_int_equal(mtm_compose_init(&r->composer, MOST, grow), MTM_OK);
 }
 

@@ -34,6 +34,7 @@ build = {
                 "bridges/nats/src/array.c",
                 "bridges/nats/src/conn.c",
                 "bridges/nats/src/export.c",
+                "bridges/nats/src/flush.c",
                 "bridges/nats/src/import.c",
                 "bridges/nats/src/module.c",
                 "bridges/nats/src/newstream.c",

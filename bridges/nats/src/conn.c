@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { IO_BYTES = 64 * 1024 }; /* that are read and written at a time: a window of an export */
+
 void mtn_text_of(natsStatus status, char text[MTN_TEXT])
 {
     natsStatus latest = NATS_OK;
@@ -31,12 +33,6 @@ static void on_error(natsConnection *nc, natsSubscription *sub, natsStatus statu
 {
     (void)nc, (void)sub;
     mtn_conn_blame(closure, "connection", status);
-}
-
-static void on_reconnect(natsConnection *nc, void *closure)
-{
-    (void)nc;
-    atomic_fetch_add(&((struct mtn_conn *)closure)->reconnects, 1);
 }
 
 static void on_closed(natsConnection *nc, void *closure)
@@ -88,7 +84,6 @@ static natsStatus set_times(natsOptions *to, const struct mtn_options *o)
 static natsStatus set_handlers(natsOptions *to, struct mtn_conn *conn)
 {
     natsStatus s = natsOptions_SetErrorHandler(to, on_error, conn);
-    if (s == NATS_OK) s = natsOptions_SetReconnectedCB(to, on_reconnect, conn);
     if (s == NATS_OK) s = natsOptions_SetClosedCB(to, on_closed, conn);
     return s;
 }
@@ -101,6 +96,7 @@ static natsStatus set_all(natsOptions *to, const struct mtn_options *o, struct m
     if (s == NATS_OK) s = set_tls(to, o);
     if (s == NATS_OK) s = set_times(to, o);
     if (s == NATS_OK) s = set_handlers(to, conn);
+    if (s == NATS_OK) s = natsOptions_SetIOBufSize(to, IO_BYTES);
     return s;
 }
 
@@ -148,4 +144,16 @@ void mtn_conn_close(struct mtn_conn *conn)
 bool mtn_conn_is_up(struct mtn_conn *conn)
 {
     return natsConnection_Status(conn->nc) == NATS_CONN_STATUS_CONNECTED;
+}
+
+/* The library's own count: a callback may come later than what the new connection brings. */
+unsigned long mtn_conn_reconnects(struct mtn_conn *conn)
+{
+    natsStatistics *all = NULL;
+    uint64_t count = 0;
+    if (natsStatistics_Create(&all) == NATS_OK &&
+        natsConnection_GetStats(conn->nc, all) == NATS_OK)
+        (void)natsStatistics_GetCounts(all, NULL, NULL, NULL, NULL, &count);
+    natsStatistics_Destroy(all);
+    return (unsigned long)count;
 }

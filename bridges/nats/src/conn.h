@@ -23,7 +23,6 @@ struct mtn_options {
 struct mtn_conn {
     natsConnection *nc; /* constant until the last reference is gone */
     atomic_int references;
-    atomic_ulong reconnects;
     atomic_bool closed; /* for good */
     pthread_mutex_t mutex;
     char error[MTN_TEXT]; /* guarded by the mutex: the latest one, or "" */
@@ -39,6 +38,10 @@ void mtn_conn_release(struct mtn_conn *conn);
 void mtn_conn_close(struct mtn_conn *conn);
 
 bool mtn_conn_is_up(struct mtn_conn *conn);
+
+/* How often it was lost and came back. What was sent since has arrived by one connection if
+ * this is the same after the server has answered. */
+unsigned long mtn_conn_reconnects(struct mtn_conn *conn);
 
 /* Notes what went wrong, for info(). Any thread. */
 void mtn_conn_blame(struct mtn_conn *conn, const char *what, natsStatus status);

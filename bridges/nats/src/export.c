@@ -1,40 +1,71 @@
 /* From a buffer to a subject: a thread takes what is there as leases, publishes it, and is done
- * with it when the server has it. What it could not send goes back when it ends. */
+ * with it when the server has it. What it could not send goes back when it ends.
+ *
+ * There are two windows, so that the next one is filled and published while the server is asked
+ * for the one before. Nothing is done before the server has said so, by the connection by which
+ * it was published; else all that is in both goes out again, the older one first. An answer
+ * that is under way is waited for before anything is given back. So what was taken arrives at
+ * least once or goes back, and the order is that of the buffer. With a stream there is a single
+ * window, as its acknowledgements say what has arrived.
+ *
+ * A lease that is done ends when its reader receives again, or when the buffer is found empty:
+ * so readers that are in use need not give up and get back what keeps the buffer alive. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "flush.h"
 #include "pack.h"
 #include "port.h"
 
-enum { SUBJECT = 256, WINDOW = 1024, WINDOW_BYTES = 1 << 20, ACK_MS = 5000, STEP_MS = 100 };
+enum { SUBJECT = 256, WINDOW = 2048, WINDOW_BYTES = 1 << 20, ACK_MS = 5000, STEP_MS = 100 };
 
-/* How a message of the window stands. */
-enum { TAKEN, SENT, DONE, REJECTED };
+/* How a message of a window stands. LOST: it was published, and may not have arrived. */
+enum { TAKEN, SENT, LOST, DONE, REJECTED };
 
 static const char too_large[] = "the message is too large";
 
 /* A message on its way. */
 struct item {
     sender_reader *reader;    /* holds it by a lease */
-    size_t subject, at, size; /* in the packer: where it goes, unless to the port's subject */
+    size_t at, subject, size; /* in the packer; the subject unless it is that of the port */
     atomic_int state;
+};
+
+struct window {
+    struct mtn_packer packer; /* subjects and messages */
+    struct item item[WINDOW];
+    size_t count; /* in use */
+    size_t held;  /* readers behind these, up to this one, may have messages that are done */
 };
 
 struct export
 {
     struct mtn_port *port;
-    struct mtn_packer packer; /* the window's subjects and messages */
-    receiver_writer *writer;  /* for what is rejected */
-    struct item item[WINDOW];
-    size_t count;   /* in the window */
+    receiver_writer *writer; /* for what is rejected */
+    struct window window[2];
+    struct window *now, *before; /* which is filled; and the older one, or nothing is in it */
+    struct mtn_flush flush;
+    bool asked;     /* whether the server has the older one */
     bool publishes; /* what is taken goes out at once; told once a window, as it costs */
     jsCtx *js;      /* with a stream; else NULL */
     char id[24];    /* of this export, for the ids of its messages */
-    unsigned long reconnects; /* of the connection, before the window was published */
+    unsigned long reconnects; /* of the connection by which messages have been sent */
     unsigned long long first; /* the number of the window's first message; constant as long as
                                * an acknowledgement may come */
 };
+
+/* By the export's thread, when on_ack, the only other one that writes it, is not at work on it:
+ * before it is published, and after the acknowledgements have come or been forgotten. */
+static void set_state(struct item *item, int state)
+{
+    atomic_store_explicit(&item->state, state, memory_order_relaxed);
+}
+
+static int state_of(const struct item *item)
+{
+    return atomic_load_explicit(&item->state, memory_order_acquire);
+}
 
 /* ---- rejecting ---- */
 
@@ -60,9 +91,8 @@ static int reject_to(struct export *e, const char *why, struct item *item)
 static void reject(struct export *e, const char *why, struct item *item)
 {
     struct mtn_counts *counts = &e->port->counts;
-    atomic_fetch_add(&counts->rejected, 1);
-    if (!e->port->rejected || reject_to(e, why, item) != 0)
-        atomic_fetch_add(&counts->dropped, 1);
+    mtn_count(&counts->rejected, 1);
+    if (!e->port->rejected || reject_to(e, why, item) != 0) mtn_count(&counts->dropped, 1);
     e->port->sending->clearReader(item->reader);
 }
 
@@ -80,6 +110,7 @@ static bool begins(const char *text, size_t len, const char *prefix)
 static const char *take_token(struct export *e, struct item *item)
 {
     static const char why[] = "it does not begin with a token";
+    struct mtn_packer *packer = &e->now->packer;
     sender_capi_value_1_1 v;
     e->port->sending->nextValueFromReader(item->reader, &v);
     if (v.type != SENDER_CAPI_TYPE_STRING || v.strVal.len >= SUBJECT) return why;
@@ -90,14 +121,14 @@ static const char *take_token(struct export *e, struct item *item)
         const char c = v.strVal.ptr[n];
         if (c <= ' ' || c > '~' || c == '*' || c == '>') return why;
     }
-    const bool has_all = mtn_pack_bytes(&e->packer, v.strVal.ptr, v.strVal.len);
-    item->subject = e->packer.at;
-    return has_all && mtn_pack_bytes(&e->packer, "", 1) ? NULL : "out of memory";
+    const bool has_all = mtn_pack_bytes(packer, v.strVal.ptr, v.strVal.len);
+    item->subject = packer->at;
+    return has_all && mtn_pack_bytes(packer, "", 1) ? NULL : "out of memory";
 }
 
 static const char *pack(struct export *e, const struct item *item)
 {
-    return mtn_pack(&e->packer, e->port->sending, item->reader);
+    return mtn_pack(&e->now->packer, e->port->sending, item->reader);
 }
 
 /* false after the token of a delivery: it goes back to the stream at once. */
@@ -106,11 +137,11 @@ static const char *pack_reply(struct export *e, struct item *item)
     sender_capi_value_1_1 v;
     const char *why = take_token(e, item);
     if (why) return why;
-    const char *subject = mtn_packed(&e->packer, item->subject);
+    const char *subject = mtn_packed(&e->now->packer, item->subject);
     if (begins(subject, strlen(subject), request)) return pack(e, item);
     e->port->sending->nextValueFromReader(item->reader, &v);
     const bool is_no = v.type == SENDER_CAPI_TYPE_BOOLEAN && !v.boolVal;
-    return mtn_pack_bytes(&e->packer, is_no ? "-NAK" : "+ACK", 4) ? NULL : "out of memory";
+    return mtn_pack_bytes(&e->now->packer, is_no ? "-NAK" : "+ACK", 4) ? NULL : "out of memory";
 }
 
 /* ---- sending ---- */
@@ -128,7 +159,7 @@ static void on_ack(jsCtx *js, natsMsg *msg, jsPubAck *ack, jsPubAckErr *error, v
         pthread_mutex_unlock(&e->port->conn->mutex);
     } else if (natsMsgHeader_Get(msg, "Nats-Msg-Id", &id) == NATS_OK && strlen(id) > 17) {
         const unsigned long long n = strtoull(id + 17, NULL, 16) - e->first;
-        if (n < WINDOW) atomic_store(&e->item[n].state, DONE);
+        if (n < WINDOW) atomic_store(&e->now->item[n].state, DONE);
     }
     natsMsg_Destroy(msg);
 }
@@ -155,8 +186,7 @@ static void forget_acks(struct export *e)
 /* What a connection that is gone was to bring will not come by the next one. */
 static bool is_same_connection(const struct export *e)
 {
-    return mtn_conn_is_up(e->port->conn) &&
-           atomic_load(&e->port->conn->reconnects) == e->reconnects;
+    return mtn_conn_is_up(e->port->conn) && mtn_conn_reconnects(e->port->conn) == e->reconnects;
 }
 
 static void wait_for_acks(struct export *e)
@@ -168,7 +198,7 @@ static void wait_for_acks(struct export *e)
     forget_acks(e);
 }
 
-static natsStatus publish_to_stream(struct export *e, size_t n)
+static natsStatus publish_to_stream(struct export *e, const struct window *w, size_t n)
 {
     natsMsg *msg = NULL;
     jsPubOptions options;
@@ -178,54 +208,56 @@ static natsStatus publish_to_stream(struct export *e, size_t n)
     options.MsgId = id;
     options.ExpectStream = e->port->stream;
     natsStatus s = natsMsg_Create(&msg, e->port->subject, NULL,
-                                  mtn_packed(&e->packer, e->item[n].at), (int)e->item[n].size);
+                                  mtn_packed(&w->packer, w->item[n].at), (int)w->item[n].size);
     if (s == NATS_OK) s = js_PublishMsgAsync(e->js, &msg, &options);
     natsMsg_Destroy(msg); /* NULL if the library has taken it */
     return s;
 }
 
 /* What no server takes would hold up all that comes behind it. */
-static natsStatus publish(struct export *e, size_t n)
+static natsStatus publish(struct export *e, struct window *w, size_t n)
 {
-    struct item *item = &e->item[n];
+    struct item *item = &w->item[n];
+    const int state = state_of(item);
     const char *const subject =
-        e->port->mode == MTN_VALUES ? e->port->subject : mtn_packed(&e->packer, item->subject);
+        e->port->mode == MTN_VALUES ? e->port->subject : mtn_packed(&w->packer, item->subject);
     /* before an acknowledgement can come, which a lock of the library is between */
-    atomic_store_explicit(&item->state, SENT, memory_order_relaxed);
+    set_state(item, SENT);
     natsStatus s =
-        e->js ? publish_to_stream(e, n)
+        e->js ? publish_to_stream(e, w, n)
               : natsConnection_Publish(e->port->conn->nc, subject,
-                                       mtn_packed(&e->packer, item->at), (int)item->size);
+                                       mtn_packed(&w->packer, item->at), (int)item->size);
     if (s == NATS_OK) return s;
-    atomic_store(&item->state, s == NATS_MAX_PAYLOAD ? REJECTED : TAKEN);
+    set_state(item, s == NATS_MAX_PAYLOAD ? REJECTED : state);
     if (s != NATS_MAX_PAYLOAD) return s;
     reject(e, too_large, item);
     return NATS_OK;
 }
 
-/* ---- filling the window ---- */
+/* ---- filling a window ---- */
 
 /* Packs and publishes what the reader of the next item has; what can't be packed is rejected.
  */
 static void add(struct export *e)
 {
-    struct item *item = &e->item[e->count];
+    struct window *w = e->now;
+    struct item *item = &w->item[w->count];
     const char *why = e->port->mode == MTN_TOKEN ? pack_reply(e, item) : pack(e, item);
     if (why) {
         reject(e, why, item);
         return;
     }
-    item->at = e->packer.at;
-    item->size = e->packer.size;
-    if (e->publishes) (void)publish(e, e->count); /* if it fails: all are looked at */
-    else atomic_store(&item->state, TAKEN);
-    ++e->count;
+    item->at = w->packer.at;
+    item->size = w->packer.size;
+    set_state(item, TAKEN);
+    if (e->publishes) e->publishes = publish(e, w, w->count) == NATS_OK;
+    ++w->count;
 }
 
 /* Readers are made when they are needed for the first time. */
 static sender_reader *next_reader(struct export *e)
 {
-    struct item *item = &e->item[e->count];
+    struct item *item = &e->now->item[e->now->count];
     if (!item->reader) {
         item->reader = e->port->sending->newReader(64, 2);
         if (item->reader) e->port->sending->leaseReader(item->reader);
@@ -233,39 +265,98 @@ static sender_reader *next_reader(struct export *e)
     return item->reader;
 }
 
+/* What the readers behind the windows have is done. */
+static void let_go(struct export *e)
+{
+    for (struct window *w = e->window; w < e->window + 2; ++w) {
+        for (; w->held > w->count; --w->held)
+            e->port->sending->clearReader(w->item[w->held - 1].reader);
+    }
+}
+
+/* Not by another connection than what is under way: that may have to come first. */
+static bool may_publish(struct export *e)
+{
+    const unsigned long reconnects = mtn_conn_reconnects(e->port->conn);
+    if (e->before->count == 0) e->reconnects = reconnects;
+    return reconnects == e->reconnects && mtn_conn_is_up(e->port->conn);
+}
+
 /* The code of the first receive that gave nothing, or 0: the window is full. */
 static int fill(struct export *e)
 {
     const struct mtn_port *port = e->port;
-    double timeout = 0.1;
-    mtn_packer_clear(&e->packer);
-    e->reconnects = atomic_load(&port->conn->reconnects);
-    while (e->count < WINDOW && e->packer.bytes.size < WINDOW_BYTES) {
+    struct window *w = e->now;
+    double timeout = e->before->count > 0 ? 0 : 0.1;
+    mtn_packer_clear(&w->packer);
+    for (bool is_first = true; w->count < WINDOW && w->packer.bytes.size < WINDOW_BYTES;
+         is_first = false) {
         sender_reader *reader = next_reader(e);
-        if (!reader) return e->count > 0 ? 0 : 5;
+        if (!reader) return w->count > 0 ? 0 : 5;
         int code =
             port->sending->nextMessageFromSender(port->from, reader, 0, timeout, NULL, NULL);
-        if (code != 0 && code != 999) return code;
-        if (timeout > 0) e->publishes = mtn_conn_is_up(port->conn);
+        if (code != 0 && code != 999) {
+            let_go(e);
+            return code;
+        }
+        if (is_first) e->publishes = may_publish(e);
         timeout = 0;
         add(e);
     }
     return 0;
 }
 
-/* ---- the window ---- */
+/* ---- the windows ---- */
 
-/* All that has not been published, or did not arrive. */
-static natsStatus publish_all(struct export *e, bool again)
+/* What has been sent is there, or nobody knows. */
+static void settle(struct window *w, bool arrived)
+{
+    for (size_t n = 0; n < w->count; ++n) {
+        if (state_of(&w->item[n]) == SENT) set_state(&w->item[n], arrived ? DONE : LOST);
+    }
+}
+
+/* The server has all of them, so their buffer is done with them; else false. */
+static bool finish(struct export *e, struct window *w)
+{
+    size_t sent = 0;
+    for (size_t n = 0; n < w->count; ++n) {
+        const int state = state_of(&w->item[n]);
+        if (state != DONE && state != REJECTED) return false;
+        if (state == DONE) ++sent;
+    }
+    if (w->held < w->count) w->held = w->count;
+    mtn_count(&e->port->counts.messages, sent);
+    e->first += w->count;
+    w->count = 0;
+    return true;
+}
+
+/* All of a window that has not been published, or may not have arrived. */
+static natsStatus publish_all(struct export *e, struct window *w)
 {
     natsStatus s = NATS_OK;
-    if (again) e->reconnects = atomic_load(&e->port->conn->reconnects);
-    for (size_t n = 0; n < e->count && s == NATS_OK; ++n) {
-        if (atomic_load_explicit(&e->item[n].state, memory_order_relaxed) != TAKEN) continue;
-        s = publish(e, n);
-        if (again && s == NATS_OK) atomic_fetch_add(&e->port->counts.again, 1);
+    for (size_t n = 0; n < w->count && s == NATS_OK; ++n) {
+        const int state = state_of(&w->item[n]);
+        if (state != TAKEN && state != LOST) continue;
+        s = publish(e, w, n);
+        if (state == LOST && s == NATS_OK) mtn_count(&e->port->counts.again, 1);
     }
     return s;
+}
+
+/* By one connection: what went out by another is lost if it had not arrived by then. */
+static natsStatus publish_both(struct export *e)
+{
+    const unsigned long reconnects = mtn_conn_reconnects(e->port->conn);
+    if (!mtn_conn_is_up(e->port->conn)) return NATS_CONNECTION_DISCONNECTED;
+    if (reconnects != e->reconnects) {
+        settle(e->before, false);
+        settle(e->now, false);
+    }
+    e->reconnects = reconnects;
+    natsStatus s = publish_all(e, e->before);
+    return s == NATS_OK ? publish_all(e, e->now) : s;
 }
 
 /* What was published has arrived if a question to the server is answered after it. */
@@ -274,70 +365,83 @@ static natsStatus confirm(struct export *e)
     natsStatus s = NATS_OK;
     if (e->js) wait_for_acks(e);
     else s = natsConnection_FlushTimeout(e->port->conn->nc, ACK_MS);
-    const int now = s == NATS_OK && !e->js ? DONE : TAKEN;
-    for (size_t n = 0; n < e->count; ++n) {
-        int sent = SENT;
-        atomic_compare_exchange_strong(&e->item[n].state, &sent, now);
-    }
+    const bool arrived = s == NATS_OK && !e->js && is_same_connection(e);
+    settle(e->before, arrived);
+    settle(e->now, arrived);
     return s;
 }
 
-/* The server has all of them, so their buffer is done with them; else false. */
-static bool finish(struct export *e)
+/* Until the server has both windows, or the port is asked to stop. */
+static void send_both(struct export *e)
 {
-    size_t sent = 0;
-    for (size_t n = 0; n < e->count; ++n) {
-        const int state = atomic_load(&e->item[n].state);
-        if (state != DONE && state != REJECTED) return false;
-        if (state == DONE) ++sent;
-    }
-    for (size_t n = 0; n < e->count; ++n) e->port->sending->clearReader(e->item[n].reader);
-    atomic_fetch_add(&e->port->counts.messages, sent);
-    e->first += e->count;
-    e->count = 0;
-    return true;
-}
-
-/* Until the server has all of the window, or the port is asked to stop. */
-static void send_window(struct export *e)
-{
-    bool again = false;
-    while (e->count > 0 && !mtn_port_stops(e->port)) {
-        natsStatus s = mtn_conn_is_up(e->port->conn) ? publish_all(e, again)
-                                                     : NATS_CONNECTION_DISCONNECTED;
-        natsStatus t = s == NATS_CONNECTION_DISCONNECTED ? s : confirm(e);
-        if (s == NATS_OK) s = t;
-        if (finish(e)) return;
+    while (e->before->count + e->now->count > 0 && !mtn_port_stops(e->port)) {
+        natsStatus s = publish_both(e);
+        if (s != NATS_CONNECTION_DISCONNECTED) {
+            const natsStatus t = confirm(e);
+            if (s == NATS_OK) s = t;
+        }
+        if (finish(e, e->before) && finish(e, e->now)) return;
         if (s != NATS_OK && s != NATS_CONNECTION_DISCONNECTED)
             mtn_conn_blame(e->port->conn, "export", s);
-        again = s != NATS_CONNECTION_DISCONNECTED;
         mtn_port_pause(e->port, 0.05);
     }
 }
 
-/* Those that have arrived are done; the others go back, each to its old place. */
-static void give_back(struct export *e)
+/* Waits for the answer. False: the server may not have the older window. */
+static bool is_answered(struct export *e)
 {
-    for (size_t n = 0; n < e->count; ++n) {
-        const int state = atomic_load(&e->item[n].state);
-        if (state == DONE) atomic_fetch_add(&e->port->counts.messages, 1);
-        if (state == DONE || state == REJECTED)
-            e->port->sending->clearReader(e->item[n].reader);
-        else e->port->sending->putBackReader(e->item[n].reader);
+    if (!e->asked) return true;
+    e->asked = false;
+    const bool arrived = mtn_flush_end(&e->flush) == NATS_OK && is_same_connection(e);
+    settle(e->before, arrived);
+    if (!arrived) settle(e->now, false);
+    return finish(e, e->before);
+}
+
+/* The window is filled. If there is more it becomes the older one, and the server is asked. */
+static void turn(struct export *e, bool more)
+{
+    struct window *const w = e->now;
+    if (is_answered(e) && more && e->publishes && !e->js && e->before->count == 0)
+        e->asked = mtn_flush_begin(&e->flush);
+    if (!e->asked) {
+        send_both(e);
+        return;
     }
-    e->count = 0;
+    e->now = e->before;
+    e->before = w;
+}
+
+/* Those that have arrived are done; the others go back, each to its old place. */
+static void give_back(struct export *e, struct window *w)
+{
+    for (size_t n = 0; n < w->count; ++n) {
+        const int state = state_of(&w->item[n]);
+        if (state == DONE) mtn_count(&e->port->counts.messages, 1);
+        if (state == DONE || state == REJECTED)
+            e->port->sending->clearReader(w->item[n].reader);
+        else e->port->sending->putBackReader(w->item[n].reader);
+    }
+    w->count = 0;
 }
 
 /* ---- life ---- */
 
+static void window_fini(struct export *e, struct window *w)
+{
+    for (size_t n = 0; n < WINDOW; ++n) {
+        if (w->item[n].reader) e->port->sending->freeReader(w->item[n].reader);
+    }
+    mtn_packer_fini(&w->packer);
+}
+
 static void export_free(struct export *e)
 {
+    mtn_flush_fini(&e->flush);
     jsCtx_Destroy(e->js);
-    for (size_t n = 0; n < WINDOW; ++n) {
-        if (e->item[n].reader) e->port->sending->freeReader(e->item[n].reader);
-    }
+    window_fini(e, e->before);
+    window_fini(e, e->now);
     if (e->writer) e->port->receiving->freeWriter(e->writer);
-    mtn_packer_fini(&e->packer);
     free(e);
 }
 
@@ -347,15 +451,18 @@ static void *run(void *data)
     struct mtn_port *port = e->port;
     while (!mtn_port_stops(port)) {
         int code = fill(e);
-        if (e->count > 0) send_window(e);
-        if (code == 1 && e->count == 0) {
+        turn(e, code == 0);
+        if (code == 1 && e->before->count + e->now->count == 0) {
             atomic_store(&port->state, MTN_BUFFER_CLOSED);
             break;
         }
         if (code == 2 || code == 5) mtn_port_pause(port, 0.1);
     }
+    (void)is_answered(e);
     if (e->js) forget_acks(e);
-    give_back(e);
+    let_go(e);
+    give_back(e, e->before);
+    give_back(e, e->now);
     if (atomic_load(&port->conn->closed) && !atomic_load(&port->stops))
         atomic_store(&port->state, MTN_CONNECTION_CLOSED);
     export_free(e);
@@ -404,7 +511,11 @@ const char *mtn_export_start(struct mtn_port *port, char text[MTN_TEXT])
     struct export *e = calloc(1, sizeof *e);
     if (!e) return "out of memory";
     e->port = port;
-    mtn_packer_init(&e->packer, port->most_bytes);
+    e->now = &e->window[0];
+    e->before = &e->window[1];
+    mtn_packer_init(&e->now->packer, port->most_bytes);
+    mtn_packer_init(&e->before->packer, port->most_bytes);
+    mtn_flush_init(&e->flush, port->conn->nc, ACK_MS);
     choose_id(e);
     natsStatus s = make_readers(e) ? use_stream(e) : NATS_NO_MEMORY;
     if (s == NATS_OK && pthread_create(&port->thread, NULL, run, e) == 0) {

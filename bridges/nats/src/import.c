@@ -8,7 +8,7 @@
 #include "port.h"
 #include "unpack.h"
 
-enum { FETCH_MS = 200 };
+enum { FETCH_MS = 200, OLD = 32, OLD_BYTES = 1024 };
 
 /* Subscribed to something, and what it needs to add a message. */
 struct import {
@@ -19,6 +19,8 @@ struct import {
     pthread_cond_t ended;
     bool called;   /* guarded by the mutex: the library will tell when it is complete */
     bool complete; /* the same: the library will not call any more */
+    natsMsg *old[OLD];
+    int olds; /* messages that have been dealt with, and are still to be freed */
 };
 
 /* What has become of a message. */
@@ -49,14 +51,14 @@ static enum fate reject(struct import *i, natsMsg *msg, const char *why)
 {
     struct mtn_port *port = i->port;
     const receiver_capi_2_1 *api = port->receiving;
-    atomic_fetch_add(&port->counts.rejected, 1);
+    mtn_count(&port->counts.rejected, 1);
     api->clearWriter(i->writer);
     int code = port->rejected ? api->addStringToWriter(i->writer, why, strlen(why)) : -1;
     if (code == 0)
         code = api->addStringToWriter(i->writer, natsMsg_GetData(msg),
                                       (size_t)natsMsg_GetDataLength(msg));
     if (code == 0) code = api->msgToReceiver(port->rejected, i->writer, 0, 0, NULL, NULL);
-    if (code != 0 && code != 999) atomic_fetch_add(&port->counts.dropped, 1);
+    if (code != 0 && code != 999) mtn_count(&port->counts.dropped, 1);
     return REJECTED;
 }
 
@@ -75,7 +77,7 @@ static enum fate take(struct import *i, natsMsg *msg)
     if (why) return reject(i, msg, why);
     if (code == 0) code = mtn_port_put(port, port->to, i->writer);
     if (code == 5 || code == 6) return reject(i, msg, "it is too large for the buffer");
-    if (code == 0) atomic_fetch_add(&port->counts.messages, 1);
+    if (code == 0) mtn_count(&port->counts.messages, 1);
     if (code == 1) atomic_store(&port->state, MTN_BUFFER_CLOSED);
     return code == 0 ? ADDED : REFUSED;
 }
@@ -94,7 +96,20 @@ static void give_up(struct import *i, natsSubscription *sub)
         natsSubscription_Unsubscribe(sub);
     }
     pthread_mutex_unlock(&i->mutex);
-    atomic_fetch_add(&i->port->counts.dropped, (unsigned long)(dropped + waiting));
+    mtn_count(&i->port->counts.dropped, (unsigned long)(dropped + waiting));
+}
+
+static void free_old(struct import *i)
+{
+    while (i->olds > 0) natsMsg_Destroy(i->old[--i->olds]);
+}
+
+/* The library frees messages in a thread that it wakes whenever that has nothing to do, which
+ * may be for each one: so small ones are given to it several at a time. */
+static void done_with(struct import *i, natsMsg *msg)
+{
+    i->old[i->olds++] = msg;
+    if (i->olds == OLD || natsMsg_GetDataLength(msg) > OLD_BYTES) free_old(i);
 }
 
 static void on_message(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void *closure)
@@ -102,8 +117,8 @@ static void on_message(natsConnection *nc, natsSubscription *sub, natsMsg *msg, 
     struct import *i = closure;
     (void)nc;
     if (mtn_port_stops(i->port) || take(i, msg) == REFUSED)
-        atomic_fetch_add(&i->port->counts.dropped, 1);
-    natsMsg_Destroy(msg);
+        mtn_count(&i->port->counts.dropped, 1);
+    done_with(i, msg);
     if (atomic_load(&i->port->state) == MTN_BUFFER_CLOSED) give_up(i, sub);
 }
 
@@ -197,6 +212,7 @@ static natsStatus pull(struct import *i)
 static void import_free(struct import *i)
 {
     jsCtx_Destroy(i->js);
+    free_old(i);
     if (i->writer) i->port->receiving->freeWriter(i->writer);
     pthread_cond_destroy(&i->ended);
     pthread_mutex_destroy(&i->mutex);

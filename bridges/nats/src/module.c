@@ -131,7 +131,7 @@ static int connection_info(lua_State *L)
     mtn_set_text(L, "status", status_name(natsConnection_Status(c->conn->nc)));
     mtn_set_text(L, "url", url);
     mtn_set_text(L, "error", error);
-    mtn_set_count(L, "reconnects", atomic_load(&c->conn->reconnects));
+    mtn_set_count(L, "reconnects", mtn_conn_reconnects(c->conn));
     mtn_set_number(L, "max_payload", (double)natsConnection_GetMaxPayload(c->conn->nc));
     return 1;
 }

@@ -9,6 +9,7 @@
 #include "array.h"
 #include "text.h"
 
+enum { SHORT = 32 };        /* a text of less bytes has a header of one */
 enum { HEADER = 5 };        /* most bytes that tell how many values there are */
 enum { KEPT = 256 * 1024 }; /* bytes of memory that serve again */
 
@@ -116,9 +117,19 @@ static const char *again(struct mtn_packer *p, size_t number)
 
 /* ---- values ---- */
 
-static void put_string(msgpack_packer *to, const struct sender_capi_string *text)
+/* Most texts are short, and there is room for them. */
+static void put_string(struct mtn_packer *p, msgpack_packer *to,
+                       const struct sender_capi_string *text)
 {
-    if (mtn_is_text(text->ptr, text->len)) msgpack_pack_str_with_body(to, text->ptr, text->len);
+    msgpack_sbuffer *bytes = &p->bytes;
+    const size_t len = text->len;
+    if (len < SHORT && bytes->alloc - bytes->size >= SHORT && mtn_is_text(text->ptr, len)) {
+        char *at = bytes->data + bytes->size;
+        *at = (char)(0xa0 | len);
+        memcpy(at + 1, text->ptr, len);
+        bytes->size += 1 + len;
+    } else if (mtn_is_text(text->ptr, text->len))
+        msgpack_pack_str_with_body(to, text->ptr, text->len);
     else msgpack_pack_bin_with_body(to, text->ptr, text->len);
 }
 
@@ -155,7 +166,7 @@ static const char *put(struct mtn_packer *p, msgpack_packer *to, const sender_ca
         case SENDER_CAPI_TYPE_NUMBER: msgpack_pack_double(to, (double)v->numVal); return NULL;
         case SENDER_CAPI_TYPE_STRING:
             if (v->strVal.len > p->limit) return too_large;
-            put_string(to, &v->strVal);
+            put_string(p, to, &v->strVal);
             return NULL;
         case SENDER_CAPI_TYPE_ARRAY: return put_array(p, to, &v->arrayVal);
         case SENDER_CAPI_TYPE_TABLE: return begin(p, to, &v->tableVal);

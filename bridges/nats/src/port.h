@@ -23,7 +23,7 @@ struct mtn_port_options {
     size_t most_pending; /* bytes that the client library keeps for a slow import */
 };
 
-/* What has been counted; read by any thread. */
+/* What has been counted; read by any thread, written by the one that does the port's work. */
 struct mtn_counts {
     atomic_ulong messages; /* published, or added to the buffer */
     atomic_ulong again;    /* published once more after a failure */
@@ -31,6 +31,12 @@ struct mtn_counts {
     atomic_ulong dropped; /* for want of a buffer for what is rejected, of room there, or by the
                            * client library since the import was too slow */
 };
+
+static inline void mtn_count(atomic_ulong *count, unsigned long more)
+{
+    const unsigned long before = atomic_load_explicit(count, memory_order_relaxed);
+    atomic_store_explicit(count, before + more, memory_order_relaxed);
+}
 
 enum mtn_state { MTN_RUNS, MTN_BUFFER_CLOSED, MTN_CONNECTION_CLOSED };
 

@@ -247,11 +247,13 @@ static bool put_all(struct unpack *u)
 const char *mtn_unpack(const void *bytes, size_t size, size_t most_values,
                        const receiver_capi_2_1 *api, receiver_writer *writer)
 {
-    struct unpack u = {.at = bytes,
-                       .end = (const unsigned char *)bytes + size,
-                       .values = most_values,
-                       .api = api,
-                       .w = writer};
+    struct unpack u; /* its levels are set when they are begun */
+    u.at = bytes;
+    u.end = u.at + size;
+    u.values = most_values;
+    u.api = api;
+    u.w = writer;
+    u.depth = 0;
     if (!mtn_is_packed(bytes, size)) return "it is no array";
     return put_all(&u) ? NULL : u.why;
 }

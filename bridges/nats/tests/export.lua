@@ -133,6 +133,60 @@ tap.test("an export that ends while acknowledgements come loses nothing, and the
     end)
 end)
 
+-- Numbers come from 1 on, each for the first time after the one before. Gives how many came twice.
+local function take_in_order(come, count)
+    local latest, twice = 0, 0
+    server.await("all messages", function()
+        for number in function() return come:nextmsg(0) end do
+            if number == latest + 1 then latest = number else twice = twice + 1 end
+            if number > latest then error("after " .. latest .. " comes " .. number) end
+        end
+        return latest == count
+    end)
+    return twice
+end
+
+tap.test("two windows are on their way to a server that dies: they go out again, in order", function()
+    local s = server.start()
+    local conn, count = nats.connect{url = s.url, reconnect_wait = 0.1}, 10000
+    local out, come = mtmsg.newbuffer(), mtmsg.newbuffer()
+    conn:import("again", come)
+    s:signal "STOP" -- it reads nothing
+    for i = 1, count do out:addmsg(i) end
+    local export = conn:export(out, "again")
+    server.await("two windows", function()
+        local left = out:msgcnt()
+        mtmsg.sleep(0.3)
+        return left < count and out:msgcnt() == left
+    end)
+    tap.ok(out:msgcnt() > 0)
+    tap.is(export:info().messages, 0)
+    s:kill()
+    s:run()
+    tap.note(take_in_order(come, count) .. " came twice")
+    server.await("the count", function() return export:info().messages == count end)
+    tap.ok(export:info().again > 1024, export:info().again)
+    conn:close()
+    s:stop()
+end)
+
+tap.test("an export that ends in the middle of many messages gives back what has not arrived", function()
+    server.with({}, function(s)
+        local conn, count = nats.connect{url = s.url}, 20000
+        local out, come = mtmsg.newbuffer(), mtmsg.newbuffer()
+        conn:import("middle", come)
+        for i = 1, count do out:addmsg(i) end
+        for round = 1, 10 do
+            local export = conn:export(out, "middle")
+            mtmsg.sleep(0.0002 * round)
+            export:close()
+        end
+        conn:export(out, "middle")
+        tap.note(take_in_order(come, count) .. " came twice")
+        conn:close()
+    end)
+end)
+
 tap.test("many ports of a connection end in the time of one, closed or collected", function()
     server.with({jetstream = true}, function(s)
         local conn = nats.connect{url = s.url}

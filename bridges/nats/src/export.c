@@ -51,12 +51,22 @@ struct export
     jsCtx *js;      /* with a stream; else NULL */
     char id[24];    /* of this export, for the ids of its messages */
     unsigned long reconnects; /* of the connection by which messages have been sent */
-    unsigned long long first; /* the number of the window's first message; constant as long as
-                               * an acknowledgement may come */
+    unsigned long long first; /* the number of the window's first message; written under
+                               * `awaiting`, as where it begins is what an acknowledgement of
+                               * an earlier one is told by */
+    struct export *next;      /* of those that await acknowledgements: under `awaiting` */
+    uintptr_t number;         /* among these */
 };
 
-/* By the export's thread, when on_ack, the only other one that writes it, is not at work on it:
- * before it is published, and after the acknowledgements have come or been forgotten. */
+/* Exports to streams. The library may be about to tell of an acknowledgement when it has been
+ * made to forget it, and when the export has ended: so it knows the export by a number only. */
+static pthread_mutex_t awaiting = PTHREAD_MUTEX_INITIALIZER;
+static struct export *first_awaiting;
+static uintptr_t last_number;
+
+/* By the export's thread. on_ack, the only other one that writes it, may come late: then what
+ * it says is overwritten, and the message goes out again, which the stream notices by its id.
+ */
 static void set_state(struct item *item, int state)
 {
     atomic_store_explicit(&item->state, state, memory_order_relaxed);
@@ -146,12 +156,36 @@ static const char *pack_reply(struct export *e, struct item *item)
 
 /* ---- sending ---- */
 
-/* Runs in a thread of the library, for each message that it has not been made to forget. */
-static void on_ack(jsCtx *js, natsMsg *msg, jsPubAck *ack, jsPubAckErr *error, void *closure)
+/* Under `awaiting`. */
+static struct export *find_awaiting(uintptr_t number)
 {
-    struct export *e = closure;
+    struct export *e = first_awaiting;
+    while (e && e->number != number) e = e->next;
+    return e;
+}
+
+static void begin_awaiting(struct export *e)
+{
+    pthread_mutex_lock(&awaiting);
+    e->number = ++last_number;
+    e->next = first_awaiting;
+    first_awaiting = e;
+    pthread_mutex_unlock(&awaiting);
+}
+
+static void end_awaiting(const struct export *e)
+{
+    pthread_mutex_lock(&awaiting);
+    struct export **link = &first_awaiting;
+    while (*link && *link != e) link = &(*link)->next;
+    if (*link) *link = e->next;
+    pthread_mutex_unlock(&awaiting);
+}
+
+/* Under `awaiting`. What belongs to an earlier window has been dealt with. */
+static void take_ack(struct export *e, natsMsg *msg, const jsPubAckErr *error)
+{
     const char *id = NULL;
-    (void)js, (void)ack;
     if (error) {
         pthread_mutex_lock(&e->port->conn->mutex);
         (void)snprintf(e->port->conn->error, MTN_TEXT, "stream: %.200s",
@@ -161,10 +195,20 @@ static void on_ack(jsCtx *js, natsMsg *msg, jsPubAck *ack, jsPubAckErr *error, v
         const unsigned long long n = strtoull(id + 17, NULL, 16) - e->first;
         if (n < WINDOW) atomic_store(&e->now->item[n].state, DONE);
     }
+}
+
+/* Runs in a thread of the library. */
+static void on_ack(jsCtx *js, natsMsg *msg, jsPubAck *ack, jsPubAckErr *error, void *closure)
+{
+    (void)js, (void)ack;
+    pthread_mutex_lock(&awaiting);
+    struct export *e = find_awaiting((uintptr_t)closure);
+    if (e) take_ack(e, msg, error);
+    pthread_mutex_unlock(&awaiting);
     natsMsg_Destroy(msg);
 }
 
-/* False: some are to come after that time, or on_ack is still at work. */
+/* False: some are to come after that time. */
 static bool has_acks(struct export *e, int64_t milliseconds)
 {
     jsPubOptions options;
@@ -173,7 +217,7 @@ static bool has_acks(struct export *e, int64_t milliseconds)
     return js_PublishAsyncComplete(e->js, &options) != NATS_TIMEOUT;
 }
 
-/* No acknowledgement will be told any more: on_ack is not at work, and will not be. */
+/* The library waits for none of them any more. */
 static void forget_acks(struct export *e)
 {
     while (!has_acks(e, 1)) {
@@ -327,7 +371,9 @@ static bool finish(struct export *e, struct window *w)
     }
     if (w->held < w->count) w->held = w->count;
     mtn_count(&e->port->counts.messages, sent);
+    pthread_mutex_lock(&awaiting);
     e->first += w->count;
+    pthread_mutex_unlock(&awaiting);
     w->count = 0;
     return true;
 }
@@ -437,6 +483,7 @@ static void window_fini(struct export *e, struct window *w)
 
 static void export_free(struct export *e)
 {
+    end_awaiting(e);
     mtn_flush_fini(&e->flush);
     jsCtx_Destroy(e->js);
     window_fini(e, e->before);
@@ -486,7 +533,8 @@ static natsStatus use_stream(struct export *e)
     natsStatus s = jsOptions_Init(&options);
     options.PublishAsync.MaxPending = (int64_t)2 * WINDOW;
     options.PublishAsync.AckHandler = on_ack;
-    options.PublishAsync.AckHandlerClosure = e;
+    begin_awaiting(e);
+    options.PublishAsync.AckHandlerClosure = (void *)e->number;
     if (s == NATS_OK) s = natsConnection_JetStream(&e->js, e->port->conn->nc, &options);
     if (s == NATS_OK) s = js_GetStreamInfo(&info, e->js, e->port->stream, NULL, &code);
     jsStreamInfo_Destroy(info);

@@ -3,6 +3,7 @@
 Where LuaJIT's FFI is there, its compiler sees `addmsg` and `nextmsg` of buffers. The same calls by the C API, in the
 same state and on the same buffer, are what the figures are compared with. One number is taken in one call; a message
 with strings takes two and one lock more, since making a string can fail, and the message must not be lost then.
+Through a listener a single number or boolean goes that way, too.
 ]]
 
 local measure = require "measure"
@@ -18,6 +19,12 @@ local buffer = mtmsg.newbuffer()
 local ways = {
     { "FFI", buffer.addmsg, buffer.nextmsg },
     { "C", measure.replaced(buffer.addmsg, "addmsg"), measure.replaced(buffer.nextmsg, "nextmsg") },
+}
+local listener = mtmsg.newlistener()
+local member = listener:newbuffer()
+local through = {
+    { "FFI", buffer.addmsg, listener.nextmsg },
+    { "C", ways[2][2], replaced(listener.nextmsg, "nextmsg_through") },
 }
 
 -- Each way gets a copy of the code, as the compiler must not mix the two.
@@ -39,11 +46,14 @@ for _, case in ipairs {
         local text = ("x"):rep(200)
         return m.loop(function(n) for _ = 1, n do add(b, text) take(b) end end)
     end },
+    { "one small integer through a listener", 0.75, function(m, b, add, take, l)
+        return m.loop(function(n) for _ = 1, n do add(b, 42) take(l) end end)
+    end, member, through },
 } do
-    local name, most, make = case[1], case[2], case[3]
+    local name, most, make, object = case[1], case[2], case[3], case[4] or buffer
     local turns = {}
-    for _, way in ipairs(ways) do
-        turns[#turns + 1] = { way[1], measure.copy(make)(measure, buffer, way[2], way[3]) }
+    for _, way in ipairs(case[5] or ways) do
+        turns[#turns + 1] = { way[1], measure.copy(make)(measure, object, way[2], way[3], listener) }
     end
     local s = measure.take(turns)
     rows.row {

@@ -50,6 +50,12 @@ bool mtm_listener_take_word(struct mtm_listener *listener,
                             bool (*is_plain_word)(struct mtm_word word), bool nonblock,
                             struct mtm_word *word, uint64_t *id);
 
+/* The same for a caller that can wait for nobody, and for whom nothing may be freed: false also
+ * where the buffer was left to drain, or where another one might have to give up memory. */
+bool mtm_listener_take_word_alone(struct mtm_listener *listener,
+                                  bool (*is_plain_word)(struct mtm_word word),
+                                  struct mtm_word *word, uint64_t *id);
+
 /* Throws away the messages of all buffers. OK, CLOSED, or BUSY (some of them were busy;
  * nonblock only). */
 enum mtm_status mtm_listener_clear(struct mtm_listener *listener, bool nonblock);
@@ -107,6 +113,10 @@ void mtm_listener_free_dead(struct mtm_buffer *dead);
  * Lock held. */
 struct mtm_buffer *mtm_listener_warm(struct mtm_listener *listener, struct mtm_buffer *buffer,
                                      bool soon);
+
+/* Whether warm, not soon, may return one. Lock held. */
+bool mtm_listener_may_cool(const struct mtm_listener *listener,
+                           const struct mtm_buffer *buffer);
 
 /* A member leaves. Lock held. */
 void mtm_listener_forget(struct mtm_listener *listener, const struct mtm_buffer *buffer);

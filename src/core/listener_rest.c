@@ -7,14 +7,26 @@
 
 #include "platform/hidden.h"
 
-/* Lock held, as for the next two. */
+/* Lock held, as for the next four. */
+static bool stays_warm(const struct mtm_listener *listener, const struct mtm_buffer *buffer)
+{
+    for (int i = 0; i < MTM_WARM; ++i) {
+        if (listener->warm[i] == buffer) return true;
+    }
+    return false;
+}
+
+bool mtm_listener_may_cool(const struct mtm_listener *listener, const struct mtm_buffer *buffer)
+{
+    if (MTM_LIKELY(!mtm_queue_is_warm(&buffer->queue))) return false;
+    return listener->warm[listener->next_warm % MTM_WARM] && !stays_warm(listener, buffer);
+}
+
 struct mtm_buffer *mtm_listener_warm(struct mtm_listener *listener, struct mtm_buffer *buffer,
                                      bool soon)
 {
     if (MTM_LIKELY(!soon && !mtm_queue_is_warm(&buffer->queue))) return NULL;
-    for (int i = 0; i < MTM_WARM; ++i) {
-        if (listener->warm[i] == buffer) return NULL;
-    }
+    if (stays_warm(listener, buffer)) return NULL;
     struct mtm_buffer **place = &listener->warm[listener->next_warm++ % MTM_WARM];
     struct mtm_buffer *cold = *place;
     *place = buffer;

@@ -1,7 +1,7 @@
 /* The functions that compiled code calls, and the choice whether it does. Each of them takes
- * one lock, copies, and gives the lock back; it neither sleeps nor notifies, calls no Lua, and
- * frees nothing. Whatever is unusual it leaves undone, for the C function of the same name to
- * do. */
+ * one lock (a listener's, and one of its buffer's), copies, and gives the lock back; it neither
+ * sleeps nor notifies, calls no Lua, and frees nothing. Whatever is unusual it leaves undone,
+ * for the C function of the same name to do. */
 #include "ffi/ffi.h"
 
 #include <stdlib.h>
@@ -9,6 +9,7 @@
 
 #include "capi/handle.h"
 #include "core/fast_path.h"
+#include "core/listener.h"
 
 #include "platform/hidden.h"
 
@@ -22,7 +23,7 @@ static const uint32_t PEEKED = (uint32_t)1 << (VALUES * KIND_BITS);
 /* Where a message that is being taken lies: one per state, laid out as the Lua text says, which
  * keeps it. */
 struct scratch {
-    double id; /* of the buffer, where look_with_id has looked */
+    double id; /* of the buffer, where look_with_id or take_through has looked */
     double number[VALUES];
     const unsigned char *text[VALUES];
     uint32_t length[VALUES];
@@ -32,10 +33,15 @@ struct scratch {
 
 /* The compiled code has compared the metatable, which the debug library can give to anything.
  */
+static inline bool may_be_used_as(const struct mtc_handle *handle, uintptr_t magic)
+{
+    return MTM_LIKELY(handle->owned.tag == mtc_tag(handle, magic) &&
+                      mtc_handle_is_live(handle));
+}
+
 static inline bool may_be_used(const struct mtc_handle *handle)
 {
-    return MTM_LIKELY(handle->owned.tag == mtc_tag(handle, MTC_BUFFER_MAGIC) &&
-                      mtc_handle_is_live(handle));
+    return may_be_used_as(handle, MTC_BUFFER_MAGIC);
 }
 
 static inline struct mtm_buffer *buffer_of(const struct mtc_handle *handle)
@@ -271,24 +277,40 @@ static int take(struct mtc_handle *handle, struct scratch *s, uint32_t serial)
     return mtm_fast_take(buffer_of(handle), &s->peeked);
 }
 
+/* The kind of the word that a listener has next, which is in the scratch memory then, and has
+ * been taken. 0: do it otherwise. */
+static uint32_t take_through(struct mtc_handle *handle, struct scratch *s)
+{
+    struct mtm_word word;
+    uint64_t id;
+    if (!may_be_used_as(handle, MTC_LISTENER_MAGIC)) return 0;
+    if (!mtm_listener_take_word_alone((struct mtm_listener *)handle->object, mtc_is_plain_word,
+                                      &word, &id))
+        return 0;
+    ++s->serial;
+    s->id = (double)id;
+    return word_to_kind(word, &s->number[0]);
+}
+
 /* In the order of the parameters of the Lua text. */
 typedef void (*any_function)(void);
-static any_function const functions[] = {(any_function)add_number, (any_function)add_text,
-                                         (any_function)add_values, (any_function)look,
-                                         (any_function)take,       (any_function)look_with_id};
+static any_function const functions[] = {(any_function)add_number,  (any_function)add_text,
+                                         (any_function)add_values,  (any_function)look,
+                                         (any_function)take,        (any_function)look_with_id,
+                                         (any_function)take_through};
 
 static const char methods[] =
 #include "ffi/methods.inc"
     ;
 
-/* Protected. The table of methods; returns whether they were replaced. Addresses are passed as
- * numbers, since not every LuaJIT can make a light userdata of every address. */
+/* Protected. Returns whether the methods were replaced. Addresses are passed as numbers, since
+ * not every LuaJIT can make a light userdata of every address. */
 static int replace_methods(lua_State *L)
 {
     const int count = (int)(sizeof functions / sizeof *functions);
     if (luaL_loadbuffer(L, methods, sizeof methods - 1, "=mtmsg") != 0) lua_error(L);
-    lua_pushvalue(L, 1);
     luaL_getmetatable(L, "mtmsg.buffer");
+    luaL_getmetatable(L, "mtmsg.listener");
     memset(lua_newuserdata(L, sizeof(struct scratch)), 0, sizeof(struct scratch));
     for (int i = 0; i < count; ++i) lua_pushnumber(L, (lua_Number)(uintptr_t)functions[i]);
     lua_call(L, 3 + count, 1);
@@ -306,8 +328,7 @@ bool mtf_replace(lua_State *L)
     bool done = false;
     if (!MTC_MAY_BE_LUAJIT || !is_wished()) return false;
     lua_pushcfunction(L, replace_methods);
-    lua_pushvalue(L, -2);
-    int rc = lua_pcall(L, 1, 1, 0);
+    int rc = lua_pcall(L, 0, 1, 0);
     if (rc == LUA_ERRMEM) lua_error(L);
     if (rc == 0) done = lua_toboolean(L, -1) != 0;
     lua_pop(L, 1);

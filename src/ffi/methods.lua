@@ -1,11 +1,12 @@
--- The hot path of LuaJIT: methods of buffers that its compiler can see. Each passes plain values to one function of C,
--- and leaves whatever is unusual to the method that it replaces. `make` turns this file into methods.inc.
-local methods, class, scratch, add_number, add_text, add_values, look, take, look_with_id = ...
+-- The hot path of LuaJIT: methods of buffers and listeners that its compiler can see. Each passes plain values to one
+-- function of C, and leaves whatever is unusual to the method that it replaces. `make` makes methods.inc of this file.
+local class, listener, scratch, add_number, add_text, add_values, look, take, look_with_id, take_through = ...
 if jit.version_num < 20100 or not jit.status() then return false end
 local ffi, bit = require "ffi", require "bit"
 
 local metatable_of, type, select, text_of = debug.getmetatable, type, select, ffi.string
 local band, rshift = bit.band, bit.rshift
+local methods = class.__index
 local addmsg, nextmsg, getmsg = methods.addmsg, methods.nextmsg, methods.getmsg
 
 -- the numbers and the layout of ffi.c
@@ -24,6 +25,7 @@ add_values = from_address([[int (*)(void *, uint32_t, double, double, double, do
 look = from_address("uint32_t (*)(void *, void *)", look)
 take = from_address("int (*)(void *, void *, uint32_t)", take)
 look_with_id = from_address("uint32_t (*)(void *, void *)", look_with_id)
+take_through = from_address("uint32_t (*)(void *, void *)", take_through)
 -- Single fields for the numbers: where nothing is compiled, an array in a struct is an object, making it may run
 -- finalizers, and these may receive.
 local message = ffi.cast("struct { double id, a, b, c, d; const char *text[4]; uint32_t length[4], serial; } *",
@@ -128,6 +130,29 @@ function methods.getmsg(self, ...)
         if kinds ~= 0 then return message.id, values(kinds) end
     end
     return getmsg(self, ...)
+end
+
+-- ---- listeners: a number or boolean
+
+methods = listener.__index
+local nextmsg_through, getmsg_through = methods.nextmsg, methods.getmsg
+
+function methods.nextmsg(self, ...)
+    if metatable_of(self) == listener and type(self) == "userdata" and select("#", ...) == 0 then
+        local kind = take_through(self, scratch)
+        if kind == NUMBER then return message.a end
+        if kind ~= 0 then return kind == TRUE end
+    end
+    return nextmsg_through(self, ...)
+end
+
+function methods.getmsg(self, ...)
+    if metatable_of(self) == listener and type(self) == "userdata" and select("#", ...) == 0 then
+        local kind = take_through(self, scratch)
+        if kind == NUMBER then return message.id, message.a end
+        if kind ~= 0 then return message.id, kind == TRUE end
+    end
+    return getmsg_through(self, ...)
 end
 
 return true

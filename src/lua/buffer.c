@@ -6,7 +6,6 @@
 
 #include "capi/apis.h"
 #include "core/listener.h"
-#include "ffi/ffi.h"
 #include "lua/classes.h"
 #include "lua/decode.h"
 #include "lua/errors.h"
@@ -280,7 +279,7 @@ static const luaL_Reg methods[] = {
     {NULL, NULL},
 };
 
-bool mtl_open_buffer(lua_State *L)
+void mtl_open_buffer(lua_State *L)
 {
     mtl_class_new(L, MTC_BUFFER, methods, mtl_handle_tostring, mtl_handle_gc);
     mtl_handle_class(L);
@@ -293,10 +292,8 @@ bool mtl_open_buffer(lua_State *L)
         {NULL, NULL},
     };
     mtl_set_receivers(L, receivers);
-    bool replaced = mtf_replace(L);
     mtl_set_events(L);
     lua_pop(L, 1);
     mtc_install(L);
     lua_pop(L, 1);
-    return replaced;
 }

@@ -8,9 +8,8 @@
 
 struct mtm_writer;
 
-/* Create the metatables. That of buffers: returns whether LuaJIT's compiler sees its hot path.
- */
-bool mtl_open_buffer(lua_State *L);
+/* Create the metatables. */
+void mtl_open_buffer(lua_State *L);
 void mtl_open_listener(lua_State *L);
 void mtl_open_topic(lua_State *L);
 void mtl_open_writer(lua_State *L);

@@ -4,6 +4,7 @@
 #include "core/registry.h"
 #include "core/sleep.h"
 #include "core/spin.h"
+#include "ffi/ffi.h"
 #include "lua/classes.h"
 #include "lua/decode.h"
 #include "lua/errors.h"
@@ -98,8 +99,9 @@ MTM_EXPORT int luaopen_mtmsg(lua_State *L)
     mtm_plat_pin_image(functions); /* others are at work here when this state is closed */
     mtm_registry_narrow_ids(MTC_ID_BITS);
     mtm_polling_look_up();
-    bool compiled = mtl_open_buffer(L);
+    mtl_open_buffer(L);
     mtl_open_listener(L);
+    const bool compiled = mtf_replace(L);
     mtl_open_topic(L);
     mtl_open_writer(L);
     mtl_open_reader(L);

@@ -1,5 +1,6 @@
--- What LuaJIT's compiler sees of addmsg and nextmsg: a loop that adds, and one that receives, become traces that close
--- upon themselves, with nothing in them that can't be compiled; what goes another way keeps no loop from compilation.
+-- What LuaJIT's compiler sees of addmsg and nextmsg: a loop that adds, and one that receives, from a buffer or by a
+-- listener, become traces that close upon themselves, with nothing in them that can't be compiled; what goes some other
+-- way keeps no loop from compilation.
 local mtmsg = require "mtmsg"
 local tap   = require "tap"
 local util  = require "jit.util"
@@ -68,6 +69,34 @@ for name, values in pairs(messages) do
     end)
 end
 
+for name, value in pairs { ["a number"] = 42, ["a float"] = 0.5, ["a boolean"] = false } do
+    tap.test("a loop that receives " .. name .. " through a listener is compiled", function()
+        local listener = mtmsg.newlistener()
+        local buffer, other = listener:newbuffer(1e6), listener:newbuffer(1e6)
+        local function add()
+            for _ = 1, ROUNDS do
+                buffer:addmsg(value)
+                other:addmsg(value)
+            end
+        end
+        local loops, aborts = traced(add)
+        tap.ok(loops > 0, "no loop that adds")
+        tap.is(aborts, 0, "what can't be compiled")
+        local got, id
+        loops, aborts = traced(function() for _ = 1, 2 * ROUNDS do got = listener:nextmsg() end end)
+        tap.ok(loops > 0, "no loop that receives")
+        tap.is(aborts, 0, "what can't be compiled")
+        tap.is(got, value)
+        add()
+        loops, aborts = traced(function() for _ = 1, 2 * ROUNDS do id, got = listener:getmsg() end end)
+        tap.ok(loops > 0, "no loop that gets")
+        tap.is(aborts, 0, "what can't be compiled")
+        tap.is(id, other:id())
+        tap.is(got, value)
+        tap.is(listener:nextmsg(0), nil)
+    end)
+end
+
 -- A function of C that the methods of the FFI call.
 local function upvalue_of(method, name)
     for i = 1, 60 do
@@ -92,6 +121,33 @@ tap.test("what is usual is done by the functions of the FFI, and not left to the
     tap.is(look(buffer, scratch), 1, "a number")
     tap.ok(look(buffer, scratch) > 4096, "a text that is only looked at")
     tap.gives({ "text" }, buffer:nextmsg())
+end)
+
+tap.test("so is what a listener does, unless it is no word, or the buffer was left to drain", function()
+    local listener = mtmsg.newlistener()
+    local buffer, left = listener:newbuffer(), listener:newbuffer()
+    local take = tap.ok(upvalue_of(listener.nextmsg, "take_through"), "no such function")
+    local scratch = upvalue_of(listener.nextmsg, "scratch")
+    tap.is(take(listener, scratch), 0, "nothing there")
+    for _, first in ipairs { buffer, left } do -- the first ring is entered by the C API
+        first:addmsg(1)
+        listener:nextmsg()
+    end
+    buffer:addmsg(42)
+    buffer:addmsg(false)
+    buffer:addmsg("text")
+    tap.is(take(listener, scratch), 1, "a number")
+    tap.is(take(listener, scratch), 4, "a boolean")
+    tap.is(take(listener, scratch), 0, "a text")
+    tap.gives({ "text" }, listener:nextmsg())
+    left:addmsg(1)
+    left:addmsg(2)
+    left:release()
+    tap.is(take(listener, scratch), 0, "of one that was left to drain")
+    tap.gives({ 1 }, listener:nextmsg())
+    tap.is(take(listener, scratch), 0, "the last one of it")
+    tap.gives({ 2 }, listener:nextmsg())
+    tap.is(take(buffer, scratch), 0, "no listener")
 end)
 
 tap.test("a loop over a buffer that is served in another way is compiled around the calls", function()

@@ -14,12 +14,16 @@ static void add_word(struct setup *s, uint32_t number)
     assert_int_equal(mtm_buffer_add(s->b[number / 10], &message, false, NULL), MTM_OK);
 }
 
+static bool alone; /* words are taken by the function that frees nothing */
+
 /* The number, or 0: it is left to the long way. */
 static uint32_t take_word(struct setup *s)
 {
     struct mtm_word word;
     uint64_t id;
-    if (!mtm_listener_take_word(s->listener, NULL, true, &word, &id)) return 0;
+    const bool done = alone ? mtm_listener_take_word_alone(s->listener, NULL, &word, &id)
+                            : mtm_listener_take_word(s->listener, NULL, true, &word, &id);
+    if (!done) return 0;
     const uint32_t number = (uint32_t)word.bits - 1000;
     assert_int_equal(word.tag, MTM_TAG_INTEGER);
     assert_true(id == s->b[number / 10]->object.id);
@@ -203,6 +207,73 @@ static void who_is_left_to_drain_goes_with_the_last_word(void **state)
     core_drop_listener(s.listener);
 }
 
+static void all_that_goes_alone_too(void **state)
+{
+    alone = true;
+    the_order_is_that_of_the_long_way(state);
+    words_come_out(state);
+    what_is_unusual_is_left(state);
+    who_is_being_added_to_stays(state);
+    the_last_word_is_the_end(state);
+    alone = false;
+}
+
+/* Also with its first message, when there are others. */
+static void who_is_left_to_drain_is_not_for_who_frees_nothing(void **state)
+{
+    (void)state;
+    struct setup s;
+    struct mtm_word word;
+    uint64_t id;
+    setup_used(&s);
+    for (uint32_t i = 11; i < 14; ++i) add_word(&s, i);
+    core_drop_buffer(s.b[1]);
+    for (size_t left = 3; left > 0; --left) {
+        assert_false(mtm_listener_take_word_alone(s.listener, NULL, &word, &id));
+        assert_int_equal(s.listener->members, MEMBERS);
+        assert_int_equal(take_any(&s), 14 - left);
+    }
+    assert_int_equal(s.listener->members, MEMBERS - 1);
+    s.b[1] = core_buffer(s.listener);
+    teardown(&s);
+}
+
+/* More buffers whose rings rest would give up than may stay warm. */
+static void nobody_gives_up_memory_for_who_frees_nothing(void **state)
+{
+    (void)state;
+    struct setup s = {.listener = core_listener()};
+    const struct mtm_buffer_options options = {
+        .size = 2 * MTM_RING_KEPT, .grow = 2, .listener = s.listener};
+    struct mtm_buffer *b[MTM_WARM + 1];
+    for (int i = 0; i <= MTM_WARM; ++i) {
+        assert_int_equal(mtm_buffer_new(&options, &b[i]), MTM_OK);
+        s.b[1] = b[i];
+        add_word(&s, 11);
+        assert_int_equal(take_any(&s),
+                         11); /* the last one in place of the first, which rests */
+    }
+    alone = true;
+    for (int i = MTM_WARM; i > 0; --i) {
+        s.b[1] = b[i];
+        assert_true(mtm_queue_is_warm(&b[i]->queue));
+        add_word(&s, 11);
+        assert_int_equal(take_word(&s), 11);
+    }
+    s.b[1] = b[0];
+    for (uint32_t i = 11; i < 14; ++i) add_word(&s, i);
+    assert_int_equal(take_any(&s), 11);
+    assert_int_equal(take_word(&s), 0);
+    assert_int_equal(mtm_buffer_count(b[0]), 2);
+    assert_int_equal(take_any(&s), 12);
+    assert_int_equal(take_any(&s), 13); /* now it is one of them */
+    add_word(&s, 14);
+    assert_int_equal(take_word(&s), 14);
+    alone = false;
+    for (int i = 0; i <= MTM_WARM; ++i) core_drop_buffer(b[i]);
+    core_drop_listener(s.listener);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -213,6 +284,11 @@ int main(void)
         CORE_TEST("the last word is the end", the_last_word_is_the_end),
         CORE_TEST("who is left to drain goes with the last word",
                   who_is_left_to_drain_goes_with_the_last_word),
+        CORE_TEST("all that goes alone, too", all_that_goes_alone_too),
+        CORE_TEST("who is left to drain is not for who frees nothing",
+                  who_is_left_to_drain_is_not_for_who_frees_nothing),
+        CORE_TEST("nobody gives up memory for who frees nothing",
+                  nobody_gives_up_memory_for_who_frees_nothing),
     };
     return UNIT_RUN(tests);
 }

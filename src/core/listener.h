@@ -42,19 +42,20 @@ enum mtm_status mtm_listener_new(const char *name, size_t name_len, struct mtm_l
 enum mtm_status mtm_listener_find_or_new(const char *name, size_t name_len,
                                          struct mtm_listener **out, bool *created);
 
+/* How far one who takes a word may go. */
+enum mtm_taker {
+    MTM_TAKER_WAITS,        /* for locks, to free what was left to drain */
+    MTM_TAKER_NONBLOCK,     /* waits for nobody */
+    MTM_TAKER_FREES_NOTHING /* nor must anything be freed: it is left where that might be */
+};
+
 /* The common case of receiving: takes the first message if it is a single value, a byte or a
  * word, and is_plain_word (or NULL) says yes, of the buffer whose id is *id; nobody else is at
  * work there, and its removal need not be told. False: nothing has changed but the order of
- * what became ready. Never waits for a message; with `nonblock` for nobody. */
+ * what became ready. Never waits for a message. */
 bool mtm_listener_take_word(struct mtm_listener *listener,
-                            bool (*is_plain_word)(struct mtm_word word), bool nonblock,
+                            bool (*is_plain_word)(struct mtm_word word), enum mtm_taker taker,
                             struct mtm_word *word, uint64_t *id);
-
-/* The same for a caller that can wait for nobody, and for whom nothing may be freed: false also
- * where the buffer was left to drain, or where another one might have to give up memory. */
-bool mtm_listener_take_word_alone(struct mtm_listener *listener,
-                                  bool (*is_plain_word)(struct mtm_word word),
-                                  struct mtm_word *word, uint64_t *id);
 
 /* Throws away the messages of all buffers. OK, CLOSED, or BUSY (some of them were busy;
  * nonblock only). */

@@ -74,15 +74,17 @@ static struct mtm_buffer *hold_if_left(struct mtm_buffer *buffer)
 }
 
 /* Lock held, under which the last reference goes, too. The buffer whose turn it is has to stand
- * in its place. alone: and nothing may be freed afterwards. */
-static bool take_word(struct mtm_listener *listener, bool alone,
-                      bool (*is_plain_word)(struct mtm_word word), struct mtm_word *word,
-                      uint64_t *id, struct after *after)
+ * in its place. */
+static bool take_word(struct mtm_listener *listener,
+                      bool (*is_plain_word)(struct mtm_word word), enum mtm_taker taker,
+                      struct mtm_word *word, uint64_t *id, struct after *after)
 {
     struct mtm_buffer *buffer = listener->ready_first;
     bool more;
     if (!buffer || mtm_load_rlx(&buffer->turn) != buffer->place) return false;
-    if (alone && (is_left(buffer) || mtm_listener_may_cool(listener, buffer))) return false;
+    if (taker == MTM_TAKER_FREES_NOTHING &&
+        (is_left(buffer) || mtm_listener_may_cool(listener, buffer)))
+        return false;
     if (!mtm_fast_take_word(buffer, is_plain_word, word, &more)) return false;
     *id = buffer->object.id;
     mtm_store_rlx(&listener->taken, mtm_load_rlx(&listener->taken) + 1);
@@ -100,42 +102,25 @@ static bool is_usual(const struct mtm_listener *listener)
     return mtm_load_rlx(&listener->object.flags) == mtm_generation;
 }
 
-static MTM_ALWAYS_INLINE bool lock_and_take(struct mtm_listener *listener, bool alone,
-                                            bool (*is_plain_word)(struct mtm_word word),
-                                            struct mtm_word *word, uint64_t *id,
-                                            struct after *after)
+bool mtm_listener_take_word(struct mtm_listener *listener,
+                            bool (*is_plain_word)(struct mtm_word word), enum mtm_taker taker,
+                            struct mtm_word *word, uint64_t *id)
 {
+    const bool nonblock = taker != MTM_TAKER_WAITS;
+    struct after after = {.cold = NULL};
     bool done = false;
     if (!is_usual(listener) || !mtm_lock_if_free(&listener->object.lock)) return false;
     if (is_usual(listener) && !mtm_load_seq(&listener->deferred)) { /* pairs with push */
         mtm_ready_collect(listener);
-        done = take_word(listener, alone, is_plain_word, word, id, after);
+        done = take_word(listener, is_plain_word, taker, word, id, &after);
     }
     mtm_unlock(&listener->object.lock);
+    if (!done) return false;
     MTM_PAUSE();
-    if (MTM_UNLIKELY(after->parted)) mtm_listener_announce(listener);
-    return done;
-}
-
-bool mtm_listener_take_word(struct mtm_listener *listener,
-                            bool (*is_plain_word)(struct mtm_word word), bool nonblock,
-                            struct mtm_word *word, uint64_t *id)
-{
-    struct after after = {.parted = false};
-    if (!lock_and_take(listener, false, is_plain_word, word, id, &after)) return false;
+    MTM_ASSERT(taker != MTM_TAKER_FREES_NOTHING || (!after.cold && !after.left));
+    if (MTM_UNLIKELY(after.parted)) mtm_listener_announce(listener);
     if (MTM_UNLIKELY(after.cold != NULL)) mtm_listener_cool(listener, after.cold, nonblock);
     if (MTM_UNLIKELY(after.left != NULL)) mtm_listener_let_go(listener, after.left, nonblock);
-    mtm_source_pass_baton(&listener->source, MTM_OK);
-    return true;
-}
-
-bool mtm_listener_take_word_alone(struct mtm_listener *listener,
-                                  bool (*is_plain_word)(struct mtm_word word),
-                                  struct mtm_word *word, uint64_t *id)
-{
-    struct after after = {.parted = false};
-    if (!lock_and_take(listener, true, is_plain_word, word, id, &after)) return false;
-    MTM_ASSERT(!after.cold && !after.left);
     mtm_source_pass_baton(&listener->source, MTM_OK);
     return true;
 }

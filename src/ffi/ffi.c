@@ -284,8 +284,8 @@ static uint32_t take_through(struct mtc_handle *handle, struct scratch *s)
     struct mtm_word word;
     uint64_t id;
     if (!may_be_used_as(handle, MTC_LISTENER_MAGIC)) return 0;
-    if (!mtm_listener_take_word_alone((struct mtm_listener *)handle->object, mtc_is_plain_word,
-                                      &word, &id))
+    if (!mtm_listener_take_word((struct mtm_listener *)handle->object, mtc_is_plain_word,
+                                MTM_TAKER_FREES_NOTHING, &word, &id))
         return 0;
     ++s->serial;
     s->id = (double)id;

@@ -14,16 +14,14 @@ static void add_word(struct setup *s, uint32_t number)
     assert_int_equal(mtm_buffer_add(s->b[number / 10], &message, false, NULL), MTM_OK);
 }
 
-static bool alone; /* words are taken by the function that frees nothing */
+static enum mtm_taker taker = MTM_TAKER_NONBLOCK;
 
 /* The number, or 0: it is left to the long way. */
 static uint32_t take_word(struct setup *s)
 {
     struct mtm_word word;
     uint64_t id;
-    const bool done = alone ? mtm_listener_take_word_alone(s->listener, NULL, &word, &id)
-                            : mtm_listener_take_word(s->listener, NULL, true, &word, &id);
-    if (!done) return 0;
+    if (!mtm_listener_take_word(s->listener, NULL, taker, &word, &id)) return 0;
     const uint32_t number = (uint32_t)word.bits - 1000;
     assert_int_equal(word.tag, MTM_TAG_INTEGER);
     assert_true(id == s->b[number / 10]->object.id);
@@ -199,7 +197,8 @@ static void who_is_left_to_drain_goes_with_the_last_word(void **state)
         struct mtm_word word;
         uint64_t id;
         assert_int_equal(s.listener->members, 1);
-        assert_true(mtm_listener_take_word(s.listener, NULL, i == 12, &word, &id));
+        assert_true(mtm_listener_take_word(
+            s.listener, NULL, i == 12 ? MTM_TAKER_NONBLOCK : MTM_TAKER_WAITS, &word, &id));
         assert_int_equal(word.bits, 1000 + i);
     }
     assert_int_equal(s.listener->members, 0);
@@ -207,15 +206,15 @@ static void who_is_left_to_drain_goes_with_the_last_word(void **state)
     core_drop_listener(s.listener);
 }
 
-static void all_that_goes_alone_too(void **state)
+static void all_that_goes_where_nothing_is_freed(void **state)
 {
-    alone = true;
+    taker = MTM_TAKER_FREES_NOTHING;
     the_order_is_that_of_the_long_way(state);
     words_come_out(state);
     what_is_unusual_is_left(state);
     who_is_being_added_to_stays(state);
     the_last_word_is_the_end(state);
-    alone = false;
+    taker = MTM_TAKER_NONBLOCK;
 }
 
 /* Also with its first message, when there are others. */
@@ -229,7 +228,8 @@ static void who_is_left_to_drain_is_not_for_who_frees_nothing(void **state)
     for (uint32_t i = 11; i < 14; ++i) add_word(&s, i);
     core_drop_buffer(s.b[1]);
     for (size_t left = 3; left > 0; --left) {
-        assert_false(mtm_listener_take_word_alone(s.listener, NULL, &word, &id));
+        assert_false(
+            mtm_listener_take_word(s.listener, NULL, MTM_TAKER_FREES_NOTHING, &word, &id));
         assert_int_equal(s.listener->members, MEMBERS);
         assert_int_equal(take_any(&s), 14 - left);
     }
@@ -253,7 +253,7 @@ static void nobody_gives_up_memory_for_who_frees_nothing(void **state)
         assert_int_equal(take_any(&s),
                          11); /* the last one in place of the first, which rests */
     }
-    alone = true;
+    taker = MTM_TAKER_FREES_NOTHING;
     for (int i = MTM_WARM; i > 0; --i) {
         s.b[1] = b[i];
         assert_true(mtm_queue_is_warm(&b[i]->queue));
@@ -269,7 +269,7 @@ static void nobody_gives_up_memory_for_who_frees_nothing(void **state)
     assert_int_equal(take_any(&s), 13); /* now it is one of them */
     add_word(&s, 14);
     assert_int_equal(take_word(&s), 14);
-    alone = false;
+    taker = MTM_TAKER_NONBLOCK;
     for (int i = 0; i <= MTM_WARM; ++i) core_drop_buffer(b[i]);
     core_drop_listener(s.listener);
 }
@@ -284,7 +284,7 @@ int main(void)
         CORE_TEST("the last word is the end", the_last_word_is_the_end),
         CORE_TEST("who is left to drain goes with the last word",
                   who_is_left_to_drain_goes_with_the_last_word),
-        CORE_TEST("all that goes alone, too", all_that_goes_alone_too),
+        CORE_TEST("all that goes where nothing is freed", all_that_goes_where_nothing_is_freed),
         CORE_TEST("who is left to drain is not for who frees nothing",
                   who_is_left_to_drain_is_not_for_who_frees_nothing),
         CORE_TEST("nobody gives up memory for who frees nothing",

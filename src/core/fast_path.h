@@ -1,6 +1,7 @@
-/* The common case of adding and taking, inline: a message that is in the ring itself, an
- * uncontended lock, room (or the record) in the ring at hand, and nobody to notify. Whatever is
- * not so is left to send.c and receive.c: these functions then have changed nothing. */
+/* The common case of adding, replacing and taking, inline: a message that is in the ring
+ * itself, an uncontended lock, room (or the record) in the ring at hand, and nobody to notify.
+ * Whatever is not so is left to send.c and receive.c: these functions then have changed
+ * nothing. */
 #ifndef MTM_CORE_FAST_PATH_H
 #define MTM_CORE_FAST_PATH_H
 
@@ -127,6 +128,50 @@ static inline bool mtm_fast_add_word(struct mtm_buffer *buffer, struct mtm_word 
     *to = (unsigned char)size;
     mtm_wire_put_word(to + 1, word);
     mtm_fast_end(buffer, 1 + size);
+    return true;
+}
+
+/* With both locks held: whether what is there can be replaced by a record straight ahead, and
+ * nothing but bytes in one ring is thrown away. */
+static inline bool mtm_fast_may_replace(const struct mtm_buffer *buffer, size_t record)
+{
+    const struct mtm_queue *queue = &buffer->queue;
+    const uint32_t head = mtm_load_rlx(&queue->head.unusual) & ~(uint32_t)MTM_UNUSUAL_OWNER;
+    return mtm_load_rlx(&queue->tail.unusual) == mtm_generation && head == mtm_generation &&
+           !mtm_load_seq(&queue->shared.knocks) && queue->head.segment == queue->tail.segment &&
+           queue->tail.blocks_added == queue->head.blocks_popped &&
+           record < queue->tail.segment->cap;
+}
+
+/* As mtm_buffer_put of `size` <= MTM_FAST_MAX bytes in place of all that is there; true: done.
+ * The caller has a reference. */
+static inline bool mtm_fast_replace(struct mtm_buffer *buffer, const unsigned char *bytes,
+                                    size_t size)
+{
+    struct mtm_queue *queue = &buffer->queue;
+    struct mtm_lock *tail = &queue->tail.lock, *head = &queue->head.lock;
+    bool wake = false;
+    if (!mtm_lock_if_free(tail)) return false;
+    const bool locked = mtm_lock_if_free(head);
+    const bool done = locked && mtm_fast_may_replace(buffer, 1 + size);
+    if (MTM_LIKELY(done)) {
+        const size_t count = mtm_queue_count_stored(queue);
+        mtm_ready_before_publishing(buffer);
+        mtm_queue_begin_anew(queue);
+        unsigned char *to = mtm_segment_data(queue->tail.segment);
+        *to = (unsigned char)size;
+        mtm_copy_short(to + 1, bytes, size);
+        mtm_tail_move(&queue->tail, 1 + size, 1 + size);
+        mtm_queue_publish_instead(queue, count);
+        MTM_STEP(any_after_a_put);
+        wake = mtm_waiters_any(&buffer->source.waiters);
+    }
+    if (locked) mtm_unlock(head);
+    mtm_unlock(tail);
+    if (MTM_UNLIKELY(!done)) return false;
+    MTM_PAUSE();
+    mtm_ready_wake(buffer);
+    if (MTM_UNLIKELY(wake)) mtm_source_wake(&buffer->source);
     return true;
 }
 

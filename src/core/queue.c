@@ -228,14 +228,8 @@ static size_t drop_all(struct mtm_queue *queue, struct mtm_trash *trash)
     mtm_set_back(queue, NULL);
     head->blocks_popped = tail->blocks_added;
     mtm_store_rel(&head->extra, tail->extra);
-    head->popped = head->seen = mtm_load_rlx(&queue->tail.added);
-    tail->floor = tail->written;
-    tail->pos = head->pos = 0;
-    MTM_STEP(drop_all);
-    mtm_store_rel(&head->read, tail->written);
     mtm_store_rel(&queue->shared.returned_bytes, 0);
-    MTM_STEP(epoch);
-    ++head->epoch;
+    mtm_queue_begin_anew(queue);
     return count;
 }
 
@@ -286,28 +280,16 @@ enum mtm_status mtm_queue_put_over(struct mtm_queue *queue, const struct mtm_mes
     return status;
 }
 
-/* To those who only count, the messages that were there turn into the new one in a single step:
- * one of them counts as replaced, the others as taken. */
 enum mtm_status mtm_queue_replace(struct mtm_queue *queue, const struct mtm_message *message,
                                   struct mtm_put_memory *memory, struct mtm_trash *trash)
 {
-    struct mtm_head *head = &queue->head;
     size_t need = needed(queue, message, memory);
     bool must_link = queue->tail.segment->cap < need;
     if (must_link && !can_link(queue, need, memory)) return MTM_GROW;
     size_t count = drop_all(queue, trash);
     if (must_link) link_segment(queue, memory);
     append(queue, message, memory);
-    queue->shared.replaced += count;
-    if (count == 0) {
-        mtm_queue_publish(queue);
-    } else {
-        ++queue->shared.replacing;
-        --head->popped;
-        MTM_STEP(replace);
-        mtm_store_rel(&head->taken,
-                      mtm_load_rlx(&head->taken) + (count - 1)); /* pairs: count */
-    }
+    mtm_queue_publish_instead(queue, count);
     queue->shared.replaced += drop_knocks(queue, count);
     return MTM_OK;
 }

@@ -168,4 +168,38 @@ static inline void mtm_head_pop(struct mtm_head *head, size_t pos, size_t record
     mtm_store_rel(&head->taken, mtm_load_rlx(&head->taken) + 1); /* pairs with count */
 }
 
+/* ---- both locks held ---- */
+
+/* What is in the ring, which is the only one, leaves it unread; both sides go on at its
+ * beginning, in a new epoch. */
+static inline void mtm_queue_begin_anew(struct mtm_queue *queue)
+{
+    struct mtm_tail *tail = &queue->tail;
+    struct mtm_head *head = &queue->head;
+    head->popped = head->seen = mtm_load_rlx(&tail->added);
+    tail->floor = tail->written;
+    tail->pos = head->pos = 0;
+    MTM_STEP(drop_all);
+    mtm_store_rel(&head->read, tail->written);
+    MTM_STEP(epoch);
+    ++head->epoch;
+}
+
+/* Makes what was written after that visible, in place of so many messages. To those who only
+ * count, these turn into the new one in a single step: one of them counts as replaced, the
+ * others as taken. */
+static inline void mtm_queue_publish_instead(struct mtm_queue *queue, size_t count)
+{
+    struct mtm_head *head = &queue->head;
+    queue->shared.replaced += count;
+    if (count == 0) {
+        mtm_queue_publish(queue);
+        return;
+    }
+    ++queue->shared.replacing;
+    --head->popped;
+    MTM_STEP(replace);
+    mtm_store_rel(&head->taken, mtm_load_rlx(&head->taken) + (count - 1)); /* pairs: count */
+}
+
 #endif

@@ -87,7 +87,7 @@ static int buffer_addmsg(lua_State *L)
 
 static int buffer_setmsg(lua_State *L)
 {
-    return mtl_send(L, mtl_check_buffer(L, 1), MTL_SET);
+    return mtl_set_short(L, mtl_self_buffer(L));
 }
 
 static int buffer_putmsg(lua_State *L)

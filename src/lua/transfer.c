@@ -160,6 +160,18 @@ int mtl_add_short(lua_State *L, struct mtc_handle *handle)
     return 1;
 }
 
+int mtl_set_short(lua_State *L, struct mtc_handle *handle)
+{
+    unsigned char bytes[MTM_FAST_MAX];
+    const int size = mtl_encode_short(L, 2, lua_gettop(L), bytes, sizeof bytes);
+    if (MTM_UNLIKELY(size < 0 ||
+                     !mtm_fast_replace(mtl_buffer_of(handle), bytes, (size_t)size))) {
+        return mtl_send(L, handle, MTL_SET);
+    }
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
 MTM_NOINLINE int mtl_send(lua_State *L, struct mtc_handle *handle, enum mtl_send_how how)
 {
     struct mtl_encoder encoder;

@@ -15,8 +15,9 @@ enum mtl_send_how {
  * have been released. */
 int mtl_send(lua_State *L, struct mtc_handle *handle, enum mtl_send_how how);
 
-/* addmsg(...), with a fast path for the common case. */
+/* addmsg(...) and setmsg(...) of a live handle, with a fast path for the common case. */
 int mtl_add_short(lua_State *L, struct mtc_handle *handle);
+int mtl_set_short(lua_State *L, struct mtc_handle *handle);
 
 /* The result of a put for Lua: pushes true (OK), or false (FULL, BUSY), or raises. `size` is
  * the message's. */

@@ -1,6 +1,6 @@
-/* Owns calls of addmsg, nextmsg and getmsg that are made straight from C, so that callgrind can
- * count their instructions. It counts nothing itself: it has functions named count_..., in
- * which CALLS calls are made in all, and nothing else.
+/* Owns calls of addmsg, setmsg, nextmsg and getmsg that are made straight from C, so that
+ * callgrind can count their instructions. It counts nothing itself: it has functions named
+ * count_..., in which CALLS calls are made in all, and nothing else.
  *
  *     count conditions    prints what the counts depend on: Lua, compiler, processor
  *     count calls         prints CALLS
@@ -17,14 +17,15 @@
 enum { CALLS = 1000, BATCH = 20 };
 
 /* Where the stack holds what. */
-enum { ADD = 1, NEXT, GET, LISTEN, SELECT, EMPTY, BUFFER, LISTENER, MEMBER, TEXT };
+enum { ADD = 1, SET, NEXT, GET, LISTEN, SELECT, EMPTY, BUFFER, LISTENER, MEMBER, LATEST, TEXT };
 
 static const char prepare[] =
     "if jit then jit.off() end\n"
     "local mtmsg = require 'mtmsg'\n"
     "local buffer, listener = mtmsg.newbuffer(), mtmsg.newlistener()\n"
-    "return buffer.addmsg, buffer.nextmsg, buffer.getmsg,\n"
-    "    listener.nextmsg, mtmsg.select, ..., buffer, listener, listener:newbuffer()\n";
+    "return buffer.addmsg, buffer.setmsg, buffer.nextmsg, buffer.getmsg,\n"
+    "    listener.nextmsg, mtmsg.select, ..., buffer, listener, listener:newbuffer(), "
+    "mtmsg.newbuffer()\n";
 
 static int empty(lua_State *L)
 {
@@ -66,6 +67,8 @@ COUNT(add_one, ADD, BUFFER, 1, 1)
 COUNT(next_one, NEXT, BUFFER, 0, 1)
 COUNT(add_three, ADD, BUFFER, 3, 1)
 COUNT(next_three, NEXT, BUFFER, 0, 3)
+COUNT(set_one, SET, LATEST, 1, 1)
+COUNT(set_three, SET, LATEST, 3, 1)
 COUNT(get_one, GET, BUFFER, 0, 2)
 COUNT(get_three, GET, BUFFER, 0, 4)
 COUNT(listen_one, LISTEN, LISTENER, 0, 1)
@@ -101,6 +104,7 @@ static void run(lua_State *L)
     lua_pushliteral(L, "ten chars.");
     make_calls(L, ADD, BUFFER, 3, 1);
     make_calls(L, NEXT, BUFFER, 0, 3);
+    make_calls(L, SET, LATEST, 3, 1);
     for (int i = 0; i < CALLS; i += BATCH) {
         count_empty_add_one(L);
         count_add_one(L);
@@ -116,6 +120,10 @@ static void run(lua_State *L)
         make_calls(L, ADD, BUFFER, 3, 1);
         count_empty_get_three(L);
         count_get_three(L);
+        count_empty_set_three(L);
+        count_set_three(L);
+        count_empty_set_one(L);
+        count_set_one(L);
         make_calls(L, ADD, MEMBER, 1, 1);
         count_empty_listen_one(L);
         count_listen_one(L);
@@ -173,7 +181,7 @@ int main(int argc, char **argv)
     } else {
         failed = luaL_loadstring(L, prepare) != 0;
         lua_pushcfunction(L, empty);
-        failed = failed || lua_pcall(L, 1, MEMBER, 0) != 0;
+        failed = failed || lua_pcall(L, 1, LATEST, 0) != 0;
         if (failed) {
             fprintf(stderr, "count: %s\n", lua_tostring(L, -1));
         } else {

@@ -42,6 +42,37 @@ test("setmsg replaces long messages and long backlogs", function()
     gives(list(("z"):rep(100000)), b:nextmsg(0))
 end)
 
+test("short and long messages that setmsg puts in count alike", function()
+    local short, long, text = mtmsg.newbuffer(), mtmsg.newbuffer(), ("x"):rep(300)
+    for round = 1, 100 do
+        for _ = 1, round % 4 do
+            short:addmsg(round)
+            long:addmsg(round)
+        end
+        eq(short:setmsg(round, "short", nil, true, 0.5), true)
+        eq(long:setmsg(text), true)
+        local is, like = short:info(), long:info()
+        for _, field in ipairs { "messages", "added", "taken", "replaced", "dropped" } do
+            eq(is[field], like[field], field)
+        end
+        eq(is.messages, 1)
+        if round % 3 == 0 then
+            gives(list(round, "short", nil, true, 0.5), short:nextmsg(0))
+            gives(list(text), long:nextmsg(0))
+            gives(list(), short:nextmsg(0))
+        end
+    end
+end)
+
+test("setmsg without values leaves one message without values", function()
+    local b = mtmsg.newbuffer()
+    b:addmsg(1)
+    b:addmsg(2)
+    eq(b:setmsg(), true)
+    eq(b:msgcnt(), 1)
+    gives(list(b:id()), b:getmsg(0))
+end)
+
 test("setmsg through one reference is seen through another", function()
     local b = mtmsg.newbuffer()
     local same = mtmsg.buffer(b:id())

@@ -5,13 +5,14 @@
 
 #include "capi/shim.h"
 #include "core/buffer.h"
+#include "core/life.h"
 #include "core/wire.h"
 
 /* What a userdata owns outside of Lua, on the list of its state. It is not in the userdata's
  * own block: Lua frees that without finalizing it if the call of the finalizer fails. */
 struct mtc_asset {
     struct mtc_asset *next, **link;
-    void (*fini)(struct mtc_asset *asset);
+    const struct mtl_asset_kind *kind;
 };
 
 enum mtc_class {
@@ -31,6 +32,9 @@ struct mtc_state {
     int contended; /* receives left to be done without the fast path: others are quicker */
     struct mtm_block *carrier;    /* for receiving; NULL while a receive has it */
     struct mtc_asset *first;      /* everything that the state's userdata own */
+    struct mtc_asset *spare;      /* assets for the next handles, linked by next */
+    unsigned spares;              /* how many there are */
+    struct mtm_roots roots;       /* that the handles have */
     struct mtl_decoder *decoding; /* for the protected call that is about to begin, or NULL */
     bool names;          /* a metatable is registered: what is under MTL_NAMES is in use */
     const void *globals; /* where the table of globals is, or was when it was first asked for */
@@ -75,12 +79,10 @@ static inline uintptr_t mtc_tag(const void *block, uintptr_t magic)
 struct mtc_handle {
     struct mtc_owned owned;
     struct mtm_object *object; /* the asset has the reference; NULL: as above, or released */
-    int64_t timeout;           /* ns, of calls that are given none; MTC_NO_TIMEOUT: not set */
     unsigned pins; /* calls under way that use the object, and during which Lua may run */
     bool nonblock;
+    bool timed; /* it has a timeout for calls that are given none: mtl_timeout_of */
 };
-
-#define MTC_NO_TIMEOUT ((int64_t)-1)
 
 /* What is at that index if it is a userdata of that size and class, else NULL. Much cheaper
  * than comparing metatables; another module's userdata of the same size would have to contain

@@ -145,8 +145,9 @@ static inline void mtc_setfenv(lua_State *L, int index)
 enum { MTC_HAS_ENV = 1 };
 #endif
 
-/* A table that lives as long as a userdata. */
+/* A table that lives as long as a userdata, which has room for one, or from 5.4 on for none. */
 #if LUA_VERSION_NUM >= 504
+#define mtc_newuserdata lua_newuserdatauv
 #define mtc_getuservalue(L, index) ((void)lua_getiuservalue(L, index, 1))
 #define mtc_setuservalue(L, index) ((void)lua_setiuservalue(L, index, 1))
 #elif LUA_VERSION_NUM >= 502
@@ -155,6 +156,9 @@ enum { MTC_HAS_ENV = 1 };
 #else
 #define mtc_getuservalue lua_getfenv
 #define mtc_setuservalue(L, index) ((void)lua_setfenv(L, index))
+#endif
+#if LUA_VERSION_NUM < 504
+#define mtc_newuserdata(L, size, values) ((void)(values), lua_newuserdata(L, size))
 #endif
 
 /* The main thread, if this call may come from a finalizer, and the state may be about to close,

@@ -82,6 +82,21 @@ static void push_name(struct bucket *bucket, struct mtm_name *name)
     bucket->by_name = name;
 }
 
+/* Nothing is read there: an address that is none does no harm. */
+void mtm_index_expect(const struct mtm_index *index, uint64_t hash)
+{
+    const size_t at = (size_t)hash & mtm_load_rlx(&index->mask);
+    const uintptr_t address = mtm_load_rlx(&index->place) + at * sizeof(struct bucket);
+    MTM_WILL_READ(address);
+    (void)address;
+}
+
+static void tell_place(struct mtm_index *index)
+{
+    mtm_store_rlx(&index->place, index->now ? (uintptr_t)index->now->at : 0);
+    mtm_store_rlx(&index->mask, index->now ? index->now->count - 1 : 0);
+}
+
 /* ---- growing ---- */
 
 size_t mtm_index_wants(const struct mtm_index *index)
@@ -101,6 +116,7 @@ void mtm_index_give(struct mtm_index *index, struct mtm_table *table)
     index->old = index->now;
     index->now = table;
     index->moved = 0;
+    tell_place(index);
 }
 
 static void move_bucket(struct mtm_index *index)
@@ -235,6 +251,7 @@ void mtm_index_give_up(struct mtm_index *index)
     if (index->now) throw_away(index, index->now);
     if (index->old) throw_away(index, index->old);
     index->now = index->old = NULL;
+    tell_place(index);
 }
 
 /* ---- finding ---- */

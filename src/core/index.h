@@ -15,6 +15,9 @@ struct mtm_index {
     size_t moved;                /* buckets of old that are empty */
     size_t count;                /* objects */
     struct mtm_table *unused;    /* to be freed when the lock has been given back */
+    /* Atomic, written under the lock: the address of the buckets of now, and how many there are
+     * less one; for those who only want to be early. */
+    mtm_asize place, mask;
 };
 
 /* Lock held: how many buckets the next table should have, or 0 if there is room for one more
@@ -32,6 +35,10 @@ void mtm_index_give(struct mtm_index *index, struct mtm_table *table);
 void mtm_index_add(struct mtm_index *index, struct mtm_object *object);
 void mtm_index_remove(struct mtm_index *index, struct mtm_object *object);
 struct mtm_table *mtm_index_take_unused(struct mtm_index *index);
+
+/* No lock held. What has this hash, or id, will be looked for in a moment: its bucket may be
+ * fetched. Only a hint: the table may have gone, or be another one, by now. */
+void mtm_index_expect(const struct mtm_index *index, uint64_t hash);
 
 /* Lock held: without objects it keeps no tables. */
 void mtm_index_give_up(struct mtm_index *index);

@@ -77,6 +77,29 @@ void mtm_root_uncount(void)
     mtm_sub_acq_rel(&roots, 1); /* pairs with the acquire in no_roots */
 }
 
+/* In a forked process those of before have gone. Returns how many there were. */
+static size_t add_root(struct mtm_roots *own)
+{
+    if (MTM_UNLIKELY(own->generation != mtm_generation))
+        *own = (struct mtm_roots){.generation = mtm_generation};
+    return own->count++;
+}
+
+void mtm_roots_add(struct mtm_roots *own)
+{
+    if (add_root(own) == 0) mtm_root_count();
+}
+
+void mtm_roots_adopt(struct mtm_roots *own)
+{
+    if (add_root(own) != 0) mtm_root_uncount();
+}
+
+void mtm_roots_remove(struct mtm_roots *own)
+{
+    if (--own->count == 0) mtm_root_uncount();
+}
+
 bool mtm_no_roots(void)
 {
     return mtm_load_acq(&roots) == 0;

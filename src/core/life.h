@@ -56,6 +56,18 @@ void mtm_root_retain(struct mtm_object *object);
 void mtm_root_count(void);
 void mtm_root_uncount(void);
 
+/* Who has many roots, and makes and gives them up in one thread at a time, counts them by
+ * itself: while there are any, they are one root of the process. Start with {0}. add: a root
+ * that is counted nowhere yet; adopt: that is counted as one of the process; remove: it has
+ * been given back, or will be at once. */
+struct mtm_roots {
+    size_t count;
+    uint32_t generation; /* of the process in which they were counted */
+};
+void mtm_roots_add(struct mtm_roots *own);
+void mtm_roots_adopt(struct mtm_roots *own);
+void mtm_roots_remove(struct mtm_roots *own);
+
 /* Whether no root is left in the process. */
 bool mtm_no_roots(void);
 

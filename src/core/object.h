@@ -103,8 +103,9 @@ static inline bool mtm_object_is_finished(const struct mtm_object *object)
  * an object without asking for its state first asks for this. */
 static inline bool mtm_object_is_inherited(const struct mtm_object *object)
 {
+    if (MTM_LIKELY(mtm_generation == 0)) return false; /* without a look at the object */
     const uint32_t flags = mtm_load_rlx(&object->flags) ^ mtm_generation;
-    return MTM_UNLIKELY((flags & MTM_INHERITED) != 0);
+    return (flags & MTM_INHERITED) != 0;
 }
 
 /* Sets and clears flags. All locks of the object are held. */

@@ -57,12 +57,18 @@ struct mtm_object *mtm_object_next(struct mtm_object *object)
     return next;
 }
 
-void mtm_root_release(struct mtm_object *object)
+void mtm_root_release_of(struct mtm_roots *own, struct mtm_object *object)
 {
     if (mtm_object_is_inherited(object)) return;
     mtm_object_release(object);
     mtm_drop_handed_on();
     MTM_PAUSE();
-    mtm_root_uncount();
+    if (own) mtm_roots_remove(own);
+    else mtm_root_uncount();
     mtm_reach_work(); /* without roots: for all that is left */
+}
+
+void mtm_root_release(struct mtm_object *object)
+{
+    mtm_root_release_of(NULL, object);
 }

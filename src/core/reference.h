@@ -12,6 +12,9 @@
 void mtm_object_release(struct mtm_object *object);
 void mtm_root_release(struct mtm_object *object);
 
+/* The same of a root that its holder has counted; NULL: that is one of the process. */
+void mtm_root_release_of(struct mtm_roots *own, struct mtm_object *object);
+
 /* The object after `object` (NULL: the first) with a new plain reference, or NULL; the
  * reference to `object` is given back. Visits every object that is there during the whole
  * walk. Any thread that holds no lock. */

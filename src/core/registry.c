@@ -110,20 +110,18 @@ enum mtm_origin mtm_registry_origin(uint64_t id)
     return origin;
 }
 
-/* Lock held. Retains what was found. An object in the table has a reference: the last one goes
- * under this lock, and takes the object out of the table. BUSY: once more, with the reach lock,
- * since who has edges may have no root, and the search must not overlook the one that it gets
- * here. */
+/* Lock held. Retains what was found; the root is counted by the caller. An object in the table
+ * has a reference: the last one goes under this lock, and takes the object out of the table.
+ * BUSY: once more, with the reach lock, since who has edges may have no root, and the search
+ * must not overlook the one that it gets here. */
 static enum mtm_status retain_found(struct mtm_object *found, bool reach_locked,
                                     struct mtm_object **out)
 {
     if (mtm_is_aborted_all()) return MTM_ABORTED;
     if (!found || (reach_locked && !mtm_reach_found(found))) return MTM_UNKNOWN;
     enum mtm_status status = mtm_object_retain_found(found, reach_locked);
-    if (status != MTM_OK) return status;
-    mtm_root_count();
-    *out = found;
-    return MTM_OK;
+    if (status == MTM_OK) *out = found;
+    return status;
 }
 
 /* Lock held. open: those that were closed don't count. */
@@ -195,6 +193,7 @@ enum mtm_status mtm_registry_find_or_add(struct mtm_object *object, struct mtm_o
         mtm_table_free(mtm_registry_unlock());
         if (status == MTM_BUSY) status = find_or_enter_again(object, found);
     } while (status == MTM_BUSY);
+    if (*found) mtm_root_count();
     return status;
 }
 
@@ -213,54 +212,85 @@ void mtm_registry_remove(struct mtm_object *object)
     if (object->all_next) object->all_next->all_link = object->all_link;
 }
 
-static enum mtm_status find_id(enum mtm_kind kind, uint64_t id, bool reach_locked,
+/* ---- finding ---- */
+
+void mtm_registry_seek_id(enum mtm_kind kind, uint64_t id, struct mtm_sought *sought)
+{
+    *sought = (struct mtm_sought){.kind = kind, .id = id};
+    mtm_index_expect(&objects, id);
+}
+
+void mtm_registry_seek_name(enum mtm_kind kind, const char *name, size_t len,
+                            struct mtm_sought *sought)
+{
+    *sought = (struct mtm_sought){.kind = kind, .named = true};
+    sought->hash = mtm_name_hash((int)kind, name, len);
+    mtm_index_expect(&objects, sought->hash.word[0]);
+}
+
+static enum mtm_status look_up(const struct mtm_sought *sought, bool open, bool reach_locked,
                                struct mtm_object **out)
 {
+    enum mtm_status status;
     mtm_lock(&registry_lock);
-    struct mtm_object *o = mtm_index_by_id(&objects, id);
-    enum mtm_status status = retain_found(o && o->kind == kind ? o : NULL, reach_locked, out);
+    if (sought->named) {
+        status = find_named(&sought->hash, open, reach_locked, out);
+    } else {
+        struct mtm_object *o = mtm_index_by_id(&objects, sought->id);
+        status = retain_found(o && o->kind == sought->kind ? o : NULL, reach_locked, out);
+    }
     mtm_unlock(&registry_lock);
+    return status;
+}
+
+static enum mtm_status find(const struct mtm_sought *sought, bool open, struct mtm_object **out)
+{
+    mtm_process_begin();
+    enum mtm_status status = look_up(sought, open, false, out);
+    if (MTM_LIKELY(status != MTM_BUSY)) return status;
+    mtm_reach_lock();
+    status = look_up(sought, open, true, out);
+    mtm_reach_unlock();
+    return status;
+}
+
+enum mtm_status mtm_registry_find(const struct mtm_sought *sought, struct mtm_roots *own,
+                                  struct mtm_object **out)
+{
+    enum mtm_status status = find(sought, false, out);
+    if (status == MTM_OK) mtm_roots_add(own);
+    return status;
+}
+
+static enum mtm_status find_root(const struct mtm_sought *sought, bool open,
+                                 struct mtm_object **out)
+{
+    enum mtm_status status = find(sought, open, out);
+    if (status == MTM_OK) mtm_root_count();
     return status;
 }
 
 enum mtm_status mtm_registry_find_id(enum mtm_kind kind, uint64_t id, struct mtm_object **out)
 {
-    mtm_process_begin();
-    enum mtm_status status = find_id(kind, id, false, out);
-    if (MTM_LIKELY(status != MTM_BUSY)) return status;
-    mtm_reach_lock();
-    status = find_id(kind, id, true, out);
-    mtm_reach_unlock();
-    return status;
-}
-
-static enum mtm_status find_name(enum mtm_kind kind, const char *name, size_t len, bool open,
-                                 struct mtm_object **out)
-{
-    const struct mtm_name_hash hash = mtm_name_hash((int)kind, name, len);
-    mtm_process_begin();
-    mtm_lock(&registry_lock);
-    enum mtm_status status = find_named(&hash, open, false, out);
-    mtm_unlock(&registry_lock);
-    if (MTM_LIKELY(status != MTM_BUSY)) return status;
-    mtm_reach_lock();
-    mtm_lock(&registry_lock);
-    status = find_named(&hash, open, true, out);
-    mtm_unlock(&registry_lock);
-    mtm_reach_unlock();
-    return status;
+    struct mtm_sought sought;
+    mtm_registry_seek_id(kind, id, &sought);
+    return find_root(&sought, false, out);
 }
 
 enum mtm_status mtm_registry_find_name(enum mtm_kind kind, const char *name, size_t len,
                                        struct mtm_object **out)
 {
-    return find_name(kind, name, len, false, out);
+    struct mtm_sought sought;
+    mtm_registry_seek_name(kind, name, len, &sought);
+    return find_root(&sought, false, out);
 }
 
 enum mtm_status mtm_registry_find_open(enum mtm_kind kind, const char *name, size_t len,
                                        struct mtm_object **out)
 {
-    return find_name(kind, name, len, true, out);
+    struct mtm_sought sought;
+    mtm_registry_seek_name(kind, name, len, &sought);
+    return find_root(&sought, true, out);
 }
 
 enum mtm_status mtm_registry_find_or_make(enum mtm_kind kind, const char *name, size_t len,

@@ -4,7 +4,7 @@
 #ifndef MTM_CORE_REGISTRY_H
 #define MTM_CORE_REGISTRY_H
 
-#include "core/object.h"
+#include "core/life.h"
 
 /* All functions: any thread that holds no lock. They may block while others find, create or
  * release, which takes few steps. */
@@ -40,6 +40,21 @@ enum mtm_status mtm_registry_find_name(enum mtm_kind kind, const char *name, siz
                                        struct mtm_object **out);
 enum mtm_status mtm_registry_find_open(enum mtm_kind kind, const char *name, size_t len,
                                        struct mtm_object **out);
+
+/* Finding in two steps, for who has something to do in between: seek says what is looked for,
+ * which may come into the cache meanwhile; find is as find_id and find_name, but the root is
+ * one of `own`. */
+struct mtm_sought {
+    enum mtm_kind kind;
+    bool named;
+    uint64_t id;
+    struct mtm_name_hash hash;
+};
+void mtm_registry_seek_id(enum mtm_kind kind, uint64_t id, struct mtm_sought *sought);
+void mtm_registry_seek_name(enum mtm_kind kind, const char *name, size_t len,
+                            struct mtm_sought *sought);
+enum mtm_status mtm_registry_find(const struct mtm_sought *sought, struct mtm_roots *own,
+                                  struct mtm_object **out);
 
 /* Ids must fit into so many bits (at least 20), since a Lua of this process can hold no more:
  * counts before the first object is made. Otherwise they fit into 53. */

@@ -52,6 +52,9 @@ int64_t mtl_check_timeout(lua_State *L, int index, const char *expected);
 /* An optional timeout: none means for ever, or not at all if nonblock. */
 struct mtm_wait mtl_check_wait(lua_State *L, int index, bool nonblock, const char *expected);
 
+/* The handle's own timeout, if it is timed. */
+int64_t mtl_timeout_of(const struct mtc_handle *handle);
+
 /* For the calls of which the handle says how long they wait; and the same, unless there is a
  * timeout at that index. */
 struct mtm_wait mtl_own_wait(const struct mtc_handle *handle);

@@ -13,8 +13,9 @@
 
 enum { FIRST_BYTES = 1024, FIRST_METS = 64, FIRST_LEVELS = 16, KEEP_BYTES = 64 * 1024 };
 
-static void fini_draft(struct mtc_asset *asset)
+static void fini_draft(struct mtc_state *state, struct mtc_asset *asset)
 {
+    (void)state;
     struct mtl_draft *draft = (struct mtl_draft *)asset;
     mtm_cargo_drop(draft->cargo);
     mtm_block_free(draft->block);
@@ -26,10 +27,9 @@ static void fini_draft(struct mtc_asset *asset)
  * has it on its stack, or to the collector. */
 static struct mtl_draft *draft_new(lua_State *L, struct mtc_state *state)
 {
-    static const struct mtl_class_info info = {MTC_DRAFT, MTC_DRAFT_MAGIC,
-                                               sizeof(struct mtc_owned),
-                                               sizeof(struct mtl_draft), fini_draft};
-    struct mtc_owned *owned = mtl_owned_new(L, state, &info);
+    static const struct mtl_asset_kind kind = {sizeof(struct mtl_draft), fini_draft, false};
+    static const struct mtl_class_info info = {MTC_DRAFT, MTC_DRAFT_MAGIC, &kind};
+    struct mtc_owned *owned = mtl_owned_new(L, state, &info, 0);
     struct mtl_draft *draft = (struct mtl_draft *)owned->asset;
     lua_pushvalue(L, -1);
     mtl_keep(L, state, MTL_DRAFT);

@@ -159,8 +159,9 @@ struct failure_record {
     struct mtm_failure failure;
 };
 
-static void fini_failure(struct mtc_asset *asset)
+static void fini_failure(struct mtc_state *state, struct mtc_asset *asset)
 {
+    (void)state;
     mtm_failure_free(&((struct failure_record *)asset)->failure);
 }
 
@@ -168,14 +169,16 @@ static void fini_failure(struct mtc_asset *asset)
  * its own, which the state frees in the end if we can't. */
 int mtl_raise_failure(lua_State *L, struct mtc_state *state, struct mtm_failure *failure)
 {
+    static const struct mtl_asset_kind kind = {sizeof(struct failure_record), fini_failure,
+                                               false};
     static const struct mtm_failure none = {0};
     size_t len;
-    struct failure_record *kept = mtl_asset_new(state, sizeof *kept, fini_failure);
+    struct failure_record *kept = mtl_asset_new(state, &kind);
     if (kept) kept->failure = *failure;
     else mtm_failure_free(failure);
     const char *text = mtm_failure_text(kept ? &kept->failure : &none, &len);
     lua_pushlstring(L, text, len);
-    if (kept) mtl_asset_free(&kept->asset);
+    if (kept) mtl_asset_free(state, &kept->asset);
     return lua_error(L);
 }
 

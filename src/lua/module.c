@@ -65,13 +65,25 @@ static int module_type(lua_State *L)
 
 /* Those that make objects have the state as upvalue. */
 static const luaL_Reg makers[] = {
-    {"newbuffer", mtl_newbuffer},     {"buffer", mtm_buffer},
-    {"newlistener", mtl_newlistener}, {"listener", mtm_listener},
-    {"newtopic", mtl_newtopic},       {"topic", mtm_topic_named},
-    {"newwriter", mtl_newwriter},     {"newreader", mtl_newreader},
-    {"metatable", mtl_metatable},     {"functions", mtl_functions},
-    {"objects", mtl_objects},         {NULL, NULL},
+    {"newbuffer", mtl_newbuffer},
+    {"newlistener", mtl_newlistener},
+    {"newtopic", mtl_newtopic},
+    {"newwriter", mtl_newwriter},
+    {"newreader", mtl_newreader},
+    {"metatable", mtl_metatable},
+    {"functions", mtl_functions},
+    {"objects", mtl_objects},
+    {NULL, NULL},
 };
+
+/* Those that find objects have the metatable of the class as well. */
+static void set_finder(lua_State *L, enum mtc_class class, const char *name, lua_CFunction find)
+{
+    mtl_state_push(L);
+    mtl_push_metatable(L, class);
+    lua_pushcclosure(L, find, 2);
+    lua_setfield(L, -2, name);
+}
 
 static const luaL_Reg functions[] = {
     {"abort", module_abort}, {"isabort", module_isabort}, {"time", module_time},
@@ -110,6 +122,9 @@ MTM_EXPORT int luaopen_mtmsg(lua_State *L)
     mtc_setfuncs(L, functions, 0);
     mtl_state_push(L);
     mtc_setfuncs(L, makers, 1);
+    set_finder(L, MTC_BUFFER, "buffer", mtm_buffer);
+    set_finder(L, MTC_LISTENER, "listener", mtm_listener);
+    set_finder(L, MTC_TOPIC, "topic", mtm_topic_named);
     mtl_state_push(L);
     lua_pushcclosure(L, mtl_decode, 1);
     mtl_state_push(L);

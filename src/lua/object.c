@@ -25,9 +25,11 @@ struct handle_asset {
     struct mtc_asset asset;
     struct mtm_object *object;     /* with a root reference, or NULL */
     struct mtm_pollable *pollable; /* of the object; NULL: nobody has asked for it */
-    /* What is still told after that has been given up: */
-    uint64_t id;
-    struct name *name; /* owned; NULL: none, or no memory for it */
+    union {
+        int64_t timeout; /* of a live handle that is timed, ns */
+        uint64_t id;     /* what is still told after the object has been given up, */
+    };
+    struct name *name; /* and this; owned; NULL: none, or no memory for it */
 };
 
 static struct handle_asset *asset_of(const struct mtc_handle *handle)
@@ -35,21 +37,22 @@ static struct handle_asset *asset_of(const struct mtc_handle *handle)
     return (struct handle_asset *)handle->owned.asset;
 }
 
-static void give_up(struct handle_asset *asset)
+static void give_up(struct mtc_state *state, struct handle_asset *asset)
 {
     struct mtm_object *object = asset->object;
     struct mtm_pollable *pollable = asset->pollable;
     if (pollable) mtm_pollable_close(mtm_to_source(object), pollable);
     asset->pollable = NULL;
     asset->object = NULL;
-    if (object) mtm_root_release(object);
+    if (object) mtm_root_release_of(&state->roots, object);
 }
 
-static void fini_handle(struct mtc_asset *asset)
+static void fini_handle(struct mtc_state *state, struct mtc_asset *asset)
 {
     struct handle_asset *own = (struct handle_asset *)asset;
-    give_up(own);
+    give_up(state, own);
     mtm_free(own->name);
+    own->name = NULL;
 }
 
 static void remember(struct handle_asset *own, const struct mtm_object *object)
@@ -64,13 +67,14 @@ static void remember(struct handle_asset *own, const struct mtm_object *object)
 
 void mtl_unpin_last(struct mtc_handle *handle)
 {
-    if (handle->owned.asset) give_up(asset_of(handle));
+    if (handle->owned.asset) give_up(handle->owned.state, asset_of(handle));
 }
 
 int mtl_release(struct mtc_handle *handle)
 {
     if (!mtc_handle_is_live(handle)) return 0;
     remember(asset_of(handle), handle->object);
+    handle->timed = false;
     handle->object = NULL;
     if (handle->pins == 0) mtl_unpin_last(handle);
     return 0;
@@ -115,32 +119,47 @@ void mtl_handle_class(lua_State *L)
     lua_pop(L, 1);
 }
 
-void mtl_handle_set(struct mtc_handle *handle, struct mtm_object *object)
+static void set(struct mtc_handle *handle, struct mtm_object *object)
 {
     asset_of(handle)->object = object;
     handle->object = object;
 }
 
+void mtl_handle_set(struct mtc_handle *handle, struct mtm_object *object)
+{
+    if (!mtm_object_is_inherited(object)) mtm_roots_adopt(&handle->owned.state->roots);
+    set(handle, object);
+}
+
 void mtl_handle_move(struct mtc_handle *handle, struct mtm_object *object)
 {
+    struct mtm_roots *roots = &handle->owned.state->roots;
     struct mtm_object *old = handle->object;
-    if (object) mtm_root_count();
-    mtl_handle_set(handle, object);
-    if (old) mtm_root_release(old);
+    if (object) mtm_roots_add(roots);
+    set(handle, object);
+    if (old) mtm_root_release_of(roots, old);
+}
+
+static const struct mtl_asset_kind handle_asset = {sizeof(struct handle_asset), fini_handle,
+                                                   true};
+static const struct mtl_class_info classes[] = {
+    [MTM_BUFFER] = {MTC_BUFFER, MTC_BUFFER_MAGIC, &handle_asset},
+    [MTM_LISTENER] = {MTC_LISTENER, MTC_LISTENER_MAGIC, &handle_asset},
+    [MTM_TOPIC] = {MTC_TOPIC, MTC_TOPIC_MAGIC, &handle_asset},
+};
+
+static struct mtc_handle *push_block(lua_State *L)
+{
+    struct mtc_handle *handle = mtc_newuserdata(L, sizeof *handle, 0);
+    *handle = (struct mtc_handle){.object = NULL};
+    return handle;
 }
 
 struct mtc_handle *mtl_handle_push(lua_State *L, struct mtc_state *state, enum mtm_kind kind)
 {
-    static const struct mtl_class_info info[] = {
-        [MTM_BUFFER] = {MTC_BUFFER, MTC_BUFFER_MAGIC, sizeof(struct mtc_handle),
-                        sizeof(struct handle_asset), fini_handle},
-        [MTM_LISTENER] = {MTC_LISTENER, MTC_LISTENER_MAGIC, sizeof(struct mtc_handle),
-                          sizeof(struct handle_asset), fini_handle},
-        [MTM_TOPIC] = {MTC_TOPIC, MTC_TOPIC_MAGIC, sizeof(struct mtc_handle),
-                       sizeof(struct handle_asset), fini_handle},
-    };
-    struct mtc_handle *handle = mtl_owned_new(L, state, &info[kind]);
-    handle->timeout = MTC_NO_TIMEOUT;
+    struct mtc_handle *handle = push_block(L);
+    mtl_push_kept(L, state, (int)classes[kind].class);
+    mtl_owned_complete(L, state, &classes[kind], &handle->owned);
     return handle;
 }
 
@@ -163,28 +182,34 @@ const char *mtl_kind_name(enum mtm_kind kind)
     return names[kind];
 }
 
-static enum mtm_status find(lua_State *L, enum mtm_kind kind, struct mtm_object **out)
+static void seek(lua_State *L, enum mtm_kind kind, struct mtm_sought *sought)
 {
-    size_t len;
-    if (lua_type(L, 1) == LUA_TSTRING) {
+    const int type = lua_type(L, 1);
+    if (type == LUA_TNUMBER) {
+        mtm_registry_seek_id(kind, check_id(L, 1), sought);
+    } else if (type == LUA_TSTRING) {
+        size_t len;
         const char *name = lua_tolstring(L, 1, &len);
-        return mtm_registry_find_name(kind, name, len, out);
+        mtm_registry_seek_name(kind, name, len, sought);
+    } else {
+        mtl_raise_type(L, 1, "id or name");
     }
-    if (lua_type(L, 1) != LUA_TNUMBER) mtl_raise_type(L, 1, "id or name");
-    return mtm_registry_find_id(kind, check_id(L, 1), out);
 }
 
+/* The upvalues are the state and the metatable of the class. */
 int mtl_find(lua_State *L, enum mtm_kind kind)
 {
     struct mtc_state *state = lua_touserdata(L, lua_upvalueindex(1));
     struct mtm_object *object;
-    if (lua_isnone(L, 1)) mtl_raise_type(L, 1, "id or name");
-    struct mtc_handle *handle = mtl_handle_push(L, state, kind);
-    enum mtm_status status = find(L, kind, &object);
-    if (status != MTM_OK) {
+    struct mtm_sought sought;
+    seek(L, kind, &sought);
+    struct mtc_handle *handle = push_block(L);
+    lua_pushvalue(L, lua_upvalueindex(2));
+    mtl_owned_complete(L, state, &classes[kind], &handle->owned);
+    enum mtm_status status = mtm_registry_find(&sought, &state->roots, &object);
+    if (MTM_UNLIKELY(status != MTM_OK))
         return mtl_raise_not_found(L, status, mtl_kind_name(kind), 1);
-    }
-    mtl_handle_set(handle, object);
+    set(handle, object);
     return 1;
 }
 
@@ -247,11 +272,18 @@ int mtl_push_isnonblock(lua_State *L, const struct mtc_handle *handle)
     return 1;
 }
 
+int64_t mtl_timeout_of(const struct mtc_handle *handle)
+{
+    return asset_of(handle)->timeout;
+}
+
 int mtl_set_timeout(lua_State *L, struct mtc_handle *handle)
 {
-    handle->timeout = lua_isnoneornil(L, 2)
-                          ? MTC_NO_TIMEOUT
-                          : mtl_check_timeout(L, 2, "timeout seconds expected");
+    const bool timed = !lua_isnoneornil(L, 2);
+    const int64_t timeout = timed ? mtl_check_timeout(L, 2, "timeout seconds expected") : 0;
+    if (!handle->object) return 0; /* nothing waits */
+    handle->timed = timed;
+    if (timed) asset_of(handle)->timeout = timeout;
     return 0;
 }
 

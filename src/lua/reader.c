@@ -22,22 +22,23 @@ struct reader_asset {
     bool busy;
 };
 
-static void fini_reader(struct mtc_asset *asset)
+static void fini_reader(struct mtc_state *state, struct mtc_asset *asset)
 {
+    (void)state;
     mtm_reader_fini(&((struct reader_asset *)asset)->reader);
 }
 
 int mtl_newreader(lua_State *L)
 {
-    static const struct mtl_class_info info = {MTC_READER, MTC_READER_MAGIC,
-                                               sizeof(struct mtc_owned),
-                                               sizeof(struct reader_asset), fini_reader};
+    static const struct mtl_asset_kind kind = {sizeof(struct reader_asset), fini_reader, false};
+    static const struct mtl_class_info info = {MTC_READER, MTC_READER_MAGIC, &kind};
     struct mtl_options given = {.lease = false};
     if (lua_istable(L, 1))
         mtl_check_options(L, 1, MTL_OPTION_MEMORY | MTL_OPTION_LEASE, &given);
     else given.memory = mtl_check_memory(L, 1);
     const struct mtl_memory *memory = &given.memory;
-    struct mtc_owned *owned = mtl_owned_new(L, lua_touserdata(L, lua_upvalueindex(1)), &info);
+    struct mtc_owned *owned =
+        mtl_owned_new(L, lua_touserdata(L, lua_upvalueindex(1)), &info, 1);
     struct mtm_reader *reader = &((struct reader_asset *)owned->asset)->reader;
     enum mtm_status status = mtm_reader_init(reader, memory->size, memory->sized, memory->grow);
     if (status != MTM_OK) return mtl_raise_plain(L, status);

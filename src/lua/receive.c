@@ -351,7 +351,7 @@ static MTM_NOINLINE int wait_for_word(lua_State *L, struct mtc_handle *handle, e
 {
     struct mtm_wait wait = {.timeout = MTM_FOREVER};
     struct mtm_peeked peeked;
-    if (handle->nonblock || (how != MTL_NEXT && handle->timeout != MTC_NO_TIMEOUT)) {
+    if (handle->nonblock || (how != MTL_NEXT && handle->timed)) {
         return mtl_receive(L, handle, how);
     }
     int base = mtl_prepare(L, how, 2, 1);

@@ -13,6 +13,8 @@
 
 #include "platform/hidden.h"
 
+enum { SPARES = 32 };
+
 static bool is_state(lua_State *L, int index)
 {
     const struct mtc_state *state = lua_touserdata(L, index);
@@ -20,11 +22,20 @@ static bool is_state(lua_State *L, int index)
            state->tag == mtc_tag(state, MTC_STATE_MAGIC);
 }
 
+static struct mtc_asset *take_spare(struct mtc_state *state)
+{
+    struct mtc_asset *asset = state->spare;
+    state->spare = asset->next;
+    --state->spares;
+    return asset;
+}
+
 static void end_state(struct mtc_state *state)
 {
     mtl_wills_run(NULL, state); /* where neither the watchman nor the state was finalized */
     state->closed = true;
-    while (state->first) mtl_asset_free(state->first);
+    while (state->first) mtl_asset_free(state, state->first);
+    while (state->spare) mtm_free(take_spare(state));
     mtm_block_free(state->carrier);
     state->carrier = NULL;
 }
@@ -99,48 +110,74 @@ struct mtc_state *mtl_state_push(lua_State *L)
     return lua_touserdata(L, -1);
 }
 
-void *mtl_asset_new(struct mtc_state *state, size_t size, void (*fini)(struct mtc_asset *asset))
+static inline void enter(struct mtc_state *state, struct mtc_asset *asset)
 {
-    struct mtc_asset *asset = mtm_alloc(size);
-    if (!asset) return NULL;
-    memset(asset, 0, size);
-    asset->fini = fini;
     asset->next = state->first;
     asset->link = &state->first;
     if (asset->next) asset->next->link = &asset->next;
     state->first = asset;
+}
+
+void *mtl_asset_new(struct mtc_state *state, const struct mtl_asset_kind *kind)
+{
+    struct mtc_asset *asset = state->spare;
+    if (MTM_LIKELY(asset && asset->kind == kind)) {
+        take_spare(state);
+    } else {
+        asset = mtm_alloc(kind->size);
+        if (!asset) return NULL;
+        memset(asset, 0, kind->size);
+        asset->kind = kind;
+    }
+    enter(state, asset);
     return asset;
 }
 
-void mtl_asset_free(struct mtc_asset *asset)
+void mtl_asset_free(struct mtc_state *state, struct mtc_asset *asset)
 {
+    const bool keep = asset->kind->is_kept && state->spares < SPARES && !state->closed;
     *asset->link = asset->next;
     if (asset->next) asset->next->link = asset->link;
-    asset->fini(asset);
-    mtm_free(asset);
+    asset->kind->fini(state, asset);
+    if (MTM_LIKELY(keep)) {
+        asset->next = state->spare;
+        state->spare = asset;
+        ++state->spares;
+    } else {
+        mtm_free(asset);
+    }
 }
 
-void *mtl_owned_new(lua_State *L, struct mtc_state *state, const struct mtl_class_info *info)
+struct mtc_owned *mtl_owned_new(lua_State *L, struct mtc_state *state,
+                                const struct mtl_class_info *info, int values)
 {
-    struct mtl_blame blame = {.what = mtl_class_name(info->class)};
-    struct mtc_owned *owned = lua_newuserdata(L, info->block_size);
-    memset(owned, 0, info->block_size);
+    struct mtc_owned *owned = mtc_newuserdata(L, sizeof *owned, values);
+    *owned = (struct mtc_owned){.asset = NULL};
     mtl_push_kept(L, state, (int)info->class);
+    mtl_owned_complete(L, state, info, owned);
+    return owned;
+}
+
+void mtl_owned_complete(lua_State *L, struct mtc_state *state,
+                        const struct mtl_class_info *info, struct mtc_owned *owned)
+{
     lua_setmetatable(L, -2);
-    if (state->closed) mtl_raise(L, MTM_CLOSED, &blame);
+    enum mtm_status status = state->closed ? MTM_CLOSED : MTM_NOMEM;
     owned->state = state;
     owned->tag = mtc_tag(owned, info->magic);
-    owned->asset = mtl_asset_new(state, info->asset_size, info->fini);
-    if (!owned->asset) mtl_raise(L, MTM_NOMEM, &blame);
+    owned->asset = MTM_LIKELY(!state->closed) ? mtl_asset_new(state, info->asset) : NULL;
+    if (MTM_UNLIKELY(!owned->asset)) {
+        struct mtl_blame blame = {.what = mtl_class_name(info->class)};
+        mtl_raise(L, status, &blame);
+    }
     mtl_wills_watch(L, state);
-    return owned;
 }
 
 void mtl_owned_fini(struct mtc_owned *owned)
 {
     struct mtc_asset *asset = owned->asset;
     owned->asset = NULL;
-    if (asset && !owned->state->closed) mtl_asset_free(asset);
+    if (asset && !owned->state->closed) mtl_asset_free(owned->state, asset);
 }
 
 /* The debug library can give a metamethod of ours to anything; and a userdata that is not
@@ -168,7 +205,7 @@ const char *mtl_class_name(enum mtc_class class)
 
 /* Under its name the metatable is known to other modules, and to mtmsg.type: that of the copy
  * which came first. */
-static void push_metatable(lua_State *L, enum mtc_class class)
+void mtl_push_metatable(lua_State *L, enum mtc_class class)
 {
     const struct mtc_state *state = mtl_state_push(L);
     mtl_push_kept(L, state, (int)class);
@@ -189,7 +226,7 @@ static void push_metatable(lua_State *L, enum mtc_class class)
 
 bool mtl_is_open(lua_State *L)
 {
-    push_metatable(L, MTC_BUFFER);
+    mtl_push_metatable(L, MTC_BUFFER);
     lua_getfield(L, -1, "__gc");
     const bool open = !lua_isnil(L, -1);
     lua_pop(L, 2);
@@ -237,7 +274,7 @@ void mtl_class_new(lua_State *L, enum mtc_class class, const luaL_Reg *methods,
                    lua_CFunction tostring, lua_CFunction gc)
 {
     const char *name = mtl_class_name(class);
-    push_metatable(L, class);
+    mtl_push_metatable(L, class);
     lua_pushstring(L, name);
     lua_setfield(L, -2, "__name");
     lua_pushstring(L, name);

@@ -32,13 +32,19 @@ enum {
 void mtl_push_kept(lua_State *L, const struct mtc_state *state, int which);
 void mtl_keep(lua_State *L, const struct mtc_state *state, int which);
 
-/* A zeroed asset of `size` bytes on the list, or NULL. `fini` frees what it owns; it is called
- * once, and must cope with an asset that owns nothing yet. */
-void *mtl_asset_new(struct mtc_state *state, size_t size,
-                    void (*fini)(struct mtc_asset *asset));
+/* What kind of thing a userdata owns. */
+struct mtl_asset_kind {
+    size_t size;
+    /* Frees what it owns; called once; copes with an asset that owns nothing yet. */
+    void (*fini)(struct mtc_state *state, struct mtc_asset *asset);
+    bool is_kept; /* some are kept for the next ones: fini leaves all zero but the head */
+};
+
+/* A zeroed asset on the list, or NULL. */
+void *mtl_asset_new(struct mtc_state *state, const struct mtl_asset_kind *kind);
 
 /* Frees what the asset owns, and the asset. */
-void mtl_asset_free(struct mtc_asset *asset);
+void mtl_asset_free(struct mtc_state *state, struct mtc_asset *asset);
 
 /* "mtmsg.buffer", ... */
 const char *mtl_class_name(enum mtc_class class);
@@ -47,13 +53,22 @@ const char *mtl_class_name(enum mtc_class class);
 struct mtl_class_info {
     enum mtc_class class;
     uintptr_t magic;
-    size_t block_size, asset_size;
-    void (*fini)(struct mtc_asset *asset);
+    const struct mtl_asset_kind *asset;
 };
 
-/* Pushes a userdata of the class, with its metatable and a zeroed asset. Raises out_of_memory,
- * and object_closed in a state that is being closed. */
-void *mtl_owned_new(lua_State *L, struct mtc_state *state, const struct mtl_class_info *info);
+/* Pushes a userdata of the class, with its metatable and a zeroed asset: a struct mtc_owned; it
+ * has room for so many values of Lua where a userdata may have none. Raises out_of_memory, and
+ * object_closed in a state that is being closed. */
+struct mtc_owned *mtl_owned_new(lua_State *L, struct mtc_state *state,
+                                const struct mtl_class_info *info, int values);
+
+/* The same for a zeroed userdata that has been pushed, and above it the metatable, which is
+ * popped. */
+void mtl_owned_complete(lua_State *L, struct mtc_state *state,
+                        const struct mtl_class_info *info, struct mtc_owned *owned);
+
+/* Pushes the metatable of a class. */
+void mtl_push_metatable(lua_State *L, enum mtc_class class);
 
 /* Frees the asset, now. */
 void mtl_owned_fini(struct mtc_owned *owned);

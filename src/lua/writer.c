@@ -18,8 +18,9 @@ struct writer_asset {
     struct mtm_writer writer;
 };
 
-static void fini_writer(struct mtc_asset *asset)
+static void fini_writer(struct mtc_state *state, struct mtc_asset *asset)
 {
+    (void)state;
     mtm_writer_fini(&((struct writer_asset *)asset)->writer);
 }
 
@@ -31,10 +32,9 @@ static struct mtm_writer *writer_of(const struct mtc_owned *owned)
 static struct mtm_writer *writer_push(lua_State *L, struct mtc_state *state,
                                       const struct mtl_memory *memory)
 {
-    static const struct mtl_class_info info = {MTC_WRITER, MTC_WRITER_MAGIC,
-                                               sizeof(struct mtc_owned),
-                                               sizeof(struct writer_asset), fini_writer};
-    struct mtm_writer *writer = writer_of(mtl_owned_new(L, state, &info));
+    static const struct mtl_asset_kind kind = {sizeof(struct writer_asset), fini_writer, false};
+    static const struct mtl_class_info info = {MTC_WRITER, MTC_WRITER_MAGIC, &kind};
+    struct mtm_writer *writer = writer_of(mtl_owned_new(L, state, &info, 0));
     enum mtm_status status = mtm_writer_init(writer, memory->size, memory->sized, memory->grow);
     if (status != MTM_OK) mtl_raise_plain(L, status);
     return writer;

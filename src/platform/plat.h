@@ -124,6 +124,13 @@ const char *mtm_plat_info(void);
 #define MTM_WILL_WRITE(p) ((void)0)
 #endif
 
+/* A hint that this thread will soon read at that address. It need not be valid. */
+#if defined(__GNUC__)
+#define MTM_WILL_READ(address) __builtin_prefetch((const void *)(uintptr_t)(address))
+#else
+#define MTM_WILL_READ(address) ((void)0)
+#endif
+
 /* Held-lock counter of the debug builds: how many locks of the library this thread holds.
  * Asserted to be zero wherever foreign code may run, memory is allocated or a thread sleeps. */
 #if defined(NDEBUG)

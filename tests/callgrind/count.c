@@ -1,5 +1,5 @@
-/* Owns calls of addmsg, setmsg, nextmsg and getmsg that are made straight from C, so that
- * callgrind can count their instructions. It counts nothing itself: it has functions named
+/* Owns calls of addmsg, setmsg, nextmsg, getmsg, select and buffer that are made straight from C,
+ * so that callgrind can count their instructions. It counts nothing itself: it has functions named
  * count_..., in which CALLS calls are made in all, and nothing else.
  *
  *     count conditions    prints what the counts depend on: Lua, compiler, processor
@@ -17,15 +17,32 @@
 enum { CALLS = 1000, BATCH = 20 };
 
 /* Where the stack holds what. */
-enum { ADD = 1, SET, NEXT, GET, LISTEN, SELECT, EMPTY, BUFFER, LISTENER, MEMBER, LATEST, TEXT };
+enum {
+    ADD = 1,
+    SET,
+    NEXT,
+    GET,
+    LISTEN,
+    SELECT,
+    FIND,
+    RELEASE,
+    EMPTY,
+    BUFFER,
+    LISTENER,
+    MEMBER,
+    LATEST,
+    ID,
+    NAME,
+    TEXT
+};
 
 static const char prepare[] =
     "if jit then jit.off() end\n"
     "local mtmsg = require 'mtmsg'\n"
-    "local buffer, listener = mtmsg.newbuffer(), mtmsg.newlistener()\n"
+    "local buffer, listener = mtmsg.newbuffer('a name'), mtmsg.newlistener()\n"
     "return buffer.addmsg, buffer.setmsg, buffer.nextmsg, buffer.getmsg,\n"
-    "    listener.nextmsg, mtmsg.select, ..., buffer, listener, listener:newbuffer(), "
-    "mtmsg.newbuffer()\n";
+    "    listener.nextmsg, mtmsg.select, mtmsg.buffer, debug.getmetatable(buffer).__gc, ...,\n"
+    "    buffer, listener, listener:newbuffer(), mtmsg.newbuffer(), buffer:id(), buffer:name()\n";
 
 static int empty(lua_State *L)
 {
@@ -96,6 +113,31 @@ static __attribute__((noinline)) void count_empty_select_one(lua_State *L)
     make_selects(L, EMPTY);
 }
 
+/* What is found is given up at once, as the collector would do. */
+static inline void make_finds(lua_State *L, int function, int release, int key)
+{
+    for (int i = 0; i < BATCH; ++i) {
+        lua_pushvalue(L, release);
+        lua_pushvalue(L, function);
+        lua_pushvalue(L, key);
+        lua_call(L, 1, 1);
+        lua_call(L, 1, 0);
+    }
+}
+
+#define COUNT_FIND(name, key)                                                                  \
+    static __attribute__((noinline)) void count_##name(lua_State *L)                           \
+    {                                                                                          \
+        make_finds(L, FIND, RELEASE, key);                                                     \
+    }                                                                                          \
+    static __attribute__((noinline)) void count_empty_##name(lua_State *L)                     \
+    {                                                                                          \
+        make_finds(L, EMPTY, EMPTY, key);                                                      \
+    }
+
+COUNT_FIND(find_id, ID)
+COUNT_FIND(find_name, NAME)
+
 /* In small batches: such a queue is what a stream between two threads mostly sees. The warm-up
  * leaves it as it will be from then on. The text is the youngest string, which Lua finds at
  * once whatever seed it has for its hashes. */
@@ -130,6 +172,10 @@ static void run(lua_State *L)
         make_calls(L, ADD, BUFFER, 1, 1);
         count_empty_select_one(L);
         count_select_one(L);
+        count_empty_find_id(L);
+        count_find_id(L);
+        count_empty_find_name(L);
+        count_find_name(L);
     }
 }
 
@@ -181,7 +227,7 @@ int main(int argc, char **argv)
     } else {
         failed = luaL_loadstring(L, prepare) != 0;
         lua_pushcfunction(L, empty);
-        failed = failed || lua_pcall(L, 1, LATEST, 0) != 0;
+        failed = failed || lua_pcall(L, 1, NAME, 0) != 0;
         if (failed) {
             fprintf(stderr, "count: %s\n", lua_tostring(L, -1));
         } else {

@@ -102,7 +102,7 @@ static void knock(struct mtm_buffer *bell)
 /* Where others wait for room nobody else gets any. */
 static bool is_full_by_limit(const struct mtm_buffer *bell)
 {
-    if (bell->queue.shared.bounds.limit == SIZE_MAX) return false;
+    if (bell->queue.shared.limit == SIZE_MAX) return false;
     return mtm_queue_is_at_limit(&bell->queue) || mtm_room_waiting(bell) > 0;
 }
 

@@ -55,6 +55,9 @@ static size_t knocks_gone(const struct mtm_queue_shared *shared)
 struct mtm_queue_numbers mtm_queue_numbers(const struct mtm_queue *queue)
 {
     const struct mtm_queue_shared *shared = &queue->shared;
+    const struct mtm_tallies *tallies = &queue->tallies;
+    const size_t past = (size_t)(tallies->replacing + tallies->anyway);
+    const size_t lost = (size_t)(tallies->replaced + tallies->cleared + tallies->dropped);
     const size_t returned = mtm_load_rlx(&shared->returned),
                  taken = mtm_load_rlx(&queue->head.taken);
     const size_t here = mtm_queue_knocks(queue), stored = mtm_queue_count_stored(queue);
@@ -63,12 +66,10 @@ struct mtm_queue_numbers mtm_queue_numbers(const struct mtm_queue *queue)
     return (struct mtm_queue_numbers){
         .messages = stored + count,
         .bytes = mtm_queue_bytes(queue) - (here - count) * MTM_SHORT_HEADER,
-        .added = mtm_load_rlx(&queue->tail.added) + shared->replacing + shared->anyway + gone +
-                 count,
-        .taken = gone + taken + shared->replacing + shared->anyway - returned -
-                 shared->replaced - shared->cleared - shared->dropped,
-        .replaced = shared->replaced,
-        .dropped = shared->dropped,
+        .added = mtm_load_rlx(&queue->tail.added) + past + gone + count,
+        .taken = gone + taken + past - returned - lost,
+        .replaced = (size_t)tallies->replaced,
+        .dropped = (size_t)tallies->dropped,
     };
 }
 
@@ -76,9 +77,10 @@ struct mtm_queue_numbers mtm_queue_numbers(const struct mtm_queue *queue)
 
 void mtm_queue_set_bounds(struct mtm_queue *queue, const struct mtm_bounds *bounds)
 {
-    queue->shared.bounds = *bounds;
-    if (queue->shared.bounds.limit == 0) queue->shared.bounds.limit = SIZE_MAX;
-    if (queue->shared.bounds.maxbytes == 0) queue->shared.bounds.maxbytes = SIZE_MAX;
+    struct mtm_queue_shared *shared = &queue->shared;
+    shared->limit = bounds->limit > 0 ? bounds->limit : SIZE_MAX;
+    shared->maxbytes = bounds->maxbytes > 0 ? bounds->maxbytes : SIZE_MAX;
+    shared->drop_oldest = bounds->drop_oldest;
     if (mtm_queue_is_bounded(queue))
         mtm_set_unusual(&queue->tail.unusual, MTM_UNUSUAL_BOUND, true);
 }
@@ -86,21 +88,20 @@ void mtm_queue_set_bounds(struct mtm_queue *queue, const struct mtm_bounds *boun
 size_t mtm_queue_most_bytes(const struct mtm_queue *queue)
 {
     const struct mtm_queue_shared *shared = &queue->shared;
-    return shared->fixed && shared->size < shared->bounds.maxbytes ? shared->size
-                                                                   : shared->bounds.maxbytes;
+    return shared->fixed && shared->size < shared->maxbytes ? shared->size : shared->maxbytes;
 }
 
 bool mtm_queue_is_at_limit(const struct mtm_queue *queue)
 {
-    const size_t limit = queue->shared.bounds.limit;
+    const size_t limit = queue->shared.limit;
     return limit != SIZE_MAX && mtm_queue_count_once(queue) >= limit;
 }
 
 bool mtm_queue_has_place(const struct mtm_queue *queue, size_t size)
 {
-    const struct mtm_bounds *bounds = &queue->shared.bounds;
+    const size_t most = queue->shared.maxbytes;
     if (mtm_queue_is_at_limit(queue)) return false;
-    if (bounds->maxbytes == SIZE_MAX) return true;
+    if (most == SIZE_MAX) return true;
     const size_t bytes = mtm_queue_bytes(queue), need = mtm_record_size(size);
-    return bytes <= bounds->maxbytes && need <= bounds->maxbytes - bytes;
+    return bytes <= most && need <= most - bytes;
 }

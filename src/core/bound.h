@@ -12,8 +12,7 @@ void mtm_queue_set_bounds(struct mtm_queue *queue, const struct mtm_bounds *boun
 /* Whether it has bounds other than a fixed size. */
 static inline bool mtm_queue_is_bounded(const struct mtm_queue *queue)
 {
-    const struct mtm_bounds *bounds = &queue->shared.bounds;
-    return bounds->limit != SIZE_MAX || bounds->maxbytes != SIZE_MAX;
+    return queue->shared.limit != SIZE_MAX || queue->shared.maxbytes != SIZE_MAX;
 }
 
 /* Whether it has as many messages as it may have; by what can be told without a lock. */
@@ -24,7 +23,7 @@ bool mtm_queue_is_at_limit(const struct mtm_queue *queue);
 static inline size_t mtm_queue_knocks_within(const struct mtm_queue *queue, size_t stored,
                                              size_t knocks)
 {
-    const size_t limit = queue->shared.bounds.limit, room = limit > stored ? limit - stored : 0;
+    const size_t limit = queue->shared.limit, room = limit > stored ? limit - stored : 0;
     return knocks < room ? knocks : room;
 }
 

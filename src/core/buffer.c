@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "core/abort_all.h"
-#include "core/alloc.h"
 #include "core/bell.h"
 #include "core/life.h"
 #include "core/bound.h"
@@ -33,11 +32,13 @@
 ASSERT_64(END(object.name) <= MTM_CACHE_LINE, "finding reads one line");
 ASSERT_64(APART(object.life, object.owner) && BEGIN(object.owner) < BEGIN(object.flags),
           "holds don't disturb those who send");
-ASSERT_64(APART(queue.shared.ordered, queue.tail.lock) && BEGIN(ready) < BEGIN(queue.shared),
+ASSERT_64(APART(queue.shared.knocks, queue.tail.lock),
           "producers don't disturb those who read what hardly changes");
 ASSERT_64(END(queue.tail.floor) - BEGIN(queue.tail) <= MTM_CACHE_LINE, "a put writes one line");
 ASSERT_64(APART(queue.tail.floor, queue.head.lock), "the two sides don't disturb each other");
 ASSERT_64(END(queue.head.taken) - BEGIN(queue.head) <= MTM_CACHE_LINE, "a take writes one");
+ASSERT_64(sizeof(struct mtm_buffer) >= END(queue.head.taken) + MTM_CACHE_LINE,
+          "consumers don't disturb those who ask whether a listener knows the buffer");
 
 static struct mtm_buffer *to_buffer(struct mtm_object *object)
 {
@@ -83,7 +84,7 @@ static void free_buffer(struct mtm_object *object)
     mtm_pollables_free(object);
     mtm_queue_fini(&buffer->queue);
     mtm_reach_forget(object);
-    mtm_free(buffer);
+    mtm_named_free(&buffer->object);
     if (topic) mtm_object_release(&topic->object);
 }
 
@@ -140,12 +141,6 @@ static const struct mtm_source_ops buffer_ops = {
     false,
 };
 
-/* A buffer that may be full; its name follows. */
-struct with_room {
-    struct mtm_buffer buffer;
-    struct mtm_room room;
-};
-
 static bool waits_for_room(const struct mtm_buffer_options *options)
 {
     const struct mtm_bounds *bounds = &options->bounds;
@@ -153,29 +148,38 @@ static bool waits_for_room(const struct mtm_buffer_options *options)
     return options->grow <= 0 || bounds->limit > 0 || bounds->maxbytes > 0;
 }
 
-static enum mtm_status make_buffer(const struct mtm_buffer_options *options,
-                                   struct mtm_buffer **out)
+/* What it has behind itself begins with zeros. */
+static struct mtm_buffer *alloc_buffer(const struct mtm_buffer_options *options)
 {
-    const bool roomy = waits_for_room(options);
-    const size_t own = roomy ? sizeof(struct with_room) : sizeof(struct mtm_buffer);
-    struct mtm_buffer *buffer = mtm_alloc(mtm_name_room(own, options->name, options->name_len));
-    if (!buffer) return MTM_NOMEM;
+    const size_t member = options->listener ? sizeof(struct mtm_member) : 0;
+    const size_t subscriber = options->subscribes ? sizeof(struct mtm_subscriber) : 0;
+    const size_t room = waits_for_room(options) ? sizeof(struct mtm_room) : 0;
+    const size_t more = member + subscriber + room, size = sizeof(struct mtm_buffer) + more;
+    struct mtm_buffer *buffer = mtm_named_alloc(size, options->name, options->name_len);
+    if (!buffer) return NULL;
     *buffer = (struct mtm_buffer){.object = {.class = &buffer_ops.object,
                                              .kind = MTM_BUFFER,
                                              .life = 1,
                                              .flags = mtm_generation}};
-    if (roomy) {
-        buffer->room = &((struct with_room *)buffer)->room;
-        *buffer->room = (struct mtm_room){0};
-    }
-    mtm_name_init(&buffer->object, (char *)buffer + own, options->name, options->name_len);
+    char *behind = (char *)(buffer + 1);
+    if (more > 0) memset(behind, 0, more);
+    if (room > 0) buffer->room = (struct mtm_room *)(void *)(behind + member + subscriber);
+    mtm_named_init(&buffer->object, size, options->name, options->name_len);
+    return buffer;
+}
+
+static enum mtm_status make_buffer(const struct mtm_buffer_options *options,
+                                   struct mtm_buffer **out)
+{
+    struct mtm_buffer *buffer = alloc_buffer(options);
+    if (!buffer) return MTM_NOMEM;
     enum mtm_status status = mtm_queue_init(&buffer->queue, options->size, options->sized,
                                             options->grow, options->listener != NULL);
     if (options->listener) {
         mtm_set_unusual(&buffer->queue.head.unusual, MTM_UNUSUAL_OWNER, true);
     }
     if (status != MTM_OK) {
-        mtm_free(buffer);
+        mtm_named_free(&buffer->object);
         return status;
     }
     mtm_queue_set_bounds(&buffer->queue, &options->bounds);
@@ -306,7 +310,7 @@ static bool announce_end(struct mtm_buffer *buffer)
 {
     struct mtm_listener *listener = listener_of(buffer);
     if (!listener || !mtm_object_is_finished(&buffer->object)) return false;
-    if (!buffer->ready) mtm_ready_push(listener, buffer);
+    if (!mtm_member_of(buffer)->ready) mtm_ready_push(listener, buffer);
     return true;
 }
 

@@ -24,26 +24,32 @@ struct mtm_buffer {
     _Atomic(struct mtm_notifier *) notifier[MTM_EVENTS];
     mtm_a32 exact_takes;   /* atomic, written under both locks: of enum mtm_exact; 0: none */
     struct mtm_room *room; /* constant; NULL: nobody waits for room in this buffer */
+    struct mtm_queue queue;
+    struct mtm_spin spin; /* of those who wait */
+    /* atomic: set once, under the reach lock, a reference; NULL: none */
+    _Atomic(struct mtm_topic *) topic;
+};
+
+/* What a listener's buffer has besides, behind it. */
+struct mtm_member {
     /* For the ready queue of the listener: */
     bool ready;            /* guarded by tail lock: it is there, or in the stack before it */
     _Atomic(bool) emptied; /* atomic: it has been emptied since, by another way */
-    mtm_asize turn;        /* atomic: where it belongs; larger numbers come later */
-    struct mtm_buffer *member_next, *member_prev; /* guarded by the listener's lock */
-    struct mtm_queue queue;
-    struct mtm_spin spin; /* of those who wait */
-    /* Guarded by the listener's lock: */
-    bool parted; /* finished and drained: it does not count as connected */
-    /* Guarded by the topic's lock: it is to be closed with the topic, which has a reference. */
-    bool topic_closes;
-    /* Guarded by the listener's lock: */
-    size_t place; /* there: its turn when it was put there */
-    struct mtm_buffer *ready_next, *ready_prev;
+    /* Guarded by the listener's lock: finished and drained: it does not count as connected */
+    bool parted;
+    mtm_asize turn;                /* atomic: where it belongs; larger numbers come later */
     struct mtm_buffer *newly_next; /* guarded by tail lock until it is pushed, then the stack */
+    /* Guarded by the listener's lock: */
+    size_t place; /* in the ready queue: its turn when it was put there */
+    struct mtm_buffer *ready_next, *ready_prev;
+    struct mtm_buffer *member_next, *member_prev;
     struct mtm_buffer *deferred_next; /* owned by the last hold, then by the stack */
-    /* atomic: set once, under the reach lock, a reference; NULL: none */
-    _Atomic(struct mtm_topic *) topic;
-    struct mtm_buffer *topic_next, *topic_prev; /* guarded by the topic's lock */
 };
+
+static inline struct mtm_member *mtm_member_of(const struct mtm_buffer *buffer)
+{
+    return (struct mtm_member *)(uintptr_t)(buffer + 1);
+}
 
 /* Why takes need both locks: to count, or to serve those who wait for room. */
 enum mtm_exact { MTM_EXACT_COUNT = 1, MTM_EXACT_ROOM = 2 };
@@ -55,6 +61,18 @@ static inline void mtm_set_exact(struct mtm_buffer *buffer, enum mtm_exact why, 
     else mtm_and_acq_rel(&buffer->exact_takes, ~(uint32_t)why);
 }
 
+/* What a topic's buffer has besides, behind that; guarded by the topic's lock. */
+struct mtm_subscriber {
+    struct mtm_buffer *next, *prev;
+    bool closes; /* it is to be closed with the topic, which has a reference */
+};
+
+static inline struct mtm_subscriber *mtm_subscriber_of(const struct mtm_buffer *buffer)
+{
+    struct mtm_member *member = mtm_member_of(buffer);
+    return (struct mtm_subscriber *)(void *)(buffer->object.owner ? member + 1 : member);
+}
+
 struct mtm_buffer_options {
     const char *name; /* NULL: none */
     size_t name_len;
@@ -63,6 +81,7 @@ struct mtm_buffer_options {
     double grow;                   /* growth factor >= 0; 0: fixed */
     struct mtm_bounds bounds;      /* all 0: none but a fixed size */
     struct mtm_listener *listener; /* NULL: none */
+    bool subscribes;               /* to a topic */
 };
 
 enum { MTM_DEFAULT_SIZE = 1024 };

@@ -20,8 +20,9 @@ static void look_at_buffer(struct mtm_buffer *buffer, struct mtm_info *info)
 {
     struct mtm_topic *topic = mtm_load_acq(&buffer->topic); /* pairs with subscribing */
     info->numbers = numbers_of(buffer);
-    info->bounds = buffer->queue.shared.bounds;
-    info->bounds.maxbytes = mtm_queue_most_bytes(&buffer->queue);
+    info->bounds = (struct mtm_bounds){.limit = buffer->queue.shared.limit,
+                                       .maxbytes = mtm_queue_most_bytes(&buffer->queue),
+                                       .drop_oldest = buffer->queue.shared.drop_oldest};
     info->receivers = mtm_waiters_count(&buffer->source.waiters);
     info->selects = mtm_source_selects(&buffer->source);
     info->senders = mtm_room_waiting(buffer);

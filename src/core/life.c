@@ -36,29 +36,6 @@ bool mtm_object_retain_alive(struct mtm_object *object)
     return true;
 }
 
-bool mtm_object_release_early(struct mtm_object *object)
-{
-    size_t life = mtm_load_rlx(&object->life);
-    while ((life & MTM_LIFE_REFS) != 1 && !(life & MTM_LIFE_EDGES)) {
-        if ((life & MTM_LIFE_REFS) == MTM_LIFE_REFS) return true; /* it lost count */
-        MTM_STEP(release);
-        if (mtm_cas_acq_rel(&object->life, &life, life - 1)) return true; /* pairs: the last */
-    }
-    return false;
-}
-
-enum mtm_status mtm_object_retain_found(struct mtm_object *object, bool reach_locked)
-{
-    size_t life = mtm_load_rlx(&object->life);
-    do {
-        if ((life & MTM_LIFE_EDGES) && !reach_locked) return MTM_BUSY;
-        if (life & MTM_LIFE_GONE) return MTM_UNKNOWN;
-        if ((life & MTM_LIFE_REFS) >= MTM_LIFE_MANY) return MTM_TOO_MANY;
-        MTM_STEP(find);
-    } while (!mtm_cas_rlx(&object->life, &life, life + MTM_LIFE_ONE_REF));
-    return MTM_OK;
-}
-
 bool mtm_object_hold(struct mtm_object *object)
 {
     if (!mtm_object_can_hold(object)) return false;
@@ -75,29 +52,6 @@ void mtm_root_count(void)
 void mtm_root_uncount(void)
 {
     mtm_sub_acq_rel(&roots, 1); /* pairs with the acquire in no_roots */
-}
-
-/* In a forked process those of before have gone. Returns how many there were. */
-static size_t add_root(struct mtm_roots *own)
-{
-    if (MTM_UNLIKELY(own->generation != mtm_generation))
-        *own = (struct mtm_roots){.generation = mtm_generation};
-    return own->count++;
-}
-
-void mtm_roots_add(struct mtm_roots *own)
-{
-    if (add_root(own) == 0) mtm_root_count();
-}
-
-void mtm_roots_adopt(struct mtm_roots *own)
-{
-    if (add_root(own) != 0) mtm_root_uncount();
-}
-
-void mtm_roots_remove(struct mtm_roots *own)
-{
-    if (--own->count == 0) mtm_root_uncount();
 }
 
 bool mtm_no_roots(void)

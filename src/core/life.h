@@ -35,11 +35,31 @@ bool mtm_object_retain_alive(struct mtm_object *object);
 
 /* Gives back a reference, unless it is the last one or the object has edges: true. Any thread.
  */
-bool mtm_object_release_early(struct mtm_object *object);
+static inline bool mtm_object_release_early(struct mtm_object *object)
+{
+    size_t life = mtm_load_rlx(&object->life);
+    while ((life & MTM_LIFE_REFS) != 1 && !(life & MTM_LIFE_EDGES)) {
+        if ((life & MTM_LIFE_REFS) == MTM_LIFE_REFS) return true; /* it lost count */
+        MTM_STEP(release);
+        if (mtm_cas_acq_rel(&object->life, &life, life - 1)) return true; /* pairs: the last */
+    }
+    return false;
+}
 
 /* One more plain reference to what was found in the registry, under its lock: OK, TOO_MANY or
  * UNKNOWN (it is gone); or BUSY: the object has edges, and the reach lock is not held. */
-enum mtm_status mtm_object_retain_found(struct mtm_object *object, bool reach_locked);
+static inline enum mtm_status mtm_object_retain_found(struct mtm_object *object,
+                                                      bool reach_locked)
+{
+    size_t life = mtm_load_rlx(&object->life);
+    do {
+        if ((life & MTM_LIFE_EDGES) && !reach_locked) return MTM_BUSY;
+        if (life & MTM_LIFE_GONE) return MTM_UNKNOWN;
+        if ((life & MTM_LIFE_REFS) >= MTM_LIFE_MANY) return MTM_TOO_MANY;
+        MTM_STEP(find);
+    } while (!mtm_cas_rlx(&object->life, &life, life + MTM_LIFE_ONE_REF));
+    return MTM_OK;
+}
 
 /* Holds are made under the owner's lock. can: whether one more can be counted, under that lock.
  * hold: if it can, makes one. */
@@ -57,16 +77,31 @@ void mtm_root_count(void);
 void mtm_root_uncount(void);
 
 /* Who has many roots, and makes and gives them up in one thread at a time, counts them by
- * itself: while there are any, they are one root of the process. Start with {0}. add: a root
- * that is counted nowhere yet; adopt: that is counted as one of the process; remove: it has
- * been given back, or will be at once. */
+ * itself: while there are any, they are one root of the process. Start with {0}. */
 struct mtm_roots {
     size_t count;
     uint32_t generation; /* of the process in which they were counted */
 };
-void mtm_roots_add(struct mtm_roots *own);
-void mtm_roots_adopt(struct mtm_roots *own);
-void mtm_roots_remove(struct mtm_roots *own);
+
+/* One more, which is counted nowhere yet; and one that is counted as one of the process. In a
+ * forked process those of before have gone. */
+static inline void mtm_roots_add(struct mtm_roots *own)
+{
+    if (MTM_UNLIKELY(own->generation != mtm_generation))
+        *own = (struct mtm_roots){.generation = mtm_generation};
+    if (own->count++ == 0) mtm_root_count();
+}
+static inline void mtm_roots_adopt(struct mtm_roots *own)
+{
+    mtm_roots_add(own);
+    mtm_root_uncount();
+}
+
+/* One has been given back. */
+static inline void mtm_roots_remove(struct mtm_roots *own)
+{
+    if (--own->count == 0) mtm_root_uncount();
+}
 
 /* Whether no root is left in the process. */
 bool mtm_no_roots(void);

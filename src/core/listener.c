@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "core/abort_all.h"
-#include "core/alloc.h"
 #include "core/pollable.h"
 #include "core/reach.h"
 #include "core/ready.h"
@@ -39,12 +38,12 @@ static void free_listener(struct mtm_object *object)
     struct mtm_buffer *buffer = listener->member_first;
     mtm_pollables_free(object);
     while (buffer) {
-        struct mtm_buffer *next = buffer->member_next;
+        struct mtm_buffer *next = mtm_member_of(buffer)->member_next;
         buffer->object.class->free(&buffer->object);
         buffer = next;
     }
     mtm_reach_forget(object);
-    mtm_free(listener);
+    mtm_named_free(object);
 }
 
 static void change(struct mtm_listener *listener, uint32_t set, uint32_t clear, bool sync)
@@ -91,15 +90,14 @@ static const struct mtm_source_ops listener_ops = {
 
 static struct mtm_object *make_listener(const char *name, size_t name_len, const void *options)
 {
-    size_t room = mtm_name_room(sizeof(struct mtm_listener), name, name_len);
-    struct mtm_listener *listener = mtm_alloc(room);
+    struct mtm_listener *listener = mtm_named_alloc(sizeof *listener, name, name_len);
     (void)options; /* there are none */
     if (!listener) return NULL;
     *listener = (struct mtm_listener){.object = {.class = &listener_ops.object,
                                                  .kind = MTM_LISTENER,
                                                  .life = 1,
                                                  .flags = mtm_generation}};
-    mtm_name_init(&listener->object, listener + 1, name, name_len);
+    mtm_named_init(&listener->object, sizeof *listener, name, name_len);
     return &listener->object;
 }
 

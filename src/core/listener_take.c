@@ -81,7 +81,8 @@ static bool take_word(struct mtm_listener *listener,
 {
     struct mtm_buffer *buffer = listener->ready_first;
     bool more;
-    if (!buffer || mtm_load_rlx(&buffer->turn) != buffer->place) return false;
+    if (!buffer || mtm_load_rlx(&mtm_member_of(buffer)->turn) != mtm_member_of(buffer)->place)
+        return false;
     if (taker == MTM_TAKER_FREES_NOTHING &&
         (is_left(buffer) || mtm_listener_may_cool(listener, buffer)))
         return false;
@@ -134,7 +135,7 @@ static enum mtm_status take_first(struct look *look)
     struct mtm_buffer *buffer = look->listener->ready_first;
     for (int looks = 0; looks < LOOKS_AT_ONCE && buffer; ++looks) {
         if (mtm_ready_reorder(look->listener, &buffer)) continue;
-        struct mtm_buffer *next = buffer->ready_next;
+        struct mtm_buffer *next = mtm_member_of(buffer)->ready_next;
         enum mtm_status status = look_at(look, buffer);
         mtm_listener_part(look->listener, buffer);
         if (status == MTM_BUSY && !look->busy) look->busy = buffer;

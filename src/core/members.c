@@ -11,9 +11,9 @@ enum mtm_status mtm_listener_join(struct mtm_listener *listener, struct mtm_buff
     enum mtm_status status = mtm_object_may_put(&listener->object);
     if (status == MTM_OK) {
         buffer->object.owner = &listener->object;
-        buffer->member_prev = listener->member_last;
-        buffer->member_next = NULL;
-        *(listener->member_last ? &listener->member_last->member_next
+        mtm_member_of(buffer)->member_prev = listener->member_last;
+        mtm_member_of(buffer)->member_next = NULL;
+        *(listener->member_last ? &mtm_member_of(listener->member_last)->member_next
                                 : &listener->member_first) = buffer;
         listener->member_last = buffer;
         mtm_store_rlx(&listener->members, mtm_load_rlx(&listener->members) + 1);
@@ -34,18 +34,20 @@ void mtm_listener_leave(struct mtm_listener *listener, struct mtm_buffer *buffer
 {
     mtm_ready_take_off(listener, buffer);
     mtm_listener_forget(listener, buffer);
-    struct mtm_buffer *prev = buffer->member_prev, *next = buffer->member_next;
-    *(prev ? &prev->member_next : &listener->member_first) = next;
-    *(next ? &next->member_prev : &listener->member_last) = prev;
+    struct mtm_buffer *prev = mtm_member_of(buffer)->member_prev,
+                      *next = mtm_member_of(buffer)->member_next;
+    *(prev ? &mtm_member_of(prev)->member_next : &listener->member_first) = next;
+    *(next ? &mtm_member_of(next)->member_prev : &listener->member_last) = prev;
     mtm_store_rlx(&listener->members, mtm_load_rlx(&listener->members) - 1);
-    if (!buffer->parted) count_off(listener);
+    if (!mtm_member_of(buffer)->parted) count_off(listener);
 }
 
 bool mtm_listener_part(struct mtm_listener *listener, struct mtm_buffer *buffer)
 {
-    if (MTM_LIKELY(!mtm_object_is_finished(&buffer->object)) || buffer->parted) return false;
+    if (MTM_LIKELY(!mtm_object_is_finished(&buffer->object)) || mtm_member_of(buffer)->parted)
+        return false;
     if (mtm_buffer_has_messages(buffer)) return false;
-    buffer->parted = true;
+    mtm_member_of(buffer)->parted = true;
     count_off(listener);
     return true;
 }
@@ -54,8 +56,8 @@ void mtm_listener_rejoin(struct mtm_listener *listener, struct mtm_buffer *buffe
 {
     if (MTM_LIKELY(!mtm_object_is_finished(&buffer->object))) return;
     mtm_lock(&listener->object.lock);
-    if (buffer->parted && mtm_buffer_has_messages(buffer)) {
-        buffer->parted = false;
+    if (mtm_member_of(buffer)->parted && mtm_buffer_has_messages(buffer)) {
+        mtm_member_of(buffer)->parted = false;
         mtm_store_rel(&listener->connected, mtm_load_rlx(&listener->connected) + 1);
     }
     mtm_unlock(&listener->object.lock);
@@ -86,7 +88,7 @@ static void push_deferred(struct mtm_listener *listener, struct mtm_buffer *buff
 {
     struct mtm_buffer *top = mtm_load_seq(&listener->deferred);
     do {
-        buffer->deferred_next = top;
+        mtm_member_of(buffer)->deferred_next = top;
         MTM_STEP(push_deferred);
     } while (!mtm_cas_seq(&listener->deferred, &top, buffer)); /* pairs with collect_deferred */
 }
@@ -125,9 +127,9 @@ struct mtm_buffer *mtm_listener_collect_deferred(struct mtm_listener *listener)
     struct mtm_buffer *stack = mtm_swap_seq(&listener->deferred, NULL), *dead = NULL;
     while (stack) {
         struct mtm_buffer *buffer = stack;
-        stack = buffer->deferred_next;
+        stack = mtm_member_of(buffer)->deferred_next;
         if (!drop_hold(listener, buffer)) continue;
-        buffer->deferred_next = dead;
+        mtm_member_of(buffer)->deferred_next = dead;
         dead = buffer;
     }
     return dead;
@@ -136,7 +138,7 @@ struct mtm_buffer *mtm_listener_collect_deferred(struct mtm_listener *listener)
 void mtm_listener_free_dead(struct mtm_buffer *dead)
 {
     while (dead) {
-        struct mtm_buffer *next = dead->deferred_next;
+        struct mtm_buffer *next = mtm_member_of(dead)->deferred_next;
         dead->object.class->free(&dead->object);
         dead = next;
     }
@@ -149,7 +151,7 @@ bool mtm_listener_step(struct mtm_listener *listener, struct mtm_buffer **buffer
     if (mtm_object_is_inherited(&listener->object)) return true;
     bool locked = mtm_lock_side(&listener->object.lock, nonblock), held = false;
     while (locked) {
-        next = from ? from->member_next : listener->member_first;
+        next = from ? mtm_member_of(from)->member_next : listener->member_first;
         held = !next || mtm_object_hold(&next->object);
         mtm_unlock(&listener->object.lock);
         if (held || nonblock) break;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "core/alloc.h"
 #include "core/lock.h"
 #include "core/object.h"
 #include "core/size.h"
@@ -43,27 +44,58 @@ static uint64_t rotate(uint64_t x, unsigned bits)
     return x << bits | x >> (64 - bits);
 }
 
-static void rounds(struct sip *s, int count)
+static inline void turn(struct sip *s)
 {
-    while (count-- > 0) {
-        s->a += s->b;
-        s->c += s->d;
-        s->b = rotate(s->b, 13) ^ s->a;
-        s->d = rotate(s->d, 16) ^ s->c;
-        s->a = rotate(s->a, 32);
-        s->c += s->b;
-        s->a += s->d;
-        s->b = rotate(s->b, 17) ^ s->c;
-        s->d = rotate(s->d, 21) ^ s->a;
-        s->c = rotate(s->c, 32);
-    }
+    s->a += s->b;
+    s->c += s->d;
+    s->b = rotate(s->b, 13) ^ s->a;
+    s->d = rotate(s->d, 16) ^ s->c;
+    s->a = rotate(s->a, 32);
+    s->c += s->b;
+    s->a += s->d;
+    s->b = rotate(s->b, 17) ^ s->c;
+    s->d = rotate(s->d, 21) ^ s->a;
+    s->c = rotate(s->c, 32);
 }
 
-static void absorb(struct sip *s, uint64_t word)
+static inline void absorb(struct sip *s, uint64_t word)
 {
     s->d ^= word;
-    rounds(s, 2);
+    turn(s);
+    turn(s);
     s->a ^= word;
+}
+
+static inline uint64_t give(struct sip *s)
+{
+    turn(s);
+    turn(s);
+    turn(s);
+    turn(s);
+    return s->a ^ s->b ^ s->c ^ s->d;
+}
+
+/* Up to 7 bytes: each has its place in the word. */
+static uint64_t rest_of(const char *bytes, size_t len)
+{
+    uint64_t rest = 0;
+    uint32_t four;
+    uint16_t two;
+    unsigned shift = 0;
+    if (len & 4) {
+        memcpy(&four, bytes, 4);
+        rest = four;
+        shift = 32;
+        bytes += 4;
+    }
+    if (len & 2) {
+        memcpy(&two, bytes, 2);
+        rest |= (uint64_t)two << shift;
+        shift += 16;
+        bytes += 2;
+    }
+    if (len & 1) rest |= (uint64_t)(unsigned char)*bytes << shift;
+    return rest;
 }
 
 struct mtm_name_hash mtm_name_hash(int kind, const char *bytes, size_t len)
@@ -77,30 +109,33 @@ struct mtm_name_hash mtm_name_hash(int kind, const char *bytes, size_t len)
         memcpy(&word, bytes, 8);
         absorb(&s, word);
     }
-    while (len-- > 0) last |= (uint64_t)(unsigned char)bytes[len] << 8 * len;
-    absorb(&s, last);
+    absorb(&s, last | rest_of(bytes, len));
     s.c ^= 0xEE;
-    rounds(&s, 4);
-    hash.word[0] = s.a ^ s.b ^ s.c ^ s.d;
+    hash.word[0] = give(&s);
     s.b ^= 0xDD;
-    rounds(&s, 4);
-    hash.word[1] = s.a ^ s.b ^ s.c ^ s.d;
+    hash.word[1] = give(&s);
     return hash;
 }
 
-size_t mtm_name_room(size_t size, const char *name, size_t len)
+void *mtm_named_alloc(size_t size, const char *name, size_t len)
 {
-    if (!name) return size;
-    return mtm_size_add(size + sizeof(struct mtm_name), len);
+    const size_t before = name ? sizeof(struct mtm_name) : 0;
+    char *block = mtm_alloc(mtm_size_add(before + size, name ? len : 0));
+    return block ? block + before : NULL;
 }
 
-void mtm_name_init(struct mtm_object *object, void *place, const char *bytes, size_t len)
+void mtm_named_init(struct mtm_object *object, size_t size, const char *name, size_t len)
 {
     object->name = NULL;
-    if (!bytes) return;
-    struct mtm_name *name = place;
-    *name = (struct mtm_name){.object = object, .len = len};
-    name->hash = mtm_name_hash((int)object->kind, bytes, len);
-    if (len > 0) memcpy(name->bytes, bytes, len);
-    object->name = name;
+    if (!name) return;
+    struct mtm_name *made = (struct mtm_name *)(void *)object - 1;
+    *made = (struct mtm_name){.len = len, .bytes = (char *)object + size};
+    made->hash = mtm_name_hash((int)object->kind, name, len);
+    if (len > 0) memcpy(made->bytes, name, len);
+    object->name = made;
+}
+
+void mtm_named_free(struct mtm_object *object)
+{
+    mtm_free(object->name ? (void *)object->name : (void *)object);
 }

@@ -16,29 +16,32 @@ struct mtm_name_hash {
     uint64_t word[2];
 };
 
+/* It ends where its object begins: finding by name looks at the ends of both, and who has found
+ * one need not wait for it to get at the other. */
 struct mtm_name {
-    struct mtm_name_hash hash; /* constant, as all that names no guard */
-    struct mtm_object *object;
+    size_t len; /* constant, as all that names no guard; any bytes, behind the object */
+    char *bytes;
     /* guarded by the registry lock: */
-    struct mtm_name *next;       /* another name in the same bucket; of the first of its kind */
-    struct mtm_name *same, *met; /* the next, and the previous, object of this very name: a ring
-                                  */
-    bool known;                  /* it is in a ring */
-    bool leads;                  /* the first of its ring, which is in the bucket */
-    bool retired;                /* of a closed object: behind all others of the ring */
-    size_t len;                  /* any bytes */
-    char bytes[];
+    bool known;           /* it is in a ring */
+    bool leads;           /* the first of its ring, which is in the bucket */
+    bool retired;         /* of a closed object: behind all others of the ring */
+    struct mtm_name *met; /* the previous, and the next, object of this very name: a ring */
+    struct mtm_name *same;
+    struct mtm_name *next; /* another name in the same bucket; of the first of its kind */
+    struct mtm_name_hash hash;
 };
 
-/* What an object with such a name (NULL: none) needs behind itself, or SIZE_MAX if a size_t
- * can't hold it together with `size`, which is the object's own and comes on top. */
-size_t mtm_name_room(size_t size, const char *name, size_t len);
+/* Memory for an object of so many bytes that is to have such a name (NULL: none), or NULL if
+ * there is none. No lock held; also of free. */
+void *mtm_named_alloc(size_t size, const char *name, size_t len);
 
-/* Makes the name of an object at its place; `bytes` may be NULL: then the object has none. The
- * kind is the one that the object has. No lock held: takes long if the name is long. */
-void mtm_name_init(struct mtm_object *object, void *place, const char *bytes, size_t len);
+/* Makes the name of an object of which all else is made, its kind at least. No lock held: takes
+ * long if the name is long. */
+void mtm_named_init(struct mtm_object *object, size_t size, const char *name, size_t len);
 
-/* The hash of a name that is looked for. As init. */
+void mtm_named_free(struct mtm_object *object);
+
+/* The hash of a name that is looked for. As mtm_named_init. */
 struct mtm_name_hash mtm_name_hash(int kind, const char *bytes, size_t len);
 
 static inline bool mtm_name_equal(const struct mtm_name_hash *a, const struct mtm_name_hash *b)

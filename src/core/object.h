@@ -47,12 +47,12 @@ struct mtm_object_ops {
 struct mtm_object {
     /* What finding it needs is on one cache line, apart from what sending needs, since holds
      * write `life`. */
-    mtm_asize life;             /* atomic; the last reference goes under the registry lock */
-    uint64_t id;                /* 0 < id < 2^53; constant, as all that names no guard */
+    mtm_asize life; /* atomic; the last reference goes under the registry lock */
+    uint64_t id;    /* 0 < id < 2^53; constant, as all that names no guard */
+    enum mtm_kind kind;
+    struct mtm_lock lock;       /* a listener's; a buffer has those of its queue instead */
     struct mtm_object *id_next; /* guarded by the registry lock */
     struct mtm_name *name;      /* NULL if it has none */
-    enum mtm_kind kind;
-    struct mtm_lock lock; /* a listener's; a buffer has those of its queue instead */
     struct mtm_object *all_next, **all_link;  /* guarded by the registry lock */
     _Atomic(struct mtm_pollable *) pollables; /* atomic; of a source: see pollable.h */
     _Atomic(struct mtm_node *) node; /* atomic; set once, under the reach lock: of its edges */
@@ -61,6 +61,12 @@ struct mtm_object {
     mtm_a32 flags;            /* atomic; see above; in a new object it is mtm_generation */
     mtm_a32 aborts; /* atomic; how often it was aborted: for those who wait meanwhile */
 };
+
+/* The object of a name. */
+static inline struct mtm_object *mtm_named(const struct mtm_name *name)
+{
+    return (struct mtm_object *)(uintptr_t)(name + 1);
+}
 
 /* CLOSED, ABORTED or OK, in this order of importance, as far as these flags say it. Exact if
  * the caller holds one of the object's locks. */

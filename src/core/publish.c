@@ -30,9 +30,9 @@ static enum mtm_status collect(struct mtm_topic *topic, struct mtm_targets *targ
         targets->at = mtm_alloc(mtm_size_mul(most, sizeof *targets->at));
     if (!targets->at) return MTM_NOMEM;
     mtm_lock(&topic->object.lock);
-    for (struct mtm_buffer *buffer = topic->first; buffer; buffer = buffer->topic_next) {
-        if (!mtm_object_retain_alive(&buffer->object)) continue;
-        targets->at[targets->count++] = (struct mtm_target){.buffer = buffer};
+    for (struct mtm_buffer *b = topic->first; b; b = mtm_subscriber_of(b)->next) {
+        if (!mtm_object_retain_alive(&b->object)) continue;
+        targets->at[targets->count++] = (struct mtm_target){.buffer = b};
     }
     mtm_unlock(&topic->object.lock);
     return MTM_OK;

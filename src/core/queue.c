@@ -239,7 +239,7 @@ static size_t drop_all(struct mtm_queue *queue, struct mtm_trash *trash)
 static void append_to_back(struct mtm_queue *queue, struct mtm_block *block)
 {
     block->seq = mtm_load_rlx(&queue->tail.added);
-    block->rank = (uint32_t)++queue->shared.anyway;
+    block->rank = (uint32_t)++queue->tallies.anyway;
     block->epoch = queue->head.epoch;
     mtm_queue_put_back(queue, block);
 }
@@ -290,7 +290,7 @@ enum mtm_status mtm_queue_replace(struct mtm_queue *queue, const struct mtm_mess
     if (must_link) link_segment(queue, memory);
     append(queue, message, memory);
     mtm_queue_publish_instead(queue, count);
-    queue->shared.replaced += drop_knocks(queue, count);
+    queue->tallies.replaced += drop_knocks(queue, count);
     return MTM_OK;
 }
 
@@ -311,9 +311,9 @@ static void give_up_last(struct mtm_queue *queue, struct mtm_trash *trash)
 
 void mtm_queue_clear(struct mtm_queue *queue, struct mtm_trash *trash)
 {
-    queue->shared.cleared += drop_knocks(queue, mtm_queue_count_stored(queue));
+    queue->tallies.cleared += drop_knocks(queue, mtm_queue_count_stored(queue));
     size_t count = drop_all(queue, trash);
-    queue->shared.cleared += count;
+    queue->tallies.cleared += count;
     MTM_STEP(clear);
     mtm_store_rel(&queue->head.taken,
                   mtm_load_rlx(&queue->head.taken) + count); /* pairs: count */

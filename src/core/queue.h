@@ -64,7 +64,8 @@ struct mtm_queue_shared {
     bool fixed;   /* constant, as the next two: grow is 0: never more than size bytes */
     bool sized;   /* size was given: the first ring is there from the beginning and stays */
     bool ordered; /* publish in a way that a seq_cst load elsewhere can be ordered against */
-    mtm_a32 warm; /* atomic: 1: it may keep a ring that rest gives up */
+    bool drop_oldest;         /* constant: the oldest messages make room for new ones */
+    mtm_a32 warm;             /* atomic: 1: it may keep a ring that rest gives up */
     mtm_asize returned;       /* atomic, written under head lock: messages put back */
     mtm_asize returned_bytes; /* atomic, written under head lock: what `back` accounts for */
     _Atomic(struct mtm_knocks *) knocks; /* atomic, set once; NULL: it is no bell */
@@ -72,18 +73,20 @@ struct mtm_queue_shared {
     _Atomic(struct mtm_segment *) spare; /* atomic: a ring for later, or NULL */
     size_t size;                         /* constant, as the next: bytes of the first ring */
     double grow;                         /* how many times larger the next ring is */
-    struct mtm_pool pool;                /* blocks for later */
-    struct mtm_bounds bounds;            /* constant; SIZE_MAX: none */
-    /* guarded by both locks: messages thrown away by setmsg, to make room, by clear; how often
-     * setmsg found any; and how many messages went past the bounds of a full ring */
-    size_t replaced, dropped, cleared, replacing, anyway;
+    size_t limit, maxbytes;              /* ... as in struct mtm_bounds; SIZE_MAX: none */
+    _Atomic(struct mtm_pool *) pool; /* atomic, set once: blocks for later; NULL: none yet */
+};
+
+/* Guarded by both locks: messages thrown away by setmsg, to make room, by clear; how often
+ * setmsg found any; and how many messages went past the bounds of a full ring. */
+struct mtm_tallies {
+    uint64_t replaced, dropped, cleared, replacing, anyway;
 };
 
 struct mtm_queue {
     struct mtm_queue_shared shared;
     struct mtm_tail tail;
-    char apart[MTM_CACHE_LINE - 3 * sizeof(void *)]; /* of the last fields that producers often
-                                                        write */
+    struct mtm_tallies tallies; /* they keep apart what both sides write for each message */
     struct mtm_head head;
 };
 

@@ -41,7 +41,7 @@ static bool was_put_anyway(const struct mtm_block *back)
 static size_t knocks_that_count(const struct mtm_queue *queue, struct mtm_knocks *knocks)
 {
     const size_t come = mtm_knocks_come(knocks), taken = mtm_load_rlx(&knocks->taken);
-    if (MTM_LIKELY(queue->shared.bounds.limit == SIZE_MAX)) return come - taken;
+    if (MTM_LIKELY(queue->shared.limit == SIZE_MAX)) return come - taken;
     const size_t count =
         mtm_queue_knocks_within(queue, mtm_queue_count_stored(queue), come - taken);
     if (count == come - taken) return count;
@@ -247,7 +247,7 @@ bool mtm_queue_drop_oldest(struct mtm_queue *queue, struct mtm_trash *trash)
     } else {
         drop_record(queue, trash);
     }
-    ++queue->shared.dropped;
+    ++queue->tallies.dropped;
     return true;
 }
 

@@ -19,13 +19,14 @@ static size_t next_turn(struct mtm_listener *listener)
 
 void mtm_ready_push(struct mtm_listener *listener, struct mtm_buffer *buffer)
 {
-    mtm_store_rlx(&buffer->turn, next_turn(listener));
-    mtm_store_rlx(&buffer->emptied, false);
-    if (buffer->ready) return; /* its entry is an old one, which goes to the end */
-    buffer->ready = true;
+    mtm_store_rlx(&mtm_member_of(buffer)->turn, next_turn(listener));
+    mtm_store_rlx(&mtm_member_of(buffer)->emptied, false);
+    if (mtm_member_of(buffer)->ready)
+        return; /* its entry is an old one, which goes to the end */
+    mtm_member_of(buffer)->ready = true;
     struct mtm_buffer *top = mtm_load_seq(&listener->newly_ready);
     do {
-        buffer->newly_next = top;
+        mtm_member_of(buffer)->newly_next = top;
         MTM_STEP(push_newly_ready);
     } while (!mtm_cas_seq(&listener->newly_ready, &top, buffer)); /* pairs with collect */
 }
@@ -42,7 +43,7 @@ void mtm_ready_knocked(struct mtm_buffer *buffer)
     MTM_STEP(claim_the_bell);
     if (mtm_swap_seq(&bell->knocked, true)) return; /* pairs with collect_knocked */
     MTM_PAUSE();
-    mtm_store_rlx(&buffer->turn, next_turn(listener));
+    mtm_store_rlx(&mtm_member_of(buffer)->turn, next_turn(listener));
     struct mtm_buffer *top = mtm_load_seq(&listener->knocked);
     do {
         bell->next = top;
@@ -55,16 +56,16 @@ void mtm_ready_knocked(struct mtm_buffer *buffer)
 /* By what its neighbours say. */
 static bool is_queued(const struct mtm_listener *listener, const struct mtm_buffer *buffer)
 {
-    return buffer->ready_prev || listener->ready_first == buffer;
+    return mtm_member_of(buffer)->ready_prev || listener->ready_first == buffer;
 }
 
 static void insert_between(struct mtm_listener *listener, struct mtm_buffer *buffer,
                            struct mtm_buffer *prev, struct mtm_buffer *next)
 {
-    buffer->ready_prev = prev;
-    buffer->ready_next = next;
-    *(prev ? &prev->ready_next : &listener->ready_first) = buffer;
-    *(next ? &next->ready_prev : &listener->ready_last) = buffer;
+    mtm_member_of(buffer)->ready_prev = prev;
+    mtm_member_of(buffer)->ready_next = next;
+    *(prev ? &mtm_member_of(prev)->ready_next : &listener->ready_first) = buffer;
+    *(next ? &mtm_member_of(next)->ready_prev : &listener->ready_last) = buffer;
     mtm_store_rel(&listener->nready, mtm_load_rlx(&listener->nready) + 1); /* nready */
 }
 
@@ -73,11 +74,11 @@ static void insert(struct mtm_listener *listener, struct mtm_buffer *buffer)
 {
     struct mtm_buffer *prev = listener->ready_last, *next = NULL;
     if (MTM_UNLIKELY(is_queued(listener, buffer))) return;
-    buffer->place = mtm_load_rlx(&buffer->turn);
+    mtm_member_of(buffer)->place = mtm_load_rlx(&mtm_member_of(buffer)->turn);
     for (int i = 0; i < STEPS_BACK && prev; ++i) {
-        if ((ptrdiff_t)(prev->place - buffer->place) <= 0) break;
+        if ((ptrdiff_t)(mtm_member_of(prev)->place - mtm_member_of(buffer)->place) <= 0) break;
         next = prev;
-        prev = prev->ready_prev;
+        prev = mtm_member_of(prev)->ready_prev;
     }
     MTM_STEP(insert);
     insert_between(listener, buffer, prev, next);
@@ -86,10 +87,11 @@ static void insert(struct mtm_listener *listener, struct mtm_buffer *buffer)
 /* `ready` stays as it is: who unlinks must insert again, or the buffer leaves the queue. */
 static void unlink_ready(struct mtm_listener *listener, struct mtm_buffer *buffer)
 {
-    struct mtm_buffer *prev = buffer->ready_prev, *next = buffer->ready_next;
-    *(prev ? &prev->ready_next : &listener->ready_first) = next;
-    *(next ? &next->ready_prev : &listener->ready_last) = prev;
-    buffer->ready_prev = buffer->ready_next = NULL;
+    struct mtm_buffer *prev = mtm_member_of(buffer)->ready_prev,
+                      *next = mtm_member_of(buffer)->ready_next;
+    *(prev ? &mtm_member_of(prev)->ready_next : &listener->ready_first) = next;
+    *(next ? &mtm_member_of(next)->ready_prev : &listener->ready_last) = prev;
+    mtm_member_of(buffer)->ready_prev = mtm_member_of(buffer)->ready_next = NULL;
     MTM_STEP(unlink);
     mtm_store_rel(&listener->nready, mtm_load_rlx(&listener->nready) - 1);
 }
@@ -116,13 +118,13 @@ static void collect_newly_ready(struct mtm_listener *listener)
     MTM_STEP(collect_newly_ready);
     struct mtm_buffer *stack = mtm_swap_seq(&listener->newly_ready, NULL), *list = NULL;
     while (stack) { /* oldest first */
-        struct mtm_buffer *next = stack->newly_next;
-        stack->newly_next = list;
+        struct mtm_buffer *next = mtm_member_of(stack)->newly_next;
+        mtm_member_of(stack)->newly_next = list;
         list = stack;
         stack = next;
     }
     while (list) {
-        struct mtm_buffer *next = list->newly_next;
+        struct mtm_buffer *next = mtm_member_of(list)->newly_next;
         insert(listener, list);
         list = next;
     }
@@ -136,21 +138,22 @@ void mtm_ready_collect(struct mtm_listener *listener)
 
 bool mtm_ready_reorder(struct mtm_listener *listener, struct mtm_buffer **at)
 {
-    struct mtm_buffer *buffer = *at, *prev = buffer->ready_prev;
-    if (mtm_load_rlx(&buffer->turn) == buffer->place) return false;
+    struct mtm_buffer *buffer = *at, *prev = mtm_member_of(buffer)->ready_prev;
+    if (mtm_load_rlx(&mtm_member_of(buffer)->turn) == mtm_member_of(buffer)->place)
+        return false;
     unlink_ready(listener, buffer);
     insert(listener, buffer);
-    *at = prev ? prev->ready_next : listener->ready_first;
+    *at = prev ? mtm_member_of(prev)->ready_next : listener->ready_first;
     return true;
 }
 
 void mtm_ready_to_end(struct mtm_listener *listener, struct mtm_buffer *buffer)
 {
     const size_t turn = next_turn(listener);
-    mtm_store_rlx(&buffer->turn, turn);
+    mtm_store_rlx(&mtm_member_of(buffer)->turn, turn);
     MTM_STEP(stay_in_the_ready_queue);
     if (listener->ready_last == buffer) {
-        buffer->place = turn;
+        mtm_member_of(buffer)->place = turn;
         return;
     }
     unlink_ready(listener, buffer);
@@ -163,7 +166,7 @@ static void leave(struct mtm_listener *listener, struct mtm_buffer *buffer)
 {
     collect_newly_ready(listener);
     if (is_queued(listener, buffer)) unlink_ready(listener, buffer);
-    buffer->ready = false;
+    mtm_member_of(buffer)->ready = false;
 }
 
 bool mtm_ready_retire(struct mtm_listener *listener, struct mtm_buffer *buffer)
@@ -198,8 +201,8 @@ void mtm_ready_take_off(struct mtm_listener *listener, struct mtm_buffer *buffer
 void mtm_ready_enter(struct mtm_listener *listener, struct mtm_buffer *buffer)
 {
     mtm_lock(&buffer->queue.tail.lock);
-    if ((!buffer->ready || mtm_load_rlx(&buffer->emptied)) && mtm_buffer_has_messages(buffer) &&
-        mtm_object_may_take(&buffer->object) == MTM_OK) {
+    if ((!mtm_member_of(buffer)->ready || mtm_load_rlx(&mtm_member_of(buffer)->emptied)) &&
+        mtm_buffer_has_messages(buffer) && mtm_object_may_take(&buffer->object) == MTM_OK) {
         mtm_ready_push(listener, buffer);
     }
     mtm_unlock(&buffer->queue.tail.lock);
@@ -207,8 +210,8 @@ void mtm_ready_enter(struct mtm_listener *listener, struct mtm_buffer *buffer)
 
 void mtm_ready_passed_by(struct mtm_listener *listener, struct mtm_buffer *buffer)
 {
-    mtm_store_rlx(&buffer->turn, next_turn(listener));
-    if (!mtm_buffer_has_messages(buffer)) mtm_store_rlx(&buffer->emptied, true);
+    mtm_store_rlx(&mtm_member_of(buffer)->turn, next_turn(listener));
+    if (!mtm_buffer_has_messages(buffer)) mtm_store_rlx(&mtm_member_of(buffer)->emptied, true);
 }
 
 size_t mtm_ready_count(const struct mtm_listener *listener)

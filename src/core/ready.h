@@ -19,7 +19,7 @@ static inline void mtm_ready_before_publishing(struct mtm_buffer *buffer)
 {
     struct mtm_object *owner = buffer->object.owner;
     if (MTM_LIKELY(!owner)) return;
-    if (buffer->ready && !mtm_load_rlx(&buffer->emptied)) return;
+    if (mtm_member_of(buffer)->ready && !mtm_load_rlx(&mtm_member_of(buffer)->emptied)) return;
     mtm_ready_push((struct mtm_listener *)owner, buffer);
 }
 

@@ -191,12 +191,12 @@ static inline void mtm_queue_begin_anew(struct mtm_queue *queue)
 static inline void mtm_queue_publish_instead(struct mtm_queue *queue, size_t count)
 {
     struct mtm_head *head = &queue->head;
-    queue->shared.replaced += count;
+    queue->tallies.replaced += count;
     if (count == 0) {
         mtm_queue_publish(queue);
         return;
     }
-    ++queue->shared.replacing;
+    ++queue->tallies.replacing;
     --head->popped;
     MTM_STEP(replace);
     mtm_store_rel(&head->taken, mtm_load_rlx(&head->taken) + (count - 1)); /* pairs: count */

@@ -38,14 +38,19 @@ static bool release_last(struct mtm_object *object)
     return done;
 }
 
+static MTM_NOINLINE void release_slowly(struct mtm_object *object)
+{
+    do {
+        const bool has_edges = (mtm_load_rlx(&object->life) & MTM_LIFE_EDGES) != 0;
+        if (has_edges ? mtm_reach_release(object) : release_last(object)) return;
+    } while (!mtm_object_release_early(object));
+}
+
 void mtm_object_release(struct mtm_object *object)
 {
     MTM_ASSERT_UNLOCKED();
     if (mtm_object_is_inherited(object)) return;
-    while (!mtm_object_release_early(object)) {
-        const bool has_edges = (mtm_load_rlx(&object->life) & MTM_LIFE_EDGES) != 0;
-        if (has_edges ? mtm_reach_release(object) : release_last(object)) return;
-    }
+    if (MTM_UNLIKELY(!mtm_object_release_early(object))) release_slowly(object);
 }
 /* NOLINTEND(misc-no-recursion) */
 

@@ -114,8 +114,8 @@ enum mtm_origin mtm_registry_origin(uint64_t id)
  * has a reference: the last one goes under this lock, and takes the object out of the table.
  * BUSY: once more, with the reach lock, since who has edges may have no root, and the search
  * must not overlook the one that it gets here. */
-static enum mtm_status retain_found(struct mtm_object *found, bool reach_locked,
-                                    struct mtm_object **out)
+static inline enum mtm_status retain_found(struct mtm_object *found, bool reach_locked,
+                                           struct mtm_object **out)
 {
     if (mtm_is_aborted_all()) return MTM_ABORTED;
     if (!found || (reach_locked && !mtm_reach_found(found))) return MTM_UNKNOWN;
@@ -132,7 +132,7 @@ static enum mtm_status find_named(const struct mtm_name_hash *hash, bool open,
     const struct mtm_name *first = mtm_index_by_name(&objects, hash, &one);
     if (first && open && first->retired) first = NULL;
     if (first && !one && !mtm_is_aborted_all()) return MTM_AMBIGUOUS;
-    return retain_found(first ? first->object : NULL, reach_locked, out);
+    return retain_found(first ? mtm_named(first) : NULL, reach_locked, out);
 }
 
 /* Lock held; there is room. */

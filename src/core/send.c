@@ -17,7 +17,7 @@ static bool needs_head(const struct mtm_put *put)
     const struct mtm_buffer *buffer = put->buffer;
     const struct mtm_notifier *notifier = mtm_load_rlx(&buffer->notifier[MTM_ADDED]);
     return (put->options & (MTM_PUT_REPLACE | MTM_PUT_ANYWAY)) ||
-           buffer->queue.shared.bounds.drop_oldest || (notifier && notifier->threshold > 0);
+           buffer->queue.shared.drop_oldest || (notifier && notifier->threshold > 0);
 }
 
 static enum mtm_status may_put(const struct mtm_put *put)
@@ -35,7 +35,7 @@ static enum mtm_status put_in(struct mtm_put *put)
         return mtm_queue_replace(queue, put->message, put->memory, &put->trash);
     if (MTM_UNLIKELY(put->options & MTM_PUT_ANYWAY))
         return mtm_queue_put_anyway(queue, put->message, put->memory);
-    if (MTM_UNLIKELY(queue->shared.bounds.drop_oldest))
+    if (MTM_UNLIKELY(queue->shared.drop_oldest))
         return mtm_queue_put_over(queue, put->message, put->memory, &put->trash);
     return mtm_queue_put(queue, put->message, put->memory);
 }

@@ -4,7 +4,6 @@
 #include "core/topic.h"
 
 #include "core/abort_all.h"
-#include "core/alloc.h"
 #include "core/cargo.h"
 #include "core/reference.h"
 #include "core/registry.h"
@@ -41,8 +40,9 @@ void mtm_topic_end_turn(struct mtm_topic *topic)
 static struct mtm_buffer *next_alive(struct mtm_topic *topic, struct mtm_buffer *buffer)
 {
     mtm_lock(&topic->object.lock);
-    buffer = buffer ? buffer->topic_next : topic->first;
-    while (buffer && !mtm_object_retain_alive(&buffer->object)) buffer = buffer->topic_next;
+    buffer = buffer ? mtm_subscriber_of(buffer)->next : topic->first;
+    while (buffer && !mtm_object_retain_alive(&buffer->object))
+        buffer = mtm_subscriber_of(buffer)->next;
     mtm_unlock(&topic->object.lock);
     return buffer;
 }
@@ -59,9 +59,10 @@ static struct mtm_buffer *step(struct mtm_topic *topic, struct mtm_buffer *buffe
 static void keep_all(struct mtm_topic *topic)
 {
     mtm_lock(&topic->object.lock);
-    for (struct mtm_buffer *buffer = topic->first; buffer; buffer = buffer->topic_next) {
-        if (!buffer->topic_closes)
-            buffer->topic_closes = mtm_object_retain_alive(&buffer->object);
+    for (struct mtm_buffer *buffer = topic->first; buffer;
+         buffer = mtm_subscriber_of(buffer)->next) {
+        if (!mtm_subscriber_of(buffer)->closes)
+            mtm_subscriber_of(buffer)->closes = mtm_object_retain_alive(&buffer->object);
     }
     mtm_unlock(&topic->object.lock);
 }
@@ -71,9 +72,10 @@ static struct mtm_buffer *next_kept(struct mtm_topic *topic, struct mtm_buffer *
 {
     struct mtm_buffer *const last = buffer;
     mtm_lock(&topic->object.lock);
-    buffer = buffer ? buffer->topic_next : topic->first;
-    while (buffer && !buffer->topic_closes) buffer = buffer->topic_next;
-    if (buffer) buffer->topic_closes = false;
+    buffer = buffer ? mtm_subscriber_of(buffer)->next : topic->first;
+    while (buffer && !mtm_subscriber_of(buffer)->closes)
+        buffer = mtm_subscriber_of(buffer)->next;
+    if (buffer) mtm_subscriber_of(buffer)->closes = false;
     mtm_unlock(&topic->object.lock);
     if (last) mtm_object_release(&last->object);
     return buffer;
@@ -86,9 +88,9 @@ static enum mtm_status link_subscriber(struct mtm_topic *topic, struct mtm_buffe
     enum mtm_status status = mtm_object_may_put(&topic->object);
     if (status == MTM_OK) {
         mtm_reach_join(buffer, topic);
-        buffer->topic_prev = topic->last;
-        buffer->topic_next = NULL;
-        *(topic->last ? &topic->last->topic_next : &topic->first) = buffer;
+        mtm_subscriber_of(buffer)->prev = topic->last;
+        mtm_subscriber_of(buffer)->next = NULL;
+        *(topic->last ? &mtm_subscriber_of(topic->last)->next : &topic->first) = buffer;
         topic->last = buffer;
         MTM_STEP(join_topic);
         mtm_store_rlx(&topic->count, mtm_load_rlx(&topic->count) + 1);
@@ -115,9 +117,10 @@ enum mtm_status mtm_topic_put_copy(struct mtm_buffer *buffer, const struct mtm_m
 void mtm_topic_leave(struct mtm_topic *topic, struct mtm_buffer *buffer)
 {
     mtm_lock(&topic->object.lock);
-    struct mtm_buffer *prev = buffer->topic_prev, *next = buffer->topic_next;
-    *(prev ? &prev->topic_next : &topic->first) = next;
-    *(next ? &next->topic_prev : &topic->last) = prev;
+    struct mtm_buffer *prev = mtm_subscriber_of(buffer)->prev,
+                      *next = mtm_subscriber_of(buffer)->next;
+    *(prev ? &mtm_subscriber_of(prev)->next : &topic->first) = next;
+    *(next ? &mtm_subscriber_of(next)->prev : &topic->last) = prev;
     MTM_STEP(leave_topic);
     mtm_store_rlx(&topic->count, mtm_load_rlx(&topic->count) - 1);
     mtm_unlock(&topic->object.lock);
@@ -169,7 +172,9 @@ enum mtm_status mtm_topic_subscribe(struct mtm_topic *topic,
 {
     struct mtm_buffer *buffer;
     enum mtm_status status = mtm_object_may_put(&topic->object);
-    if (status == MTM_OK) status = mtm_buffer_new(options, &buffer);
+    struct mtm_buffer_options given = *options;
+    given.subscribes = true;
+    if (status == MTM_OK) status = mtm_buffer_new(&given, &buffer);
     if (status != MTM_OK) return status;
     mtm_object_retain(&topic->object); /* for the buffer, once it has joined */
     mtm_topic_take_turn(topic, false);
@@ -202,7 +207,7 @@ static void free_topic(struct mtm_object *object)
     mtm_block_free(topic->latest);
     mtm_pool_rest(&topic->pool, true);
     mtm_reach_forget(object);
-    mtm_free(topic);
+    mtm_named_free(&topic->object);
 }
 
 /* The subscribers are in the registry, and follow for themselves. */
@@ -224,16 +229,15 @@ static const struct mtm_object_ops topic_ops = {orphan_topic, free_topic, sync_t
 static struct mtm_object *make_topic(const char *name, size_t name_len,
                                      const void *keeps_latest)
 {
-    size_t room = mtm_name_room(sizeof(struct mtm_topic), name, name_len);
-    struct mtm_topic *topic = mtm_alloc(room);
+    struct mtm_topic *topic = mtm_named_alloc(sizeof *topic, name, name_len);
     if (!topic) return NULL;
     *topic = (struct mtm_topic){
         .object = {.class = &topic_ops, .kind = MTM_TOPIC, .life = 1, .flags = mtm_generation},
         .keeps_latest = *(const bool *)keeps_latest};
     topic->pool.unusual = &topic->unusual;
-    mtm_name_init(&topic->object, topic + 1, name, name_len);
+    mtm_named_init(&topic->object, sizeof *topic, name, name_len);
     if (mtm_reach_prepare(&topic->object, false) == MTM_OK) return &topic->object;
-    mtm_free(topic);
+    mtm_named_free(&topic->object);
     return NULL;
 }
 

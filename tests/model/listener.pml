@@ -3,7 +3,7 @@
  * nobody sleeps who could have a message or was to learn that there are no buffers, and every buffer with messages is
  * on the ready queue, once; nothing is used after it was freed, and what nobody has any more is freed. What a take from
  * one buffer does inside is in queue.pml.
- * sources: life.c members.c queue.h ready.c reference.c source.h
+ * sources: life.c life.h members.c queue.h ready.c reference.c source.h
  *
  * BROKEN 1 in scene 2: a look takes an empty buffer off without its tail lock
  * BROKEN 2 in scene 9: a put gives back the tail lock before it pushes the buffer

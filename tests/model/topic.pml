@@ -5,7 +5,7 @@
  * full, it gets the messages in that order, too, and who is owed a wake-up, or a call of its notifier, by one of the
  * subscribers does not wait until another one has room. How a put works is in queue.pml; how references go is in
  * listener.pml.
- * sources: life.c topic.c
+ * sources: life.c life.h topic.c
  *
  * BROKEN 1 in scene 1: who publishes does not wait for its turn
  * BROKEN 2 in scene 2: who publishes takes a reference of a buffer that has none any more

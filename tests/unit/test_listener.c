@@ -131,11 +131,11 @@ static void adding_needs_no_lock_of_the_listener(void **state)
     core_despite(&s.listener->object.lock, add_to_ready_buffers, &s);
     assert_non_null(mtm_load_seq(&s.listener->newly_ready));
     assert_delivers(s.listener, 5);
-    for (int i = 1; i < MEMBERS; ++i) assert_int_equal(s.b[i]->ready, true);
-    assert_int_equal(s.b[0]->ready, false);
+    for (int i = 1; i < MEMBERS; ++i) assert_int_equal(mtm_member_of(s.b[i])->ready, true);
+    assert_int_equal(mtm_member_of(s.b[0])->ready, false);
     core_despite(&s.listener->object.lock, add_to_ready_buffers, &s);
     assert_ptr_equal(mtm_load_seq(&s.listener->newly_ready), s.b[0]);
-    assert_null(s.b[0]->ready_next);
+    assert_null(mtm_member_of(s.b[0])->ready_next);
     assert_delivers(s.listener, 15, 25, 35, 5, 15, 25, 35);
     teardown(&s);
 }

@@ -175,7 +175,7 @@ static void a_drained_queue_keeps_less_than_a_megabyte(void **state)
     assert_in_range(core_bytes, 0, 1000 * 1000);
     queue_shut(&queue);
     mtm_queue_drop_caches(&queue);
-    assert_int_equal(core_blocks, 0);
+    assert_int_equal(core_blocks, core_pool(&queue));
     mtm_queue_fini(&queue);
 }
 
@@ -187,7 +187,7 @@ static void a_large_message_travels_in_its_own_block(void **state)
     struct mtm_slot slot = {.limit = SIZE_MAX};
     assert_int_equal(mtm_queue_init(&queue, 1024, false, 2, false), MTM_OK);
     assert_int_equal(queue_put(&queue, 3, LARGE), MTM_OK);
-    assert_int_equal(core_requests, 2);
+    assert_int_equal(core_requests, 2 + core_pool(&queue));
     assert_in_range(core_bytes, LARGE + 1024, LARGE + 1024 + 200);
     assert_int_equal(queue_look(&queue, &slot), MTM_OK); /* without memory to copy it to */
     assert_true(core_is(slot.block, 3, LARGE));
@@ -211,7 +211,7 @@ static void blocks_are_used_again(void **state)
             assert_true(core_is(block, i, LARGE - i));
             mtm_queue_recycle(&queue, block);
         }
-        assert_int_equal(core_requests, UNDER_WAY + 1); /* they and the ring */
+        assert_int_equal(core_requests, UNDER_WAY + 1 + core_pool(&queue)); /* and the ring */
     }
     mtm_queue_recycle(&queue, NULL);
     mtm_queue_fini(&queue);
@@ -247,7 +247,7 @@ static void a_sized_ring_takes_large_messages_that_fit(void **state)
     core_drought = 0;
     assert_int_equal(queue_put(&queue, 3, LARGE),
                      MTM_OK); /* in a block, and its pointer here */
-    assert_int_equal(core_blocks, 2);
+    assert_int_equal(core_blocks, 2 + core_pool(&queue));
     for (uint32_t i = 1; i <= 3; ++i) assert_gives(&queue, i, LARGE);
     assert_drained(&queue);
     mtm_queue_fini(&queue);
@@ -309,7 +309,7 @@ static void shut_gives_up_all(void **state)
         queue_shut(&queue);
         assert_drained(&queue);
         mtm_queue_drop_caches(&queue);
-        assert_int_equal(core_blocks, 0);
+        assert_int_equal(core_blocks, core_pool(&queue));
         queue_shut(&queue); /* may be repeated */
         mtm_queue_fini(&queue);
     }
@@ -328,9 +328,9 @@ static void a_queue_with_messages_keeps_more(void **state)
     assert_int_equal(mtm_queue_init(&queue, 1024, false, 2, false), MTM_OK);
     assert_int_equal(queue_put(&queue, 1, 1), MTM_OK);
     recycle_blocks(&queue, megabyte, 9);
-    assert_int_equal(core_blocks, 1 + 4);
+    assert_int_equal(core_blocks, 1 + 4 + core_pool(&queue));
     recycle_blocks(&queue, 5 * megabyte, 1);
-    assert_int_equal(core_blocks, 1 + 4);
+    assert_int_equal(core_blocks, 1 + 4 + core_pool(&queue));
     assert_in_range(core_bytes, 0, MTM_POOL_MAX + 2000);
     mtm_queue_fini(&queue);
 }
@@ -364,15 +364,16 @@ static void nobody_waits_for_the_pool(void **state)
     struct mtm_queue queue;
     assert_int_equal(mtm_queue_init(&queue, 1024, false, 2, false), MTM_OK);
     recycle_blocks(&queue, LARGE, 2);
-    mtm_store_rlx(&queue.shared.pool.lock.word, 1); /* as if another thread had it */
+    mtm_store_rlx(&mtm_load_acq(&queue.shared.pool)->lock.word,
+                  1); /* as if another thread had it */
     assert_int_equal(queue_put(&queue, 1, LARGE), MTM_OK);
-    assert_int_equal(core_blocks, 4);
+    assert_int_equal(core_blocks, 4 + core_pool(&queue));
     mtm_queue_recycle(&queue, queue_take(&queue));
-    assert_int_equal(core_blocks, 3);
+    assert_int_equal(core_blocks, 3 + core_pool(&queue));
     mtm_queue_trim(&queue);
     mtm_queue_drop_caches(&queue);
-    assert_int_equal(core_blocks, 3);
-    mtm_store_rlx(&queue.shared.pool.lock.word, 0);
+    assert_int_equal(core_blocks, 3 + core_pool(&queue));
+    mtm_store_rlx(&mtm_load_acq(&queue.shared.pool)->lock.word, 0);
     mtm_queue_fini(&queue);
 }
 
@@ -382,9 +383,9 @@ static void huge_blocks_are_not_kept_by_a_drained_queue(void **state)
     struct mtm_queue queue;
     assert_int_equal(mtm_queue_init(&queue, 1024, false, 2, false), MTM_OK);
     recycle_blocks(&queue, (size_t)600 * 1024, 1);
-    assert_int_equal(core_blocks, 0);
+    assert_int_equal(core_blocks, core_pool(&queue));
     recycle_blocks(&queue, (size_t)200 * 1024, 1);
-    assert_int_equal(core_blocks, 1);
+    assert_int_equal(core_blocks, 1 + core_pool(&queue));
     mtm_queue_fini(&queue);
 }
 

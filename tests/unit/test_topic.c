@@ -98,7 +98,7 @@ static void the_latest_waits_for_those_who_come_later(void **state)
     assert_int_equal(mtm_buffer_count(late), 0);
     core_drop_buffer(late);
     for (struct mtm_buffer *b = topic->first, *next; b; b = next) {
-        next = b->topic_next;
+        next = mtm_subscriber_of(b)->next;
         if (b != early) mtm_object_release(&b->object);
     }
     core_drop_buffer(early);

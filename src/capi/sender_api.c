@@ -332,13 +332,15 @@ static int put_back_reader(sender_reader *r)
     return r->reader.from_id == 0 ? 3 : back_code(mtm_reader_put_back(&r->reader));
 }
 
-/* The walk knows already what it needs of the message. */
+/* The walk knows already what it needs of the message, unless it began behind values that were
+ * read by version 1.0. */
 static int rewind_reader(sender_reader *r)
 {
-    const bool is_known = r->walk.message == r->reader.message;
+    const bool is_known = r->walk.message == r->reader.message && r->walk.whole;
     enum mtm_status status = mtm_reader_rewind(&r->reader);
     if (status != MTM_OK) return status == MTM_EMPTY ? 3 : 5;
     if (is_known) mtm_walk_again(&r->walk);
+    else if (mtm_walk_begin(&r->walk) != MTM_OK) return 5;
     return 0;
 }
 

@@ -215,12 +215,14 @@ static enum mtm_status sent(struct mtm_composer *composer, struct mtm_buffer *bu
 }
 
 /* The common case: there is room, and nobody to be notified. */
-static bool send_at_once(struct mtm_composer *composer, struct mtm_buffer *buffer)
+static bool send_at_once(struct mtm_composer *composer, struct mtm_buffer *buffer,
+                         bool nonblock)
 {
     struct mtm_message message;
     mtm_writer_message(&composer->writer, &message);
     if (!mtm_fast_add_message(buffer, &message)) return false;
     mtm_compose_clear(composer);
+    if (!nonblock) mtm_drop_handed_on();
     return true;
 }
 
@@ -229,7 +231,7 @@ enum mtm_status mtm_compose_send(struct mtm_composer *composer, struct mtm_buffe
 {
     struct mtm_notifier *notifier;
     if (composer->depth > 0) return MTM_MISPLACED;
-    if (!replace && send_at_once(composer, buffer)) return MTM_OK;
+    if (!replace && send_at_once(composer, buffer, nonblock)) return MTM_OK;
     const unsigned options =
         (replace ? MTM_PUT_REPLACE : 0u) | (nonblock ? MTM_PUT_NONBLOCK : 0u);
     enum mtm_status status = mtm_writer_put(&composer->writer, buffer, options, &notifier);
@@ -241,8 +243,8 @@ enum mtm_status mtm_compose_send_wait(struct mtm_composer *composer, struct mtm_
 {
     struct mtm_notifier *notifier;
     if (composer->depth > 0) return MTM_MISPLACED;
-    if (send_at_once(composer, buffer)) return MTM_OK;
     const bool nonblock = mtm_wait_never(wait);
+    if (send_at_once(composer, buffer, nonblock)) return MTM_OK;
     enum mtm_status status = mtm_writer_put_wait(&composer->writer, buffer, wait, &notifier);
     return sent(composer, buffer, status, notifier, nonblock, failure);
 }

@@ -188,8 +188,7 @@ enum mtm_found {
     MTM_FOUND_NOTHING, /* or it must be taken in another way */
     MTM_FOUND_EMPTY,   /* there is no message, or no buffer any more */
     MTM_FOUND_WORD,    /* one value, a byte or a word: it has been taken */
-    MTM_FOUND_BYTES,   /* they have been copied, and are still there */
-    MTM_FOUND_TAKEN    /* as BYTES, and they have been taken */
+    MTM_FOUND_BYTES    /* they have been copied, and are still there */
 };
 
 /* The first place in the room that is as far behind a multiple of MTM_VECTOR as `from`. What
@@ -229,8 +228,7 @@ static MTM_ALWAYS_INLINE bool mtm_fast_pop_word(struct mtm_head *head,
     const size_t size = *from; /* of 0 bytes: what follows may be being written */
     if (size == 0 || mtm_wire_word_size(from[1]) != size) return false;
     *word = mtm_wire_get_word_of(from + 1, size);
-    if (size == MTM_WORD_VALUE && is_plain_word && MTM_UNLIKELY(!is_plain_word(*word)))
-        return false;
+    if (is_plain_word && MTM_UNLIKELY(!is_plain_word(*word))) return false;
     mtm_head_pop(head, head->pos + 1 + size, 1 + size);
     return true;
 }
@@ -241,17 +239,18 @@ static inline bool mtm_fast_is_straight(const struct mtm_head *head)
     return MTM_WORD_VALUE + 1 < head->segment->cap - head->pos;
 }
 
-/* Takes the first message of a listener's buffer if it is a single value, a byte or a word, and
- * is_plain_word (or NULL) says yes; *more: there are others, for sure. The lock of the
- * listener, which knows then, is held. */
-static inline bool mtm_fast_take_word(struct mtm_buffer *buffer,
+/* Takes the first message if it is a single value, a byte or a word, and is_plain_word (or
+ * NULL) says yes; *more: there are others, for sure. usual: but for these bits nothing may be
+ * unusual: MTM_UNUSUAL_OWNER of a listener's buffer, with the lock of the listener, which knows
+ * then; else 0. */
+static inline bool mtm_fast_take_word(struct mtm_buffer *buffer, uint32_t usual,
                                       bool (*is_plain_word)(struct mtm_word word),
                                       struct mtm_word *word, bool *more)
 {
     struct mtm_head *head = &buffer->queue.head;
     bool found = false;
     if (!mtm_lock_if_free(&head->lock)) return false;
-    const uint32_t unusual = mtm_load_rlx(&head->unusual) & ~(uint32_t)MTM_UNUSUAL_OWNER;
+    const uint32_t unusual = mtm_load_rlx(&head->unusual) & ~usual;
     if (unusual == mtm_generation && !mtm_queue_is_drained(&buffer->queue) &&
         !mtm_head_next(head) && mtm_fast_is_straight(head)) {
         const unsigned char *from = mtm_segment_data(head->segment) + head->pos;
@@ -263,12 +262,11 @@ static inline bool mtm_fast_take_word(struct mtm_buffer *buffer,
 }
 
 /* Copies the first message without taking it, so that what can raise an error may be done
- * before it is taken. What can't is taken at once: a word, unless is_plain_word says no, and a
- * message for which is_plain says yes. Both may be NULL: all words, and nothing else. */
+ * before it is taken. What can't is taken at once: a word, unless is_plain_word, which may be
+ * NULL, says no. */
 static MTM_ALWAYS_INLINE enum mtm_found
 mtm_fast_peek(struct mtm_buffer *buffer, struct mtm_peeked *out,
-              bool (*is_plain_word)(struct mtm_word word),
-              bool (*is_plain)(const unsigned char *bytes, size_t size))
+              bool (*is_plain_word)(struct mtm_word word))
 {
     struct mtm_head *head = &buffer->queue.head;
     enum mtm_found found = MTM_FOUND_NOTHING;
@@ -283,10 +281,6 @@ mtm_fast_peek(struct mtm_buffer *buffer, struct mtm_peeked *out,
             found = MTM_FOUND_WORD;
         } else {
             found = mtm_fast_copy(head, from, out);
-        }
-        if (is_plain && found == MTM_FOUND_BYTES && is_plain(out->bytes, out->size)) {
-            mtm_head_pop(head, out->end, mtm_record_size(out->size));
-            found = MTM_FOUND_TAKEN;
         }
     }
     mtm_unlock(&head->lock);

@@ -110,10 +110,10 @@ struct mtm_buffer *mtm_listener_collect_deferred(struct mtm_listener *listener);
 void mtm_listener_free_dead(struct mtm_buffer *dead);
 
 /* A buffer has been drained: may keep what it has for later, or (soon) what will come back of
- * its last message, instead of the one that is returned, which is held, for mtm_listener_cool.
- * Lock held. */
+ * its last message, instead of the one that is returned, which is held, for mtm_listener_cool,
+ * or, unless may_cool, not at all. Lock held. */
 struct mtm_buffer *mtm_listener_warm(struct mtm_listener *listener, struct mtm_buffer *buffer,
-                                     bool soon);
+                                     bool soon, bool may_cool);
 
 /* Whether warm, not soon, may return one. Lock held. */
 bool mtm_listener_may_cool(const struct mtm_listener *listener,

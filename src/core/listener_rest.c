@@ -23,12 +23,15 @@ bool mtm_listener_may_cool(const struct mtm_listener *listener, const struct mtm
 }
 
 struct mtm_buffer *mtm_listener_warm(struct mtm_listener *listener, struct mtm_buffer *buffer,
-                                     bool soon)
+                                     bool soon, bool may_cool)
 {
     if (MTM_LIKELY(!soon && !mtm_queue_is_warm(&buffer->queue))) return NULL;
     if (stays_warm(listener, buffer)) return NULL;
-    struct mtm_buffer **place = &listener->warm[listener->next_warm++ % MTM_WARM];
+    struct mtm_buffer **place = &listener->warm[listener->next_warm % MTM_WARM];
     struct mtm_buffer *cold = *place;
+    if (cold && !may_cool)
+        return NULL; /* it has become warm just now: its next take comes here */
+    ++listener->next_warm;
     *place = buffer;
     mtm_store_rlx(&listener->any_warm, 1);
     return cold && mtm_object_hold(&cold->object) ? cold : NULL;

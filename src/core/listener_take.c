@@ -86,12 +86,14 @@ static bool take_word(struct mtm_listener *listener,
     if (taker == MTM_TAKER_FREES_NOTHING &&
         (is_left(buffer) || mtm_listener_may_cool(listener, buffer)))
         return false;
-    if (!mtm_fast_take_word(buffer, is_plain_word, word, &more)) return false;
+    if (!mtm_fast_take_word(buffer, MTM_UNUSUAL_OWNER, is_plain_word, word, &more))
+        return false;
     *id = buffer->object.id;
     mtm_store_rlx(&listener->taken, mtm_load_rlx(&listener->taken) + 1);
     if (more || !mtm_ready_retire(listener, buffer)) mtm_ready_to_end(listener, buffer);
     if (!more) {
-        after->cold = mtm_listener_warm(listener, buffer, false);
+        const bool may_cool = taker != MTM_TAKER_FREES_NOTHING;
+        after->cold = mtm_listener_warm(listener, buffer, false, may_cool);
         after->left = hold_if_left(buffer);
     }
     after->parted = mtm_listener_part(listener, buffer);
@@ -184,7 +186,7 @@ static enum mtm_status take_some(struct look *look, struct mtm_wait *wait)
     if (held) mtm_object_hold(&delivery->from->object);
     if (status == MTM_OK && !delivery->more) {
         const bool soon = delivery->slot.block != delivery->slot.carrier;
-        cold = mtm_listener_warm(listener, delivery->from, soon);
+        cold = mtm_listener_warm(listener, delivery->from, soon, true);
     }
     if (status != MTM_BUSY || wait->timeout == 0) look->busy = NULL;
     if (look->busy && !mtm_object_hold(&look->busy->object)) look->busy = NULL;

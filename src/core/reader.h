@@ -104,6 +104,13 @@ static inline enum mtm_tag mtm_reader_next(struct mtm_reader *reader, struct mtm
     return tag;
 }
 
+/* Whether nothing has been read of its message. */
+static inline bool mtm_reader_is_at_begin(const struct mtm_reader *reader)
+{
+    struct mtm_block *block = reader->other ? reader->other : reader->own;
+    return block && reader->at == mtm_block_data(block);
+}
+
 struct mtm_cargo;
 struct mtm_item;
 

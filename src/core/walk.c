@@ -344,6 +344,7 @@ static enum mtm_status look_through(struct mtm_walk *walk)
 enum mtm_status mtm_walk_begin(struct mtm_walk *walk)
 {
     const bool was_plain = walk->plain;
+    walk->whole = mtm_reader_is_at_begin(walk->reader);
     walk->plain = is_plain(walk->reader);
     if (MTM_LIKELY(walk->plain && was_plain)) { /* nothing else has changed */
         walk->message = walk->reader->message;

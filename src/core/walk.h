@@ -55,6 +55,7 @@ struct mtm_walk_place {
 struct mtm_walk {
     struct mtm_reader *reader;
     uint64_t message;       /* the reader's, to which all that follows belongs */
+    bool whole;             /* it began where the message does */
     bool plain;             /* there are no tables in it, nor anything that refers to another */
     uint32_t objects, keys; /* that have come */
     size_t depth, levels;   /* in use, and there is room for */

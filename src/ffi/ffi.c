@@ -1,9 +1,12 @@
 /* The functions that compiled code calls, and the choice whether it does. Each of them takes
  * one lock (a listener's, and one of its buffer's), copies, and gives the lock back; it neither
  * sleeps nor notifies, calls no Lua, and frees nothing. Whatever is unusual it leaves undone,
- * for the C function of the same name to do. */
+ * for the C function of the same name to do. What has been taken is in what is returned, and
+ * nowhere else: between a call and the next thing that compiled code does, finalizers may run.
+ */
 #include "ffi/ffi.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,16 +21,18 @@ enum { VALUES = 4, KIND_BITS = 3 };
 /* What a value is, in the numbers that the Lua text uses, too. */
 enum kind { KIND_END, KIND_NUMBER, KIND_STRING, KIND_TRUE, KIND_FALSE, KIND_NIL };
 
-static const uint32_t PEEKED = (uint32_t)1 << (VALUES * KIND_BITS);
+enum { KINDS = 1 << (VALUES * KIND_BITS) };
 
-/* Where a message that is being taken lies: one per state, laid out as the Lua text says, which
- * keeps it. */
+/* Where a message lies that has been copied and is still in its buffer: one per state, laid out
+ * as the Lua text says, which keeps it. Whatever runs in between, a finalizer for instance, may
+ * look at another one: so a look is known by its serial number, which comes with what it
+ * returns, and the values count only if the message can be taken with that number. */
 struct scratch {
-    double id; /* of the buffer, where look_with_id or take_through has looked */
     double number[VALUES];
     const unsigned char *text[VALUES];
     uint32_t length[VALUES];
-    uint32_t serial; /* counts the messages that were copied to here */
+    uint32_t serial;  /* of the latest look */
+    lua_State *hooks; /* a coroutine that is kept: the hooks are those of all */
     struct mtm_peeked peeked;
 };
 
@@ -178,12 +183,14 @@ static int add_values(struct mtc_handle *handle, uint32_t kinds, double n1, doub
     return 1;
 }
 
-/* A word has one of four tags; the other two are integers. */
+/* A word has one of four tags; the other two are integers. No two ways to write that a number
+ * is none may reach LuaJIT, which has other values in their place. */
 static uint32_t word_to_kind(struct mtm_word word, double *number)
 {
     if (word.tag == MTM_TAG_BOOLEAN) return word.bits ? KIND_TRUE : KIND_FALSE;
     if (word.tag == MTM_TAG_NUMBER) memcpy(number, &word.bits, sizeof *number);
     else *number = (double)(int64_t)word.bits;
+    if (*number != *number) *number = NAN;
     return KIND_NUMBER;
 }
 
@@ -231,77 +238,103 @@ static uint32_t spread(struct scratch *s)
     return kinds;
 }
 
-/* Whether a message has none but values of which Lua can make what they are without failing,
- * and not more of them than the scratch memory has places for. */
-static bool is_plain(const unsigned char *bytes, size_t size)
+/* What is a number and equals itself. */
+static bool is_number(struct mtm_word word)
 {
-    const unsigned char *at = bytes, *end = bytes + size;
-    for (int place = 0; at < end; ++place) {
-        const size_t length = *at == MTM_TAG_NIL ? 1 : mtm_wire_word_size(*at);
-        if (length == 0 || place == VALUES) return false;
-        if (length == MTM_WORD_VALUE && !mtc_is_plain_word(mtm_wire_get_word(at))) return false;
-        at += length;
-    }
-    return at == end && size > 0;
+    double number;
+    if (word.tag != MTM_TAG_NUMBER)
+        return word.tag != MTM_TAG_BOOLEAN && mtc_is_plain_word(word);
+    memcpy(&number, &word.bits, sizeof number);
+    return number == number;
 }
 
-/* The kinds of the values of the first message, which is in the scratch memory then, and has
- * been taken; or, marked by PEEKED, has been copied only, since making strings can fail: then
- * take. 0: do it otherwise. */
-static uint32_t look(struct mtc_handle *handle, struct scratch *s)
+/* A hook may raise an error, or receive, wherever compiled code would have to go on. */
+static inline bool is_hooked(const struct scratch *s)
 {
-    uint32_t kinds;
-    if (!may_be_used(handle) || handle->owned.state->contended > 0) return 0;
-    ++s->serial;
-    switch (mtm_fast_peek(buffer_of(handle), &s->peeked, mtc_is_plain_word, is_plain)) {
-        case MTM_FOUND_WORD: return word_to_kind(s->peeked.word, &s->number[0]);
-        case MTM_FOUND_TAKEN: return spread(s);
-        case MTM_FOUND_BYTES: kinds = spread(s); return kinds ? kinds | PEEKED : 0;
-        case MTM_FOUND_NOTHING:
-        case MTM_FOUND_EMPTY: break;
-    }
-    return 0;
+    return MTM_UNLIKELY(lua_gethookmask(s->hooks) != 0);
 }
 
-static uint32_t look_with_id(struct mtc_handle *handle, struct scratch *s)
+static inline double to_number(struct mtm_word word)
 {
-    const uint32_t kinds = look(handle, s);
-    if (MTM_LIKELY(kinds != 0)) s->id = (double)handle->object->id;
-    return kinds;
+    double number = 0;
+    word_to_kind(word, &number);
+    return number;
 }
 
-/* Takes the message of the latest look, if that was the one with this serial number. */
-static int take(struct mtc_handle *handle, struct scratch *s, uint32_t serial)
+/* Takes the first message if it is a number, and returns that; else NAN. */
+static double take_number(struct mtc_handle *handle, const struct scratch *s)
 {
-    if (!may_be_used(handle) || s->serial != serial) return 0;
-    return mtm_fast_take(buffer_of(handle), &s->peeked);
+    struct mtm_word word;
+    bool more;
+    if (!may_be_used(handle) || handle->owned.state->contended > 0 || is_hooked(s)) return NAN;
+    if (!mtm_fast_take_word(buffer_of(handle), 0, is_number, &word, &more)) return NAN;
+    return to_number(word);
 }
 
-/* The kind of the word that a listener has next, which is in the scratch memory then, and has
- * been taken. 0: do it otherwise. */
-static uint32_t take_through(struct mtc_handle *handle, struct scratch *s)
+/* The same of a listener. */
+static double take_number_through(struct mtc_handle *handle, const struct scratch *s)
 {
     struct mtm_word word;
     uint64_t id;
-    if (!may_be_used_as(handle, MTC_LISTENER_MAGIC)) return 0;
-    if (!mtm_listener_take_word((struct mtm_listener *)handle->object, mtc_is_plain_word,
+    if (!may_be_used_as(handle, MTC_LISTENER_MAGIC) || is_hooked(s)) return NAN;
+    if (!mtm_listener_take_word((struct mtm_listener *)handle->object, is_number,
                                 MTM_TAKER_FREES_NOTHING, &word, &id))
-        return 0;
+        return NAN;
+    return to_number(word);
+}
+
+/* 0: it has none any more. */
+static double id_of(const struct mtc_handle *handle)
+{
+    return may_be_used(handle) ? (double)handle->object->id : 0;
+}
+
+static bool none(struct mtm_word word)
+{
+    (void)word;
+    return false;
+}
+
+/* Copies the first message to the scratch memory. Returns the kinds of its values, and above
+ * these the serial number of the look; or 0: do it otherwise. */
+static double look(struct mtc_handle *handle, struct scratch *s)
+{
+    if (!may_be_used(handle) || handle->owned.state->contended > 0 || is_hooked(s)) return 0;
     ++s->serial;
-    s->id = (double)id;
-    return word_to_kind(word, &s->number[0]);
+    if (mtm_fast_peek(buffer_of(handle), &s->peeked, none) != MTM_FOUND_BYTES) return 0;
+    const uint32_t kinds = spread(s);
+    return kinds ? (double)s->serial * KINDS + kinds : 0;
+}
+
+/* Takes the message of the look with this serial number, if that is the latest one. */
+static int take(struct mtc_handle *handle, const struct scratch *s, uint32_t serial)
+{
+    if (!may_be_used(handle) || s->serial != serial || is_hooked(s)) return 0;
+    return mtm_fast_take(buffer_of(handle), &s->peeked);
 }
 
 /* In the order of the parameters of the Lua text. */
 typedef void (*any_function)(void);
-static any_function const functions[] = {(any_function)add_number,  (any_function)add_text,
-                                         (any_function)add_values,  (any_function)look,
-                                         (any_function)take,        (any_function)look_with_id,
-                                         (any_function)take_through};
+static any_function const functions[] = {
+    (any_function)add_number,  (any_function)add_text,
+    (any_function)add_values,  (any_function)look,
+    (any_function)take,        (any_function)id_of,
+    (any_function)take_number, (any_function)take_number_through};
 
 static const char methods[] =
 #include "ffi/methods.inc"
     ;
+
+/* Its coroutine goes with it. */
+static void push_scratch(lua_State *L)
+{
+    struct scratch *s = lua_newuserdata(L, sizeof *s);
+    memset(s, 0, sizeof *s);
+    lua_newtable(L);
+    s->hooks = lua_newthread(L);
+    lua_rawseti(L, -2, 1);
+    mtc_setuservalue(L, -2);
+}
 
 /* Protected. Returns whether the methods were replaced. Addresses are passed as numbers, since
  * not every LuaJIT can make a light userdata of every address. */
@@ -311,7 +344,7 @@ static int replace_methods(lua_State *L)
     if (luaL_loadbuffer(L, methods, sizeof methods - 1, "=mtmsg") != 0) lua_error(L);
     luaL_getmetatable(L, "mtmsg.buffer");
     luaL_getmetatable(L, "mtmsg.listener");
-    memset(lua_newuserdata(L, sizeof(struct scratch)), 0, sizeof(struct scratch));
+    push_scratch(L);
     for (int i = 0; i < count; ++i) lua_pushnumber(L, (lua_Number)(uintptr_t)functions[i]);
     lua_call(L, 3 + count, 1);
     return 1;

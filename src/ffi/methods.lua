@@ -1,6 +1,7 @@
 -- The hot path of LuaJIT: methods of buffers and listeners that its compiler can see. Each passes plain values to one
 -- function of C, and leaves whatever is unusual to the method that it replaces. `make` makes methods.inc of this file.
-local class, listener, scratch, add_number, add_text, add_values, look, take, look_with_id, take_through = ...
+local class, listener, scratch,
+    add_number, add_text, add_values, look, take, id_of, take_number, take_number_through = ...
 if jit.version_num < 20100 or not jit.status() then return false end
 local ffi, bit = require "ffi", require "bit"
 
@@ -10,7 +11,7 @@ local methods = class.__index
 local addmsg, nextmsg, getmsg = methods.addmsg, methods.nextmsg, methods.getmsg
 
 -- the numbers and the layout of ffi.c
-local NUMBER, STRING, TRUE, FALSE, NIL, PEEKED = 1, 2, 3, 4, 5, 4096
+local NUMBER, STRING, TRUE, FALSE, NIL, KINDS = 1, 2, 3, 4, 5, 4096
 local MOST = 248 -- bytes that strings may have, beside the rest
 local MOST_ALONE = 4096 -- the same of a string that is the only value
 
@@ -22,14 +23,14 @@ add_number = from_address("int (*)(void *, double)", add_number)
 add_text = from_address("int (*)(void *, const char *, uint32_t)", add_text)
 add_values = from_address([[int (*)(void *, uint32_t, double, double, double, double, const char *, uint32_t,
     const char *, uint32_t, const char *, uint32_t, const char *, uint32_t)]], add_values)
-look = from_address("uint32_t (*)(void *, void *)", look)
+look = from_address("double (*)(void *, void *)", look)
 take = from_address("int (*)(void *, void *, uint32_t)", take)
-look_with_id = from_address("uint32_t (*)(void *, void *)", look_with_id)
-take_through = from_address("uint32_t (*)(void *, void *)", take_through)
+id_of = from_address("double (*)(void *)", id_of)
+take_number = from_address("double (*)(void *, void *)", take_number)
+take_number_through = from_address("double (*)(void *, void *)", take_number_through)
 -- Single fields for the numbers: where nothing is compiled, an array in a struct is an object, making it may run
--- finalizers, and these may receive.
-local message = ffi.cast("struct { double id, a, b, c, d; const char *text[4]; uint32_t length[4], serial; } *",
-    scratch)
+-- finalizers.
+local message = ffi.cast("struct { double a, b, c, d; const char *text[4]; uint32_t length[4]; } *", scratch)
 
 -- Of what kind a value is, and what a number and a string in its place are.
 local function parts(value)
@@ -91,11 +92,25 @@ local function values(kinds)
     return a, b, c, value(kinds, 3)
 end
 
--- Making a string may run finalizers, which may receive, too: then the message is not the latest any more, and stays.
-local function receive(self, kinds)
-    local serial = message.serial
+-- The latest message was no number: then it is not worth to ask for one first.
+local several = false
+
+-- Finalizers may run at any time, not only where strings are made, and they may receive, too: then the look is not the
+-- latest any more, what was read counts for nothing, and the message is still there.
+local function receive(self, looked, id)
+    local kinds = band(looked, KINDS - 1)
     local a, b, c, d = values(kinds)
-    if take(self, scratch, serial) == 0 then return nextmsg(self) end
+    several = kinds ~= NUMBER
+    if take(self, scratch, (looked - kinds) / KINDS) == 0 then
+        if id then return getmsg(self) end
+        return nextmsg(self)
+    end
+    if id then
+        if kinds < 8 then return id, a end
+        if kinds < 64 then return id, a, b end
+        if kinds < 512 then return id, a, b, c end
+        return id, a, b, c, d
+    end
     if kinds < 8 then return a end
     if kinds < 64 then return a, b end
     if kinds < 512 then return a, b, c end
@@ -104,55 +119,40 @@ end
 
 function methods.nextmsg(self, ...)
     if metatable_of(self) == class and type(self) == "userdata" and select("#", ...) == 0 then
-        local kinds = look(self, scratch)
-        if kinds == NUMBER then return message.a end
-        if kinds >= PEEKED then return receive(self, kinds - PEEKED) end
-        if kinds ~= 0 then return values(kinds) end
+        if not several then
+            local number = take_number(self, scratch)
+            if number == number then return number end
+        end
+        local looked = look(self, scratch)
+        if looked ~= 0 then return receive(self, looked) end
     end
     return nextmsg(self, ...)
 end
 
-local function get(self, kinds)
-    local serial, id = message.serial, message.id
-    local a, b, c, d = values(kinds)
-    if take(self, scratch, serial) == 0 then return getmsg(self) end
-    if kinds < 8 then return id, a end
-    if kinds < 64 then return id, a, b end
-    if kinds < 512 then return id, a, b, c end
-    return id, a, b, c, d
-end
-
 function methods.getmsg(self, ...)
     if metatable_of(self) == class and type(self) == "userdata" and select("#", ...) == 0 then
-        local kinds = look_with_id(self, scratch)
-        if kinds == NUMBER then return message.id, message.a end
-        if kinds >= PEEKED then return get(self, kinds - PEEKED) end
-        if kinds ~= 0 then return message.id, values(kinds) end
+        local id = id_of(self)
+        if not several then
+            local number = take_number(self, scratch)
+            if number == number then return id, number end
+        end
+        local looked = look(self, scratch)
+        if looked ~= 0 then return receive(self, looked, id) end
     end
     return getmsg(self, ...)
 end
 
--- ---- listeners: a number or boolean
+-- ---- listeners: a number
 
 methods = listener.__index
-local nextmsg_through, getmsg_through = methods.nextmsg, methods.getmsg
+local nextmsg_through = methods.nextmsg
 
 function methods.nextmsg(self, ...)
     if metatable_of(self) == listener and type(self) == "userdata" and select("#", ...) == 0 then
-        local kind = take_through(self, scratch)
-        if kind == NUMBER then return message.a end
-        if kind ~= 0 then return kind == TRUE end
+        local number = take_number_through(self, scratch)
+        if number == number then return number end
     end
     return nextmsg_through(self, ...)
-end
-
-function methods.getmsg(self, ...)
-    if metatable_of(self) == listener and type(self) == "userdata" and select("#", ...) == 0 then
-        local kind = take_through(self, scratch)
-        if kind == NUMBER then return message.id, message.a end
-        if kind ~= 0 then return message.id, kind == TRUE end
-    end
-    return getmsg_through(self, ...)
 end
 
 return true

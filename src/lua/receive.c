@@ -342,7 +342,7 @@ static MTM_ALWAYS_INLINE enum mtm_found peek(struct mtc_handle *handle,
                                              struct mtm_peeked *peeked)
 {
     return mtm_fast_peek(mtl_buffer_of(handle), peeked,
-                         MTC_MAY_BE_LUAJIT ? mtc_is_plain_word : NULL, NULL);
+                         MTC_MAY_BE_LUAJIT ? mtc_is_plain_word : NULL);
 }
 
 /* The buffer is empty; the call has no argument. Once it has polled nothing may be raised
@@ -374,7 +374,6 @@ static MTM_ALWAYS_INLINE int take_short(lua_State *L, struct mtc_handle *handle,
         case MTM_FOUND_WORD: return push_word(L, handle, how, peeked.word);
         case MTM_FOUND_BYTES: return take_bytes(L, handle, how, &peeked);
         case MTM_FOUND_EMPTY: return wait_for_word(L, handle, how);
-        case MTM_FOUND_TAKEN:
         case MTM_FOUND_NOTHING: break;
     }
     return mtl_receive(L, handle, how);

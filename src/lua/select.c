@@ -129,13 +129,13 @@ static int nothing(lua_State *L, struct sources *sources, enum mtm_status status
 }
 
 /* A single number, boolean or byte; or 0. */
-static MTM_NOINLINE int take_word(lua_State *L, struct first first)
+static MTM_NOINLINE int take_word(lua_State *L, struct first first, bool nonblock)
 {
     struct mtm_listener *listener = (struct mtm_listener *)first.handle->object;
     struct mtm_word word;
     uint64_t id;
-    if (!mtm_listener_take_word(listener, MTC_MAY_BE_LUAJIT ? mtc_is_plain_word : NULL, false,
-                                &word, &id))
+    if (!mtm_listener_take_word(listener, MTC_MAY_BE_LUAJIT ? mtc_is_plain_word : NULL,
+                                nonblock ? MTM_TAKER_NONBLOCK : MTM_TAKER_WAITS, &word, &id))
         return 0;
     lua_pushvalue(L, first.argument);
     mtl_push_word(L, word);
@@ -144,10 +144,11 @@ static MTM_NOINLINE int take_word(lua_State *L, struct first first)
 
 /* Most often there is a short message in a buffer, which needs no protected call. Returns how
  * many results it has pushed. */
-static inline int take_short(lua_State *L, struct first first)
+static inline int take_short(lua_State *L, struct first first, bool nonblock)
 {
     if (first.argument == 0) return 0;
-    if (MTM_UNLIKELY(first.handle->object->kind != MTM_BUFFER)) return take_word(L, first);
+    if (MTM_UNLIKELY(first.handle->object->kind != MTM_BUFFER))
+        return take_word(L, first, nonblock);
     if (MTM_UNLIKELY(first.handle->owned.state->contended > 0)) {
         --first.handle->owned.state->contended;
         return 0;
@@ -201,6 +202,6 @@ int mtl_select(lua_State *L)
 {
     const struct mtm_wait wait = mtl_check_wait(L, 1, false, "timeout seconds expected");
     const struct first first = check_sources(L, lua_gettop(L));
-    const int results = mtl_is_watched(L) ? 0 : take_short(L, first);
+    const int results = mtl_is_watched(L) ? 0 : take_short(L, first, wait.timeout == 0);
     return results > 0 ? results : take_any(L, wait, first);
 }

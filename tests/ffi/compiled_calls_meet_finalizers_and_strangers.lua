@@ -75,6 +75,88 @@ tap.test("a finalizer that receives a number through a listener spoils no messag
     tap.ok(count > 0)
 end)
 
+-- Finalizers run where compiled code is left, too: between taking a message and reading what it was, if there were such
+-- a moment.
+tap.test("a finalizer that receives anything anywhere changes no message of another buffer", function()
+    local buffer, other, listener = mtmsg.newbuffer(1e6), mtmsg.newbuffer(1e6), mtmsg.newlistener()
+    local member, count = listener:newbuffer(1e6), 0
+    for _, one in ipairs { buffer, other } do one:addmsg(0) one:nextmsg() end
+    local function meddle()
+        count = count + 1
+        other:addmsg(-1, "of the finalizer")
+        other:addmsg(-2, -3)
+        other:addmsg(-4)
+        other:nextmsg()
+        other:nextmsg()
+        other:nextmsg()
+        member:addmsg(-5)
+        listener:nextmsg()
+    end
+    local function litter()
+        for _ = 1, 30 do getmetatable(newproxy(true)).__gc = meddle end
+    end
+    jit.off(litter)
+    local function receive(n)
+        local sum = 0
+        for _ = 1, n do
+            local a, b = buffer:nextmsg()
+            sum = sum + (type(a) == "number" and a or 1000) + (type(b) == "number" and b or 0)
+        end
+        return sum
+    end
+    for _ = 1, 200 do
+        for i = 1, 100 do buffer:addmsg(i) end
+        for i = 1, 10 do
+            buffer:addmsg(i, i)
+            buffer:addmsg(true)
+            buffer:addmsg("text", i)
+        end
+        litter()
+        tap.is(receive(130), 5050 + 110 + 10000 + 10000 + 55)
+    end
+    tap.is(buffer:msgcnt(), 0)
+    tap.ok(count > 1000)
+end)
+
+tap.test("a hook that receives, or raises, changes no message and loses none", function()
+    local buffer, other = mtmsg.newbuffer(), mtmsg.newbuffer()
+    for _, one in ipairs { buffer, other } do one:addmsg(0) one:nextmsg() end
+    for _, message in ipairs { { 1, 2, 3 }, { "text" }, { 7 }, { true } } do
+        for position = 1, 60 do
+            other:addmsg("of the hook")
+            buffer:addmsg(unpack(message))
+            local function receives()
+                debug.sethook()
+                other:nextmsg()
+            end
+            debug.sethook(receives, "", position)
+            local a, b, c = buffer:nextmsg()
+            debug.sethook()
+            tap.is(a, message[1])
+            tap.is(b, message[2])
+            tap.is(c, message[3])
+            other:clear()
+        end
+    end
+    for position = 1, 60 do
+        local inside -- the method, and not in what it has returned to
+        buffer:addmsg(8, 9)
+        local function raises()
+            debug.sethook()
+            inside = debug.getinfo(2, "S").short_src == "mtmsg"
+            error("the hook's", 0)
+        end
+        pcall(function()
+            debug.sethook(raises, "", position)
+            buffer:nextmsg()
+            debug.sethook()
+        end)
+        debug.sethook()
+        if inside then tap.is(buffer:msgcnt(), 1, "at " .. position) end
+        buffer:clear()
+    end
+end)
+
 tap.test("what is no buffer is refused, whatever metatable it has", function()
     local buffer = mtmsg.newbuffer()
     local class = debug.getmetatable(buffer)

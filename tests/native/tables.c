@@ -157,6 +157,17 @@ static int writer_number(lua_State *L)
     return code(L, w->api->addNumberToWriter(w->writer, luaL_checknumber(L, 2)));
 }
 
+/* writer:number_of(high, low) -> code: the number with these halves of its bits */
+static int writer_number_of(lua_State *L)
+{
+    struct writer *w = check_writer(L);
+    const uint64_t high = (uint64_t)luaL_checknumber(L, 2),
+                   low = (uint64_t)luaL_checknumber(L, 3), bits = high << 32 | low;
+    double number;
+    memcpy(&number, &bits, sizeof number);
+    return code(L, w->api->addNumberToWriter(w->writer, (lua_Number)number));
+}
+
 static int writer_string(lua_State *L)
 {
     struct writer *w = check_writer(L);
@@ -292,6 +303,15 @@ static int reader_receive_as_before(lua_State *L)
     const sender_capi *old = sender_get_capi(L, 2, NULL);
     sender_object *from = old->toSender(L, 2);
     return code(L, old->nextMessageFromSender(from, r->reader, 0, 0, NULL, NULL));
+}
+
+/* reader:next_as_before(): passes over a value, by version 1.0 */
+static int reader_next_as_before(lua_State *L)
+{
+    struct reader *r = check_reader(L);
+    sender_capi_value value;
+    sender_get_capi(L, 2, NULL)->nextValueFromReader(r->reader, &value);
+    return 0;
 }
 
 static int reader_lease(lua_State *L)
@@ -540,6 +560,7 @@ int luaopen_tables(lua_State *L)
                                       {"boolean", writer_boolean},
                                       {"integer", writer_integer},
                                       {"number", writer_number},
+                                      {"number_of", writer_number_of},
                                       {"string", writer_string},
                                       {"bytes", writer_bytes},
                                       {"array", writer_array},
@@ -555,6 +576,7 @@ int luaopen_tables(lua_State *L)
                                       {"clear", reader_clear},
                                       {"receive", reader_receive},
                                       {"receive_as_before", reader_receive_as_before},
+                                      {"next_as_before", reader_next_as_before},
                                       {"lease", reader_lease},
                                       {"done", reader_done},
                                       {"back", reader_back},

@@ -388,6 +388,33 @@ test("a message is read again from its beginning", function()
     eq(received(b, 1000, 0):rewind(), 0)
 end)
 
+test("a message that was begun by 1.0 is read again from its beginning by 1.1", function()
+    local b = mtmsg.newbuffer()
+    local r = tables.reader(b)
+    b:addmsg({10, 20, k = 5}, 7, 8)
+    eq(r:receive_as_before(b), 0)
+    r:next_as_before(b)
+    eq(walk(r), "integer:7 integer:8")
+    eq(r:rewind(), 0)
+    eq(walk(r), "table1(2,1 integer:10 integer:20 string:k integer:5 ) integer:7 integer:8")
+end)
+
+test("a number that is none arrives as such, whatever its bits", function()
+    local b, w = mtmsg.newbuffer(), tables.writer(mtmsg.newbuffer())
+    b:addmsg(0) -- the first ring is made
+    b:nextmsg()
+    for _, high in ipairs {0xffffffff, 0xffff8000, 0xfffe0000, 0xfffd8000, 0xfffa0000, 0x7ff80000} do
+        for _, more in ipairs {false, true} do
+            eq(w:number_of(high, 0x41414141), 0)
+            if more then eq(w:number(1), 0) end
+            eq(w:send(b), 0)
+            local number = b:nextmsg()
+            eq(type(number), "number")
+            assert(number ~= number)
+        end
+    end
+end)
+
 test("no notifier is called for what is put back", function()
     local b, bell = mtmsg.newbuffer(), mtmsg.newbuffer()
     b:addmsg "x"

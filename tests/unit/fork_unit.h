@@ -100,7 +100,7 @@ static inline void old_buffer_is_closed(struct mtm_buffer *old)
     CHILD_NEEDS(core_add(old, 1) == MTM_CLOSED);
     CHILD_NEEDS(core_add_as(old, 1, true) == MTM_CLOSED);
     CHILD_NEEDS(core_set(old, 1) == MTM_CLOSED);
-    CHILD_NEEDS(mtm_fast_peek(old, &peeked, NULL, NULL) != MTM_FOUND_WORD);
+    CHILD_NEEDS(mtm_fast_peek(old, &peeked, NULL) != MTM_FOUND_WORD);
     CHILD_NEEDS(next(&old->object, (struct mtm_wait){.timeout = MTM_FOREVER}) == MTM_CLOSED);
     CHILD_NEEDS(next(&old->object, (struct mtm_wait){.timeout = 0}) == MTM_CLOSED);
     CHILD_NEEDS(next(&old->object, (struct mtm_wait){.timeout = UNIT_MS, .nonblock = true}) ==

@@ -41,7 +41,7 @@ static bool take(struct mtm_buffer *buffer, uint32_t number, size_t size, bool t
 {
     struct mtm_peeked peeked;
     unsigned char bytes[MTM_WORD_VALUE];
-    switch (mtm_fast_peek(buffer, &peeked, NULL, NULL)) {
+    switch (mtm_fast_peek(buffer, &peeked, NULL)) {
         case MTM_FOUND_WORD:
             mtm_wire_put_word(bytes, peeked.word);
             assert_int_equal(mtm_wire_word_size(peeked.word.tag), size);
@@ -116,7 +116,7 @@ static void words_go_in_and_come_out(void **state)
             continue;
         }
         assert_int_equal(mtm_buffer_count(buffer), 1);
-        if (mtm_fast_peek(buffer, &peeked, NULL, NULL) == MTM_FOUND_WORD) {
+        if (mtm_fast_peek(buffer, &peeked, NULL) == MTM_FOUND_WORD) {
             assert_int_equal(peeked.word.tag, word.tag);
             assert_true(peeked.word.bits == word.bits);
             ++taken;
@@ -198,12 +198,12 @@ static void what_cannot_be_taken_stays(void **state)
             if (!between) block_takes(buffer, block, &bell);
             const enum mtm_found blocked =
                 block == CLOSED || block == EMPTY ? MTM_FOUND_EMPTY : MTM_FOUND_NOTHING;
-            assert_int_equal(mtm_fast_peek(buffer, &peeked, NULL, NULL),
+            assert_int_equal(mtm_fast_peek(buffer, &peeked, NULL),
                              between ? MTM_FOUND_BYTES : blocked);
             if (between) block_takes(buffer, block, &bell);
             size_t before = mtm_buffer_count(buffer);
             if (between) assert_false(mtm_fast_take(buffer, &peeked));
-            assert_int_equal(mtm_fast_peek(buffer, &peeked, NULL, NULL), blocked);
+            assert_int_equal(mtm_fast_peek(buffer, &peeked, NULL), blocked);
             assert_int_equal(mtm_buffer_count(buffer), before);
             core_drop_buffer(buffer);
             assert_int_equal(bell.rings, 0);
@@ -220,11 +220,11 @@ static void what_was_peeked_is_what_is_taken(void **state)
     for (int replaced = 0; replaced < 2; ++replaced) {
         assert_int_equal(core_add(buffer, 1), MTM_OK);
         assert_int_equal(core_add(buffer, 1), MTM_OK);
-        assert_int_equal(mtm_fast_peek(buffer, &peeked, NULL, NULL), MTM_FOUND_BYTES);
+        assert_int_equal(mtm_fast_peek(buffer, &peeked, NULL), MTM_FOUND_BYTES);
         if (replaced) assert_int_equal(core_set(buffer, 1), MTM_OK);
         else assert_delivers(buffer, 1);
         assert_false(mtm_fast_take(buffer, &peeked));
-        assert_int_equal(mtm_fast_peek(buffer, &peeked, NULL, NULL), MTM_FOUND_BYTES);
+        assert_int_equal(mtm_fast_peek(buffer, &peeked, NULL), MTM_FOUND_BYTES);
         assert_true(mtm_fast_take(buffer, &peeked));
         assert_false(mtm_fast_take(buffer, &peeked)); /* only once */
         assert_next(buffer, MTM_EMPTY);
@@ -243,8 +243,7 @@ static void *visit(void *opaque)
     struct visit *visit = opaque;
     visit->added = mtm_fast_add(visit->buffer, (const unsigned char *)"x", 1);
     visit->taken_later = mtm_fast_take(visit->buffer, &visit->peeked);
-    visit->found =
-        mtm_fast_peek(visit->buffer, &visit->peeked, NULL, NULL) != MTM_FOUND_NOTHING;
+    visit->found = mtm_fast_peek(visit->buffer, &visit->peeked, NULL) != MTM_FOUND_NOTHING;
     return NULL;
 }
 
@@ -254,7 +253,7 @@ static void a_busy_buffer_is_left_alone(void **state)
     struct visit v = {.buffer = used_buffer(NULL)};
     assert_int_equal(core_add(v.buffer, 1), MTM_OK);
     assert_true(mtm_fast_add_word(v.buffer, word_of(0)));
-    assert_int_equal(mtm_fast_peek(v.buffer, &v.peeked, NULL, NULL), MTM_FOUND_BYTES);
+    assert_int_equal(mtm_fast_peek(v.buffer, &v.peeked, NULL), MTM_FOUND_BYTES);
     core_despite(&v.buffer->queue.head.lock, visit, &v);
     assert_true(v.added && !v.taken_later && !v.found);
     assert_int_equal(mtm_buffer_count(v.buffer), 3);
@@ -324,7 +323,7 @@ static void long_messages_are_copied_before_they_are_taken(void **state)
         mtm_message_add(&message, bytes, first);
         mtm_message_add(&message, bytes + first, size - first);
         assert_true(mtm_fast_add_message(buffer, &message));
-        assert_int_equal(mtm_fast_peek(buffer, &peeked, NULL, NULL), MTM_FOUND_BYTES);
+        assert_int_equal(mtm_fast_peek(buffer, &peeked, NULL), MTM_FOUND_BYTES);
         assert_int_equal(peeked.size, size);
         assert_bytes(peeked.bytes, i, size);
         assert_int_equal(mtm_buffer_count(buffer), 1);
@@ -346,7 +345,7 @@ static void larger_messages_are_left_to_the_long_way(void **state)
         assert_int_equal(mtm_buffer_new(&options, &buffer), MTM_OK);
         assert_false(mtm_fast_add_message(buffer, &message));
         assert_int_equal(mtm_buffer_add(buffer, &message, false, NULL), MTM_OK);
-        assert_int_equal(mtm_fast_peek(buffer, &peeked, NULL, NULL), MTM_FOUND_NOTHING);
+        assert_int_equal(mtm_fast_peek(buffer, &peeked, NULL), MTM_FOUND_NOTHING);
         assert_int_equal(mtm_buffer_count(buffer), 1);
         core_drop_buffer(buffer);
     }
@@ -362,11 +361,11 @@ static void what_was_put_back_goes_first(void **state)
     assert_int_equal(core_add(buffer, 1), MTM_OK);
     assert_int_equal(core_add(buffer, 2), MTM_OK);
     assert_int_equal(core_take(&buffer->object, &in), MTM_OK);
-    assert_int_equal(mtm_fast_peek(buffer, &peeked, NULL, NULL), MTM_FOUND_BYTES);
+    assert_int_equal(mtm_fast_peek(buffer, &peeked, NULL), MTM_FOUND_BYTES);
     mtm_delivery_put_back(&in);
     core_incoming_free(&in);
     assert_false(mtm_fast_take(buffer, &peeked));
-    assert_int_equal(mtm_fast_peek(buffer, &peeked, NULL, NULL), MTM_FOUND_NOTHING);
+    assert_int_equal(mtm_fast_peek(buffer, &peeked, NULL), MTM_FOUND_NOTHING);
     assert_delivers(buffer, 1, 2);
     core_drop_buffer(buffer);
 }
@@ -378,7 +377,7 @@ static void the_only_message_may_be_replaced(void **state)
     struct mtm_buffer *buffer = used_buffer(NULL);
     struct mtm_peeked peeked;
     assert_int_equal(core_add(buffer, 1), MTM_OK);
-    assert_int_equal(mtm_fast_peek(buffer, &peeked, NULL, NULL), MTM_FOUND_BYTES);
+    assert_int_equal(mtm_fast_peek(buffer, &peeked, NULL), MTM_FOUND_BYTES);
     assert_int_equal(core_set(buffer, 1), MTM_OK);
     assert_false(mtm_fast_take(buffer, &peeked));
     assert_delivers(buffer, 1);
@@ -386,35 +385,36 @@ static void the_only_message_may_be_replaced(void **state)
     core_drop_buffer(buffer);
 }
 
-static bool is_short(const unsigned char *bytes, size_t size)
+static bool is_tiny(struct mtm_word word)
 {
-    (void)bytes;
-    return size < 20;
-}
-
-/* What may be taken at once is; the rest has only been copied. */
-static void what_is_plain_is_taken_at_once(void **state)
-{
-    (void)state;
-    struct mtm_buffer *buffer = used_buffer(NULL);
-    struct mtm_peeked peeked;
-    assert_true(add(buffer, 1, 15));
-    assert_true(add(buffer, 2, 25));
-    assert_int_equal(mtm_fast_peek(buffer, &peeked, NULL, is_short), MTM_FOUND_TAKEN);
-    assert_int_equal(peeked.size, 15);
-    assert_bytes(peeked.bytes, 1, 15);
-    assert_int_equal(mtm_buffer_count(buffer), 1);
-    assert_int_equal(mtm_fast_peek(buffer, &peeked, NULL, is_short), MTM_FOUND_BYTES);
-    assert_int_equal(mtm_buffer_count(buffer), 1);
-    assert_true(mtm_fast_take(buffer, &peeked));
-    assert_bytes(peeked.bytes, 2, 25);
-    assert_next(buffer, MTM_EMPTY);
-    core_drop_buffer(buffer);
+    return word.bits < 100;
 }
 
 static bool is_small(struct mtm_word word)
 {
     return word.bits < 1000;
+}
+
+/* Whatever else there is stays, and is not even copied. */
+static void only_a_word_is_taken_at_once(void **state)
+{
+    (void)state;
+    struct mtm_buffer *buffer = used_buffer(NULL);
+    const struct mtm_word small = {MTM_TAG_BYTE, 7}, large = {MTM_TAG_BYTE, 255};
+    struct mtm_word word;
+    bool more;
+    assert_true(mtm_fast_add_word(buffer, small));
+    assert_true(mtm_fast_add_word(buffer, large));
+    assert_true(add(buffer, 1, 15));
+    assert_true(mtm_fast_take_word(buffer, 0, is_tiny, &word, &more));
+    assert_int_equal(word.bits, 7);
+    assert_true(more);
+    assert_false(mtm_fast_take_word(buffer, 0, is_tiny, &word, &more));
+    assert_true(mtm_fast_take_word(buffer, 0, NULL, &word, &more));
+    assert_int_equal(word.bits, 255);
+    assert_false(mtm_fast_take_word(buffer, 0, NULL, &word, &more));
+    assert_int_equal(mtm_buffer_count(buffer), 1);
+    core_drop_buffer(buffer);
 }
 
 /* A word that is not plain stays, and has only been copied. */
@@ -426,9 +426,9 @@ static void what_is_no_plain_word_stays(void **state)
     const struct mtm_word small = {MTM_TAG_INTEGER, 999}, large = {MTM_TAG_INTEGER, 1000};
     assert_true(mtm_fast_add_word(buffer, small));
     assert_true(mtm_fast_add_word(buffer, large));
-    assert_int_equal(mtm_fast_peek(buffer, &peeked, is_small, NULL), MTM_FOUND_WORD);
+    assert_int_equal(mtm_fast_peek(buffer, &peeked, is_small), MTM_FOUND_WORD);
     assert_int_equal(peeked.word.bits, 999);
-    assert_int_equal(mtm_fast_peek(buffer, &peeked, is_small, NULL), MTM_FOUND_BYTES);
+    assert_int_equal(mtm_fast_peek(buffer, &peeked, is_small), MTM_FOUND_BYTES);
     assert_int_equal(peeked.size, MTM_WORD_VALUE);
     assert_int_equal(mtm_wire_get_word(peeked.bytes).bits, 1000);
     assert_int_equal(mtm_buffer_count(buffer), 1);
@@ -447,7 +447,7 @@ int main(void)
         CORE_TEST("what is not simple is refused", what_is_not_simple_is_refused),
         CORE_TEST("what cannot be taken stays", what_cannot_be_taken_stays),
         CORE_TEST("what was peeked is what is taken", what_was_peeked_is_what_is_taken),
-        CORE_TEST("what is plain is taken at once", what_is_plain_is_taken_at_once),
+        CORE_TEST("only a word is taken at once", only_a_word_is_taken_at_once),
         CORE_TEST("what is no plain word stays", what_is_no_plain_word_stays),
         CORE_TEST("a busy buffer is left alone", a_busy_buffer_is_left_alone),
         CORE_TEST("it wakes who waits", it_wakes_who_waits),

@@ -81,7 +81,7 @@ static void what_was_there_is_outdated(void **state)
     struct mtm_peeked peeked;
     for (uint32_t i = 1; i < 4; ++i) assert_int_equal(core_add(buffer, i), MTM_OK);
     assert_int_equal(core_take(&buffer->object, &in), MTM_OK);
-    assert_int_equal(mtm_fast_peek(buffer, &peeked, NULL, NULL), MTM_FOUND_BYTES);
+    assert_int_equal(mtm_fast_peek(buffer, &peeked, NULL), MTM_FOUND_BYTES);
     assert_true(replace(buffer, 4));
     assert_false(mtm_fast_take(buffer, &peeked));
     assert_false(mtm_delivery_put_back(&in));

@@ -48,7 +48,7 @@ static void *poll_and_take(void *opaque)
     struct mtm_delivery in;
     if (!core_incoming(&in)) return NULL;
     if (mtm_poll(object, &poller->wait) &&
-        mtm_fast_peek(poller->buffer, &peeked, NULL, NULL) == MTM_FOUND_WORD) {
+        mtm_fast_peek(poller->buffer, &peeked, NULL) == MTM_FOUND_WORD) {
         mtm_pass_baton(object);
         poller->status = MTM_OK;
         poller->number = peeked.word.bits;
@@ -230,7 +230,7 @@ static void who_stood_in_wakes_a_sleeper_for_the_rest(void **state)
         add_among_others(buffer, 1);
         add_among_others(buffer, 2);
         mtm_waiters_stand_down(&buffer->source.waiters);
-        while (mtm_fast_peek(buffer, &peeked, NULL, NULL) != MTM_FOUND_WORD) mtm_plat_yield();
+        while (mtm_fast_peek(buffer, &peeked, NULL) != MTM_FOUND_WORD) mtm_plat_yield();
         mtm_pass_baton(&buffer->object);
         stand_in.number = peeked.word.bits, stand_in.status = MTM_OK;
         assert_both(&stand_in, &sleeper);

@@ -101,15 +101,21 @@ static void release_all(struct mtm_buffer *buffer, struct mtm_notifier *const *n
         mtm_bell_release(buffer, notifiers[event], false);
 }
 
+/* One that was aborted by itself, and is enabled again, goes to the end of the line even if it
+ * was finished meanwhile, which is told there. */
 static void sync_buffer(struct mtm_object *object)
 {
     struct mtm_buffer *buffer = to_buffer(object);
     struct mtm_listener *listener = listener_of(buffer);
     if (listener) mtm_lock(&listener->object.lock);
+    const bool alone = (mtm_load_rlx(&object->flags) & MTM_IS_ABORTED) != 0;
     mtm_buffer_change(buffer, 0, 0, true);
     if (listener) {
+        if (alone && !mtm_object_is_aborted(object)) mtm_ready_take_off(listener, buffer);
         mtm_ready_enter(listener, buffer);
+        const bool last = mtm_listener_part(listener, buffer);
         mtm_unlock(&listener->object.lock);
+        if (last) mtm_listener_announce(listener);
         mtm_source_wake_one(&listener->source);
     }
 }

@@ -158,9 +158,10 @@ bool mtm_listener_adopt(struct mtm_listener *listener, struct mtm_buffer *buffer
 {
     const uint32_t own = MTM_IS_ABORTED;
     uint32_t set = mtm_load_rlx(&listener->object.flags) & own;
+    const bool was_aborted = mtm_object_is_aborted(&buffer->object);
     mtm_buffer_change(buffer, set, own & ~set, false);
-    if (set) mtm_ready_take_off(listener, buffer);
-    else mtm_ready_enter(listener, buffer);
+    if (set || was_aborted) mtm_ready_take_off(listener, buffer);
+    if (!set) mtm_ready_enter(listener, buffer);
     mtm_source_wake_one(&listener->source);
     return mtm_listener_part(listener, buffer);
 }

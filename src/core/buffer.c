@@ -32,7 +32,8 @@
 ASSERT_64(END(object.name) <= MTM_CACHE_LINE, "finding reads one line");
 ASSERT_64(APART(object.life, object.owner) && BEGIN(object.owner) < BEGIN(object.flags),
           "holds don't disturb those who send");
-ASSERT_64(APART(queue.shared.knocks, queue.tail.lock),
+ASSERT_64(APART(queue.shared.pool, queue.tail.lock) &&
+              APART(queue.shared.knocks, queue.tail.lock),
           "producers don't disturb those who read what hardly changes");
 ASSERT_64(END(queue.tail.floor) - BEGIN(queue.tail) <= MTM_CACHE_LINE, "a put writes one line");
 ASSERT_64(APART(queue.tail.floor, queue.head.lock), "the two sides don't disturb each other");

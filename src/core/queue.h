@@ -68,13 +68,13 @@ struct mtm_queue_shared {
     mtm_a32 warm;             /* atomic: 1: it may keep a ring that rest gives up */
     mtm_asize returned;       /* atomic, written under head lock: messages put back */
     mtm_asize returned_bytes; /* atomic, written under head lock: what `back` accounts for */
+    _Atomic(struct mtm_pool *) pool;     /* atomic, set once: blocks for later, or NULL */
     _Atomic(struct mtm_knocks *) knocks; /* atomic, set once; NULL: it is no bell */
     struct mtm_segment root;             /* an empty ring: the chain begins here */
     _Atomic(struct mtm_segment *) spare; /* atomic: a ring for later, or NULL */
     size_t size;                         /* constant, as the next: bytes of the first ring */
     double grow;                         /* how many times larger the next ring is */
     size_t limit, maxbytes;              /* ... as in struct mtm_bounds; SIZE_MAX: none */
-    _Atomic(struct mtm_pool *) pool; /* atomic, set once: blocks for later; NULL: none yet */
 };
 
 /* Guarded by both locks: messages thrown away by setmsg, to make room, by clear; how often

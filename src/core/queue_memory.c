@@ -70,18 +70,29 @@ static struct mtm_pool *need_pool(struct mtm_queue *queue)
 {
     struct mtm_pool *pool = pool_of(queue);
     if (MTM_LIKELY(pool != NULL)) return pool;
+    MTM_PAUSE();
     struct mtm_pool *made = mtm_alloc(sizeof *made);
     if (!made) return NULL;
     *made = (struct mtm_pool){.unusual = &queue->head.unusual};
+    MTM_PAUSE();
     if (mtm_cas_acq_rel(&queue->shared.pool, &pool, made)) return made; /* pairs: pool_of */
     mtm_free(made);
     return pool;
+}
+
+/* Without a pool of its own it is another's, a topic's, that had much. */
+static void forget_much(struct mtm_queue *queue)
+{
+    mtm_a32 *unusual = &queue->head.unusual;
+    if (!(mtm_load_rlx(unusual) & MTM_UNUSUAL_MUCH)) return;
+    mtm_set_unusual(unusual, MTM_UNUSUAL_MUCH, false);
 }
 
 static void rest_pool(struct mtm_queue *queue, bool all)
 {
     struct mtm_pool *pool = pool_of(queue);
     if (pool) mtm_pool_rest(pool, all);
+    else forget_much(queue);
 }
 
 static void set_warm(struct mtm_queue *queue)
@@ -140,7 +151,9 @@ void mtm_queue_recycle(struct mtm_queue *queue, struct mtm_block *block)
 void mtm_queue_trim(struct mtm_queue *queue)
 {
     struct mtm_pool *pool = pool_of(queue);
-    if (pool && mtm_queue_count_once(queue) == 0) mtm_pool_trim(pool);
+    if (mtm_queue_count_once(queue) != 0) return;
+    if (pool) mtm_pool_trim(pool);
+    else forget_much(queue);
 }
 
 /* ---- given up ---- */
@@ -209,7 +222,8 @@ static bool make_block(struct mtm_queue *queue, const struct mtm_message *messag
     if (message->stored) {
         memory->block = mtm_block_refer(message->stored);
     } else {
-        struct mtm_pool *pool = message->size > MTM_COPIED_MAX ? need_pool(queue) : NULL;
+        const bool kept = message->size > MTM_COPIED_MAX && !queue->shared.fixed;
+        struct mtm_pool *pool = kept ? need_pool(queue) : NULL;
         struct mtm_block *old = pool ? mtm_pool_take(pool, message->size) : NULL;
         memory->block = mtm_message_to_block(message, old);
     }

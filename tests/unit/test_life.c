@@ -55,11 +55,50 @@ static void too_many_holds_count_as_busy(void **state)
     core_drop_listener(listener);
 }
 
+/* Who counts roots by itself has one of the process while it has any. */
+static void many_roots_are_one(void **state)
+{
+    (void)state;
+    struct mtm_roots own = {0};
+    assert_true(mtm_no_roots());
+    mtm_roots_add(&own);
+    mtm_roots_add(&own);
+    mtm_root_count();
+    mtm_roots_adopt(&own);
+    for (int left = 3; left > 0; --left) {
+        assert_int_equal(own.count, left);
+        assert_false(mtm_no_roots());
+        mtm_roots_remove(&own);
+    }
+    assert_true(mtm_no_roots());
+    mtm_root_count();
+    mtm_roots_adopt(&own);
+    assert_false(mtm_no_roots());
+    mtm_roots_remove(&own);
+    assert_true(mtm_no_roots());
+}
+
+/* What was counted in another process has gone with it. */
+static void roots_of_another_generation_count_no_more(void **state)
+{
+    (void)state;
+    struct mtm_roots own = {.count = 5, .generation = mtm_generation + 1};
+    mtm_roots_add(&own);
+    assert_int_equal(own.count, 1);
+    assert_int_equal(own.generation, mtm_generation);
+    assert_false(mtm_no_roots());
+    mtm_roots_remove(&own);
+    assert_true(mtm_no_roots());
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         CORE_TEST("refused references change nothing", refused_references_change_nothing),
         CORE_TEST("counting never wraps", counting_never_wraps),
+        CORE_TEST("many roots are one", many_roots_are_one),
+        CORE_TEST("roots of another generation count no more",
+                  roots_of_another_generation_count_no_more),
         CORE_TEST("too many holds count as busy", too_many_holds_count_as_busy),
     };
     return UNIT_RUN(tests);

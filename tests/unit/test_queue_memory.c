@@ -61,6 +61,22 @@ static void a_put_asks_for_a_ring_and_tries_again(void **state)
     mtm_queue_fini(&queue);
 }
 
+/* Nothing is kept where the size is fixed, so there is nothing to keep it in. */
+static void a_fixed_queue_asks_for_no_pool(void **state)
+{
+    (void)state;
+    struct mtm_queue queue;
+    struct mtm_put_memory memory = {0};
+    struct mtm_message message = core_message(bytes, LARGE);
+    assert_int_equal(mtm_queue_init(&queue, 2 * LARGE, true, 0, false), MTM_OK);
+    assert_int_equal(mtm_queue_prepare(&queue, &message, &memory), MTM_OK);
+    const uint32_t before = core_requests;
+    assert_int_equal(mtm_queue_reserve(&queue, &message, &memory), MTM_OK);
+    assert_int_equal(core_requests, before + 1);
+    mtm_queue_free_memory(&queue, &memory);
+    mtm_queue_fini(&queue);
+}
+
 /* Another producer made room meanwhile: the ring is kept for the next who needs one. */
 static void a_ring_that_is_not_needed_is_kept(void **state)
 {
@@ -464,6 +480,7 @@ int main(void)
         CORE_TEST("running out of memory changes nothing",
                   running_out_of_memory_changes_nothing),
         CORE_TEST("shut gives up all memory", shut_gives_up_all),
+        CORE_TEST("a fixed queue asks for no pool", a_fixed_queue_asks_for_no_pool),
         CORE_TEST("a block much too large is left for others",
                   a_block_much_too_large_is_left_for_others),
         CORE_TEST("a queue with messages keeps more", a_queue_with_messages_keeps_more),

@@ -4,6 +4,7 @@
 #include "topic_unit.h"
 
 #include "core/cargo.h"
+#include "core/fast_path.h"
 
 static void everybody_gets_everything(void **state)
 {
@@ -582,6 +583,24 @@ static void a_small_message_may_be_the_last_of_a_burst(void **state)
     }
 }
 
+/* story: after a burst of large messages all takes went the long way for good */
+static void a_drained_subscriber_is_on_the_fast_path_again(void **state)
+{
+    (void)state;
+    struct mtm_topic *topic = topic_new(false);
+    struct mtm_buffer *buffer = subscribe(topic, 0, NULL);
+    struct mtm_object *source = &buffer->object;
+    struct mtm_peeked peeked;
+    burst(topic, &source, 1, LARGE, 40);
+    assert_next(&buffer->object, MTM_EMPTY);
+    assert_int_equal(buffer->queue.head.unusual, mtm_generation);
+    assert_int_equal(publish(topic, 1, 1, 0), MTM_OK);
+    assert_int_equal(mtm_fast_peek(buffer, &peeked, NULL, NULL), MTM_FOUND_BYTES);
+    assert_gets(buffer, 1);
+    core_drop_buffer(buffer);
+    drop(topic);
+}
+
 static void *sleep_for_a_message(void *opaque)
 {
     uint32_t number = 0;
@@ -669,6 +688,8 @@ int main(void)
                   subscribers_give_memory_back_through_a_listener),
         CORE_TEST("a small message may be the last of a burst",
                   a_small_message_may_be_the_last_of_a_burst),
+        CORE_TEST("a drained subscriber is on the fast path again",
+                  a_drained_subscriber_is_on_the_fast_path_again),
         CORE_TEST("a subscriber that sleeps gives memory back",
                   a_subscriber_that_sleeps_gives_memory_back),
         CORE_TEST("a topic without subscribers keeps little",

@@ -13,6 +13,7 @@
 struct mtc_asset {
     struct mtc_asset *next, **link;
     const struct mtl_asset_kind *kind;
+    unsigned users; /* calls under way that use it, and during which Lua may run */
 };
 
 enum mtc_class {
@@ -79,7 +80,6 @@ static inline uintptr_t mtc_tag(const void *block, uintptr_t magic)
 struct mtc_handle {
     struct mtc_owned owned;
     struct mtm_object *object; /* the asset has the reference; NULL: as above, or released */
-    unsigned pins; /* calls under way that use the object, and during which Lua may run */
     bool nonblock;
     bool timed; /* it has a timeout for calls that are given none: mtl_timeout_of */
 };

@@ -161,6 +161,19 @@ enum { MTC_HAS_ENV = 1 };
 #define mtc_newuserdata(L, size, values) ((void)(values), lua_newuserdata(L, size))
 #endif
 
+/* The main thread; 5.1 tells only whether L is it: NULL if not. */
+static inline const void *mtc_main_thread(lua_State *L)
+{
+#if LUA_VERSION_NUM >= 502
+    lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+    const void *main_thread = lua_tothread(L, -1);
+#else
+    const void *main_thread = lua_pushthread(L) ? L : NULL;
+#endif
+    lua_pop(L, 1);
+    return main_thread;
+}
+
 /* The main thread, if this call may come from a finalizer, and the state may be about to close,
  * so that new objects will not be finalized; else NULL. Where Lua says only that the collector
  * is stopped, or nothing at all (5.1: then no chunk is running, as far as one can see), it may
@@ -168,21 +181,15 @@ enum { MTC_HAS_ENV = 1 };
 #if LUA_VERSION_NUM >= 502
 static inline const void *mtc_finalized_by(lua_State *L)
 {
-    const void *main_thread = NULL;
     if (lua_gc(L, LUA_GCCOUNT, 0) >= 0 && lua_gc(L, LUA_GCISRUNNING, 0) > 0) return NULL;
-    lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
-    main_thread = lua_tothread(L, -1);
-    lua_pop(L, 1);
-    return main_thread;
+    return mtc_main_thread(L);
 }
 #else
 static inline const void *mtc_finalized_by(lua_State *L)
 {
     lua_Debug call;
     int level = 0;
-    const bool is_main = lua_pushthread(L) != 0;
-    lua_pop(L, 1);
-    if (!is_main) return NULL;
+    if (!mtc_main_thread(L)) return NULL;
     while (lua_getstack(L, level, &call)) ++level;
     if (level == 0 || !lua_getstack(L, level - 1, &call)) return NULL;
     lua_getinfo(L, "S", &call);

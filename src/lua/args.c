@@ -94,7 +94,7 @@ struct mtm_wait mtl_check_wait(lua_State *L, int index, bool nonblock, const cha
 /* Who has set a timeout waits that long in nonblocking mode, too, for locks as for the rest. */
 struct mtm_wait mtl_own_wait(const struct mtc_handle *handle)
 {
-    if (MTM_UNLIKELY(handle->timed))
+    if (MTM_UNLIKELY(handle->timed) && mtc_handle_is_live(handle))
         return (struct mtm_wait){.timeout = mtl_timeout_of(handle)};
     return (struct mtm_wait){.timeout = handle->nonblock ? 0 : MTM_FOREVER,
                              .nonblock = handle->nonblock};

@@ -31,16 +31,18 @@ static inline struct mtm_buffer *mtl_buffer_of(const struct mtc_handle *handle)
 
 /* While a handle is pinned, releasing it does not give up its reference: that is left to the
  * last unpin. Whoever uses the object after Lua may have run (a notifier, a finalizer, a hook)
- * has pinned the handle before. An error that leaves pins behind leaves the reference until the
- * state closes. */
+ * has pinned the handle before; it is live then. The end of the state leaves to the last unpin
+ * what is pinned. An error that leaves pins behind leaves the reference until the state closes.
+ */
 static inline void mtl_pin(struct mtc_handle *handle)
 {
-    ++handle->pins;
+    ++handle->owned.asset->users;
 }
 void mtl_unpin_last(struct mtc_handle *handle);
 static inline void mtl_unpin(struct mtc_handle *handle)
 {
-    if (--handle->pins == 0 && MTM_UNLIKELY(!handle->object)) mtl_unpin_last(handle);
+    if (--handle->owned.asset->users == 0 && MTM_UNLIKELY(!mtc_handle_is_live(handle)))
+        mtl_unpin_last(handle);
 }
 
 /* A boolean, true if it is absent. */

@@ -35,16 +35,31 @@ static void *allocate(void *data, void *block, size_t old, size_t size)
 }
 
 /* Without memory for it all is as Lua has it. */
-void mtl_closing_watch(lua_State *L, struct mtc_state *state,
-                       void (*end)(struct mtc_state *state))
+static void watch_state(lua_State *L, struct mtc_state *state,
+                        void (*end)(struct mtc_state *state), const void *main_thread)
 {
-    const void *main_thread = mtc_finalized_by(L);
-    if (MTM_LIKELY(!main_thread)) return;
     struct watch *watch = mtm_alloc(sizeof *watch);
     if (!watch) return;
     *watch = (struct watch){.state = state, .end = end, .last = main_thread};
     watch->alloc = lua_getallocf(L, &watch->data);
     lua_setallocf(L, allocate, watch);
+}
+
+void mtl_closing_watch(lua_State *L, struct mtc_state *state,
+                       void (*end)(struct mtc_state *state))
+{
+    const void *main_thread = mtc_finalized_by(L);
+    if (MTM_UNLIKELY(main_thread != NULL)) watch_state(L, state, end, main_thread);
+}
+
+void mtl_closing_await(lua_State *L, struct mtc_state *state,
+                       void (*end)(struct mtc_state *state))
+{
+    void *data;
+    const void *main_thread = mtc_main_thread(L);
+    const bool watched =
+        lua_getallocf(L, &data) == allocate && ((struct watch *)data)->state == state;
+    if (!watched && main_thread) watch_state(L, state, end, main_thread);
 }
 
 /* Others may have put their function in front of ours meanwhile: then it stays. */

@@ -11,6 +11,10 @@
 void mtl_closing_watch(lua_State *L, struct mtc_state *state,
                        void (*end)(struct mtc_state *state));
 
+/* The same for a state that has been finalized while something of it was in use. */
+void mtl_closing_await(lua_State *L, struct mtc_state *state,
+                       void (*end)(struct mtc_state *state));
+
 /* The state has been finalized all the same. */
 void mtl_closing_forget(lua_State *L, const struct mtc_state *state);
 

@@ -31,6 +31,7 @@ static struct mtl_draft *draft_new(lua_State *L, struct mtc_state *state)
     static const struct mtl_class_info info = {MTC_DRAFT, MTC_DRAFT_MAGIC, &kind};
     struct mtc_owned *owned = mtl_owned_new(L, state, &info, 0);
     struct mtl_draft *draft = (struct mtl_draft *)owned->asset;
+    draft->state = state;
     lua_pushvalue(L, -1);
     mtl_keep(L, state, MTL_DRAFT);
     return draft;
@@ -40,12 +41,13 @@ struct mtl_draft *mtl_draft_take(lua_State *L, struct mtc_state *state)
 {
     mtl_push_kept(L, state, MTL_DRAFT);
     struct mtc_owned *owned = lua_touserdata(L, -1);
-    struct mtl_draft *draft = owned ? (struct mtl_draft *)owned->asset : NULL;
-    if (MTM_UNLIKELY(!draft || draft->busy || state->closed)) {
+    const bool there = owned && mtl_owned_is_there(owned);
+    struct mtl_draft *draft = there ? (struct mtl_draft *)owned->asset : NULL;
+    if (MTM_UNLIKELY(!draft || draft->asset.users > 0)) {
         lua_pop(L, 1);
         draft = draft_new(L, state);
     }
-    draft->busy = true;
+    draft->asset.users = 1;
     mtl_draft_clear(draft);
     return draft;
 }
@@ -65,7 +67,6 @@ void mtl_draft_clear(struct mtl_draft *draft)
 
 void mtl_draft_give(struct mtl_draft *draft)
 {
-    draft->busy = false;
     mtm_cargo_drop(draft->cargo);
     draft->cargo = NULL;
     if (draft->block && draft->block->cap > KEEP_BYTES) {
@@ -83,6 +84,7 @@ void mtl_draft_give(struct mtl_draft *draft)
         draft->level = NULL;
         draft->levels = 0;
     }
+    mtl_asset_unuse(draft->state, &draft->asset);
 }
 
 bool mtl_draft_grow(struct mtl_draft *draft, size_t bytes)

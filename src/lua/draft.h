@@ -33,8 +33,8 @@ struct mtl_level {
 enum { MTL_EARLY_KEYS = 16 };
 
 struct mtl_draft {
-    struct mtc_asset asset;
-    bool busy;
+    struct mtc_asset asset; /* in use: it is busy */
+    struct mtc_state *state;
     uint32_t message; /* counts them: what others have met is forgotten without being cleared */
     uint32_t objects, keys;
     uint32_t early; /* the first keys that have not been met yet */
@@ -54,7 +54,8 @@ struct mtl_draft {
  * out_of_memory. */
 struct mtl_draft *mtl_draft_take(lua_State *L, struct mtc_state *state);
 
-/* It may be used for the next message. Gives back what is too much to be kept. */
+/* It may be used for the next message, unless the state has ended: then it is freed. Gives back
+ * what is too much to be kept. */
 void mtl_draft_give(struct mtl_draft *draft);
 
 /* Forgets what was written and met. */

@@ -97,11 +97,12 @@ static void blame_about(lua_State *L, struct mtl_call *call)
 int mtl_raise_about(lua_State *L, enum mtm_status status, struct mtc_handle *handle,
                     const struct mtl_blame *blame)
 {
-    const struct mtl_identity identity = mtl_identity_of(handle);
     struct mtl_blame about = *blame;
+    about.what = mtl_class_of_handle(handle);
+    if (!mtl_owned_is_there(&handle->owned)) return mtl_raise(L, status, &about);
+    const struct mtl_identity identity = mtl_identity_of(handle);
     struct blaming blaming = {{.run = blame_about, .results = 1}, status, &about};
     luaL_checkstack(L, LUA_MINSTACK, "too many values");
-    about.what = mtl_class_of_handle(handle);
     about.which = &identity;
     about.end = status == MTM_CLOSED ? mtl_end_of(handle) : NULL;
     mtl_pin(handle);
@@ -174,8 +175,10 @@ int mtl_raise_failure(lua_State *L, struct mtc_state *state, struct mtm_failure 
     static const struct mtm_failure none = {0};
     size_t len;
     struct failure_record *kept = mtl_asset_new(state, &kind);
-    if (kept) kept->failure = *failure;
-    else mtm_failure_free(failure);
+    if (kept) {
+        kept->failure = *failure;
+        kept->asset.users = 1;
+    } else mtm_failure_free(failure);
     const char *text = mtm_failure_text(kept ? &kept->failure : &none, &len);
     lua_pushlstring(L, text, len);
     if (kept) mtl_asset_free(state, &kept->asset);

@@ -23,36 +23,22 @@ struct name {
 
 struct handle_asset {
     struct mtc_asset asset;
-    struct mtm_object *object;     /* with a root reference, or NULL */
-    struct mtm_pollable *pollable; /* of the object; NULL: nobody has asked for it */
+    struct mtm_object *object; /* with a root reference, or NULL */
     union {
-        int64_t timeout; /* of a live handle that is timed, ns */
-        uint64_t id;     /* what is still told after the object has been given up, */
+        struct {                           /* with an object */
+            int64_t timeout;               /* of a handle that is timed, ns */
+            struct mtm_pollable *pollable; /* NULL: nobody has asked for it */
+        };
+        struct { /* what is still told after it has been given up */
+            uint64_t id;
+            struct name *name; /* owned; NULL: none, or no memory for it */
+        };
     };
-    struct name *name; /* and this; owned; NULL: none, or no memory for it */
 };
 
 static struct handle_asset *asset_of(const struct mtc_handle *handle)
 {
     return (struct handle_asset *)handle->owned.asset;
-}
-
-static void give_up(struct mtc_state *state, struct handle_asset *asset)
-{
-    struct mtm_object *object = asset->object;
-    struct mtm_pollable *pollable = asset->pollable;
-    if (pollable) mtm_pollable_close(mtm_to_source(object), pollable);
-    asset->pollable = NULL;
-    asset->object = NULL;
-    if (object) mtm_root_release_of(&state->roots, object);
-}
-
-static void fini_handle(struct mtc_state *state, struct mtc_asset *asset)
-{
-    struct handle_asset *own = (struct handle_asset *)asset;
-    give_up(state, own);
-    mtm_free(own->name);
-    own->name = NULL;
 }
 
 static void remember(struct handle_asset *own, const struct mtm_object *object)
@@ -65,18 +51,39 @@ static void remember(struct handle_asset *own, const struct mtm_object *object)
     memcpy(own->name->bytes, name->bytes, name->len);
 }
 
+static void give_up(struct mtc_state *state, struct handle_asset *own, bool remembered)
+{
+    struct mtm_object *object = own->object;
+    if (!object) return;
+    if (own->pollable) mtm_pollable_close(mtm_to_source(object), own->pollable);
+    own->pollable = NULL;
+    own->object = NULL;
+    if (remembered) remember(own, object);
+    mtm_root_release_of(&state->roots, object);
+}
+
+static void fini_handle(struct mtc_state *state, struct mtc_asset *asset)
+{
+    struct handle_asset *own = (struct handle_asset *)asset;
+    if (own->object) give_up(state, own, false);
+    else mtm_free(own->name);
+    own->id = 0;
+    own->name = NULL;
+}
+
 void mtl_unpin_last(struct mtc_handle *handle)
 {
-    if (handle->owned.asset) give_up(handle->owned.state, asset_of(handle));
+    struct mtc_state *state = handle->owned.state;
+    if (state->closed) mtl_owned_fini(&handle->owned);
+    else give_up(state, asset_of(handle), true);
 }
 
 int mtl_release(struct mtc_handle *handle)
 {
     if (!mtc_handle_is_live(handle)) return 0;
-    remember(asset_of(handle), handle->object);
     handle->timed = false;
     handle->object = NULL;
-    if (handle->pins == 0) mtl_unpin_last(handle);
+    if (handle->owned.asset->users == 0) mtl_unpin_last(handle);
     return 0;
 }
 
@@ -87,14 +94,16 @@ struct mtc_handle *mtl_to_any_handle(lua_State *L, int index)
     return handle ? handle : mtc_to_handle(L, index, MTC_TOPIC_MAGIC);
 }
 
-/* A call that is under way, of which the debug library or an error knows nothing, needs what it
- * has pinned: that goes with the state. */
+/* A call that is under way, of which the debug library, an error, or the end of the state in
+ * Lua 5.1 knows nothing, needs what it has pinned: that goes with the state. */
 int mtl_handle_gc(lua_State *L)
 {
     struct mtc_handle *handle = mtl_to_any_handle(L, 1);
     if (!handle) return 0; /* the debug library can give it anything */
     handle->object = NULL;
-    if (handle->pins == 0) mtl_owned_fini(&handle->owned);
+    handle->timed = false;
+    if (mtl_owned_is_there(&handle->owned) && handle->owned.asset->users == 0)
+        mtl_owned_fini(&handle->owned);
     return 0;
 }
 
@@ -215,8 +224,8 @@ int mtl_find(lua_State *L, enum mtm_kind kind)
 
 struct mtl_identity mtl_identity_of(const struct mtc_handle *handle)
 {
-    const struct mtm_object *object = handle->object;
     const struct handle_asset *own = asset_of(handle);
+    const struct mtm_object *object = own->object;
     if (!object) {
         const struct name *name = own->name;
         return (struct mtl_identity){own->id, name ? name->bytes : NULL, name ? name->len : 0};
@@ -319,6 +328,6 @@ int mtl_push_pollfd(lua_State *L, struct mtc_handle *handle)
 void mtl_received_nothing(const struct mtc_handle *handle, enum mtm_status status)
 {
     const struct handle_asset *own = asset_of(handle);
-    if (MTM_LIKELY(!own || !own->pollable)) return;
+    if (MTM_LIKELY(!own->object || !own->pollable)) return;
     mtm_pollable_found_nothing(mtm_to_source(own->object), own->pollable, status);
 }

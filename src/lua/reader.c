@@ -73,8 +73,8 @@ static void forget(lua_State *L, struct reader_asset *r)
 
 /* A receive by a reader, and what became of it. */
 struct receipt {
-    uint64_t id; /* of the buffer that the message came from */
-    size_t need; /* of one that is too large */
+    uint64_t id;        /* of the buffer that the message came from */
+    size_t need, limit; /* of one that is too large */
     struct mtm_failure failure;
 };
 
@@ -88,12 +88,14 @@ static enum mtm_status receive(lua_State *L, struct reader_asset *r, struct mtc_
     struct mtl_hooked hooked;
     const bool nonblock = mtm_wait_never(wait);
     forget(L, r);
-    if (MTM_UNLIKELY(!handle->object)) {
+    if (MTM_UNLIKELY(!mtc_handle_is_live(handle))) {
         mtm_reader_clear(&r->reader);
         return MTM_CLOSED;
     }
     mtl_heed_hooks(&hooked, wait, L, handle->owned.state);
     mtl_pin(handle);
+    ++r->asset.users;
+    receipt->limit = r->reader.initial;
     r->busy = true;
     enum mtm_status status =
         mtm_reader_take(&r->reader, handle->object, wait, &receipt->need, &in);
@@ -110,15 +112,16 @@ static enum mtm_status receive(lua_State *L, struct reader_asset *r, struct mtc_
         mtl_received_nothing(handle, status);
     }
     mtl_unpin(handle);
+    mtl_asset_unuse(handle->owned.state, &r->asset);
     if (raised) lua_error(L);
     return status;
 }
 
-static int raise_receive(lua_State *L, const struct reader_asset *r, struct mtc_handle *handle,
-                         enum mtm_status status, struct receipt *receipt)
+static int raise_receive(lua_State *L, struct mtc_handle *handle, enum mtm_status status,
+                         struct receipt *receipt)
 {
     struct mtl_blame blame = {
-        .what = "mtmsg.reader", .size = receipt->need, .limit = r->reader.initial};
+        .what = "mtmsg.reader", .size = receipt->need, .limit = receipt->limit};
     if (status == MTM_INTERRUPTED) return lua_error(L); /* the hook's */
     if (status == MTM_NOTIFIER_FAILED) {
         return mtl_raise_failure(L, handle->owned.state, &receipt->failure);
@@ -135,7 +138,7 @@ static int reader_nextmsg(lua_State *L)
     struct receipt receipt = {.need = 0};
     enum mtm_status status = receive(L, r, handle, &wait, &receipt);
     const bool in_vain = status == MTM_EMPTY || status == MTM_BUSY;
-    if (status != MTM_OK && !in_vain) return raise_receive(L, r, handle, status, &receipt);
+    if (status != MTM_OK && !in_vain) return raise_receive(L, handle, status, &receipt);
     lua_pushboolean(L, !in_vain);
     return 1;
 }
@@ -152,7 +155,7 @@ static int reader_getmsg(lua_State *L)
         return 1;
     }
     if (mtl_is_told(status)) return mtl_push_reason(L, status);
-    return raise_receive(L, r, handle, status, &receipt);
+    return raise_receive(L, handle, status, &receipt);
 }
 
 /* [count][, carray]*: returns where the arrays begin. */
@@ -211,14 +214,18 @@ static int read_protected(lua_State *L, struct reader_asset *r, size_t count, in
                                   .keep = true,
                                   .seen = r->seen};
     r->busy = true;
+    ++r->asset.users;
     int rc = mtl_decode_protected(L, state, &decoder, lua_gettop(L) - top - 1);
     if (rc == 0) keep_seen(L);
+    const int pushed = lua_gettop(L) - top;
     r->busy = false;
+    if (rc == 0) {
+        r->reader.at = decoder.at;
+        r->seen = decoder.seen;
+        if (decoder.at == decoder.end) forget(L, r);
+    }
+    mtl_asset_unuse(state, &r->asset);
     if (rc != 0) lua_error(L);
-    int pushed = lua_gettop(L) - top;
-    r->reader.at = decoder.at;
-    r->seen = decoder.seen;
-    if (decoder.at == decoder.end) forget(L, r);
     return pushed;
 }
 

@@ -13,7 +13,11 @@
 
 #include "platform/hidden.h"
 
+#if defined(NDEBUG)
 enum { SPARES = 32 };
+#else
+enum { SPARES = 0 }; /* they would hide who uses one that is not his any more */
+#endif
 
 static bool is_state(lua_State *L, int index)
 {
@@ -30,7 +34,18 @@ static struct mtc_asset *take_spare(struct mtc_state *state)
     return asset;
 }
 
-static void end_state(struct mtc_state *state)
+/* What calls under way use is theirs. */
+static void free_unused(struct mtc_state *state)
+{
+    struct mtc_asset **link = &state->first, *asset;
+    while ((asset = *link) != NULL) {
+        if (asset->users > 0) link = &asset->next;
+        else mtl_asset_free(state, asset);
+    }
+}
+
+/* No call is under way any more. */
+static void end_for_good(struct mtc_state *state)
 {
     mtl_wills_run(NULL, state); /* where neither the watchman nor the state was finalized */
     state->closed = true;
@@ -40,12 +55,29 @@ static void end_state(struct mtc_state *state)
     state->carrier = NULL;
 }
 
+/* Whether the finalizer that calls this is all that runs in the Lua state. */
+static bool is_alone(lua_State *L)
+{
+    lua_Debug caller;
+    const bool is_main = mtc_main_thread(L) == L;
+    return is_main && !lua_getstack(L, 1, &caller);
+}
+
+/* In Lua 5.1 it may be called while a call of ours is under way, as finalizers that run at the
+ * end may be interrupted by others. What it uses it frees itself, or, where an error has ended
+ * it, that goes with the memory of the state. */
 static int state_gc(lua_State *L)
 {
     if (!is_state(L, 1)) return 0; /* the debug library can give it anything */
     struct mtc_state *state = lua_touserdata(L, 1);
     mtl_wills_run(L, state); /* where the watchman could not */
-    end_state(state);
+    state->closed = true;
+    free_unused(state);
+    if (state->first && !is_alone(L)) {
+        mtl_closing_await(L, state, end_for_good);
+        return 0;
+    }
+    end_for_good(state);
     mtl_closing_forget(L, state);
     return 0;
 }
@@ -100,7 +132,7 @@ struct mtc_state *mtl_state_push(lua_State *L)
         lua_pushvalue(L, -2);
         lua_rawset(L, LUA_REGISTRYINDEX);
         lua_setmetatable(L, -2);
-        mtl_closing_watch(L, state, end_state);
+        mtl_closing_watch(L, state, end_for_good);
         mtl_protect_init(L, state);
         lua_pushvalue(L, -2);
         lua_pushvalue(L, -2);
@@ -177,17 +209,35 @@ void mtl_owned_fini(struct mtc_owned *owned)
 {
     struct mtc_asset *asset = owned->asset;
     owned->asset = NULL;
-    if (asset && !owned->state->closed) mtl_asset_free(owned->state, asset);
+    if (asset) mtl_asset_free(owned->state, asset);
+}
+
+/* Whether a function that runs in this thread has the value on its stack. */
+static bool is_on_stack(lua_State *L, const void *block)
+{
+    lua_Debug call;
+    for (int level = 1; lua_getstack(L, level, &call); ++level) {
+        for (int i = 1; lua_getlocal(L, &call, i); ++i) {
+            const bool found = lua_touserdata(L, -1) == block;
+            lua_pop(L, 1);
+            if (found) return true;
+        }
+    }
+    return false;
 }
 
 /* The debug library can give a metamethod of ours to anything; and a userdata that is not
- * complete has nothing to free. */
+ * complete has nothing to free. What is in use has been left by an error, unless it is called
+ * at the end of a state in Lua 5.1, or by the debug library. */
 int mtl_owned_gc(lua_State *L)
 {
     struct mtc_owned *owned = mtc_to_owned(L, 1, sizeof *owned, MTC_WRITER_MAGIC);
     if (!owned) owned = mtc_to_owned(L, 1, sizeof *owned, MTC_READER_MAGIC);
     if (!owned) owned = mtc_to_owned(L, 1, sizeof *owned, MTC_DRAFT_MAGIC);
-    if (owned) mtl_owned_fini(owned);
+    if (!owned || !mtl_owned_is_there(owned)) return 0;
+    luaL_checkstack(L, LUA_MINSTACK, "too many values");
+    if (owned->asset->users > 0 && is_on_stack(L, owned)) return 0;
+    mtl_owned_fini(owned);
     return 0;
 }
 

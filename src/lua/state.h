@@ -70,8 +70,22 @@ void mtl_owned_complete(lua_State *L, struct mtc_state *state,
 /* Pushes the metatable of a class. */
 void mtl_push_metatable(lua_State *L, enum mtc_class class);
 
-/* Frees the asset, now. */
+/* Whether it has an asset that may be looked at: unless somebody uses that, it ends with the
+ * state. */
+static inline bool mtl_owned_is_there(const struct mtc_owned *owned)
+{
+    return owned->asset && !owned->state->closed;
+}
+
+/* Frees the asset, now; nobody uses it. */
 void mtl_owned_fini(struct mtc_owned *owned);
+
+/* Who has counted itself as a user of the asset has done so for the last time: if the state has
+ * ended meanwhile, the asset is freed. */
+static inline void mtl_asset_unuse(struct mtc_state *state, struct mtc_asset *asset)
+{
+    if (--asset->users == 0 && MTM_UNLIKELY(state->closed)) mtl_asset_free(state, asset);
+}
 
 /* A metamethod: __gc of writers, readers and drafts. */
 int mtl_owned_gc(lua_State *L);

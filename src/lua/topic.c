@@ -64,7 +64,8 @@ static int topic_subscribe(lua_State *L)
     struct mtc_handle *handle = mtl_handle_push(L, topic->owned.state, MTM_BUFFER);
     struct mtc_handle *listener = check_listener(L, &given);
     if (listener) options.listener = (struct mtm_listener *)listener->object;
-    if (!topic->object) return mtl_raise_of(L, MTM_CLOSED, topic); /* by a finalizer */
+    if (!mtc_handle_is_live(topic))
+        return mtl_raise_of(L, MTM_CLOSED, topic); /* by a finalizer */
     enum mtm_status status = mtm_topic_subscribe(topic_of(topic), &options, &buffer);
     if (status != MTM_OK) {
         bool mine = !listener || mtm_object_may_put(listener->object) == MTM_OK;
@@ -134,7 +135,7 @@ static int push_outcome(lua_State *L, struct mtc_handle *handle, bool tells,
         return mtl_raise_failure(L, handle->owned.state, &outcome->failure);
     }
     if (outcome->status == MTM_BUSY) {
-        published->refused = handle->object ? mtm_topic_count(topic_of(handle)) : 0;
+        published->refused = mtc_handle_is_live(handle) ? mtm_topic_count(topic_of(handle)) : 0;
         if (published->refused == 0) published->refused = 1;
     } else if (outcome->status != MTM_OK) {
         if (tells && mtl_is_told(outcome->status)) return mtl_push_reason(L, outcome->status);
@@ -156,7 +157,7 @@ static struct outcome publish(lua_State *L, struct mtc_handle *handle,
     const bool nonblock = how == TOPIC_PUT ? mtm_wait_never(&wait) : handle->nonblock;
     struct mtm_targets targets;
     struct mtl_hooked hooked;
-    if (MTM_UNLIKELY(!topic)) return outcome;
+    if (MTM_UNLIKELY(!mtc_handle_is_live(handle))) return outcome;
     if (how == TOPIC_PUT) {
         /* as a put into a buffer: only where all of the message is on our stack */
         if (message->nparts <= 1) mtl_heed_hooks(&hooked, &wait, L, handle->owned.state);

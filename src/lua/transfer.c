@@ -18,7 +18,8 @@
 int mtl_raise_put(lua_State *L, struct mtc_handle *handle, enum mtm_status status, size_t size)
 {
     struct mtl_blame blame = {.size = mtm_record_size(size)};
-    if (handle->object) blame.limit = mtm_queue_most_bytes(&mtl_buffer_of(handle)->queue);
+    if (mtc_handle_is_live(handle))
+        blame.limit = mtm_queue_most_bytes(&mtl_buffer_of(handle)->queue);
     return mtl_raise_about(L, status, handle, &blame);
 }
 
@@ -101,7 +102,7 @@ static enum mtm_status put(lua_State *L, struct mtc_handle *handle, struct mtm_m
     const bool nonblock = never_waits(handle, how);
     struct mtm_notifier *notifier;
     *raised = false;
-    if (MTM_UNLIKELY(!buffer)) return MTM_CLOSED;
+    if (MTM_UNLIKELY(!mtc_handle_is_live(handle))) return MTM_CLOSED;
     mtl_pin(handle);
     enum mtm_status status = put_once(L, handle, message, how, nonblock, &notifier);
     if (!nonblock) mtm_drop_handed_on();
@@ -124,7 +125,7 @@ static MTM_NOINLINE int send_deep(lua_State *L, struct mtc_handle *handle, int l
     bool raised = false;
     enum mtm_status status = MTM_OK;
     if (how == MTL_SET || message.cargo || message.size - 1 >= MTM_FAST_MAX ||
-        !handle->object ||
+        !mtc_handle_is_live(handle) ||
         !mtm_fast_add(mtl_buffer_of(handle), message.part[0].ptr, message.size)) {
         status = put(L, handle, &message, how, &failure, &raised);
     }
@@ -180,7 +181,7 @@ MTM_NOINLINE int mtl_send(lua_State *L, struct mtc_handle *handle, enum mtl_send
     if (MTM_UNLIKELY(!mtl_encode_objects(L, 2, last, &encoder))) {
         return send_deep(L, handle, last, how);
     }
-    if (how != MTL_SET && handle->object &&
+    if (how != MTL_SET && mtc_handle_is_live(handle) &&
         mtm_fast_add_message(mtl_buffer_of(handle), &encoder.message)) {
         lua_pushboolean(L, 1);
         return 1;

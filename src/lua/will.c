@@ -116,6 +116,7 @@ void mtl_wills_watch_more(lua_State *L, struct mtc_state *state)
     push_watchman(L, state);
     state->watchman = lua_touserdata(L, -1);
     mtl_keep(L, state, MTL_WATCHMAN);
+    if (MTM_UNLIKELY(state->closed)) mtl_raise_plain(L, MTM_CLOSED); /* by a finalizer */
 }
 
 /* Where no will is left, new objects are as cheap as ever. */

@@ -70,7 +70,8 @@ static void add_deep(lua_State *L, struct mtc_owned *w, int last)
     struct mtm_message values;
     struct mtl_deep deep;
     mtl_encode_deep(&deep, L, w->state, 2, last, &values);
-    if (!w->asset) luaL_error(L, "mtmsg.writer: finalized while values were added");
+    if (!mtl_owned_is_there(w))
+        luaL_error(L, "mtmsg.writer: finalized while values were added");
     enum mtm_status status = mtm_writer_add_values(writer_of(w), &values);
     mtl_deep_done(&deep);
     added(L, writer_of(w), status);
@@ -97,7 +98,8 @@ static int put_wait(lua_State *L, struct mtm_writer *writer, struct mtc_handle *
     const bool nonblock = mtm_wait_never(&wait);
     const size_t size = mtm_writer_size(writer);
     bool raised = false;
-    if (!handle->object) return mtl_push_put_wait(L, handle, MTM_CLOSED, size, &failure);
+    if (!mtc_handle_is_live(handle))
+        return mtl_push_put_wait(L, handle, MTM_CLOSED, size, &failure);
     struct mtm_buffer *buffer = mtl_buffer_of(handle);
     enum mtm_status status = mtm_writer_put_wait(writer, buffer, &wait, &notifier);
     if (!nonblock) mtm_drop_handed_on();

@@ -592,7 +592,7 @@ static void a_drained_subscriber_is_on_the_fast_path_again(void **state)
     struct mtm_object *source = &buffer->object;
     struct mtm_peeked peeked;
     burst(topic, &source, 1, LARGE, 40);
-    assert_next(&buffer->object, MTM_EMPTY);
+    assert_next(buffer, MTM_EMPTY);
     assert_int_equal(buffer->queue.head.unusual, mtm_generation);
     assert_int_equal(publish(topic, 1, 1, 0), MTM_OK);
     assert_int_equal(mtm_fast_peek(buffer, &peeked, NULL, NULL), MTM_FOUND_BYTES);

@@ -1,0 +1,74 @@
+-- story: a finalizer ended the handle, or in Lua 5.1 the state, that a call was using, and the process crashed
+-- The collector runs in the midst of calls. A finalizer that it runs may finalize a handle by the debug library. And
+-- where a finalizer at the end of a state makes the collector run on, as it can in Lua 5.1, that finalizes all the rest
+-- in the midst of what the finalizer has called: a receive, or a message that is being written.
+
+local finalizers = require("finalizers")
+
+-- Calls f(...) while everything else of the state is finalized.
+local function at_the_end(timed, f)
+    local mtmsg = require("mtmsg")
+    local buffer, reader, writer = mtmsg.newbuffer("a name"), mtmsg.newreader(), mtmsg.newwriter()
+    buffer:addmsg("warm", { {} }, {})
+    buffer:clear()
+    if timed then buffer:settimeout(0) end
+    buffer:addmsg(("x"):rep(60), ("z"):rep(300))
+    local message = { { {} }, 1, { a = 1 }, { { {} } }, ("y"):rep(300) }
+    local function code(x) return x + 1 end
+    local collect, call, restart, multiply = collectgarbage, pcall, "restart", "setstepmul"
+    finalizers.new(function()
+        collect(multiply, 1000000)
+        collect(restart)
+        call(f, { buffer = buffer, reader = reader, writer = writer, message = message, code = code })
+    end)
+end
+
+local calls = {
+    get = function(s) return s.buffer:getmsg() end,
+    next = function(s) return s.buffer:nextmsg(0) end,
+    put = function(s) return s.buffer:putmsg(s.message, s.code, string.format) end,
+    add = function(s) return s.buffer:addmsg(s.message, s.code, string.format) end,
+    collect = function(s) return s.writer:add(s.message, s.code, string.format) end,
+    refuse = function(s) return s.buffer:addmsg(s.message, s.code, { { io.stdout } }) end,
+    read = function(s) return s.reader:nextmsg(s.buffer, 0), s.reader:next(2) end,
+    tell = function(s) return tostring(s.buffer), s.buffer:name(), s.buffer:info() end,
+}
+
+if arg[1] then
+    return at_the_end(arg[2] == "timed", calls[arg[1]])
+end
+
+local child = require("child")
+local mtmsg = require("mtmsg")
+local tap   = require("tap")
+
+local test = child.lacking and function(text) tap.skip(text, child.lacking) end or tap.test
+for name in pairs(calls) do
+    for _, timed in ipairs { "", "timed" } do
+        test(name .. " " .. timed .. " while the state ends", function()
+            local code, printed = child.run(name, timed)
+            tap.is(printed, "")
+            tap.is(code, 0, "exit code")
+        end)
+    end
+end
+
+local finalize = debug.getmetatable(mtmsg.newbuffer()).__gc
+local function code(x) return x + 1 end
+
+for _, name in ipairs { "getmsg", "putmsg", "addmsg" } do
+    for _, timed in ipairs { false, true } do
+        tap.test(("the handle is finalized in a %s%s"):format(name, timed and " with a timeout" or ""), function()
+            finalizers.each(function(n)
+                local buffer = mtmsg.newbuffer()
+                if timed then buffer:settimeout(0) end
+                buffer:addmsg(("x"):rep(60), ("z"):rep(300))
+                return (finalizers.during(n, function() finalize(buffer) end, buffer[name], buffer,
+                    name ~= "getmsg" and { { {} }, 1, { a = 1 }, ("y"):rep(300) } or nil,
+                    name ~= "getmsg" and code or nil))
+            end)
+        end)
+    end
+end
+
+tap.done()

@@ -1,5 +1,6 @@
 /* What each class of the module offers to module.c: its metatable, and the functions that make
- * or find objects. Those functions have the struct mtc_state as upvalue 1. */
+ * or find objects. Those functions have the struct mtc_state as upvalue 1, and those that find
+ * have the metatable of the class as upvalue 2. */
 #ifndef MTL_CLASSES_H
 #define MTL_CLASSES_H
 

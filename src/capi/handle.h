@@ -34,7 +34,7 @@ struct mtc_state {
     struct mtm_block *carrier;    /* for receiving; NULL while a receive has it */
     struct mtc_asset *first;      /* everything that the state's userdata own */
     struct mtc_asset *spare;      /* assets for the next handles, linked by next */
-    unsigned spares;              /* how many there are */
+    int spares;                   /* how many there are */
     struct mtm_roots roots;       /* that the handles have */
     struct mtl_decoder *decoding; /* for the protected call that is about to begin, or NULL */
     bool names;          /* a metatable is registered: what is under MTL_NAMES is in use */

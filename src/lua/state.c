@@ -13,11 +13,8 @@
 
 #include "platform/hidden.h"
 
-#if defined(NDEBUG)
-enum { SPARES = 32 };
-#else
-enum { SPARES = 0 }; /* they would hide who uses one that is not his any more */
-#endif
+/* Where asserts are checked they would hide who uses one that is not his any more. */
+enum { SPARES = MTM_ASSERTS ? 0 : 32 };
 
 static bool is_state(lua_State *L, int index)
 {

@@ -137,12 +137,14 @@ const char *mtm_plat_info(void);
 #define MTM_HELD_ADD(n) ((void)0)
 #define MTM_ASSERT_UNLOCKED() ((void)0)
 #define MTM_ASSERT(condition) ((void)0)
+#define MTM_ASSERTS 0
 #else
 #include <assert.h>
 int mtm_plat_held_add(int n);   /* returns the new count */
 #define MTM_HELD_ADD(n) ((void)mtm_plat_held_add(n))
 #define MTM_ASSERT_UNLOCKED() assert(mtm_plat_held_add(0) == 0)
 #define MTM_ASSERT(condition) assert(condition)
+#define MTM_ASSERTS 1
 #endif
 
 /* What belongs to one thread at a time has a word that says who is at work on it: debug builds

@@ -7,6 +7,7 @@
 #include <string.h>
 
 enum { IO_BYTES = 64 * 1024 }; /* that are read and written at a time: a window of an export */
+enum { ANSWER_MS = 5000 };
 
 void mtn_text_of(natsStatus status, char text[MTN_TEXT])
 {
@@ -102,6 +103,14 @@ static natsStatus set_all(natsOptions *to, const struct mtn_options *o, struct m
 
 /* ---- life ---- */
 
+static void conn_free(struct mtn_conn *conn)
+{
+    pthread_mutex_destroy(&conn->publishing);
+    pthread_mutex_destroy(&conn->mutex);
+    free(conn->left);
+    free(conn);
+}
+
 struct mtn_conn *mtn_conn_new(const struct mtn_options *options, char error[MTN_TEXT])
 {
     natsOptions *to = NULL;
@@ -112,14 +121,14 @@ struct mtn_conn *mtn_conn_new(const struct mtn_options *options, char error[MTN_
     }
     atomic_init(&conn->references, 2); /* the caller's, and the library's until it is closed */
     pthread_mutex_init(&conn->mutex, NULL);
+    pthread_mutex_init(&conn->publishing, NULL);
     natsStatus s = natsOptions_Create(&to);
     if (s == NATS_OK) s = set_all(to, options, conn);
     if (s == NATS_OK) s = natsConnection_Connect(&conn->nc, to);
     if (s != NATS_OK) mtn_text_of(s, error);
     natsOptions_Destroy(to);
     if (s == NATS_OK) return conn;
-    pthread_mutex_destroy(&conn->mutex);
-    free(conn);
+    conn_free(conn);
     return NULL;
 }
 
@@ -131,9 +140,12 @@ void mtn_conn_retain(struct mtn_conn *conn)
 void mtn_conn_release(struct mtn_conn *conn)
 {
     if (atomic_fetch_sub(&conn->references, 1) != 1) return;
+    /* it is closed, as the library's reference is gone: the library waits for the thread that
+     * reads before it tells so */
+    while (conn->left_count > 0) natsSubscription_Destroy(conn->left[--conn->left_count]);
+    jsCtx_Destroy(conn->js);
     natsConnection_Destroy(conn->nc);
-    pthread_mutex_destroy(&conn->mutex);
-    free(conn);
+    conn_free(conn);
 }
 
 void mtn_conn_close(struct mtn_conn *conn)
@@ -156,4 +168,56 @@ unsigned long mtn_conn_reconnects(struct mtn_conn *conn)
         (void)natsStatistics_GetCounts(all, NULL, NULL, NULL, NULL, &count);
     natsStatistics_Destroy(all);
     return (unsigned long)count;
+}
+
+/* ---- what exports and imports share ---- */
+
+/* Without memory it leaks, which is better than a crash. */
+static void keep(struct mtn_conn *conn, natsSubscription *sub)
+{
+    pthread_mutex_lock(&conn->mutex);
+    const size_t size = (conn->left_count + 1) * sizeof *conn->left;
+    natsSubscription **left = realloc(conn->left, size);
+    if (left) {
+        conn->left = left;
+        left[conn->left_count++] = sub;
+    }
+    pthread_mutex_unlock(&conn->mutex);
+}
+
+void mtn_conn_destroy(struct mtn_conn *conn, natsSubscription *sub)
+{
+    if (!sub) return;
+    if (mtn_conn_is_up(conn) && natsConnection_FlushTimeout(conn->nc, ANSWER_MS) == NATS_OK)
+        natsSubscription_Destroy(sub);
+    else keep(conn, sub);
+}
+
+natsStatus mtn_conn_streams(struct mtn_conn *conn, jsPubAckHandler on_ack)
+{
+    jsOptions options;
+    natsStatus s = jsOptions_Init(&options);
+    /* each export has a window on its way at most, and none waits for another */
+    options.PublishAsync.MaxPending = INT64_MAX;
+    options.PublishAsync.AckHandler = on_ack;
+    pthread_mutex_lock(&conn->publishing);
+    if (s == NATS_OK && !conn->js) s = natsConnection_JetStream(&conn->js, conn->nc, &options);
+    pthread_mutex_unlock(&conn->publishing);
+    return s;
+}
+
+void mtn_conn_begin_publishing(struct mtn_conn *conn)
+{
+    pthread_mutex_lock(&conn->publishing);
+    ++conn->publishers;
+    pthread_mutex_unlock(&conn->publishing);
+}
+
+void mtn_conn_end_publishing(struct mtn_conn *conn)
+{
+    natsMsgList pending = {0};
+    pthread_mutex_lock(&conn->publishing);
+    if (--conn->publishers == 0 && js_PublishAsyncGetPendingList(&pending, conn->js) == NATS_OK)
+        natsMsgList_Destroy(&pending);
+    pthread_mutex_unlock(&conn->publishing);
 }

@@ -6,19 +6,23 @@
  * it was published; else all that is in both goes out again, the older one first. An answer
  * that is under way is waited for before anything is given back. So what was taken arrives at
  * least once or goes back, and the order is that of the buffer. With a stream there is a single
- * window, as its acknowledgements say what has arrived.
+ * window, as its acknowledgements say what has arrived. They come by one context of the library
+ * for all exports of a connection, which outlives them, and each finds its export by the id
+ * that the message has: so they may come late, and when the export has ended.
  *
  * A lease that is done ends when its reader receives again, or when the buffer is found empty:
  * so readers that are in use need not give up and get back what keeps the buffer alive. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "flush.h"
 #include "pack.h"
 #include "port.h"
 
 enum { SUBJECT = 256, WINDOW = 2048, WINDOW_BYTES = 1 << 20, ACK_MS = 5000, STEP_MS = 100 };
+enum { ID = 16 }; /* hexadecimal digits */
 
 /* How a message of a window stands. LOST: it was published, and may not have arrived. */
 enum { TAKEN, SENT, LOST, DONE, REJECTED };
@@ -46,23 +50,23 @@ struct export
     struct window window[2];
     struct window *now, *before; /* which is filled; and the older one, or nothing is in it */
     struct mtn_flush flush;
-    bool asked;     /* whether the server has the older one */
-    bool publishes; /* what is taken goes out at once; told once a window, as it costs */
-    jsCtx *js;      /* with a stream; else NULL */
-    char id[24];    /* of this export, for the ids of its messages */
+    bool asked;      /* whether the server has the older one */
+    bool publishes;  /* what is taken goes out at once; told once a window, as it costs */
+    bool streams;    /* constant: to a stream */
+    bool awaits;     /* told the connection that it has messages on their way to it */
+    char id[ID + 1]; /* constant: its messages' ids begin with it */
     unsigned long reconnects; /* of the connection by which messages have been sent */
     unsigned long long first; /* the number of the window's first message; written under
                                * `awaiting`, as where it begins is what an acknowledgement of
                                * an earlier one is told by */
-    struct export *next;      /* of those that await acknowledgements: under `awaiting` */
-    uintptr_t number;         /* among these */
+    size_t missing; /* acknowledgements that it waits for: under `awaiting`, as what follows */
+    pthread_cond_t acked; /* none is missing */
+    struct export *next;  /* of those that live */
 };
 
-/* Exports to streams. The library may be about to tell of an acknowledgement when it has been
- * made to forget it, and when the export has ended: so it knows the export by a number only. */
+/* Exports to streams that live. */
 static pthread_mutex_t awaiting = PTHREAD_MUTEX_INITIALIZER;
 static struct export *first_awaiting;
-static uintptr_t last_number;
 
 /* By the export's thread. on_ack, the only other one that writes it, may come late: then what
  * it says is overwritten, and the message goes out again, which the stream notices by its id.
@@ -157,17 +161,16 @@ static const char *pack_reply(struct export *e, struct item *item)
 /* ---- sending ---- */
 
 /* Under `awaiting`. */
-static struct export *find_awaiting(uintptr_t number)
+static struct export *find_awaiting(const char *id)
 {
     struct export *e = first_awaiting;
-    while (e && e->number != number) e = e->next;
+    while (e && memcmp(e->id, id, ID) != 0) e = e->next;
     return e;
 }
 
 static void begin_awaiting(struct export *e)
 {
     pthread_mutex_lock(&awaiting);
-    e->number = ++last_number;
     e->next = first_awaiting;
     first_awaiting = e;
     pthread_mutex_unlock(&awaiting);
@@ -182,49 +185,40 @@ static void end_awaiting(const struct export *e)
     pthread_mutex_unlock(&awaiting);
 }
 
-/* Under `awaiting`. What belongs to an earlier window has been dealt with. */
-static void take_ack(struct export *e, natsMsg *msg, const jsPubAckErr *error)
+/* Under `awaiting`. Whether the stream has it; what belongs to an earlier window has been dealt
+ * with. */
+static void take_ack(struct export *e, unsigned long long number, bool has_it)
 {
-    const char *id = NULL;
-    if (error) {
-        pthread_mutex_lock(&e->port->conn->mutex);
-        (void)snprintf(e->port->conn->error, MTN_TEXT, "stream: %.200s",
-                       error->ErrText ? error->ErrText : natsStatus_GetText(error->Err));
-        pthread_mutex_unlock(&e->port->conn->mutex);
-    } else if (natsMsgHeader_Get(msg, "Nats-Msg-Id", &id) == NATS_OK && strlen(id) > 17) {
-        const unsigned long long n = strtoull(id + 17, NULL, 16) - e->first;
-        if (n < WINDOW) atomic_store(&e->now->item[n].state, DONE);
-    }
+    const unsigned long long n = number - e->first;
+    if (n >= WINDOW) return;
+    atomic_int *state = &e->now->item[n].state;
+    int was = SENT;
+    if (has_it) was = atomic_exchange(state, DONE);
+    else if (!atomic_compare_exchange_strong(state, &was, LOST)) return;
+    if (was == SENT && e->missing > 0 && --e->missing == 0) pthread_cond_signal(&e->acked);
+}
+
+static void note_refusal(struct mtn_conn *conn, const jsPubAckErr *error)
+{
+    pthread_mutex_lock(&conn->mutex);
+    (void)snprintf(conn->error, MTN_TEXT, "stream: %.200s",
+                   error->ErrText ? error->ErrText : natsStatus_GetText(error->Err));
+    pthread_mutex_unlock(&conn->mutex);
 }
 
 /* Runs in a thread of the library. */
 static void on_ack(jsCtx *js, natsMsg *msg, jsPubAck *ack, jsPubAckErr *error, void *closure)
 {
-    (void)js, (void)ack;
-    pthread_mutex_lock(&awaiting);
-    struct export *e = find_awaiting((uintptr_t)closure);
-    if (e) take_ack(e, msg, error);
-    pthread_mutex_unlock(&awaiting);
-    natsMsg_Destroy(msg);
-}
-
-/* False: some are to come after that time. */
-static bool has_acks(struct export *e, int64_t milliseconds)
-{
-    jsPubOptions options;
-    jsPubOptions_Init(&options);
-    options.MaxWait = milliseconds;
-    return js_PublishAsyncComplete(e->js, &options) != NATS_TIMEOUT;
-}
-
-/* The library waits for none of them any more. */
-static void forget_acks(struct export *e)
-{
-    while (!has_acks(e, 1)) {
-        natsMsgList pending = {0};
-        if (js_PublishAsyncGetPendingList(&pending, e->js) == NATS_OK)
-            natsMsgList_Destroy(&pending);
+    const char *id = NULL;
+    (void)js, (void)ack, (void)closure;
+    if (natsMsgHeader_Get(msg, "Nats-Msg-Id", &id) == NATS_OK && strlen(id) > ID + 1) {
+        pthread_mutex_lock(&awaiting);
+        struct export *e = find_awaiting(id);
+        if (e && error) note_refusal(e->port->conn, error);
+        if (e) take_ack(e, strtoull(id + ID + 1, NULL, 16), !error);
+        pthread_mutex_unlock(&awaiting);
     }
+    natsMsg_Destroy(msg);
 }
 
 /* What a connection that is gone was to bring will not come by the next one. */
@@ -233,13 +227,52 @@ static bool is_same_connection(const struct export *e)
     return mtn_conn_is_up(e->port->conn) && mtn_conn_reconnects(e->port->conn) == e->reconnects;
 }
 
+static size_t count_sent(const struct window *w)
+{
+    size_t sent = 0;
+    for (size_t n = 0; n < w->count; ++n) sent += state_of(&w->item[n]) == SENT;
+    return sent;
+}
+
+/* Under `awaiting`, which it leaves meanwhile: some time, or until none is missing. */
+static void wait_a_step(struct export *e)
+{
+    struct timespec until;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += STEP_MS * 1000000L;
+    if (until.tv_nsec >= 1000000000L) {
+        until.tv_nsec -= 1000000000L;
+        ++until.tv_sec;
+    }
+    (void)pthread_cond_timedwait(&e->acked, &awaiting, &until);
+}
+
+/* Until all are there, but not after the connection is lost or the port is asked to stop. */
 static void wait_for_acks(struct export *e)
 {
-    for (int waited = 0; waited < ACK_MS && !mtn_port_stops(e->port); waited += STEP_MS) {
-        if (has_acks(e, STEP_MS)) return;
-        if (!is_same_connection(e)) break;
+    bool goes_on = true;
+    pthread_mutex_lock(&awaiting);
+    e->missing = count_sent(e->now);
+    for (int waited = 0; e->missing > 0 && goes_on && waited < ACK_MS; waited += STEP_MS) {
+        wait_a_step(e);
+        pthread_mutex_unlock(&awaiting);
+        goes_on = is_same_connection(e) && !mtn_port_stops(e->port);
+        pthread_mutex_lock(&awaiting);
     }
-    forget_acks(e);
+    e->missing = 0;
+    pthread_mutex_unlock(&awaiting);
+}
+
+static void begin_publishing(struct export *e)
+{
+    if (!e->awaits) mtn_conn_begin_publishing(e->port->conn);
+    e->awaits = true;
+}
+
+static void end_publishing(struct export *e)
+{
+    if (e->awaits) mtn_conn_end_publishing(e->port->conn);
+    e->awaits = false;
 }
 
 static natsStatus publish_to_stream(struct export *e, const struct window *w, size_t n)
@@ -253,7 +286,8 @@ static natsStatus publish_to_stream(struct export *e, const struct window *w, si
     options.ExpectStream = e->port->stream;
     natsStatus s = natsMsg_Create(&msg, e->port->subject, NULL,
                                   mtn_packed(&w->packer, w->item[n].at), (int)w->item[n].size);
-    if (s == NATS_OK) s = js_PublishMsgAsync(e->js, &msg, &options);
+    begin_publishing(e);
+    if (s == NATS_OK) s = js_PublishMsgAsync(e->port->conn->js, &msg, &options);
     natsMsg_Destroy(msg); /* NULL if the library has taken it */
     return s;
 }
@@ -268,9 +302,9 @@ static natsStatus publish(struct export *e, struct window *w, size_t n)
     /* before an acknowledgement can come, which a lock of the library is between */
     set_state(item, SENT);
     natsStatus s =
-        e->js ? publish_to_stream(e, w, n)
-              : natsConnection_Publish(e->port->conn->nc, subject,
-                                       mtn_packed(&w->packer, item->at), (int)item->size);
+        e->streams ? publish_to_stream(e, w, n)
+                   : natsConnection_Publish(e->port->conn->nc, subject,
+                                            mtn_packed(&w->packer, item->at), (int)item->size);
     if (s == NATS_OK) return s;
     set_state(item, s == NATS_MAX_PAYLOAD ? REJECTED : state);
     if (s != NATS_MAX_PAYLOAD) return s;
@@ -409,9 +443,10 @@ static natsStatus publish_both(struct export *e)
 static natsStatus confirm(struct export *e)
 {
     natsStatus s = NATS_OK;
-    if (e->js) wait_for_acks(e);
+    if (e->streams) wait_for_acks(e);
     else s = natsConnection_FlushTimeout(e->port->conn->nc, ACK_MS);
-    const bool arrived = s == NATS_OK && !e->js && is_same_connection(e);
+    end_publishing(e);
+    const bool arrived = s == NATS_OK && !e->streams && is_same_connection(e);
     settle(e->before, arrived);
     settle(e->now, arrived);
     return s;
@@ -448,7 +483,7 @@ static bool is_answered(struct export *e)
 static void turn(struct export *e, bool more)
 {
     struct window *const w = e->now;
-    if (is_answered(e) && more && e->publishes && !e->js && e->before->count == 0)
+    if (is_answered(e) && more && e->publishes && !e->streams && e->before->count == 0)
         e->asked = mtn_flush_begin(&e->flush);
     if (!e->asked) {
         send_both(e);
@@ -485,7 +520,7 @@ static void export_free(struct export *e)
 {
     end_awaiting(e);
     mtn_flush_fini(&e->flush);
-    jsCtx_Destroy(e->js);
+    pthread_cond_destroy(&e->acked);
     window_fini(e, e->before);
     window_fini(e, e->now);
     if (e->writer) e->port->receiving->freeWriter(e->writer);
@@ -506,7 +541,7 @@ static void *run(void *data)
         if (code == 2 || code == 5) mtn_port_pause(port, 0.1);
     }
     (void)is_answered(e);
-    if (e->js) forget_acks(e);
+    end_publishing(e);
     let_go(e);
     give_back(e, e->before);
     give_back(e, e->now);
@@ -526,18 +561,14 @@ static bool make_readers(struct export *e)
 
 static natsStatus use_stream(struct export *e)
 {
-    jsOptions options;
+    struct mtn_conn *conn = e->port->conn;
     jsStreamInfo *info = NULL;
     jsErrCode code = 0;
-    if (!e->port->stream) return NATS_OK;
-    natsStatus s = jsOptions_Init(&options);
-    options.PublishAsync.MaxPending = (int64_t)2 * WINDOW;
-    options.PublishAsync.AckHandler = on_ack;
-    begin_awaiting(e);
-    options.PublishAsync.AckHandlerClosure = (void *)e->number;
-    if (s == NATS_OK) s = natsConnection_JetStream(&e->js, e->port->conn->nc, &options);
-    if (s == NATS_OK) s = js_GetStreamInfo(&info, e->js, e->port->stream, NULL, &code);
+    if (!e->streams) return NATS_OK;
+    natsStatus s = mtn_conn_streams(conn, on_ack);
+    if (s == NATS_OK) s = js_GetStreamInfo(&info, conn->js, e->port->stream, NULL, &code);
     jsStreamInfo_Destroy(info);
+    begin_awaiting(e);
     return s;
 }
 
@@ -554,6 +585,15 @@ static void choose_id(struct export *e)
     (void)snprintf(e->id, sizeof e->id, "%016llx", bits);
 }
 
+static void init_acked(struct export *e)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&e->acked, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
 const char *mtn_export_start(struct mtn_port *port, char text[MTN_TEXT])
 {
     struct export *e = calloc(1, sizeof *e);
@@ -564,7 +604,9 @@ const char *mtn_export_start(struct mtn_port *port, char text[MTN_TEXT])
     mtn_packer_init(&e->now->packer, port->most_bytes);
     mtn_packer_init(&e->before->packer, port->most_bytes);
     mtn_flush_init(&e->flush, port->conn->nc, ACK_MS);
+    e->streams = port->stream != NULL;
     choose_id(e);
+    init_acked(e);
     natsStatus s = make_readers(e) ? use_stream(e) : NATS_NO_MEMORY;
     if (s == NATS_OK && pthread_create(&port->thread, NULL, run, e) == 0) {
         port->started = true;

@@ -202,6 +202,15 @@ static natsStatus pull(struct import *i)
     if (s == NATS_OK)
         s = js_PullSubscribe(&port->sub, i->js, port->subject, durable_of(port), NULL, &options,
                              &code);
+    if (s == NATS_OK && durable_of(port)) {
+        /* Unsubscribing takes away a consumer that the library has made for a subscription, and
+         * a durable one is to stay. So that is made for one that asks for no message, and gets
+         * none while it is destroyed. */
+        natsSubscription_Destroy(port->sub);
+        port->sub = NULL;
+        s = js_PullSubscribe(&port->sub, i->js, port->subject, durable_of(port), NULL, &options,
+                             &code);
+    }
     if (s == NATS_OK && pthread_create(&port->thread, NULL, run, i) != 0) s = NATS_SYS_ERROR;
     if (s == NATS_OK) port->started = true;
     return s;
@@ -249,12 +258,11 @@ void mtn_import_stop(struct mtn_port *port)
         pthread_join(port->thread, NULL);
         port->started = false;
     }
-    /* unsubscribing would take the stream's consumer away, which is not this import's alone */
-    if (port->sub && !durable_of(port)) natsSubscription_Unsubscribe(port->sub);
+    if (port->sub) natsSubscription_Unsubscribe(port->sub);
     pthread_mutex_lock(&i->mutex);
     while (i->called && !i->complete) pthread_cond_wait(&i->ended, &i->mutex);
     pthread_mutex_unlock(&i->mutex);
-    natsSubscription_Destroy(port->sub);
+    mtn_conn_destroy(port->conn, port->sub);
     port->sub = NULL;
     import_free(i);
     port->import = NULL;

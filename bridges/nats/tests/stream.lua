@@ -1,5 +1,5 @@
 -- Streams: nothing is lost when the server is killed under load, a full stream holds its export back, and so does a
--- slow import; members of a group share what there is.
+-- slow import; members of a group share what there is; exports and imports end while the server answers.
 
 package.path = "bridges/nats/tests/lib/?.lua;tests/lib/?.lua;" .. package.path
 local server = require "server"
@@ -143,6 +143,51 @@ tap.test("what is not acknowledged is delivered again: at once if it is said so,
             return (number % 5 ~= 1 or time > 1) or nil
         end)
         for i = 1, 20, 5 do tap.ok(times[i] >= 2, "job " .. i) end
+        conn:close()
+    end)
+end)
+
+tap.test("exports and imports may be closed while the server answers, and others go on", function()
+    server.with({jetstream = true}, function(s)
+        local conn = connect(s)
+        conn:newstream{name = "ENDS", subjects = {"ends"}, storage = "memory"}
+        conn:newstream{name = "STAYS", subjects = {"stays"}, storage = "memory"}
+        local out, other = mtmsg.newbuffer(), mtmsg.newbuffer()
+        local stays = conn:export(other, "stays", {stream = "STAYS"})
+        local rounds, count = 20, 300
+        for round = 0, rounds - 1 do
+            for i = 1, count do out:addmsg(round * count + i) end
+            for i = 1, count do other:addmsg(i) end
+            local come = mtmsg.newbuffer()
+            local import = conn:import("ends", come)
+            local options = {stream = "ENDS", durable = round % 8 == 0 and "member" or nil}
+            local member = round % 4 == 0 and conn:import("ends", come, options)
+            local export = conn:export(out, "ends", {stream = "ENDS"})
+            mtmsg.sleep(0.0004 * round)
+            import:close()
+            if member then member:close() end
+            export:close()
+        end
+        server.await("the other export", function() return stays:info().messages == rounds * count end)
+        tap.is(stays:info().again, 0)
+        local come, seen, total = mtmsg.newbuffer(), {}, 0
+        local function drain(buffer)
+            for number in function() return buffer:nextmsg(0.05) end do
+                if not seen[number] then total = total + 1 end
+                seen[number] = true
+            end
+            return total == rounds * count
+        end
+        drain(out) -- what went back
+        conn:import("ends", come, {stream = "ENDS"})
+        server.await("the rest", drain, come)
+        local left = conn:import("ends", come)
+        local member = conn:import("ends", come, {stream = "ENDS", durable = "member"})
+        s:kill()
+        server.await("the loss", function() return conn:info().status == "reconnecting" end)
+        left:close() -- without an answer
+        member:close()
+        tap.is(conn:info().status, "reconnecting")
         conn:close()
     end)
 end)

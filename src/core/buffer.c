@@ -102,8 +102,7 @@ static void release_all(struct mtm_buffer *buffer, struct mtm_notifier *const *n
         mtm_bell_release(buffer, notifiers[event], false);
 }
 
-/* One that was aborted by itself, and is enabled again, goes to the end of the line even if it
- * was finished meanwhile, which is told there. */
+/* One that was aborted alone, and is enabled again, goes to the end even if it is finished. */
 static void sync_buffer(struct mtm_object *object)
 {
     struct mtm_buffer *buffer = to_buffer(object);

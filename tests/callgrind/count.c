@@ -1,6 +1,6 @@
-/* Owns calls of addmsg, setmsg, nextmsg, getmsg, select and buffer that are made straight from C,
- * so that callgrind can count their instructions. It counts nothing itself: it has functions named
- * count_..., in which CALLS calls are made in all, and nothing else.
+/* Owns calls of addmsg, setmsg, nextmsg, getmsg, select and buffer that are made straight from
+ * C, so that callgrind can count their instructions. It counts nothing itself: it has functions
+ * named count_..., in which CALLS calls are made in all, and nothing else.
  *
  *     count conditions    prints what the counts depend on: Lua, compiler, processor
  *     count calls         prints CALLS
@@ -42,7 +42,8 @@ static const char prepare[] =
     "local buffer, listener = mtmsg.newbuffer('a name'), mtmsg.newlistener()\n"
     "return buffer.addmsg, buffer.setmsg, buffer.nextmsg, buffer.getmsg,\n"
     "    listener.nextmsg, mtmsg.select, mtmsg.buffer, debug.getmetatable(buffer).__gc, ...,\n"
-    "    buffer, listener, listener:newbuffer(), mtmsg.newbuffer(), buffer:id(), buffer:name()\n";
+    "    buffer, listener, listener:newbuffer(), mtmsg.newbuffer(), buffer:id(), "
+    "buffer:name()\n";
 
 static int empty(lua_State *L)
 {

@@ -28,6 +28,7 @@ void mtm_polling_look_up(void)
 {
     uint32_t unknown = NOT_LOOKED_UP;
     if (mtm_load_rlx(&choice) != NOT_LOOKED_UP) return;
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): once, when the first state requires the module */
     const char *wish = getenv("MTMSG_POLLING");
     const bool polls = !wish || strcmp(wish, "0") != 0;
     mtm_cas_acq_rel(&choice, &unknown, polls ? POLLS : SLEEPS); /* pairs with itself */

@@ -176,7 +176,7 @@ unsigned long mtn_conn_reconnects(struct mtn_conn *conn)
 static void keep(struct mtn_conn *conn, natsSubscription *sub)
 {
     pthread_mutex_lock(&conn->mutex);
-    const size_t size = (conn->left_count + 1) * sizeof *conn->left;
+    const size_t size = (conn->left_count + 1) * sizeof(natsSubscription *);
     natsSubscription **left = realloc(conn->left, size);
     if (left) {
         conn->left = left;

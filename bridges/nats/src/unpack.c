@@ -17,7 +17,7 @@ struct unpack {
     size_t values; /* that may still come */
     const receiver_capi_2_1 *api;
     receiver_writer *w;
-    struct level level[MTN_DEPTH];
+    struct level *level; /* MTN_DEPTH of them; each is set when it is begun */
     size_t depth;
     const char *why;
 };
@@ -247,13 +247,13 @@ static bool put_all(struct unpack *u)
 const char *mtn_unpack(const void *bytes, size_t size, size_t most_values,
                        const receiver_capi_2_1 *api, receiver_writer *writer)
 {
-    struct unpack u; /* its levels are set when they are begun */
-    u.at = bytes;
-    u.end = u.at + size;
-    u.values = most_values;
-    u.api = api;
-    u.w = writer;
-    u.depth = 0;
+    struct level level[MTN_DEPTH];
+    struct unpack u = {.at = bytes,
+                       .end = (const unsigned char *)bytes + size,
+                       .values = most_values,
+                       .api = api,
+                       .w = writer,
+                       .level = level};
     if (!mtn_is_packed(bytes, size)) return "it is no array";
     return put_all(&u) ? NULL : u.why;
 }

@@ -102,7 +102,18 @@ static void release_all(struct mtm_buffer *buffer, struct mtm_notifier *const *n
         mtm_bell_release(buffer, notifiers[event], false);
 }
 
-/* One that was aborted alone, and is enabled again, goes to the end even if it is finished. */
+/* Lock of the listener held, which it gives back. One that was aborted, and is enabled again,
+ * goes to the end even if it is finished. */
+static void follow_state(struct mtm_listener *listener, struct mtm_buffer *buffer, bool leaves)
+{
+    if (leaves) mtm_ready_take_off(listener, buffer);
+    mtm_ready_enter(listener, buffer);
+    bool last = mtm_listener_part(listener, buffer);
+    mtm_unlock(&listener->object.lock);
+    if (last) mtm_listener_announce(listener);
+    mtm_source_wake_one(&listener->source);
+}
+
 static void sync_buffer(struct mtm_object *object)
 {
     struct mtm_buffer *buffer = to_buffer(object);
@@ -110,14 +121,7 @@ static void sync_buffer(struct mtm_object *object)
     if (listener) mtm_lock(&listener->object.lock);
     const bool alone = (mtm_load_rlx(&object->flags) & MTM_IS_ABORTED) != 0;
     mtm_buffer_change(buffer, 0, 0, true);
-    if (listener) {
-        if (alone && !mtm_object_is_aborted(object)) mtm_ready_take_off(listener, buffer);
-        mtm_ready_enter(listener, buffer);
-        const bool last = mtm_listener_part(listener, buffer);
-        mtm_unlock(&listener->object.lock);
-        if (last) mtm_listener_announce(listener);
-        mtm_source_wake_one(&listener->source);
-    }
+    if (listener) follow_state(listener, buffer, alone && !mtm_object_is_aborted(object));
 }
 
 static void cut_buffer(struct mtm_object *object)
@@ -316,7 +320,9 @@ static bool announce_end(struct mtm_buffer *buffer)
 {
     struct mtm_listener *listener = listener_of(buffer);
     if (!listener || !mtm_object_is_finished(&buffer->object)) return false;
-    if (!mtm_member_of(buffer)->ready) mtm_ready_push(listener, buffer);
+    if (mtm_member_of(buffer)->ready) return true;
+    mtm_ready_push(listener, buffer);
+    if (!mtm_buffer_has_messages(buffer)) mtm_ready_passed_by(listener, buffer);
     return true;
 }
 
@@ -409,12 +415,5 @@ void mtm_buffer_abort(struct mtm_buffer *buffer, bool flag)
     if (listener) mtm_lock(&listener->object.lock);
     bool was_aborted = mtm_object_is_aborted(&buffer->object);
     mtm_buffer_change(buffer, flag ? MTM_IS_ABORTED : 0, flag ? 0 : MTM_IS_ABORTED, false);
-    if (listener) {
-        if (flag || was_aborted) mtm_ready_take_off(listener, buffer);
-        if (!flag) mtm_ready_enter(listener, buffer);
-        bool last = mtm_listener_part(listener, buffer);
-        mtm_unlock(&listener->object.lock);
-        if (last) mtm_listener_announce(listener);
-        mtm_source_wake_one(&listener->source);
-    }
+    if (listener) follow_state(listener, buffer, flag || was_aborted);
 }

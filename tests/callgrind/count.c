@@ -221,6 +221,7 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     }
     luaL_openlibs(L);
+    luaL_checkstack(L, 2 * LUA_MINSTACK, "too many functions");
     if (argc > 1 && strcmp(argv[1], "conditions") == 0) {
         print_conditions(L);
     } else if (argc > 1) {

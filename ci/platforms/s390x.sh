@@ -5,4 +5,3 @@ arch=s390x triplet=s390x-linux-gnu
 luas="lua5.1 lua5.2 lua5.3 lua5.4"
 cc="s390x-linux-gnu-gcc --sysroot=$root"
 run="qemu-s390x-static -L $root"
-quick_suites="unit spec regress stock" # threads tell nothing here that they do not tell elsewhere

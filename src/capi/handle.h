@@ -111,6 +111,10 @@ static inline bool mtc_is_plain_word(struct mtm_word word)
     return word.tag != MTM_TAG_INTEGER || !mtc_may_be_wide((int64_t)word.bits);
 }
 
+/* The question for the core to ask about words; nothing is asked where all of them are plain.
+ */
+#define MTC_PLAIN_WORD (MTC_MAY_BE_LUAJIT ? mtc_is_plain_word : NULL)
+
 /* The live buffer at that index, or NULL. */
 static inline struct mtm_buffer *mtc_to_buffer(lua_State *L, int index)
 {

@@ -300,6 +300,7 @@ static bool none(struct mtm_word word)
 static double look(struct mtc_handle *handle, struct scratch *s)
 {
     if (!may_be_used(handle) || handle->owned.state->contended > 0 || is_hooked(s)) return 0;
+    if (!mtm_buffer_has_messages(buffer_of(handle))) return 0; /* it is going to wait */
     ++s->serial;
     if (mtm_fast_peek(buffer_of(handle), &s->peeked, none) != MTM_FOUND_BYTES) return 0;
     const uint32_t kinds = spread(s);

@@ -249,7 +249,7 @@ static int buffer_notifier(lua_State *L)
     }
     struct mtm_notifier *notifier = mtc_to_notifier(L, 2, threshold, &status); /* may run Lua */
     if (status == MTM_UNKNOWN) return mtl_raise_type(L, 2, "notifier object or nil");
-    if (!handle->object) status = MTM_CLOSED;
+    if (!mtc_handle_is_live(handle)) status = MTM_CLOSED;
     else if (notifier) status = mtm_buffer_connect(buffer, event, notifier);
     if (status == MTM_OK) return 0;
     mtm_notifier_release(notifier, false);

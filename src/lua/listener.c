@@ -48,9 +48,9 @@ static int take(lua_State *L, struct mtc_handle *handle, enum mtl_how how)
     struct mtm_word word;
     uint64_t id;
     if (lua_gettop(L) > 1 || !mtc_handle_is_live(handle) || mtl_is_watched(L) ||
-        !mtm_listener_take_word(
-            listener_of(handle), MTC_MAY_BE_LUAJIT ? mtc_is_plain_word : NULL,
-            handle->nonblock ? MTM_TAKER_NONBLOCK : MTM_TAKER_WAITS, &word, &id)) {
+        !mtm_listener_take_word(listener_of(handle), MTC_PLAIN_WORD,
+                                handle->nonblock ? MTM_TAKER_NONBLOCK : MTM_TAKER_WAITS, &word,
+                                &id)) {
         return mtl_receive(L, handle, how);
     }
     if (how != MTL_NEXT) mtc_push_integer(L, (int64_t)id);

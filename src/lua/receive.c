@@ -320,7 +320,8 @@ static MTM_ALWAYS_INLINE int take_bytes(lua_State *L, struct mtc_handle *handle,
         count = mtl_decode_direct(L, handle->owned.state, peeked->bytes, peeked->size);
         id_is_below = false;
     }
-    if (MTM_LIKELY(handle->object && mtm_fast_take(mtl_buffer_of(handle), peeked))) {
+    if (MTM_LIKELY(mtc_handle_is_live(handle) &&
+                   mtm_fast_take(mtl_buffer_of(handle), peeked))) {
         if (how == MTL_NEXT) return count;
         if (MTM_UNLIKELY(!id_is_below)) put_id_below(L, handle, count);
         return count + 1;
@@ -341,8 +342,7 @@ static MTM_ALWAYS_INLINE int push_word(lua_State *L, const struct mtc_handle *ha
 static MTM_ALWAYS_INLINE enum mtm_found peek(struct mtc_handle *handle,
                                              struct mtm_peeked *peeked)
 {
-    return mtm_fast_peek(mtl_buffer_of(handle), peeked,
-                         MTC_MAY_BE_LUAJIT ? mtc_is_plain_word : NULL);
+    return mtm_fast_peek(mtl_buffer_of(handle), peeked, MTC_PLAIN_WORD);
 }
 
 /* The buffer is empty; the call has no argument. Once it has polled nothing may be raised
@@ -401,7 +401,8 @@ int mtl_try_short(lua_State *L, struct mtc_handle *handle, int first)
         return 2;
     }
     const int count = mtl_decode_short(L, peeked.bytes, peeked.size);
-    if (count >= 0 && handle->object && mtm_fast_take(mtl_buffer_of(handle), &peeked))
+    if (count >= 0 && mtc_handle_is_live(handle) &&
+        mtm_fast_take(mtl_buffer_of(handle), &peeked))
         return count + 1;
     if (count >= 0) handle->owned.state->contended = MTL_CONTENDED;
     lua_settop(L, top);

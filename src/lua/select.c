@@ -134,7 +134,7 @@ static MTM_NOINLINE int take_word(lua_State *L, struct first first, bool nonbloc
     struct mtm_listener *listener = (struct mtm_listener *)first.handle->object;
     struct mtm_word word;
     uint64_t id;
-    if (!mtm_listener_take_word(listener, MTC_MAY_BE_LUAJIT ? mtc_is_plain_word : NULL,
+    if (!mtm_listener_take_word(listener, MTC_PLAIN_WORD,
                                 nonblock ? MTM_TAKER_NONBLOCK : MTM_TAKER_WAITS, &word, &id))
         return 0;
     lua_pushvalue(L, first.argument);

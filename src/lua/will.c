@@ -166,7 +166,8 @@ static void take_message(lua_State *L, struct mtc_state *state, int last,
 
 static enum mtm_status prepare(struct mtc_handle *handle, struct mtl_will *will)
 {
-    enum mtm_status status = handle->object ? mtm_object_may_put(handle->object) : MTM_CLOSED;
+    enum mtm_status status =
+        mtc_handle_is_live(handle) ? mtm_object_may_put(handle->object) : MTM_CLOSED;
     if (status != MTM_OK && status != MTM_ABORTED) return status;
     if (!will->bytes) return MTM_NOMEM;
     const struct mtm_message message = message_of(will);

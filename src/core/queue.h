@@ -68,7 +68,7 @@ struct mtm_queue_shared {
     mtm_a32 warm;             /* atomic: 1: it may keep a ring that rest gives up */
     mtm_asize returned;       /* atomic, written under head lock: messages put back */
     mtm_asize returned_bytes; /* atomic, written under head lock: what `back` accounts for */
-    _Atomic(struct mtm_pool *) pool;     /* atomic, set once: blocks for later, or NULL */
+    struct mtm_pool pool;     /* blocks for later */
     _Atomic(struct mtm_knocks *) knocks; /* atomic, set once; NULL: it is no bell */
     struct mtm_segment root;             /* an empty ring: the chain begins here */
     _Atomic(struct mtm_segment *) spare; /* atomic: a ring for later, or NULL */

@@ -24,6 +24,7 @@ enum mtm_status mtm_queue_init(struct mtm_queue *queue, size_t size, bool sized,
     shared->sized = sized || shared->fixed;
     shared->ordered = ordered;
     shared->limit = shared->maxbytes = SIZE_MAX;
+    shared->pool.unusual = &queue->head.unusual;
     if (shared->fixed) mtm_set_unusual(&queue->tail.unusual, MTM_UNUSUAL_BOUND, true);
     queue->tail.segment = queue->head.segment = &shared->root;
     if (!shared->sized || size == 0) return MTM_OK;
@@ -43,17 +44,11 @@ static void free_segments(struct mtm_queue *queue, struct mtm_segment *segment)
     }
 }
 
-static struct mtm_pool *pool_of(const struct mtm_queue *queue)
-{
-    return mtm_load_acq(&queue->shared.pool); /* pairs with need_pool */
-}
-
 void mtm_queue_fini(struct mtm_queue *queue)
 {
     struct mtm_tail *tail = &queue->tail;
     struct mtm_head *head = &queue->head;
     mtm_queue_drop_caches(queue);
-    mtm_free(pool_of(queue));
     free_segments(queue, head->segment);
     mtm_block_free_list(tail->last_block, tail->blocks_added - head->blocks_popped);
     while (head->back) {
@@ -64,36 +59,6 @@ void mtm_queue_fini(struct mtm_queue *queue)
 }
 
 /* ---- kept for later ---- */
-
-/* The first large message brings it; NULL: no memory, then nothing is kept. */
-static struct mtm_pool *need_pool(struct mtm_queue *queue)
-{
-    struct mtm_pool *pool = pool_of(queue);
-    if (MTM_LIKELY(pool != NULL)) return pool;
-    MTM_PAUSE();
-    struct mtm_pool *made = mtm_alloc(sizeof *made);
-    if (!made) return NULL;
-    *made = (struct mtm_pool){.unusual = &queue->head.unusual};
-    MTM_PAUSE();
-    if (mtm_cas_acq_rel(&queue->shared.pool, &pool, made)) return made; /* pairs: pool_of */
-    mtm_free(made);
-    return pool;
-}
-
-/* Without a pool of its own it is another's, a topic's, that had much. */
-static void forget_much(struct mtm_queue *queue)
-{
-    mtm_a32 *unusual = &queue->head.unusual;
-    if (!(mtm_load_rlx(unusual) & MTM_UNUSUAL_MUCH)) return;
-    mtm_set_unusual(unusual, MTM_UNUSUAL_MUCH, false);
-}
-
-static void rest_pool(struct mtm_queue *queue, bool all)
-{
-    struct mtm_pool *pool = pool_of(queue);
-    if (pool) mtm_pool_rest(pool, all);
-    else forget_much(queue);
-}
 
 static void set_warm(struct mtm_queue *queue)
 {
@@ -139,21 +104,13 @@ void mtm_queue_recycle(struct mtm_queue *queue, struct mtm_block *block)
         return;
     }
     if (MTM_UNLIKELY(block->cargo != NULL)) mtm_block_unload(block);
-    struct mtm_pool *pool = need_pool(queue);
-    if (!pool) {
-        mtm_block_free(block);
-        return;
-    }
-    mtm_pool_give(pool, block, mtm_queue_count_once(queue) == 0);
+    mtm_pool_give(&queue->shared.pool, block, mtm_queue_count_once(queue) == 0);
     set_warm(queue);
 }
 
 void mtm_queue_trim(struct mtm_queue *queue)
 {
-    struct mtm_pool *pool = pool_of(queue);
-    if (mtm_queue_count_once(queue) != 0) return;
-    if (pool) mtm_pool_trim(pool);
-    else forget_much(queue);
+    if (mtm_queue_count_once(queue) == 0) mtm_pool_trim(&queue->shared.pool);
 }
 
 /* ---- given up ---- */
@@ -199,19 +156,19 @@ void mtm_queue_rest(struct mtm_queue *queue)
     if (!cool) return;
     mtm_free(trash.segments); /* the last one is the only one */
     drop_spare(queue);
-    rest_pool(queue, false);
+    mtm_pool_rest(&queue->shared.pool, false);
 }
 
 void mtm_queue_drop_spares(struct mtm_queue *queue)
 {
     drop_spare(queue);
-    rest_pool(queue, true);
+    mtm_pool_rest(&queue->shared.pool, true);
 }
 
 void mtm_queue_drop_caches(struct mtm_queue *queue)
 {
     mtm_free(mtm_swap_acq_rel(&queue->shared.spare, NULL)); /* pairs with retire */
-    rest_pool(queue, true);
+    mtm_pool_rest(&queue->shared.pool, true);
 }
 
 /* ---- what a put needs ---- */
@@ -222,9 +179,9 @@ static bool make_block(struct mtm_queue *queue, const struct mtm_message *messag
     if (message->stored) {
         memory->block = mtm_block_refer(message->stored);
     } else {
-        const bool kept = message->size > MTM_COPIED_MAX && !queue->shared.fixed;
-        struct mtm_pool *pool = kept ? need_pool(queue) : NULL;
-        struct mtm_block *old = pool ? mtm_pool_take(pool, message->size) : NULL;
+        struct mtm_block *old = NULL;
+        if (message->size > MTM_COPIED_MAX)
+            old = mtm_pool_take(&queue->shared.pool, message->size);
         memory->block = mtm_message_to_block(message, old);
     }
     return memory->block != NULL;

@@ -78,14 +78,6 @@ static inline void *core_resize(void *ptr, size_t size)
     return moved;
 }
 
-/* How many blocks of memory a queue has for its pool itself: from its first large message on
- * one.
- */
-static inline uint32_t core_pool(const struct mtm_queue *queue)
-{
-    return mtm_load_acq(&queue->shared.pool) ? 1 : 0;
-}
-
 static const struct mtm_allocator core_allocator = {core_alloc, core_resize, core_free};
 
 static inline int core_begin(void **state)

@@ -61,22 +61,6 @@ static void a_put_asks_for_a_ring_and_tries_again(void **state)
     mtm_queue_fini(&queue);
 }
 
-/* Nothing is kept where the size is fixed, so there is nothing to keep it in. */
-static void a_fixed_queue_asks_for_no_pool(void **state)
-{
-    (void)state;
-    struct mtm_queue queue;
-    struct mtm_put_memory memory = {0};
-    struct mtm_message message = core_message(bytes, LARGE);
-    assert_int_equal(mtm_queue_init(&queue, 2 * LARGE, true, 0, false), MTM_OK);
-    assert_int_equal(mtm_queue_prepare(&queue, &message, &memory), MTM_OK);
-    const uint32_t before = core_requests;
-    assert_int_equal(mtm_queue_reserve(&queue, &message, &memory), MTM_OK);
-    assert_int_equal(core_requests, before + 1);
-    mtm_queue_free_memory(&queue, &memory);
-    mtm_queue_fini(&queue);
-}
-
 /* Another producer made room meanwhile: the ring is kept for the next who needs one. */
 static void a_ring_that_is_not_needed_is_kept(void **state)
 {
@@ -191,7 +175,7 @@ static void a_drained_queue_keeps_less_than_a_megabyte(void **state)
     assert_in_range(core_bytes, 0, 1000 * 1000);
     queue_shut(&queue);
     mtm_queue_drop_caches(&queue);
-    assert_int_equal(core_blocks, core_pool(&queue));
+    assert_int_equal(core_blocks, 0);
     mtm_queue_fini(&queue);
 }
 
@@ -203,7 +187,7 @@ static void a_large_message_travels_in_its_own_block(void **state)
     struct mtm_slot slot = {.limit = SIZE_MAX};
     assert_int_equal(mtm_queue_init(&queue, 1024, false, 2, false), MTM_OK);
     assert_int_equal(queue_put(&queue, 3, LARGE), MTM_OK);
-    assert_int_equal(core_requests, 2 + core_pool(&queue));
+    assert_int_equal(core_requests, 2);
     assert_in_range(core_bytes, LARGE + 1024, LARGE + 1024 + 200);
     assert_int_equal(queue_look(&queue, &slot), MTM_OK); /* without memory to copy it to */
     assert_true(core_is(slot.block, 3, LARGE));
@@ -227,7 +211,7 @@ static void blocks_are_used_again(void **state)
             assert_true(core_is(block, i, LARGE - i));
             mtm_queue_recycle(&queue, block);
         }
-        assert_int_equal(core_requests, UNDER_WAY + 1 + core_pool(&queue)); /* and the ring */
+        assert_int_equal(core_requests, UNDER_WAY + 1); /* they and the ring */
     }
     mtm_queue_recycle(&queue, NULL);
     mtm_queue_fini(&queue);
@@ -263,7 +247,7 @@ static void a_sized_ring_takes_large_messages_that_fit(void **state)
     core_drought = 0;
     assert_int_equal(queue_put(&queue, 3, LARGE),
                      MTM_OK); /* in a block, and its pointer here */
-    assert_int_equal(core_blocks, 2 + core_pool(&queue));
+    assert_int_equal(core_blocks, 2);
     for (uint32_t i = 1; i <= 3; ++i) assert_gives(&queue, i, LARGE);
     assert_drained(&queue);
     mtm_queue_fini(&queue);
@@ -325,7 +309,7 @@ static void shut_gives_up_all(void **state)
         queue_shut(&queue);
         assert_drained(&queue);
         mtm_queue_drop_caches(&queue);
-        assert_int_equal(core_blocks, core_pool(&queue));
+        assert_int_equal(core_blocks, 0);
         queue_shut(&queue); /* may be repeated */
         mtm_queue_fini(&queue);
     }
@@ -344,9 +328,9 @@ static void a_queue_with_messages_keeps_more(void **state)
     assert_int_equal(mtm_queue_init(&queue, 1024, false, 2, false), MTM_OK);
     assert_int_equal(queue_put(&queue, 1, 1), MTM_OK);
     recycle_blocks(&queue, megabyte, 9);
-    assert_int_equal(core_blocks, 1 + 4 + core_pool(&queue));
+    assert_int_equal(core_blocks, 1 + 4);
     recycle_blocks(&queue, 5 * megabyte, 1);
-    assert_int_equal(core_blocks, 1 + 4 + core_pool(&queue));
+    assert_int_equal(core_blocks, 1 + 4);
     assert_in_range(core_bytes, 0, MTM_POOL_MAX + 2000);
     mtm_queue_fini(&queue);
 }
@@ -380,16 +364,15 @@ static void nobody_waits_for_the_pool(void **state)
     struct mtm_queue queue;
     assert_int_equal(mtm_queue_init(&queue, 1024, false, 2, false), MTM_OK);
     recycle_blocks(&queue, LARGE, 2);
-    mtm_store_rlx(&mtm_load_acq(&queue.shared.pool)->lock.word,
-                  1); /* as if another thread had it */
+    mtm_store_rlx(&queue.shared.pool.lock.word, 1); /* as if another thread had it */
     assert_int_equal(queue_put(&queue, 1, LARGE), MTM_OK);
-    assert_int_equal(core_blocks, 4 + core_pool(&queue));
+    assert_int_equal(core_blocks, 4);
     mtm_queue_recycle(&queue, queue_take(&queue));
-    assert_int_equal(core_blocks, 3 + core_pool(&queue));
+    assert_int_equal(core_blocks, 3);
     mtm_queue_trim(&queue);
     mtm_queue_drop_caches(&queue);
-    assert_int_equal(core_blocks, 3 + core_pool(&queue));
-    mtm_store_rlx(&mtm_load_acq(&queue.shared.pool)->lock.word, 0);
+    assert_int_equal(core_blocks, 3);
+    mtm_store_rlx(&queue.shared.pool.lock.word, 0);
     mtm_queue_fini(&queue);
 }
 
@@ -399,9 +382,9 @@ static void huge_blocks_are_not_kept_by_a_drained_queue(void **state)
     struct mtm_queue queue;
     assert_int_equal(mtm_queue_init(&queue, 1024, false, 2, false), MTM_OK);
     recycle_blocks(&queue, (size_t)600 * 1024, 1);
-    assert_int_equal(core_blocks, core_pool(&queue));
+    assert_int_equal(core_blocks, 0);
     recycle_blocks(&queue, (size_t)200 * 1024, 1);
-    assert_int_equal(core_blocks, 1 + core_pool(&queue));
+    assert_int_equal(core_blocks, 1);
     mtm_queue_fini(&queue);
 }
 
@@ -480,7 +463,6 @@ int main(void)
         CORE_TEST("running out of memory changes nothing",
                   running_out_of_memory_changes_nothing),
         CORE_TEST("shut gives up all memory", shut_gives_up_all),
-        CORE_TEST("a fixed queue asks for no pool", a_fixed_queue_asks_for_no_pool),
         CORE_TEST("a block much too large is left for others",
                   a_block_much_too_large_is_left_for_others),
         CORE_TEST("a queue with messages keeps more", a_queue_with_messages_keeps_more),

@@ -34,15 +34,20 @@ void mtm_topic_end_turn(struct mtm_topic *topic)
 
 /* ---- subscribers ---- */
 
+/* Lock of the topic held. NULL: the first one of all. */
+static struct mtm_buffer *after(const struct mtm_topic *topic, const struct mtm_buffer *buffer)
+{
+    return buffer ? mtm_subscriber_of(buffer)->next : topic->first;
+}
+
 /* The first one after `buffer` (NULL: of all) that has references, with one more; or NULL. A
  * buffer stays in the list until it is freed, so `buffer`, of which the caller has a reference,
  * is there. */
 static struct mtm_buffer *next_alive(struct mtm_topic *topic, struct mtm_buffer *buffer)
 {
     mtm_lock(&topic->object.lock);
-    buffer = buffer ? mtm_subscriber_of(buffer)->next : topic->first;
-    while (buffer && !mtm_object_retain_alive(&buffer->object))
-        buffer = mtm_subscriber_of(buffer)->next;
+    do buffer = after(topic, buffer);
+    while (buffer && !mtm_object_retain_alive(&buffer->object));
     mtm_unlock(&topic->object.lock);
     return buffer;
 }
@@ -59,10 +64,10 @@ static struct mtm_buffer *step(struct mtm_topic *topic, struct mtm_buffer *buffe
 static void keep_all(struct mtm_topic *topic)
 {
     mtm_lock(&topic->object.lock);
-    for (struct mtm_buffer *buffer = topic->first; buffer;
-         buffer = mtm_subscriber_of(buffer)->next) {
-        if (!mtm_subscriber_of(buffer)->closes)
-            mtm_subscriber_of(buffer)->closes = mtm_object_retain_alive(&buffer->object);
+    struct mtm_buffer *buffer = NULL;
+    while ((buffer = after(topic, buffer)) != NULL) {
+        struct mtm_subscriber *subscriber = mtm_subscriber_of(buffer);
+        if (!subscriber->closes) subscriber->closes = mtm_object_retain_alive(&buffer->object);
     }
     mtm_unlock(&topic->object.lock);
 }
@@ -72,9 +77,8 @@ static struct mtm_buffer *next_kept(struct mtm_topic *topic, struct mtm_buffer *
 {
     struct mtm_buffer *const last = buffer;
     mtm_lock(&topic->object.lock);
-    buffer = buffer ? mtm_subscriber_of(buffer)->next : topic->first;
-    while (buffer && !mtm_subscriber_of(buffer)->closes)
-        buffer = mtm_subscriber_of(buffer)->next;
+    do buffer = after(topic, buffer);
+    while (buffer && !mtm_subscriber_of(buffer)->closes);
     if (buffer) mtm_subscriber_of(buffer)->closes = false;
     mtm_unlock(&topic->object.lock);
     if (last) mtm_object_release(&last->object);

@@ -3,7 +3,9 @@
 A select over some buffers is compared with a listener that serves the same number of buffers, in one thread, with one
 message queued at a time, at the source that is looked at last in half of all cases. A wait joins each source and leaves
 it again: its price per source is that of a select whose time is up at once, over 16 sources and over 2. Go's select
-does the same over channels, compiled, its channels named in the program.
+does the same over channels, compiled, its channels named in the program. A second row compares with a call of C that
+checks as many arguments and pushes as many results, and does nothing else, and one that takes an integer. LuaJIT's
+compiler sees a listener's nextmsg, and select of up to eight buffers.
 
 A stream through a buffer with a limit, put by putmsg, stands beside the same stream put by addmsg without a limit; with
 a limit of 1 each message waits for the one before. A loop over messages() stands beside one over nextmsg.
@@ -13,8 +15,10 @@ local measure = require "measure"
 local crew = require "crew"
 local mtmsg = require "mtmsg"
 local rows = require "rows"
+local new_box = require "box"
 
 local unpack = rawget(_G, "unpack") or table.unpack
+local is_compiled = mtmsg._INFO:find("calls:FFI", 1, true) ~= nil
 local LEAST = 5000
 
 -- ---- choosing, one thread
@@ -32,12 +36,23 @@ local code = [[
         end
     end)
 ]]
+local limit = [[
+    local mtmsg, measure, %s = ...
+    local first = %s
+    local choose = first.choose
+    return measure.loop(function(n)
+        for _ = 1, n do
+            first:put1(42)
+            choose(%s)
+        end
+    end)
+]]
 
-local function choose(count)
-    local buffers, names = {}, {}
-    for i = 1, count do buffers[i], names[i] = mtmsg.newbuffer(), "b" .. i end
+local function with_sources(code, count, new)
+    local sources, names = {}, {}
+    for i = 1, count do sources[i], names[i] = new(), "s" .. i end
     local list = table.concat(names, ", ")
-    return assert((loadstring or load)(code:format(list, list, list)))(mtmsg, measure, unpack(buffers))
+    return assert((loadstring or load)(code:format(list, list, list)))(mtmsg, measure, unpack(sources))
 end
 
 local function listen(count)
@@ -62,17 +77,19 @@ end
 
 local counts, entries = { 2, 4, 16 }, {}
 for _, count in ipairs(counts) do
-    entries[#entries + 1] = { "select" .. count, choose(count) }
+    entries[#entries + 1] = { "select" .. count, with_sources(code, count, mtmsg.newbuffer) }
     entries[#entries + 1] = { "listener" .. count, listen(count) }
+    entries[#entries + 1] = { "limit" .. count, with_sources(limit, count, new_box) }
 end
 entries[#entries + 1] = { "vain2", in_vain(2) }
 entries[#entries + 1] = { "vain16", in_vain(16) }
 local s = measure.take(entries)
 for _, count in ipairs(counts) do
-    rows.row {
+    rows.family({
         name = ("add+select over %d buffers"):format(count), unit = "ns", figure = s["select" .. count],
         probe = s["listener" .. count], per = "a listener over as many", most = 1.5, naive = false,
-    }
+        why = is_compiled and count > 8 and "LuaJIT's compiler has no registers for so many, and calls C" or nil,
+    }, { { "against checking as many arguments", s["limit" .. count], "calls of C with as many arguments" } })
 end
 rows.row { name = "a wait of select over 2 buffers, in vain", unit = "ns", figure = s.vain2, naive = false }
 rows.row {

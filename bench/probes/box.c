@@ -22,13 +22,18 @@ struct box {
 static const char class_name[] = "bench.box";
 static const uintptr_t magic = (uintptr_t)0x62656E6368626F78u;
 
-static inline struct box *self(lua_State *L)
+static inline struct box *box_at(lua_State *L, int index)
 {
-    struct box *box = lua_touserdata(L, 1);
-    if (!box || mtc_rawlen(L, 1) != sizeof *box || box->tag != ((uintptr_t)box ^ magic)) {
-        luaL_argerror(L, 1, "box expected");
+    struct box *box = lua_touserdata(L, index);
+    if (!box || mtc_rawlen(L, index) != sizeof *box || box->tag != ((uintptr_t)box ^ magic)) {
+        luaL_argerror(L, index, "box expected");
     }
     return box;
+}
+
+static inline struct box *self(lua_State *L)
+{
+    return box_at(L, 1);
 }
 
 static inline void expect(lua_State *L, int index, int type)
@@ -71,6 +76,17 @@ static int box_get1(lua_State *L)
 {
     mtc_push_integer(L, self(L)->integer);
     return 1;
+}
+
+/* One of several boxes: the last, and what is in it. */
+static int box_choose(lua_State *L)
+{
+    const int top = lua_gettop(L);
+    struct box *box = self(L);
+    for (int i = 2; i <= top; ++i) box = box_at(L, i);
+    lua_pushvalue(L, top);
+    mtc_push_integer(L, box->integer);
+    return 2;
 }
 
 /* ---- an integer, a short string, a float ---- */
@@ -277,6 +293,7 @@ static const luaL_Reg methods[] = {
     {"check", box_check},
     {"put1", box_put1},
     {"get1", box_get1},
+    {"choose", box_choose},
     {"put3", box_put3},
     {"get3", box_get3},
     {"put1_locked", box_put1_locked},

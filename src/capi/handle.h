@@ -74,7 +74,7 @@ extern const char mtc_copy;
  * objects for its own. */
 static inline uintptr_t mtc_tag(const void *block, uintptr_t magic)
 {
-    return (uintptr_t)block ^ (uintptr_t)&mtc_copy ^ magic;
+    return (uintptr_t)block ^ ((uintptr_t)&mtc_copy ^ magic);
 }
 
 struct mtc_handle {

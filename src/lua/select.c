@@ -56,20 +56,29 @@ struct first {
     struct mtc_handle *handle;
 };
 
+static MTM_NOINLINE void check_count(lua_State *L, int top)
+{
+    int count = 0;
+    for (int i = FIRST; i <= top; ++i)
+        if (lua_toboolean(L, i) && ++count > MTM_SELECT_MAX)
+            luaL_argerror(L, i, "too many sources");
+}
+
 /* Raises errors before anything is pinned. */
 static struct first check_sources(lua_State *L, int top)
 {
     struct first first = {0};
-    int count = 0;
-    for (int i = FIRST; i <= top; ++i) {
+    int i = FIRST;
+    for (; i <= top && first.argument == 0; ++i) {
         struct mtc_handle *buffer = to_live_buffer(L, i),
                           *handle = buffer ? buffer : check_source(L, i);
         if (!handle) continue;
-        if (++count > MTM_SELECT_MAX) luaL_argerror(L, i, "too many sources");
-        if (first.argument != 0) continue;
         if (buffer ? mtm_buffer_may_have_one(mtl_buffer_of(buffer)) : is_worth_a_look(handle))
             first = (struct first){i, handle};
     }
+    for (; i <= top; ++i)
+        if (MTM_UNLIKELY(!to_live_buffer(L, i))) check_source(L, i);
+    if (MTM_UNLIKELY(top - FIRST >= MTM_SELECT_MAX)) check_count(L, top);
     return first;
 }
 

@@ -4,7 +4,12 @@ packages="musl-tools lua-unit"
 cc=musl-gcc
 suites="unit spec regress native host thread stress stock"
 flags="LDFLAGS=-L$PWD/$deps/cmocka/lib CPPFLAGS=-I$PWD/$deps/cmocka/include LACKS=uv_notifier"
-provide() { build_missing; }
+provide() {
+    build_missing
+    for headers in linux asm-generic "$(gcc -print-multiarch)/asm"; do # the kernel's, of which musl has none
+        ln -sfn "/usr/include/$headers" "$deps/cmocka/include/${headers##*/}"
+    done
+}
 
 build_lua() {
     make -C src CC="musl-gcc -std=gnu99" MYCFLAGS="-fPIC -DLUA_USE_POSIX -DLUA_USE_DLOPEN" MYLIBS="-Wl,-E -ldl" \

@@ -203,6 +203,7 @@ enum { WAITERS = 3, WAITED = 200 };
 struct queue {
     struct mtm_topic *topic;
     mtm_a32 next; /* the number of the one who publishes next */
+    mtm_a32 refused, ended;
     size_t taken;
 };
 
@@ -224,35 +225,65 @@ static void *wait_for_room(void *opaque)
         struct mtm_published published;
         const uint32_t number = mtm_add_seq(&queue->next, 1) + 1;
         assert_int_equal(put_wait(queue->topic, number, MTM_FOREVER, &published), MTM_OK);
-        assert_int_equal(published.refused, 0);
+        if (published.refused > 0) mtm_store_seq(&queue->refused, 1);
     }
+    mtm_add_seq(&queue->ended, 1);
     return NULL;
 }
 
-/* Several wait for a slow subscriber, in one order, which is that of the others. */
+/* False: one of the subscribers was given up as too busy. That happens only where the system
+ * lets a thread wait for a processor for longer than a publisher has patience. */
+static bool next_of(struct mtm_buffer *subscriber, struct queue *queue, uint32_t *number)
+{
+    enum mtm_status status = MTM_EMPTY;
+    while (mtm_in_vain(status) && !mtm_load_seq(&queue->refused))
+        status = core_next(&subscriber->object, 100 * UNIT_MS, number);
+    if (mtm_in_vain(status)) return false;
+    assert_int_equal(status, MTM_OK);
+    return true;
+}
+
+static void drain_until_they_end(struct queue *queue, struct mtm_buffer **of, size_t count)
+{
+    uint32_t number;
+    while (mtm_load_seq(&queue->ended) < WAITERS) {
+        for (size_t i = 0; i < count; ++i)
+            while (core_next(&of[i]->object, 0, &number) == MTM_OK) continue;
+        mtm_plat_yield();
+    }
+}
+
+/* Several wait for a slow subscriber, in one order, which is that of the others. False: it says
+ * nothing, as above. */
+static bool keep_the_order(void)
+{
+    struct queue queue = {.topic = topic_new(false)};
+    struct mtm_buffer *of[] = {subscribe(queue.topic, 1, NULL), subscribe(queue.topic, 0, NULL),
+                               subscribe(queue.topic, 2, NULL)};
+    enum { SLOW, QUICK, TWO, COUNT };
+    pthread_t threads[WAITERS];
+    bool all = true, same = true;
+    unit_start(threads, WAITERS, wait_for_room, &queue);
+    for (int i = 0; i < WAITERS * WAITED && all && same; ++i) {
+        uint32_t numbers[COUNT];
+        if (i % 7 == 0) mtm_plat_yield();
+        for (size_t k = 0; k < COUNT && all; ++k) all = next_of(of[k], &queue, &numbers[k]);
+        same = !all || (numbers[QUICK] == numbers[SLOW] && numbers[TWO] == numbers[SLOW]);
+    }
+    drain_until_they_end(&queue, of, COUNT);
+    unit_join(threads, WAITERS);
+    for (size_t k = 0; k < COUNT; ++k) core_drop_buffer(of[k]);
+    drop(queue.topic);
+    assert_true(same || queue.refused);
+    return !queue.refused;
+}
+
 static void who_waits_for_room_keeps_the_order(void **state)
 {
     (void)state;
-    struct queue queue = {.topic = topic_new(false)};
-    struct mtm_buffer *slow = subscribe(queue.topic, 1, NULL),
-                      *quick = subscribe(queue.topic, 0, NULL);
-    struct mtm_buffer *two = subscribe(queue.topic, 2, NULL);
-    pthread_t threads[WAITERS];
-    unit_start(threads, WAITERS, wait_for_room, &queue);
-    for (int i = 0; i < WAITERS * WAITED; ++i) {
-        uint32_t number = 0, same = 0;
-        if (i % 7 == 0) mtm_plat_yield();
-        assert_int_equal(core_next(&slow->object, MTM_FOREVER, &number), MTM_OK);
-        assert_int_equal(core_next(&quick->object, MTM_FOREVER, &same), MTM_OK);
-        assert_int_equal(number, same);
-        assert_int_equal(core_next(&two->object, MTM_FOREVER, &same), MTM_OK);
-        assert_int_equal(number, same);
-    }
-    unit_join(threads, WAITERS);
-    core_drop_buffer(slow);
-    core_drop_buffer(quick);
-    core_drop_buffer(two);
-    drop(queue.topic);
+    bool kept = false;
+    for (int round = 0; round < 5 && !kept; ++round) kept = keep_the_order();
+    assert_true(kept);
 }
 
 static void *wait_once(void *opaque)

@@ -1,7 +1,7 @@
--- The hot path of LuaJIT: methods of buffers and listeners, and select, that its compiler can see. Each passes plain
--- values to functions of C, and leaves whatever is unusual to what it replaces. `make` makes methods.inc of this file.
-local module, class, listener, scratch,
-    add_number, add_text, add_values, look, take, id_of, take_number, take_number_through, first_with = ...
+-- The hot path of LuaJIT: methods of buffers and listeners that its compiler can see. Each passes plain values to one
+-- function of C, and leaves whatever is unusual to the method that it replaces. `make` makes methods.inc of this file.
+local class, listener, scratch,
+    add_number, add_text, add_values, look, take, id_of, take_number, take_number_through = ...
 if jit.version_num < 20100 or not jit.status() then return false end
 if jit.arch == "arm" then return false end -- 32 bits: compiled calls crash there (LuaJIT 2.1.0-beta3, armhf, in qemu)
 local ffi, bit = require "ffi", require "bit"
@@ -29,7 +29,6 @@ take = from_address("int (*)(void *, void *, uint32_t)", take)
 id_of = from_address("double (*)(void *)", id_of)
 take_number = from_address("double (*)(void *, void *)", take_number)
 take_number_through = from_address("double (*)(void *, void *)", take_number_through)
-first_with = from_address("int (*)(" .. ("void *, "):rep(7) .. "void *)", first_with)
 -- Single fields for the numbers: where nothing is compiled, an array in a struct is an object, making it may run
 -- finalizers.
 local message = ffi.cast("struct { double a, b, c, d; const char *text[4]; uint32_t length[4]; } *", scratch)
@@ -155,40 +154,6 @@ function methods.nextmsg(self, ...)
         if number == number then return number end
     end
     return nextmsg_through(self, ...)
-end
-
--- ---- select: a number of one of few buffers
-
-local choose = module.select
-
-local function may_be_asked(source)
-    return type(source) == "nil" or metatable_of(source) == class and type(source) == "userdata"
-end
-
-local function may_be_waited(timeout)
-    return type(timeout) == "nil" or type(timeout) == "number" and timeout >= 0
-end
-
-local function are_asked(a, b, c, d)
-    return may_be_asked(a) and may_be_asked(b) and may_be_asked(c) and may_be_asked(d)
-end
-
-local function one_of(place, a, b, c, d)
-    return place == 1 and a or place == 2 and b or place == 3 and c or d
-end
-
--- With more sources than these LuaJIT's compiler has no registers for what follows the choice.
-function module.select(timeout, ...)
-    local s1, s2, s3, s4, s5, s6, s7, s8 = ...
-    if select("#", ...) <= 8 and may_be_waited(timeout) and are_asked(s1, s2, s3, s4) and are_asked(s5, s6, s7, s8) then
-        local place = first_with(s1, s2, s3, s4, s5, s6, s7, s8)
-        if place ~= 0 then
-            local source = place <= 4 and one_of(place, s1, s2, s3, s4) or one_of(place - 4, s5, s6, s7, s8)
-            local number = take_number(source, scratch)
-            if number == number then return source, number end
-        end
-    end
-    return choose(timeout, ...)
 end
 
 return true

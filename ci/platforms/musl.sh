@@ -1,14 +1,15 @@
 # Another C library of Linux, on this machine's own processor, with Luas that are built with it.
 # shellcheck shell=sh disable=SC2034,SC2154
 packages="musl-tools lua-unit"
-cc=musl-gcc
+cc="musl-gcc -I$PWD/$deps/kernel"
 suites="unit spec regress native host thread stress stock"
 flags="LDFLAGS=-L$PWD/$deps/cmocka/lib CPPFLAGS=-I$PWD/$deps/cmocka/include LACKS=uv_notifier"
 provide() {
-    build_missing
+    mkdir -p "$deps/kernel"
     for headers in linux asm-generic "$(gcc -print-multiarch)/asm"; do # the kernel's, of which musl has none
-        ln -sfn "/usr/include/$headers" "$deps/cmocka/include/${headers##*/}"
+        ln -sfn "/usr/include/$headers" "$deps/kernel/${headers##*/}"
     done
+    build_missing
 }
 
 build_lua() {

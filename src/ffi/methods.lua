@@ -3,7 +3,9 @@
 local class, listener, scratch,
     add_number, add_text, add_values, look, take, id_of, take_number, take_number_through = ...
 if jit.version_num < 20100 or not jit.status() then return false end
-if jit.arch == "arm" then return false end -- 32 bits: compiled calls crash there (LuaJIT 2.1.0-beta3, armhf, in qemu)
+-- On ARM of 32 bits the compiler takes the address of one field of `message` from a register that has held another's,
+-- and holds a value by then (LuaJIT 2.1.0-beta3).
+if jit.arch == "arm" then return false end
 local ffi, bit = require "ffi", require "bit"
 
 local metatable_of, type, select, text_of = debug.getmetatable, type, select, ffi.string

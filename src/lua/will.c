@@ -104,7 +104,7 @@ static void push_metatable(lua_State *L, const struct mtc_state *state)
 /* It is nothing but its address. */
 static void push_watchman(lua_State *L, const struct mtc_state *state)
 {
-    lua_newuserdata(L, 0);
+    mtc_newuserdata(L, 0, 0);
     push_metatable(L, state);
     lua_setmetatable(L, -2);
 }

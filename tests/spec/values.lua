@@ -224,10 +224,11 @@ if rawget(_G, "jit") then
         local b = mtmsg.newbuffer()
         local array = ffi.new("int64_t[2]", near + 1, -5)
         b:addmsg(assert(loadstring("return 9007199254740993LL"))(), array[0], array[1],
-                 ffi.cast("int64_t &", array), ffi.new("const int64_t", 4), ffi.new("long long", 6))
-        local constant, first, second, reference, const, long = b:nextmsg(0)
+                 ffi.cast("int64_t &", array), ffi.new("const int64_t", 4), ffi.new("long long", 6),
+                 ffi.new(ffi.abi("64bit") and "intptr_t" or "int64_t", 7))
+        local constant, first, second, reference, const, long, pointer = b:nextmsg(0)
         ok(constant == near + 1) ok(first == near + 1) ok(reference == near + 1)
-        gives(list(-5, 4, 6), second, const, long)
+        gives(list(-5, 4, 6, 7), second, const, long, pointer)
         array[0] = 1
         ok(first == near + 1)
         b:addmsg(near + 1)

@@ -198,7 +198,11 @@ static void who_is_busy_for_a_moment_gets_it_later(void **state)
 
 /* ---- who waits for room ---- */
 
-enum { WAITERS = 3, WAITED = 200 };
+enum {
+    WAITERS = 3,
+    WAITED = 200,
+    PATIENCE_NS = 10 * 1000 * 1000 /* of a publisher with those whose locks are taken */
+};
 
 struct queue {
     struct mtm_topic *topic;
@@ -224,8 +228,11 @@ static void *wait_for_room(void *opaque)
     for (int i = 0; i < WAITED; ++i) {
         struct mtm_published published;
         const uint32_t number = mtm_add_seq(&queue->next, 1) + 1;
+        const int64_t begin = mtm_plat_now();
         assert_int_equal(put_wait(queue->topic, number, MTM_FOREVER, &published), MTM_OK);
-        if (published.refused > 0) mtm_store_seq(&queue->refused, 1);
+        if (published.refused == 0) continue;
+        assert_true(mtm_plat_now() - begin >= PATIENCE_NS);
+        mtm_store_seq(&queue->refused, 1);
     }
     mtm_add_seq(&queue->ended, 1);
     return NULL;

@@ -55,9 +55,9 @@ static void tell(struct mtm_pollable *pollable)
     uint32_t word = mtm_load_seq(&pollable->word); /* pairs with mtm_pollable_found_nothing */
     if ((word & TOLD) || !enter(pollable)) return;
     MTM_STEP(set_descriptor);
-    mtm_plat_signal_set(&pollable->signal);
+    const bool set = mtm_plat_signal_set(&pollable->signal);
     MTM_STEP(note_told);
-    mtm_cas_seq(&pollable->word, &word, word | TOLD);
+    if (set) mtm_cas_seq(&pollable->word, &word, word | TOLD); /* else the next one sets it */
     leave(pollable);
 }
 

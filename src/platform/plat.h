@@ -73,9 +73,11 @@ bool mtm_plat_signal_open(struct mtm_signal *signal, const char **why);
 /* What is polled: not to be read, written or closed by anybody else. -1: it was closed. */
 intptr_t mtm_plat_signal_descriptor(const struct mtm_signal *signal);
 
-/* One system call each; any thread, at once with each other, as long as it is open; they never
- * block. What was set before unset begins is unset after it; what is set meanwhile may be. */
-void mtm_plat_signal_set(struct mtm_signal *signal);
+/* One system call each, where the system lets several threads do it at once, else few more; any
+ * thread, at once with each other, as long as it is open; they never block. What was set before
+ * unset begins is unset after it; what is set meanwhile may be. set: false: the system refused
+ * it. */
+bool mtm_plat_signal_set(struct mtm_signal *signal);
 void mtm_plat_signal_unset(struct mtm_signal *signal);
 
 /* Nobody else uses it any more. */

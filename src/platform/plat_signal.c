@@ -147,14 +147,16 @@ static const uint64_t one = 1;
 static const char one = 1;
 #endif
 
-void mtm_plat_signal_set(struct mtm_signal *signal)
+bool mtm_plat_signal_set(struct mtm_signal *signal)
 {
     const int error = errno;
     ssize_t done;
     do {
         done = write((int)signal->writing, &one, sizeof one);
     } while (done == -1 && errno == EINTR);
+    const bool set = done != -1 || errno == EAGAIN;
     errno = error;
+    return set;
 }
 
 void mtm_plat_signal_unset(struct mtm_signal *signal)

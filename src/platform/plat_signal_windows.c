@@ -22,7 +22,10 @@
 #define WSA_FLAG_NO_HANDLE_INHERIT 0x80
 #endif
 
-enum { STRANGERS = 100 }; /* who may come first, before we give up */
+enum {
+    STRANGERS = 100, /* who may come first, before we give up */
+    SENDS = 1000     /* that may be refused */
+};
 
 static SOCKET new_socket(void)
 {
@@ -143,12 +146,26 @@ intptr_t mtm_plat_signal_descriptor(const struct mtm_signal *signal)
     return signal->reading;
 }
 
-/* What does not fit into a full connection is not needed: it is readable. */
-void mtm_plat_signal_set(struct mtm_signal *signal)
+static bool is_readable(const struct mtm_signal *signal)
+{
+    u_long count = 0;
+    return ioctlsocket((SOCKET)signal->reading, (long)FIONREAD, &count) == 0 && count > 0;
+}
+
+/* What does not fit into a full connection is not needed: it is readable. But Wine also refuses
+ * a byte while another thread is in the midst of sending one, which may be gone by now. */
+bool mtm_plat_signal_set(struct mtm_signal *signal)
 {
     const int error = WSAGetLastError();
-    send((SOCKET)signal->writing, "!", 1, 0);
+    bool set = false;
+    for (int i = 0; i < SENDS && !set; ++i) {
+        if (i > 0) SwitchToThread();
+        set = send((SOCKET)signal->writing, "!", 1, 0) == 1;
+        if (!set && WSAGetLastError() != WSAEWOULDBLOCK) break;
+        if (!set) set = is_readable(signal);
+    }
     WSASetLastError(error);
+    return set;
 }
 
 void mtm_plat_signal_unset(struct mtm_signal *signal)

@@ -18,7 +18,7 @@ local rows = require "rows"
 local new_box = require "box"
 
 local unpack = rawget(_G, "unpack") or table.unpack
-local is_compiled = mtmsg._INFO:find("calls:FFI", 1, true) ~= nil
+local is_compiled = measure.is_compiled()
 local LEAST = 5000
 
 -- ---- choosing, one thread

@@ -69,7 +69,7 @@ local function by_c_api(count, message, batch)
     end, batch)
 end
 
-local is_compiled = mtmsg._INFO:find("calls:FFI", 1, true) ~= nil
+local is_compiled = measure.is_compiled()
 local WHY_COMPILED = is_compiled and "LuaJIT's compiler sees additions to buffers, and calls C for topics" or nil
 
 -- ---- topics

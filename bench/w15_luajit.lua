@@ -10,7 +10,7 @@ local measure = require "measure"
 local mtmsg = require "mtmsg"
 local rows = require "rows"
 
-if not mtmsg._INFO:find("calls:FFI", 1, true) then
+if not measure.is_compiled() then
     print("# SKIP " .. _VERSION .. " has no FFI that the library uses")
     return
 end

@@ -33,6 +33,11 @@ function measure.loop(run)
     end
 end
 
+-- Whether LuaJIT's compiler sees the library's methods.
+function measure.is_compiled()
+    return require "mtmsg"._INFO:find("calls:FFI", 1, true) ~= nil
+end
+
 -- What a method that LuaJIT's compiler sees does for whatever is unusual: the function of the C API that it replaces.
 function measure.replaced(method, name)
     for i = 1, math.huge do

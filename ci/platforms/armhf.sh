@@ -3,7 +3,7 @@
 packages="gcc-arm-linux-gnueabihf qemu-user-static mmdebstrap lua-unit"
 arch=armhf triplet=arm-linux-gnueabihf
 cc="arm-linux-gnueabihf-gcc --sysroot=$root"
-run="qemu-arm-static -E LD_PRELOAD=$PWD/$deps/shrink.so -L $root"
+run="qemu-arm-static -L $root"
 
 # QEMU 7.2, where addresses have 32 bits, takes away what lies behind a block that mremap makes smaller: as much as that
 # gets smaller. LuaJIT makes blocks smaller. Here munmap does it, which QEMU does as the system would.
@@ -22,4 +22,5 @@ void *mremap(void *old, size_t size, size_t wanted, int flags, ...)
     return munmap((char *)old + wanted, size - wanted) == 0 ? old : MAP_FAILED;
 }
 END
+    echo "$PWD/$deps/shrink.so" >"$root/etc/ld.so.preload" # not LD_PRELOAD: programs of this machine are started, too
 }

@@ -166,9 +166,16 @@ static void *be_slow(void *opaque)
     return NULL;
 }
 
+#if defined(MTM_PAUSES) /* which are sleeps */
+static void no_pause(void) {}
+#endif
+
 static void *be_quick(void *opaque)
 {
     struct scene *scene = opaque;
+#if defined(MTM_PAUSES)
+    mtm_plat_pause_by(no_pause);
+#endif
     if (!become(HIGH)) mtm_store_seq(&scene->refused, 1);
     sem_post(&scene->end); /* ready */
     sem_wait(&scene->quick);

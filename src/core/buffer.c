@@ -38,7 +38,8 @@ ASSERT_64(APART(queue.shared.pool, queue.tail.lock) &&
 ASSERT_64(END(queue.tail.floor) - BEGIN(queue.tail) <= MTM_CACHE_LINE, "a put writes one line");
 ASSERT_64(APART(queue.tail.floor, queue.head.lock), "the two sides don't disturb each other");
 ASSERT_64(END(queue.head.taken) - BEGIN(queue.head) <= MTM_CACHE_LINE, "a take writes one");
-ASSERT_64(sizeof(struct mtm_buffer) >= END(queue.head.taken) + MTM_CACHE_LINE,
+ASSERT_64(sizeof(struct mtm_buffer) + offsetof(struct mtm_member, ready) >=
+              END(queue.head.taken) + MTM_CACHE_LINE,
           "consumers don't disturb those who ask whether a listener knows the buffer");
 
 static struct mtm_buffer *to_buffer(struct mtm_object *object)
@@ -73,7 +74,7 @@ static void free_buffer(struct mtm_object *object)
 {
     struct mtm_buffer *buffer = to_buffer(object);
     struct mtm_listener *listener = listener_of(buffer);
-    struct mtm_topic *topic = mtm_load_rlx(&buffer->topic);
+    struct mtm_topic *topic = mtm_buffer_topic(buffer);
     if (listener) mtm_listener_announce(listener);
     if (topic) mtm_topic_leave(topic, buffer);
     for (int event = 0; event < MTM_EVENTS; ++event) {
@@ -170,7 +171,8 @@ static struct mtm_buffer *alloc_buffer(const struct mtm_buffer_options *options)
     *buffer = (struct mtm_buffer){.object = {.class = &buffer_ops.object,
                                              .kind = MTM_BUFFER,
                                              .life = 1,
-                                             .flags = mtm_generation}};
+                                             .flags = mtm_generation},
+                                  .subscribes = options->subscribes};
     char *behind = (char *)(buffer + 1);
     if (more > 0) memset(behind, 0, more);
     if (room > 0) buffer->room = (struct mtm_room *)(void *)(behind + member + subscriber);
@@ -185,9 +187,8 @@ static enum mtm_status make_buffer(const struct mtm_buffer_options *options,
     if (!buffer) return MTM_NOMEM;
     enum mtm_status status = mtm_queue_init(&buffer->queue, options->size, options->sized,
                                             options->grow, options->listener != NULL);
-    if (options->listener) {
+    if (options->listener)
         mtm_set_unusual(&buffer->queue.head.unusual, MTM_UNUSUAL_OWNER, true);
-    }
     if (status != MTM_OK) {
         mtm_named_free(&buffer->object);
         return status;

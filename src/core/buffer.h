@@ -22,17 +22,17 @@ struct mtm_buffer {
     /* Atomic, written under both locks; [MTM_ADDED] is read under the tail, [MTM_TAKEN] under
      * the head lock, or as bell.c does. */
     _Atomic(struct mtm_notifier *) notifier[MTM_EVENTS];
-    mtm_a32 exact_takes;   /* atomic, written under both locks: of enum mtm_exact; 0: none */
     struct mtm_room *room; /* constant; NULL: nobody waits for room in this buffer */
     struct mtm_queue queue;
     struct mtm_spin spin; /* of those who wait */
-    /* atomic: set once, under the reach lock, a reference; NULL: none */
-    _Atomic(struct mtm_topic *) topic;
+    bool subscribes;      /* constant: it is a topic's */
 };
 
 /* What a listener's buffer has besides, behind it. */
 struct mtm_member {
-    /* For the ready queue of the listener: */
+    struct mtm_buffer *member_next, *member_prev; /* guarded by the listener's lock */
+    struct mtm_buffer *deferred_next; /* owned by the last hold, then by the stack */
+    /* For the ready queue of the listener, a cache line behind what consumers write: */
     bool ready;            /* guarded by tail lock: it is there, or in the stack before it */
     _Atomic(bool) emptied; /* atomic: it has been emptied since, by another way */
     /* Guarded by the listener's lock: finished and drained: it does not count as connected */
@@ -42,8 +42,6 @@ struct mtm_member {
     /* Guarded by the listener's lock: */
     size_t place; /* in the ready queue: its turn when it was put there */
     struct mtm_buffer *ready_next, *ready_prev;
-    struct mtm_buffer *member_next, *member_prev;
-    struct mtm_buffer *deferred_next; /* owned by the last hold, then by the stack */
 };
 
 static inline struct mtm_member *mtm_member_of(const struct mtm_buffer *buffer)
@@ -51,18 +49,17 @@ static inline struct mtm_member *mtm_member_of(const struct mtm_buffer *buffer)
     return (struct mtm_member *)(uintptr_t)(buffer + 1);
 }
 
-/* Why takes need both locks: to count, or to serve those who wait for room. */
-enum mtm_exact { MTM_EXACT_COUNT = 1, MTM_EXACT_ROOM = 2 };
-
-/* Both locks held. */
-static inline void mtm_set_exact(struct mtm_buffer *buffer, enum mtm_exact why, bool flag)
+/* Whether takes need both locks: to count, or to serve those who wait for room. Exact for those
+ * who hold one of them. */
+static inline bool mtm_takes_need_both(const struct mtm_buffer *buffer)
 {
-    if (flag) mtm_or_acq_rel(&buffer->exact_takes, (uint32_t)why);
-    else mtm_and_acq_rel(&buffer->exact_takes, ~(uint32_t)why);
+    const uint32_t why = MTM_UNUSUAL_COUNT | MTM_UNUSUAL_ROOM;
+    return (mtm_load_rlx(&buffer->queue.head.unusual) & why) != 0;
 }
 
 /* What a topic's buffer has besides, behind that; guarded by the topic's lock. */
 struct mtm_subscriber {
+    _Atomic(struct mtm_topic *) topic; /* atomic: set once, under the reach lock: a reference */
     struct mtm_buffer *next, *prev;
     bool closes; /* it is to be closed with the topic, which has a reference */
 };
@@ -71,6 +68,13 @@ static inline struct mtm_subscriber *mtm_subscriber_of(const struct mtm_buffer *
 {
     struct mtm_member *member = mtm_member_of(buffer);
     return (struct mtm_subscriber *)(void *)(buffer->object.owner ? member + 1 : member);
+}
+
+/* The topic to which it has subscribed, or NULL. */
+static inline struct mtm_topic *mtm_buffer_topic(const struct mtm_buffer *buffer)
+{
+    /* pairs with mtm_reach_join */
+    return buffer->subscribes ? mtm_load_acq(&mtm_subscriber_of(buffer)->topic) : NULL;
 }
 
 struct mtm_buffer_options {

@@ -18,7 +18,7 @@ struct mtm_notifier *mtm_buffer_plug(struct mtm_buffer *buffer, enum mtm_event e
     }
     mtm_set_unusual(unusual, MTM_UNUSUAL_NOTIFIER, notifier != NULL);
     if (event == MTM_TAKEN)
-        mtm_set_exact(buffer, MTM_EXACT_COUNT, notifier && notifier->threshold > 0);
+        mtm_set_unusual(unusual, MTM_UNUSUAL_COUNT, notifier && notifier->threshold > 0);
     return old;
 }
 

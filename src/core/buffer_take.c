@@ -21,7 +21,7 @@ static bool lock_take(struct mtm_buffer *buffer, struct mtm_wait *wait, bool *bo
 {
     for (;;) {
         MTM_STEP(needs_both);
-        *both = mtm_load_rlx(&buffer->exact_takes) != 0;
+        *both = mtm_takes_need_both(buffer);
         MTM_PAUSE();
         if (MTM_UNLIKELY(*both) && !mtm_wait_lock(wait, &buffer->queue.tail.lock)) return false;
         if (!mtm_wait_lock(wait, &buffer->queue.head.lock)) {
@@ -29,7 +29,7 @@ static bool lock_take(struct mtm_buffer *buffer, struct mtm_wait *wait, bool *bo
             return false;
         }
         MTM_STEP(still_needs_both);
-        if (MTM_LIKELY((mtm_load_rlx(&buffer->exact_takes) != 0) == *both)) return true;
+        if (MTM_LIKELY(mtm_takes_need_both(buffer) == *both)) return true;
         unlock_take(buffer, *both);
     }
 }
@@ -100,14 +100,14 @@ static void recycle_for_topic(struct mtm_buffer *buffer, struct mtm_topic *topic
 /* The queue tells its own pool, and takes back the bit unless it keeps much itself. */
 void mtm_buffer_trim(struct mtm_buffer *buffer)
 {
-    struct mtm_topic *topic = mtm_load_rlx(&buffer->topic);
+    struct mtm_topic *topic = mtm_buffer_topic(buffer);
     if (topic && mtm_queue_count_once(&buffer->queue) == 0) mtm_topic_trim(topic);
     mtm_queue_trim(&buffer->queue);
 }
 
 void mtm_buffer_recycle(struct mtm_buffer *buffer, struct mtm_block *block)
 {
-    struct mtm_topic *topic = mtm_load_rlx(&buffer->topic);
+    struct mtm_topic *topic = mtm_buffer_topic(buffer);
     if (mtm_object_is_inherited(&buffer->object)) mtm_block_free(block);
     else if (topic && block->whole) recycle_for_topic(buffer, topic, block);
     else mtm_queue_recycle(&buffer->queue, block);
@@ -172,7 +172,7 @@ bool mtm_buffer_is_warm(const struct mtm_source *source)
 void mtm_buffer_rest(struct mtm_source *source, bool nonblock)
 {
     struct mtm_buffer *buffer = (struct mtm_buffer *)source;
-    struct mtm_topic *topic = mtm_load_rlx(&buffer->topic);
+    struct mtm_topic *topic = mtm_buffer_topic(buffer);
     (void)nonblock; /* it never waits */
     if (mtm_queue_is_warm(&buffer->queue)) mtm_queue_rest(&buffer->queue);
     if (topic) mtm_topic_rest(topic);

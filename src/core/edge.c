@@ -47,7 +47,7 @@ static void link_own(struct mtm_node *node)
 {
     struct mtm_object *object = node->object;
     struct mtm_topic *topic =
-        object->kind == MTM_BUFFER ? mtm_load_rlx(&((struct mtm_buffer *)object)->topic) : NULL;
+        object->kind == MTM_BUFFER ? mtm_buffer_topic((struct mtm_buffer *)object) : NULL;
     mtm_store_rlx(&node->self.holder, object);
     if (object->owner) link_edge(&node->up, object->owner, &node->self);
     if (topic) link_edge(&node->joined, &topic->object, &node->self);
@@ -57,7 +57,7 @@ void mtm_reach_join(struct mtm_buffer *buffer, struct mtm_topic *topic)
 {
     mtm_lock(&mtm_the_reach_lock);
     struct mtm_node *node = mtm_node_of(&buffer->object);
-    mtm_store_rel(&buffer->topic, topic); /* pairs with info */
+    mtm_store_rel(&mtm_subscriber_of(buffer)->topic, topic); /* pairs: mtm_buffer_topic */
     if (node) link_edge(&node->joined, &topic->object, &node->self);
     mtm_unlock(&mtm_the_reach_lock);
 }

@@ -18,7 +18,7 @@ static struct mtm_queue_numbers numbers_of(struct mtm_buffer *buffer)
 
 static void look_at_buffer(struct mtm_buffer *buffer, struct mtm_info *info)
 {
-    struct mtm_topic *topic = mtm_load_acq(&buffer->topic); /* pairs with subscribing */
+    struct mtm_topic *topic = mtm_buffer_topic(buffer);
     info->numbers = numbers_of(buffer);
     info->bounds = (struct mtm_bounds){.limit = buffer->queue.shared.limit,
                                        .maxbytes = mtm_queue_most_bytes(&buffer->queue),

@@ -121,11 +121,11 @@ static struct mtm_block *find(struct mtm_pool *pool, size_t size, size_t inner)
 }
 
 /* Everything that changes `kept` or what is needed again ends with this. */
-static void unlock(struct mtm_pool *pool)
+static void unlock(struct mtm_pool *pool, mtm_a32 *unusual)
 {
     const bool much = pool->kept > needed_again(pool);
-    const bool was = (mtm_load_rlx(pool->unusual) & MTM_UNUSUAL_MUCH) != 0;
-    if (much != was) mtm_set_unusual(pool->unusual, MTM_UNUSUAL_MUCH, much);
+    const bool was = (mtm_load_rlx(unusual) & MTM_UNUSUAL_MUCH) != 0;
+    if (much != was) mtm_set_unusual(unusual, MTM_UNUSUAL_MUCH, much);
     mtm_unlock(&pool->lock);
 }
 
@@ -140,23 +140,25 @@ static void free_blocks(struct mtm_block *block)
     }
 }
 
-struct mtm_block *mtm_pool_take(struct mtm_pool *pool, size_t size)
+struct mtm_block *mtm_pool_take(struct mtm_pool *pool, mtm_a32 *unusual, size_t size)
 {
-    return mtm_pool_take_with(pool, size, 0);
+    return mtm_pool_take_with(pool, unusual, size, 0);
 }
 
-struct mtm_block *mtm_pool_take_with(struct mtm_pool *pool, size_t size, size_t inner)
+struct mtm_block *mtm_pool_take_with(struct mtm_pool *pool, mtm_a32 *unusual, size_t size,
+                                     size_t inner)
 {
     if (!mtm_trylock(&pool->lock)) return NULL;
     struct mtm_block *block = find(pool, size, inner);
     const uint32_t more = kib(block ? weight(block) : mtm_block_weight(size, inner));
     pool->out = more < UINT32_MAX - pool->out ? pool->out + more : UINT32_MAX;
     pool->peak = larger(pool->peak, pool->out);
-    unlock(pool);
+    unlock(pool, unusual);
     return block;
 }
 
-void mtm_pool_give(struct mtm_pool *pool, struct mtm_block *block, bool drained)
+void mtm_pool_give(struct mtm_pool *pool, mtm_a32 *unusual, struct mtm_block *block,
+                   bool drained)
 {
     struct mtm_block *rest = NULL;
     if (mtm_trylock(&pool->lock)) {
@@ -164,26 +166,26 @@ void mtm_pool_give(struct mtm_pool *pool, struct mtm_block *block, bool drained)
         pool->out = pool->out > size ? pool->out - size : 0;
         if (keep(pool, block)) block = NULL;
         if (drained) rest = end_burst(pool);
-        unlock(pool);
+        unlock(pool, unusual);
     }
     mtm_block_free(block);
     free_blocks(rest);
 }
 
-void mtm_pool_trim(struct mtm_pool *pool)
+void mtm_pool_trim(struct mtm_pool *pool, mtm_a32 *unusual)
 {
     if (!mtm_trylock(&pool->lock)) return;
     struct mtm_block *rest = end_burst(pool);
-    unlock(pool);
+    unlock(pool, unusual);
     free_blocks(rest);
 }
 
-void mtm_pool_rest(struct mtm_pool *pool, bool all)
+void mtm_pool_rest(struct mtm_pool *pool, mtm_a32 *unusual, bool all)
 {
     if (!mtm_trylock(&pool->lock)) return;
     const bool few = !all && mtm_pools_charged() <= MTM_POOLS_FEW;
     pool->out = pool->peak = pool->highest = pool->second = 0;
     struct mtm_block *rest = cut(pool, few ? MTM_POOL_DRAINED / KIB : 0);
-    unlock(pool);
+    unlock(pool, unusual);
     free_blocks(rest);
 }

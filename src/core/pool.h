@@ -30,27 +30,30 @@ struct mtm_pool {
     uint32_t out, peak;       /* in messages under way; the most of it in this burst */
     uint32_t highest, second; /* the peaks of the two largest bursts since the last rest */
     struct mtm_block *first;  /* the latest first, as its memory is the warmest */
-    mtm_a32 *unusual; /* constant: where MTM_UNUSUAL_MUCH tells whether a trim has work */
 };
 
-/* Any thread that holds no lock. None waits: who does not get the pool does without it. */
+/* Any thread that holds no lock. None waits: who does not get the pool does without it.
+ * unusual: the word of the pool's owner where MTM_UNUSUAL_MUCH tells whether a trim has work.
+ */
 
 /* For a message of so many bytes that is on its way now: a block large enough, and not much too
  * large; or NULL. with: as mtm_block_new_with; there may be more to refer to it than it has
  * room for. */
-struct mtm_block *mtm_pool_take(struct mtm_pool *pool, size_t size);
-struct mtm_block *mtm_pool_take_with(struct mtm_pool *pool, size_t size, size_t inner);
+struct mtm_block *mtm_pool_take(struct mtm_pool *pool, mtm_a32 *unusual, size_t size);
+struct mtm_block *mtm_pool_take_with(struct mtm_pool *pool, mtm_a32 *unusual, size_t size,
+                                     size_t inner);
 
 /* A block has come back: kept or freed. With `drained`, as mtm_pool_trim after it. */
-void mtm_pool_give(struct mtm_pool *pool, struct mtm_block *block, bool drained);
+void mtm_pool_give(struct mtm_pool *pool, mtm_a32 *unusual, struct mtm_block *block,
+                   bool drained);
 
 /* The queue has no message at this moment, which ends a burst: only MTM_POOL_DRAINED bytes are
  * kept, or as much as two bursts have needed. */
-void mtm_pool_trim(struct mtm_pool *pool);
+void mtm_pool_trim(struct mtm_pool *pool, mtm_a32 *unusual);
 
 /* The queue is at rest: nothing is kept, or (unless all) MTM_POOL_DRAINED bytes if all pools
  * together have few; what bursts have needed is forgotten. */
-void mtm_pool_rest(struct mtm_pool *pool, bool all);
+void mtm_pool_rest(struct mtm_pool *pool, mtm_a32 *unusual, bool all);
 
 /* Bytes that all pools together may be keeping. */
 size_t mtm_pools_charged(void);

@@ -316,7 +316,7 @@ static struct mtm_block *store(struct mtm_topic *topic, const struct mtm_message
                  inner = count < MTM_MOST_INNER ? count : MTM_MOST_INNER;
     struct mtm_block *block = NULL;
     if (message->size > MTM_STORED_ONCE) {
-        block = mtm_pool_take_with(&topic->pool, message->size, inner);
+        block = mtm_pool_take_with(&topic->pool, &topic->unusual, message->size, inner);
         if (!block) block = mtm_block_new_with(message->size, inner);
         if (!block) return NULL;
     }

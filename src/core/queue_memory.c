@@ -24,7 +24,6 @@ enum mtm_status mtm_queue_init(struct mtm_queue *queue, size_t size, bool sized,
     shared->sized = sized || shared->fixed;
     shared->ordered = ordered;
     shared->limit = shared->maxbytes = SIZE_MAX;
-    shared->pool.unusual = &queue->head.unusual;
     if (shared->fixed) mtm_set_unusual(&queue->tail.unusual, MTM_UNUSUAL_BOUND, true);
     queue->tail.segment = queue->head.segment = &shared->root;
     if (!shared->sized || size == 0) return MTM_OK;
@@ -104,13 +103,15 @@ void mtm_queue_recycle(struct mtm_queue *queue, struct mtm_block *block)
         return;
     }
     if (MTM_UNLIKELY(block->cargo != NULL)) mtm_block_unload(block);
-    mtm_pool_give(&queue->shared.pool, block, mtm_queue_count_once(queue) == 0);
+    mtm_pool_give(&queue->shared.pool, &queue->head.unusual, block,
+                  mtm_queue_count_once(queue) == 0);
     set_warm(queue);
 }
 
 void mtm_queue_trim(struct mtm_queue *queue)
 {
-    if (mtm_queue_count_once(queue) == 0) mtm_pool_trim(&queue->shared.pool);
+    if (mtm_queue_count_once(queue) == 0)
+        mtm_pool_trim(&queue->shared.pool, &queue->head.unusual);
 }
 
 /* ---- given up ---- */
@@ -156,19 +157,19 @@ void mtm_queue_rest(struct mtm_queue *queue)
     if (!cool) return;
     mtm_free(trash.segments); /* the last one is the only one */
     drop_spare(queue);
-    mtm_pool_rest(&queue->shared.pool, false);
+    mtm_pool_rest(&queue->shared.pool, &queue->head.unusual, false);
 }
 
 void mtm_queue_drop_spares(struct mtm_queue *queue)
 {
     drop_spare(queue);
-    mtm_pool_rest(&queue->shared.pool, true);
+    mtm_pool_rest(&queue->shared.pool, &queue->head.unusual, true);
 }
 
 void mtm_queue_drop_caches(struct mtm_queue *queue)
 {
     mtm_free(mtm_swap_acq_rel(&queue->shared.spare, NULL)); /* pairs with retire */
-    mtm_pool_rest(&queue->shared.pool, true);
+    mtm_pool_rest(&queue->shared.pool, &queue->head.unusual, true);
 }
 
 /* ---- what a put needs ---- */
@@ -181,7 +182,7 @@ static bool make_block(struct mtm_queue *queue, const struct mtm_message *messag
     } else {
         struct mtm_block *old = NULL;
         if (message->size > MTM_COPIED_MAX)
-            old = mtm_pool_take(&queue->shared.pool, message->size);
+            old = mtm_pool_take(&queue->shared.pool, &queue->head.unusual, message->size);
         memory->block = mtm_message_to_block(message, old);
     }
     return memory->block != NULL;

@@ -14,7 +14,6 @@ static void set_wanted(struct mtm_buffer *buffer, bool flag)
 {
     MTM_STEP(room_is_wanted);
     mtm_set_unusual(&buffer->queue.head.unusual, MTM_UNUSUAL_ROOM, flag);
-    mtm_set_exact(buffer, MTM_EXACT_ROOM, flag);
 }
 
 static void enter(struct mtm_buffer *buffer, struct mtm_place *place)

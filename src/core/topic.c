@@ -136,18 +136,18 @@ void mtm_topic_leave(struct mtm_topic *topic, struct mtm_buffer *buffer)
 bool mtm_topic_recycle(struct mtm_topic *topic, struct mtm_block *block, bool drained)
 {
     struct mtm_block *whole = mtm_block_free_but_whole(block);
-    if (whole) mtm_pool_give(&topic->pool, whole, drained);
+    if (whole) mtm_pool_give(&topic->pool, &topic->unusual, whole, drained);
     return whole != NULL;
 }
 
 void mtm_topic_trim(struct mtm_topic *topic)
 {
-    mtm_pool_trim(&topic->pool);
+    mtm_pool_trim(&topic->pool, &topic->unusual);
 }
 
 void mtm_topic_rest(struct mtm_topic *topic)
 {
-    mtm_pool_rest(&topic->pool, false);
+    mtm_pool_rest(&topic->pool, &topic->unusual, false);
 }
 
 /* ---- subscribing ---- */
@@ -209,7 +209,7 @@ static void free_topic(struct mtm_object *object)
     struct mtm_topic *topic = to_topic(object);
     mtm_cargo_drop(topic->cargo);
     mtm_block_free(topic->latest);
-    mtm_pool_rest(&topic->pool, true);
+    mtm_pool_rest(&topic->pool, &topic->unusual, true);
     mtm_reach_forget(object);
     mtm_named_free(&topic->object);
 }
@@ -238,7 +238,6 @@ static struct mtm_object *make_topic(const char *name, size_t name_len,
     *topic = (struct mtm_topic){
         .object = {.class = &topic_ops, .kind = MTM_TOPIC, .life = 1, .flags = mtm_generation},
         .keeps_latest = *(const bool *)keeps_latest};
-    topic->pool.unusual = &topic->unusual;
     mtm_named_init(&topic->object, sizeof *topic, name, name_len);
     if (mtm_reach_prepare(&topic->object, false) == MTM_OK) return &topic->object;
     mtm_named_free(&topic->object);
@@ -275,7 +274,7 @@ static void forget_latest(struct mtm_topic *topic)
     mtm_topic_end_turn(topic);
     mtm_cargo_drop(cargo);
     mtm_block_free(old);
-    mtm_pool_rest(&topic->pool, true);
+    mtm_pool_rest(&topic->pool, &topic->unusual, true);
 }
 
 enum mtm_status mtm_topic_clear(struct mtm_topic *topic, bool nonblock)

@@ -14,6 +14,7 @@ enum mtm_unusual {
     MTM_UNUSUAL_STATE = 1,    /* a state flag of the object stops this side */
     MTM_UNUSUAL_NOTIFIER = 2, /* this side has a notifier */
     MTM_UNUSUAL_BOUND = 4,    /* tail: the size is fixed */
+    MTM_UNUSUAL_COUNT = 4,    /* head: its notifier has a threshold, so takes count exactly */
     MTM_UNUSUAL_BACK = 8,     /* head: messages were put back */
     MTM_UNUSUAL_ROOM = 64,    /* head: somebody waits for room */
     MTM_UNUSUAL_OWNER = 32,   /* head: a listener must know what is taken */
@@ -22,9 +23,9 @@ enum mtm_unusual {
 };
 
 /* Sets or clears a bit; any thread. Exact for those who hold the lock under which it is
- * written: a state flag's, a notifier's and ROOM under both, a bound's never changes, BACK
- * under the head lock. MUCH is a hint: set and cleared by whoever gives a block back. KNOCK is
- * set by any thread, and cleared under the tail lock. */
+ * written: a state flag's, a notifier's, COUNT and ROOM under both, a bound's never changes,
+ * BACK under the head lock. MUCH is a hint: set and cleared by whoever gives a block back.
+ * KNOCK is set by any thread, and cleared under the tail lock. */
 static inline void mtm_set_unusual(mtm_a32 *unusual, enum mtm_unusual bit, bool flag)
 {
     if (flag) mtm_or_acq_rel(unusual, (uint32_t)bit);

@@ -45,7 +45,7 @@ byte frozen = 255; /* the process that the scheduler has suspended for ever */
 #define ALIVE provided (frozen != _pid)
 
 bit tail_lock, head_lock;
-bool wanted;                    /* `unusual` and `exact_takes`: both are written under both locks */
+bool wanted;                    /* ROOM in `head.unusual`, written under both locks */
 bool ended;
 chan queue = [4] of { byte };   /* the sizes of the messages */
 chan line = [SENDERS] of { byte };

@@ -299,7 +299,7 @@ static void a_take_that_has_to_count_starts_anew(void **state)
     mtm_buffer_lock_both(buffer);
     unit_start(&thread, 1, take_one, buffer);
     core_await_parked(head);
-    mtm_store_rlx(&buffer->exact_takes, 1); /* as connecting a notifier does */
+    mtm_set_unusual(&buffer->queue.head.unusual, MTM_UNUSUAL_COUNT, true); /* as by plugging */
     mtm_buffer_unlock_both(buffer);
     assert_int_equal(pthread_join(thread, &result), 0);
     assert_ptr_equal(result, buffer);

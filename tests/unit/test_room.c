@@ -83,8 +83,8 @@ static struct mtm_buffer *fixed(size_t size)
 static void assert_nobody_waits(struct mtm_buffer *buffer)
 {
     assert_int_equal(mtm_room_waiting(buffer), 0);
-    assert_int_equal(buffer->exact_takes, 0);
     assert_int_equal(buffer->queue.head.unusual & MTM_UNUSUAL_ROOM, 0);
+    assert_false(mtm_takes_need_both(buffer));
 }
 
 static void with_room_nobody_waits(void **state)

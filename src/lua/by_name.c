@@ -1,6 +1,8 @@
-/* Modules and their functions, which every state has of its own: they travel by name. It owns
- * no state but a table in Lua's registry that leads from values to names, made anew when it is
- * out of date. */
+/* Modules and their functions, and the methods of our own classes, which every state has of its
+ * own: they travel by name. It owns no state but two tables that lead from values to names:
+ * that of the modules is made anew when it is out of date. */
+#include <string.h>
+
 #include "lua/decode_deep.h"
 #include "lua/encode_deep.h"
 
@@ -44,6 +46,54 @@ static void add_functions(lua_State *L, int names)
         lua_pop(L, 1);
     }
 }
+
+/* Pushes what lua_pushvalue pushes, looked up in the table on top, in its place. */
+static void look_up(lua_State *L, int index)
+{
+    lua_pushvalue(L, index);
+    lua_rawget(L, -2);
+    lua_remove(L, -2);
+}
+
+/* ---- methods: a class is a module of which Lua does not know ---- */
+
+static void push_methods(lua_State *L, enum mtc_class class)
+{
+    mtl_push_metatable(L, class);
+    lua_getfield(L, -1, "__index");
+    lua_remove(L, -2);
+}
+
+/* [name] is on top: pushes the methods of the class that has it; else false. */
+static bool push_methods_of(lua_State *L)
+{
+    const char *name = lua_tostring(L, -1);
+    for (int class = 0; class < MTC_CLASSES; ++class) {
+        if (strcmp(name, mtl_class_name((enum mtc_class) class)) != 0) continue;
+        push_methods(L, (enum mtc_class) class);
+        return true;
+    }
+    return false;
+}
+
+static void push_method_names(lua_State *L, struct mtc_state *state)
+{
+    mtl_push_kept(L, state, MTL_METHODS);
+    if (!lua_isnil(L, -1)) return;
+    lua_pop(L, 1);
+    lua_newtable(L);
+    int names = lua_gettop(L);
+    for (int class = 0; class < MTC_CLASSES; ++class) {
+        lua_pushstring(L, mtl_class_name((enum mtc_class) class));
+        push_methods(L, (enum mtc_class) class);
+        if (lua_istable(L, -1)) add_functions(L, names);
+        lua_settop(L, names);
+    }
+    lua_pushvalue(L, names);
+    mtl_keep(L, state, MTL_METHODS);
+}
+
+/* ---- modules ---- */
 
 /* Of each module its own name, or those of its functions. */
 static void add_all(lua_State *L, int loaded, int names, bool functions)
@@ -112,9 +162,7 @@ static void push_name(lua_State *L, struct mtc_state *state, int index)
             push_new_names(L, state);
             attempt = 1;
         }
-        lua_pushvalue(L, index);
-        lua_rawget(L, -2);
-        lua_remove(L, -2);
+        look_up(L, index);
         if (lua_isnil(L, -1)) {
             if (attempt == 1) return;
             lua_pop(L, 1);
@@ -147,16 +195,31 @@ static void write_name(struct mtl_deep *deep)
     }
 }
 
-bool mtl_deep_put_by_name(struct mtl_deep *deep)
+/* [value][name, or nil] are on top: writes the name, and pops both; or the nil. */
+static bool put_name(struct mtl_deep *deep)
+{
+    bool found = !lua_isnil(deep->L, -1);
+    if (found) write_name(deep);
+    lua_pop(deep->L, found ? 2 : 1);
+    return found;
+}
+
+bool mtl_deep_put_method(struct mtl_deep *deep)
 {
     lua_State *L = deep->L;
-    if (!is_nameable(L, -1)) return false;
     luaL_checkstack(L, LUA_MINSTACK, "too many values");
-    push_name(L, deep->state, lua_gettop(L));
-    bool found = !lua_isnil(L, -1);
-    if (found) write_name(deep);
-    lua_pop(L, found ? 2 : 1);
-    return found;
+    int method = lua_gettop(L);
+    push_method_names(L, deep->state);
+    look_up(L, method);
+    return put_name(deep);
+}
+
+bool mtl_deep_put_by_name(struct mtl_deep *deep)
+{
+    if (!is_nameable(deep->L, -1)) return false;
+    if (mtl_deep_put_method(deep)) return true;
+    push_name(deep->L, deep->state, lua_gettop(deep->L));
+    return put_name(deep);
 }
 
 bool mtl_deep_mark_module(struct mtl_deep *deep)
@@ -183,11 +246,17 @@ bool mtl_deep_mark_module(struct mtl_deep *deep)
     return false;
 }
 
-/* [module's name] is on top: what `require` gives for it. */
-static void require(lua_State *L)
+/* [module's name] is on top: pushes what package.loaded has for it, or else what `require`
+ * gives. */
+static void push_module(lua_State *L)
 {
+    int name = lua_gettop(L);
+    push_loaded(L);
+    if (lua_istable(L, -1)) look_up(L, name);
+    if (!lua_isnil(L, -1)) return;
+    lua_settop(L, name);
     lua_getglobal(L, "require");
-    lua_insert(L, -2);
+    lua_pushvalue(L, name);
     lua_call(L, 1, 1);
 }
 
@@ -196,17 +265,7 @@ void mtl_build_by_name(struct mtl_build *build)
     lua_State *L = build->L;
     mtl_build_key(build);
     int name = lua_gettop(L);
-    push_loaded(L);
-    if (lua_istable(L, -1)) {
-        lua_pushvalue(L, name);
-        lua_rawget(L, -2);
-        lua_remove(L, -2);
-    }
-    if (lua_isnil(L, -1)) {
-        lua_settop(L, name);
-        lua_pushvalue(L, name);
-        require(L);
-    }
+    if (!push_methods_of(L)) push_module(L);
     if (build->at < build->end && *build->at == MTM_TAG_NIL) {
         ++build->at;
     } else {

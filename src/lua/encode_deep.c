@@ -214,9 +214,12 @@ static MTM_NOINLINE bool put_less_common(struct mtl_deep *deep)
             }
             return put_table(deep);
         case LUA_TFUNCTION:
-            if (!lua_iscfunction(L, -1)) return mtl_deep_put_function(deep);
-            if (!put_c_function(deep)) return put_other(deep);
-            break;
+            if (lua_iscfunction(L, -1)) {
+                if (!put_c_function(deep)) return put_other(deep);
+                break;
+            }
+            if (!deep->state->compiled) return mtl_deep_put_function(deep);
+            return !mtl_deep_put_method(deep) && mtl_deep_put_function(deep);
         default:
             if (!put_userdata(deep)) return put_other(deep);
             break;

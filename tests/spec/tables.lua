@@ -162,6 +162,33 @@ tap.test("modules and their functions go by name where they could not travel", f
     package.loaded["a module of this test"] = nil
 end)
 
+tap.test("methods arrive as what they are there, alone and in what is sent", function()
+    local buffer, listener = mtmsg.newbuffer(), mtmsg.newlistener()
+    local objects = { buffer, listener, mtmsg.newtopic(), mtmsg.newwriter(), mtmsg.newreader() }
+    for _, object in ipairs(objects) do
+        local count = 0
+        for name, method in pairs(debug.getmetatable(object).__index) do
+            if type(method) == "function" then
+                local arrived = trip(method)
+                tap.is(type(arrived), "function", mtmsg.type(object) .. "." .. name)
+                tap.is(type(trip({ method })[1]), "function", mtmsg.type(object) .. "." .. name .. " in a table")
+                if _VERSION ~= "Lua 5.1" then tap.ok(arrived == method) end
+                count = count + 1
+            end
+        end
+        tap.ok(count >= 3)
+    end
+    local addmsg, nextmsg = buffer.addmsg, buffer.nextmsg
+    tap.ok(trip(nextmsg) == nextmsg)
+    local job = trip(function(to) return addmsg(to, "one"), nextmsg(to, 0) end)
+    local added, got = job(mtmsg.newbuffer())
+    tap.is(added, true)
+    tap.is(got, "one")
+    tap.is(trip(addmsg)(buffer, "two"), true)
+    tap.is(trip(nextmsg)(buffer, 0), "two")
+    tap.is(select(2, pcall(trip(listener.nextmsg), buffer)):match("^[^\n]*mtmsg.listener expected") ~= nil, true)
+end)
+
 tap.test("a state can refuse functions: then the message stays", function()
     local buffer = mtmsg.newbuffer()
     tap.is(mtmsg.functions(), true)

@@ -174,8 +174,9 @@ if rawget(_G, "jit") then
     local int64 = ffi.typeof("int64_t")
     local near = int64(2^53) -- from here on not all integers are numbers
 
-    local function is_kept(value)
-        local wide = tonumber(value) ~= value
+    -- Whether it is wide is said, not asked: 2^63 - 1 becomes 2^63 as a number, and what int64_t that is, to be compared
+    -- with, depends on the processor.
+    local function is_kept(value, wide)
         local b, w, r = mtmsg.newbuffer(), mtmsg.newwriter(), mtmsg.newreader()
         local function check(what, ...)
             eq(select("#", ...), 1)
@@ -207,7 +208,7 @@ if rawget(_G, "jit") then
 
     test("integers of 64 bits arrive as numbers where these are exact, else as themselves", function()
         for _, number in ipairs{255, 2^53, -2^63} do is_kept(int64(number)) end
-        for _, integer in ipairs{near + 1, -near - 1, near * 1023 + (near - 1)} do is_kept(integer) end
+        for _, integer in ipairs{near + 1, -near - 1, near * 1023 + (near - 1)} do is_kept(integer, true) end
         local b = mtmsg.newbuffer()
         for _, number in ipairs{0, 1, -1, 256, -2^53, 2^53 + 2, -2^53 - 2, 2^60, -2^60} do
             b:addmsg(int64(number))

@@ -73,6 +73,6 @@ for _, step in ipairs {
         name = "add+next, string of " .. name, unit = "ns", figure = s["string"], probe = s["probe"],
         per = "copy in, push", most = size <= JUDGED and 1.5 or nil, series = "size", x = size,
         why = size <= 4 * KB and "a third copy keeps the message if making the string fails"
-            or "a block from hand to hand, and a protected call, keep the message if making the string fails",
+            or "a block from hand to hand, and a second look at the queue, keep the message if making the string fails",
     }, { { "and under a lock in each, copied out", s["locked"], "copy in, copy out, push, each under a lock" } })
 end

@@ -315,6 +315,15 @@ static inline bool mtm_fast_take_bytes(struct mtm_buffer *buffer, struct mtm_slo
     return found;
 }
 
+/* Whether the message that was first is so still, and nothing is unusual; head lock held. */
+static inline bool mtm_fast_is_still_first(const struct mtm_head *head, size_t seq,
+                                           uint64_t epoch)
+{
+    MTM_STEP(still_first);
+    return head->popped == seq && head->epoch == epoch &&
+           mtm_load_rlx(&head->unusual) == mtm_generation;
+}
+
 /* Takes the message that was peeked, unless the queue has changed meanwhile, or is busy; true:
  * done. */
 static inline bool mtm_fast_take(struct mtm_buffer *buffer, const struct mtm_peeked *peeked)
@@ -322,9 +331,7 @@ static inline bool mtm_fast_take(struct mtm_buffer *buffer, const struct mtm_pee
     struct mtm_head *head = &buffer->queue.head;
     MTM_PAUSE();
     if (!mtm_lock_if_free(&head->lock)) return false;
-    bool same = head->popped == peeked->seq && head->epoch == peeked->epoch &&
-                mtm_load_rlx(&head->unusual) == mtm_generation;
-    MTM_STEP(still_first);
+    const bool same = mtm_fast_is_still_first(head, peeked->seq, peeked->epoch);
     if (MTM_LIKELY(same)) mtm_head_pop(head, peeked->end, mtm_record_size(peeked->size));
     mtm_unlock(&head->lock);
     return same;

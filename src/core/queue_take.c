@@ -147,13 +147,6 @@ static enum mtm_status take_bytes(struct mtm_queue *queue, struct mtm_slot *slot
     return MTM_OK;
 }
 
-static void pop_block(struct mtm_head *head, size_t size, size_t record)
-{
-    size_t extra = mtm_record_size(size) - record;
-    ++head->blocks_popped;
-    mtm_store_rel(&head->extra, mtm_load_rlx(&head->extra) + extra); /* pairs with bytes */
-}
-
 static enum mtm_status take_long(struct mtm_queue *queue, struct mtm_slot *slot, size_t pos)
 {
     struct mtm_segment *segment = queue->head.segment;
@@ -165,7 +158,7 @@ static enum mtm_status take_long(struct mtm_queue *queue, struct mtm_slot *slot,
     if (status != MTM_OK) return status;
     pos = mtm_segment_read(segment, pos, &slot->block, sizeof(void *));
     const size_t record = mtm_block_record(queue, slot->need);
-    pop_block(&queue->head, slot->need, record);
+    mtm_head_pop_block(&queue->head, slot->need, record);
     pop(queue, slot, mtm_skip_rest(segment, pos, record), record);
     return MTM_OK;
 }
@@ -224,7 +217,7 @@ static void drop_record(struct mtm_queue *queue, struct mtm_trash *trash)
         pos = mtm_segment_read(segment, pos, &block, sizeof(void *));
         record = mtm_block_record(queue, block->size);
         pos = mtm_skip_rest(segment, pos, record);
-        pop_block(head, block->size, record);
+        mtm_head_pop_block(head, block->size, record);
         block->link = trash->back;
         trash->back = block;
     } else {

@@ -168,6 +168,14 @@ static inline void mtm_head_pop(struct mtm_head *head, size_t pos, size_t record
     mtm_store_rel(&head->taken, mtm_load_rlx(&head->taken) + 1); /* pairs with count */
 }
 
+/* The same of a record that tells of a block with so many bytes: the block leaves, too. */
+static inline void mtm_head_pop_block(struct mtm_head *head, size_t size, size_t record)
+{
+    const size_t extra = mtm_record_size(size) - record;
+    ++head->blocks_popped;
+    mtm_store_rel(&head->extra, mtm_load_rlx(&head->extra) + extra); /* pairs with bytes */
+}
+
 /* ---- both locks held ---- */
 
 /* What is in the ring, which is the only one, leaves it unread; both sides go on at its

@@ -3,7 +3,6 @@
  * raised. */
 #include "lua/receive.h"
 
-#include "core/fast_path.h"
 #include "core/receive.h"
 #include "lua/args.h"
 #include "lua/arrays.h"
@@ -190,10 +189,8 @@ static int decode(lua_State *L, struct mtc_handle *handle, struct mtm_delivery *
     return lua_gettop(L) - base;
 }
 
-/* Takes a message, decodes it, and returns how many values have been pushed, the id included.
- * Above `base` there is what mtl_prepare has pushed. */
-static int receive(lua_State *L, struct mtc_handle *handle, struct mtm_wait *wait,
-                   enum mtl_how how, int base, struct mtl_pending *pending)
+int mtl_receive_prepared(lua_State *L, struct mtc_handle *handle, struct mtm_wait *wait,
+                         enum mtl_how how, int base, struct mtl_pending *pending)
 {
     struct mtc_state *state = handle->owned.state;
     struct mtm_delivery in;
@@ -295,118 +292,7 @@ MTM_NOINLINE int mtl_receive(lua_State *L, struct mtc_handle *handle, enum mtl_h
     int first_array = top >= 2 && mtl_array_is_writable(L, 2) ? 2 : 3;
     struct mtm_wait wait = check_wait(L, handle, how, first_array == 2 ? top + 1 : 2);
     int base = mtl_prepare(L, how, first_array, top);
-    return receive(L, handle, &wait, how, base, pending);
-}
-
-/* ---- short messages ---- */
-
-/* The values on top are not right above the id. */
-static void put_id_below(lua_State *L, const struct mtc_handle *handle, int count)
-{
-    mtc_push_integer(L, (int64_t)handle->object->id);
-    lua_replace(L, -2 - count);
-}
-
-/* There is no argument. Pushes before it takes: pushing can raise an error, and run finalizers,
- * which may release the handle. */
-static MTM_ALWAYS_INLINE int take_bytes(lua_State *L, struct mtc_handle *handle,
-                                        enum mtl_how how, const struct mtm_peeked *peeked)
-{
-    bool id_is_below = true;
-    if (how != MTL_NEXT) mtc_push_integer(L, (int64_t)handle->object->id);
-    int count = mtl_decode_short(L, peeked->bytes, peeked->size);
-    if (MTM_UNLIKELY(count < 0)) {
-        lua_settop(L, 1);
-        count = mtl_decode_direct(L, handle->owned.state, peeked->bytes, peeked->size);
-        id_is_below = false;
-    }
-    if (MTM_LIKELY(mtc_handle_is_live(handle) &&
-                   mtm_fast_take(mtl_buffer_of(handle), peeked))) {
-        if (how == MTL_NEXT) return count;
-        if (MTM_UNLIKELY(!id_is_below)) put_id_below(L, handle, count);
-        return count + 1;
-    }
-    handle->owned.state->contended = MTL_CONTENDED;
-    lua_settop(L, 1);
-    return mtl_receive(L, handle, how);
-}
-
-static MTM_ALWAYS_INLINE int push_word(lua_State *L, const struct mtc_handle *handle,
-                                       enum mtl_how how, struct mtm_word word)
-{
-    if (how != MTL_NEXT) mtc_push_integer(L, (int64_t)handle->object->id);
-    mtl_push_word(L, word);
-    return how == MTL_NEXT ? 1 : 2;
-}
-
-static MTM_ALWAYS_INLINE enum mtm_found peek(struct mtc_handle *handle,
-                                             struct mtm_peeked *peeked)
-{
-    return mtm_fast_peek(mtl_buffer_of(handle), peeked, MTC_PLAIN_WORD);
-}
-
-/* The buffer is empty; the call has no argument. Once it has polled nothing may be raised
- * before mtm_receive, or the fast path, has taken a message. */
-static MTM_NOINLINE int wait_for_word(lua_State *L, struct mtc_handle *handle, enum mtl_how how)
-{
-    struct mtm_wait wait = {.timeout = MTM_FOREVER};
-    struct mtm_peeked peeked;
-    if (handle->nonblock || (how != MTL_NEXT && handle->timed)) {
-        return mtl_receive(L, handle, how);
-    }
-    int base = mtl_prepare(L, how, 2, 1);
-    if (mtm_poll(handle->object, &wait) && !mtl_is_watched(L) &&
-        peek(handle, &peeked) == MTM_FOUND_WORD) {
-        mtm_pass_baton(handle->object);
-        return push_word(L, handle, how, peeked.word);
-    }
-    return receive(L, handle, &wait, how, base, NULL);
-}
-
-static MTM_ALWAYS_INLINE int take_short(lua_State *L, struct mtc_handle *handle,
-                                        enum mtl_how how)
-{
-    struct mtm_peeked peeked;
-    if (lua_gettop(L) > 1 || handle->owned.state->contended > 0 || mtl_is_watched(L)) {
-        return mtl_receive(L, handle, how);
-    }
-    switch (peek(handle, &peeked)) {
-        case MTM_FOUND_WORD: return push_word(L, handle, how, peeked.word);
-        case MTM_FOUND_BYTES: return take_bytes(L, handle, how, &peeked);
-        case MTM_FOUND_EMPTY: return wait_for_word(L, handle, how);
-        case MTM_FOUND_NOTHING: break;
-    }
-    return mtl_receive(L, handle, how);
-}
-
-int mtl_take_short(lua_State *L, struct mtc_handle *handle)
-{
-    return take_short(L, handle, MTL_NEXT);
-}
-
-int mtl_get_short(lua_State *L, struct mtc_handle *handle)
-{
-    return take_short(L, handle, MTL_GET);
-}
-
-int mtl_try_short(lua_State *L, struct mtc_handle *handle, int first)
-{
-    struct mtm_peeked peeked;
-    const int top = lua_gettop(L);
-    enum mtm_found found = peek(handle, &peeked);
-    if (found != MTM_FOUND_WORD && found != MTM_FOUND_BYTES) return 0;
-    lua_pushvalue(L, first);
-    if (found == MTM_FOUND_WORD) {
-        mtl_push_word(L, peeked.word);
-        return 2;
-    }
-    const int count = mtl_decode_short(L, peeked.bytes, peeked.size);
-    if (count >= 0 && mtc_handle_is_live(handle) &&
-        mtm_fast_take(mtl_buffer_of(handle), &peeked))
-        return count + 1;
-    if (count >= 0) handle->owned.state->contended = MTL_CONTENDED;
-    lua_settop(L, top);
-    return 0;
+    return mtl_receive_prepared(L, handle, &wait, how, base, pending);
 }
 
 void mtl_set_receivers(lua_State *L, const luaL_Reg *receivers)

@@ -49,11 +49,15 @@ enum mtm_status mtl_take(struct mtc_handle *handle, struct mtm_wait *wait,
 int mtl_give(lua_State *L, struct mtc_handle *handle, struct mtm_delivery *in, enum mtl_how how,
              int base, bool nonblock, struct mtl_pending *pending);
 
+/* Takes a message, decodes it, and returns how many values have been pushed, the id included.
+ * Above `base` there is what mtl_prepare has pushed. */
+int mtl_receive_prepared(lua_State *L, struct mtc_handle *handle, struct mtm_wait *wait,
+                         enum mtl_how how, int base, struct mtl_pending *pending);
+
 /* ---- */
 
-/* nextmsg(...) and getmsg(...) of a live buffer, with a fast path for the common case. For
- * short messages, what can raise an error is done before the message is taken: so no protected
- * call is needed. */
+/* nextmsg(...) and getmsg(...) of a live buffer, with a fast path for the common case: what can
+ * raise an error is done before the message is taken, so no protected call is needed. */
 int mtl_take_short(lua_State *L, struct mtc_handle *handle);
 int mtl_get_short(lua_State *L, struct mtc_handle *handle);
 

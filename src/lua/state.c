@@ -49,7 +49,8 @@ static void end_for_good(struct mtc_state *state)
     while (state->first) mtl_asset_free(state, state->first);
     while (state->spare) mtm_free(take_spare(state));
     mtm_block_free(state->carrier);
-    state->carrier = NULL;
+    mtm_block_free(state->held);
+    state->carrier = state->held = NULL;
 }
 
 /* Whether the finalizer that calls this is all that runs in the Lua state. */

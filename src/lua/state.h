@@ -8,7 +8,12 @@
 #include "core/block.h"
 #include "core/notify.h"
 
-enum { MTL_CARRIER_SIZE = 4096 + 512, MTL_CARRIER_KEEP = 64 * 1024, MTL_CONTENDED = 100 };
+enum {
+    MTL_CARRIER_SIZE = 4096 + 512,
+    MTL_CARRIER_KEEP = 64 * 1024,
+    MTL_HELD_MAX = 64 * 1024 + 32, /* bytes of a message that is held: a string of 64 KB */
+    MTL_CONTENDED = 100
+};
 
 /* Pushes the state's userdata: made if it is not there. */
 struct mtc_state *mtl_state_push(lua_State *L);

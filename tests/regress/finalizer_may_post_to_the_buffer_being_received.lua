@@ -35,7 +35,7 @@ local function with_eager_collector(act, body)
 end
 
 local function text_of(number)
-    return ("%d "):format(number):rep(10 + number % 700)
+    return ("%d "):format(number):rep((10 + number % 700) * (1 + number % 4)) -- up to some 14 KB
 end
 
 local function check_stream(source, buffer, receive)
@@ -69,6 +69,34 @@ end
 tap.test("a finalizer posts to the buffer that is being received from", function()
     local buffer = mtmsg.newbuffer()
     check_stream(buffer, buffer, function() return buffer:nextmsg() end)
+end)
+
+tap.test("a finalizer receives from the buffer that is being received from", function()
+    local buffer = mtmsg.newbuffer()
+    local got, inside = {}, 0
+    local function take()
+        local number, text, again = buffer:nextmsg()
+        tap.is(text, text_of(number))
+        tap.is(again, number)
+        got[number] = (got[number] or 0) + 1
+    end
+    for i = 1, 50 do buffer:addmsg(i, text_of(i), i) end
+    with_eager_collector(function(n)
+        if n % 20 == 0 and buffer:msgcnt() > 1 then
+            inside = inside + 1
+            take()
+        end
+    end, function()
+        for i = 51, 3000 do
+            buffer:addmsg(i, text_of(i), i)
+            if buffer:msgcnt() > 20 then take() end
+        end
+        collectgarbage()
+    end)
+    while buffer:msgcnt() > 0 do take() end
+    for i = 1, 3000 do tap.is(got[i], 1, "how often message " .. i .. " came") end
+    tap.ok(inside > 0, "no finalizer received")
+    tap.note(inside .. " messages received by finalizers")
 end)
 
 tap.test("a finalizer posts to a buffer of the listener that is being received from", function()

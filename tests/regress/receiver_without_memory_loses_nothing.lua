@@ -23,14 +23,16 @@ local messages = {
     end,
 }
 
--- Each gives the values of the next message.
-local function receivers(buffer, listener)
+-- Each gives the values of the next message; "alone" ones that of a buffer without a listener.
+local function receivers(buffer, listener, alone)
     local function read(source)
         local reader = mtmsg.newreader()
         if reader:nextmsg(source, 0) then return reader:next(1000) end
     end
     return {
         ["buffer:nextmsg"] = function() return buffer:nextmsg(0) end,
+        ["alone: buffer:nextmsg"] = function() return alone:nextmsg() end,
+        ["alone: buffer:getmsg"] = function() return select(2, alone:getmsg()) end,
         ["listener:nextmsg"] = function() return listener:nextmsg(0) end,
         ["reader:nextmsg of a buffer"] = function() return read(buffer) end,
         ["reader:nextmsg of a listener"] = function() return read(listener) end,
@@ -38,7 +40,7 @@ local function receivers(buffer, listener)
 end
 
 local listener = mtmsg.newlistener()
-local buffer = listener:newbuffer()
+local connected, alone = listener:newbuffer(), mtmsg.newbuffer()
 
 local function collect()
     collectgarbage()
@@ -46,7 +48,7 @@ local function collect()
 end
 
 -- Whether all went well although, or because, requests from the nth on were refused.
-local function round(n, make, receive, may_be_read)
+local function round(buffer, n, make, receive, may_be_read)
     buffer:addmsg(make())
     buffer:addmsg("after")
     collect()
@@ -67,13 +69,14 @@ local function round(n, make, receive, may_be_read)
 end
 
 for name, make in pairs(messages) do
-    for how, receive in pairs(receivers(buffer, listener)) do
+    for how, receive in pairs(receivers(connected, listener, alone)) do
+        local buffer = how:find("^alone") and alone or connected
         tap.test(("%s by %s, where Lua has no memory from its nth request on"):format(name, how), function()
             local before, refusals
             for _ = 1, 4 do -- by the last time, what Lua and the buffers keep for later is there
                 collect()
                 before, refusals = heap.in_use(), 0
-                while round(refusals + 1, make, receive, how:find("^reader") ~= nil) do
+                while round(buffer, refusals + 1, make, receive, how:find("^reader") ~= nil) do
                     refusals = refusals + 1
                     buffer:clear()
                 end

@@ -174,8 +174,8 @@ if rawget(_G, "jit") then
     local int64 = ffi.typeof("int64_t")
     local near = int64(2^53) -- from here on not all integers are numbers
 
-    -- Whether it is wide is said, not asked: 2^63 - 1 becomes 2^63 as a number, and what int64_t that is, to be compared
-    -- with, depends on the processor.
+    -- Whether it is wide is said, not asked: 2^63 - 1 becomes 2^63 as a number, and what int64_t that is to be compared
+    -- with depends on the processor.
     local function is_kept(value, wide)
         local b, w, r = mtmsg.newbuffer(), mtmsg.newwriter(), mtmsg.newreader()
         local function check(what, ...)

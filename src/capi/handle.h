@@ -31,9 +31,10 @@ struct mtc_state {
     uintptr_t tag; /* as in struct mtc_owned */
     bool closed;   /* finalized: nothing that was made in the state may be used any more */
     int contended; /* receives left to be done without the fast path: others are quicker */
-    struct mtm_block *carrier;    /* for receiving; NULL while a receive has it */
-    struct mtm_block *held;       /* a message that is being made into values; or was, if that
-                                     failed, and then there is no other until the end */
+    struct mtm_block *carrier; /* for receiving; NULL while a receive has it */
+    struct mtm_block *held;    /* a message that is being made into values, or NULL */
+    lua_State *holder;         /* where, and by which call: that may have failed since */
+    uintptr_t held_in;
     struct mtc_asset *first;      /* everything that the state's userdata own */
     struct mtc_asset *spare;      /* assets for the next handles, linked by next */
     int spares;                   /* how many there are */

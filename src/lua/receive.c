@@ -286,6 +286,8 @@ MTM_NOINLINE int mtl_receive(lua_State *L, struct mtc_handle *handle, enum mtl_h
 {
     struct mtl_pending *pending;
     int results;
+    if (MTM_UNLIKELY(handle->owned.state->held != NULL))
+        mtl_end_failed_hold(L, handle->owned.state);
     if (mtl_call_watched(L, handle->owned.state, how, &pending, &results)) return results;
     if (how == MTL_EACH) lua_settop(L, 1);
     int top = lua_gettop(L);

@@ -49,6 +49,10 @@ enum mtm_status mtl_take(struct mtc_handle *handle, struct mtm_wait *wait,
 int mtl_give(lua_State *L, struct mtc_handle *handle, struct mtm_delivery *in, enum mtl_how how,
              int base, bool nonblock, struct mtl_pending *pending);
 
+/* A call that held a message while it made values may have ended by an error: the hold ends,
+ * unless the call is, or may be, still under way. */
+void mtl_end_failed_hold(lua_State *L, struct mtc_state *state);
+
 /* Takes a message, decodes it, and returns how many values have been pushed, the id included.
  * Above `base` there is what mtl_prepare has pushed. */
 int mtl_receive_prepared(lua_State *L, struct mtc_handle *handle, struct mtm_wait *wait,

@@ -42,6 +42,31 @@ static MTM_ALWAYS_INLINE int take_bytes(lua_State *L, struct mtc_handle *handle,
     return mtl_receive(L, handle, how);
 }
 
+/* The frame of this call may be that of the failed one. Of a coroutine that does not run it is
+ * not known whether it still exists. */
+void mtl_end_failed_hold(lua_State *L, struct mtc_state *state)
+{
+    lua_Debug caller;
+    if (state->holder != L) return;
+    for (int level = 1; lua_getstack(L, level, &caller); ++level)
+        if (mtc_frame(&caller) == state->held_in) return;
+    mtm_block_free(state->held);
+    state->held = NULL;
+}
+
+static bool hold(lua_State *L, struct mtc_handle *handle, struct mtm_held *held)
+{
+    struct mtc_state *state = handle->owned.state;
+    lua_Debug self;
+    if (MTM_UNLIKELY(state->held != NULL)) mtl_end_failed_hold(L, state);
+    if (MTM_UNLIKELY(state->held != NULL) || !lua_getstack(L, 0, &self)) return false;
+    if (!mtm_held_look(mtl_buffer_of(handle), MTL_HELD_MAX, held)) return false;
+    state->held = held->block;
+    state->holder = L;
+    state->held_in = mtc_frame(&self);
+    return true;
+}
+
 /* The same of one that is in a block of its own. If an error is raised the hold stays with the
  * state, and the message in the buffer. A finalizer that receives meanwhile goes the long way.
  */
@@ -49,9 +74,7 @@ static MTM_NOINLINE int take_held(lua_State *L, struct mtc_handle *handle, enum 
 {
     struct mtc_state *state = handle->owned.state;
     struct mtm_held held;
-    if (state->held || !mtm_held_look(mtl_buffer_of(handle), MTL_HELD_MAX, &held))
-        return mtl_receive(L, handle, how);
-    state->held = held.block;
+    if (!hold(L, handle, &held)) return mtl_receive(L, handle, how);
     if (how != MTL_NEXT) mtc_push_integer(L, (int64_t)handle->object->id);
     const int count = mtl_decode_short(L, mtm_block_data(held.block), held.block->size);
     state->held = NULL;

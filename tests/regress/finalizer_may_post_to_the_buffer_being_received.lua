@@ -49,7 +49,7 @@ local function check_stream(source, buffer, receive)
         last[who] = number
     end
     with_eager_collector(function(n)
-        if n % 20 == 0 then
+        if n % 4 == 0 then
             posted = posted + 1
             buffer:addmsg("finalizer", posted, text_of(posted), "end")
         end
@@ -82,7 +82,7 @@ tap.test("a finalizer receives from the buffer that is being received from", fun
     end
     for i = 1, 50 do buffer:addmsg(i, text_of(i), i) end
     with_eager_collector(function(n)
-        if n % 20 == 0 and buffer:msgcnt() > 1 then
+        if n % 4 == 0 and buffer:msgcnt() > 1 then
             inside = inside + 1
             take()
         end

@@ -98,15 +98,21 @@ end
 -- The latest message was no number: then it is not worth to ask for one first.
 local several = false
 
+-- Whether a receive has no arguments, or nothing but a valid timeout: so, while there is a message, it need not look at
+-- them.
+local function is_plain(count, timeout)
+    return count == 0 or count == 1 and type(timeout) == "number" and timeout == timeout
+end
+
 -- Finalizers may run at any time, not only where strings are made, and they may receive, too: then the look is not the
 -- latest any more, what was read counts for nothing, and the message is still there.
-local function receive(self, looked, id)
+local function receive(self, looked, id, ...)
     local kinds = band(looked, KINDS - 1)
     local a, b, c, d = values(kinds)
     several = kinds ~= NUMBER
     if take(self, scratch, (looked - kinds) / KINDS) == 0 then
-        if id then return getmsg(self) end
-        return nextmsg(self)
+        if id then return getmsg(self, ...) end
+        return nextmsg(self, ...)
     end
     if id then
         if kinds < 8 then return id, a end
@@ -121,26 +127,26 @@ local function receive(self, looked, id)
 end
 
 function methods.nextmsg(self, ...)
-    if metatable_of(self) == class and type(self) == "userdata" and select("#", ...) == 0 then
+    if metatable_of(self) == class and type(self) == "userdata" and is_plain(select("#", ...), ...) then
         if not several then
             local number = take_number(self, scratch)
             if number == number then return number end
         end
         local looked = look(self, scratch)
-        if looked ~= 0 then return receive(self, looked) end
+        if looked ~= 0 then return receive(self, looked, nil, ...) end
     end
     return nextmsg(self, ...)
 end
 
 function methods.getmsg(self, ...)
-    if metatable_of(self) == class and type(self) == "userdata" and select("#", ...) == 0 then
+    if metatable_of(self) == class and type(self) == "userdata" and is_plain(select("#", ...), ...) then
         local id = id_of(self)
         if not several then
             local number = take_number(self, scratch)
             if number == number then return id, number end
         end
         local looked = look(self, scratch)
-        if looked ~= 0 then return receive(self, looked, id) end
+        if looked ~= 0 then return receive(self, looked, id, ...) end
     end
     return getmsg(self, ...)
 end
@@ -151,7 +157,7 @@ methods = listener.__index
 local nextmsg_through = methods.nextmsg
 
 function methods.nextmsg(self, ...)
-    if metatable_of(self) == listener and type(self) == "userdata" and select("#", ...) == 0 then
+    if metatable_of(self) == listener and type(self) == "userdata" and is_plain(select("#", ...), ...) then
         local number = take_number_through(self, scratch)
         if number == number then return number end
     end

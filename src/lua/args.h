@@ -52,6 +52,17 @@ bool mtl_check_flag(lua_State *L, int index);
 int64_t mtl_check_timeout(lua_State *L, int index, const char *expected);
 
 /* An optional timeout: none means for ever, or not at all if nonblock. */
+/* Whether a receive was called without arguments, or with nothing but a valid timeout: so,
+ * while there is a message, it need not look at them. */
+static inline bool mtl_is_plain_receive(lua_State *L)
+{
+    const int top = lua_gettop(L);
+    if (MTM_LIKELY(top <= 1)) return true;
+    if (top > 2 || lua_type(L, 2) != LUA_TNUMBER) return false;
+    const lua_Number timeout = lua_tonumber(L, 2);
+    return timeout == timeout; /* no NaN */
+}
+
 struct mtm_wait mtl_check_wait(lua_State *L, int index, bool nonblock, const char *expected);
 
 /* The handle's own timeout, if it is timed. */

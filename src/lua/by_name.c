@@ -1,6 +1,6 @@
 /* Modules and their functions, and the methods of our own classes, which every state has of its
- * own: they travel by name. It owns no state but two tables that lead from values to names:
- * that of the modules is made anew when it is out of date. */
+ * own: they travel by name. It owns no state but a table in Lua's registry that leads from the
+ * values of modules to names, made anew when it is out of date. */
 #include <string.h>
 
 #include "lua/decode_deep.h"
@@ -55,7 +55,23 @@ static void look_up(lua_State *L, int index)
     lua_remove(L, -2);
 }
 
-/* ---- methods: a class is a module of which Lua does not know ---- */
+/* ---- methods: a class is a module of which Lua does not know, with a name that none has ----
+ */
+
+static void push_class(lua_State *L, enum mtc_class class)
+{
+    lua_pushlstring(L, "", 1); /* the zero behind it */
+    lua_pushstring(L, mtl_class_name(class));
+    lua_concat(L, 2);
+}
+
+static bool is_class(lua_State *L, int index, enum mtc_class class)
+{
+    size_t len;
+    const char *name = lua_tolstring(L, index, &len), *wanted = mtl_class_name(class);
+    return len == 1 + strlen(wanted) && name[0] == '\0' &&
+           memcmp(name + 1, wanted, len - 1) == 0;
+}
 
 static void push_methods(lua_State *L, enum mtc_class class)
 {
@@ -67,30 +83,48 @@ static void push_methods(lua_State *L, enum mtc_class class)
 /* [name] is on top: pushes the methods of the class that has it; else false. */
 static bool push_methods_of(lua_State *L)
 {
-    const char *name = lua_tostring(L, -1);
     for (int class = 0; class < MTC_CLASSES; ++class) {
-        if (strcmp(name, mtl_class_name((enum mtc_class) class)) != 0) continue;
+        if (!is_class(L, -1, (enum mtc_class) class)) continue;
         push_methods(L, (enum mtc_class) class);
         return true;
     }
     return false;
 }
 
-static void push_method_names(lua_State *L, struct mtc_state *state)
+/* [methods] is on top: pushes the key of the value at that index; or false. */
+static bool push_key(lua_State *L, int index)
 {
-    mtl_push_kept(L, state, MTL_METHODS);
-    if (!lua_isnil(L, -1)) return;
-    lua_pop(L, 1);
-    lua_newtable(L);
-    int names = lua_gettop(L);
-    for (int class = 0; class < MTC_CLASSES; ++class) {
-        lua_pushstring(L, mtl_class_name((enum mtc_class) class));
-        push_methods(L, (enum mtc_class) class);
-        if (lua_istable(L, -1)) add_functions(L, names);
-        lua_settop(L, names);
+    const int methods = lua_gettop(L);
+    lua_pushnil(L);
+    while (lua_next(L, methods)) {
+        if (lua_rawequal(L, -1, index) && lua_type(L, -2) == LUA_TSTRING) {
+            lua_pop(L, 1);
+            return true;
+        }
+        lua_pop(L, 1);
     }
-    lua_pushvalue(L, names);
-    mtl_keep(L, state, MTL_METHODS);
+    return false;
+}
+
+/* Pushes the name of the method at that index, a pair, or nil. They are few, and seldom sent:
+ * so they are looked through, and what a program has put in the place of one is found, too. */
+static void push_method_name(lua_State *L, int index)
+{
+    const int top = lua_gettop(L);
+    for (int class = 0; class < MTC_CLASSES; ++class) {
+        push_methods(L, (enum mtc_class) class);
+        if (lua_istable(L, -1) && push_key(L, index)) {
+            lua_createtable(L, 2, 0);
+            push_class(L, (enum mtc_class) class);
+            lua_rawseti(L, -2, 1);
+            lua_insert(L, -2);
+            lua_rawseti(L, -2, 2);
+            lua_replace(L, top + 1);
+            return;
+        }
+        lua_settop(L, top);
+    }
+    lua_pushnil(L);
 }
 
 /* ---- modules ---- */
@@ -151,31 +185,35 @@ static void push_found(lua_State *L)
     lua_settop(L, name);
 }
 
+/* Pushes the name that the table of names has for the value at that index, if it still leads
+ * there; or nil. */
+static void push_known_name(lua_State *L, const struct mtc_state *state, int index)
+{
+    const int top = lua_gettop(L);
+    mtl_push_kept(L, state, MTL_BY_NAME);
+    if (lua_isnil(L, -1)) return;
+    look_up(L, index);
+    if (lua_isnil(L, -1)) return;
+    lua_pushvalue(L, -1);
+    push_found(L);
+    const bool still = lua_rawequal(L, -1, index) != 0;
+    lua_settop(L, top + 1);
+    if (still) return;
+    lua_pushnil(L);
+    lua_replace(L, top + 1);
+}
+
 /* Pushes the name of the value at that index: a string, a pair, or nil. */
 static void push_name(lua_State *L, struct mtc_state *state, int index)
 {
-    const int top = lua_gettop(L);
-    for (int attempt = 0; attempt < 2; ++attempt) {
-        if (attempt == 0) mtl_push_kept(L, state, MTL_BY_NAME);
-        if (attempt == 1 || lua_isnil(L, -1)) {
-            lua_settop(L, top);
-            push_new_names(L, state);
-            attempt = 1;
-        }
-        look_up(L, index);
-        if (lua_isnil(L, -1)) {
-            if (attempt == 1) return;
-            lua_pop(L, 1);
-            continue;
-        }
-        lua_pushvalue(L, -1);
-        push_found(L);
-        bool still = lua_rawequal(L, -1, index) != 0;
-        lua_pop(L, 1);
-        if (still) return;
-        lua_pop(L, 1);
-    }
-    lua_pushnil(L);
+    push_known_name(L, state, index);
+    if (!lua_isnil(L, -1)) return;
+    lua_pop(L, 1);
+    push_method_name(L, index);
+    if (!lua_isnil(L, -1)) return;
+    push_new_names(L, state);
+    lua_pop(L, 2);
+    push_known_name(L, state, index);
 }
 
 static void write_name(struct mtl_deep *deep)
@@ -204,20 +242,23 @@ static bool put_name(struct mtl_deep *deep)
     return found;
 }
 
-bool mtl_deep_put_method(struct mtl_deep *deep)
+/* What is compiled has been read under a name of its own. */
+bool mtl_deep_put_compiled(struct mtl_deep *deep)
 {
     lua_State *L = deep->L;
+    lua_Debug about;
     luaL_checkstack(L, LUA_MINSTACK, "too many values");
-    int method = lua_gettop(L);
-    push_method_names(L, deep->state);
-    look_up(L, method);
+    lua_pushvalue(L, -1);
+    lua_getinfo(L, ">S", &about);
+    if (strcmp(about.source, "=mtmsg") != 0) return false;
+    push_method_name(L, lua_gettop(L));
     return put_name(deep);
 }
 
 bool mtl_deep_put_by_name(struct mtl_deep *deep)
 {
     if (!is_nameable(deep->L, -1)) return false;
-    if (mtl_deep_put_method(deep)) return true;
+    luaL_checkstack(deep->L, LUA_MINSTACK, "too many values");
     push_name(deep->L, deep->state, lua_gettop(deep->L));
     return put_name(deep);
 }
@@ -274,8 +315,9 @@ void mtl_build_by_name(struct mtl_build *build)
         if (!lua_istable(L, name + 1)) lua_pushnil(L);
         else lua_pushvalue(L, field), lua_rawget(L, name + 1);
         if (lua_isnil(L, -1)) {
+            const char *module = lua_tostring(L, name);
             luaL_error(L, "value received by name, but the module '%s' has no '%s' here",
-                       lua_tostring(L, name), lua_tostring(L, field));
+                       module[0] != '\0' ? module : module + 1, lua_tostring(L, field));
         }
     }
     lua_replace(L, name);

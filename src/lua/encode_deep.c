@@ -219,7 +219,7 @@ static MTM_NOINLINE bool put_less_common(struct mtl_deep *deep)
                 break;
             }
             if (!deep->state->compiled) return mtl_deep_put_function(deep);
-            return !mtl_deep_put_method(deep) && mtl_deep_put_function(deep);
+            return !mtl_deep_put_compiled(deep) && mtl_deep_put_function(deep);
         default:
             if (!put_userdata(deep)) return put_other(deep);
             break;

@@ -98,9 +98,9 @@ bool mtl_deep_put_object(struct mtl_deep *deep);
 bool mtl_deep_name(struct mtl_deep *deep);
 
 /* If the value on top is a module, a field of one, or a method of our classes, writes it by
- * name, pops it, and returns true. method: methods only. */
+ * name, pops it, and returns true. compiled: if it is a method that is a function of Lua. */
 bool mtl_deep_put_by_name(struct mtl_deep *deep);
-bool mtl_deep_put_method(struct mtl_deep *deep);
+bool mtl_deep_put_compiled(struct mtl_deep *deep);
 
 /* If one of the tables that have been begun is a module, it will go by name: true. */
 bool mtl_deep_mark_module(struct mtl_deep *deep);

@@ -42,15 +42,22 @@ static int listener_newbuffer(lua_State *L)
     return mtl_newbuffer_for(L, handle->owned.state, 2, handle);
 }
 
-/* A single number, boolean or byte is taken at once; for MTL_NEXT and MTL_GET. */
+/* Whether locks may be waited for; a loop has its timeout elsewhere. */
+static bool waits(lua_State *L, const struct mtc_handle *handle, enum mtl_how how)
+{
+    if (how == MTL_EACH) return false;
+    return lua_gettop(L) == 1 ? !handle->nonblock : lua_tonumber(L, 2) > 0;
+}
+
+/* A single number, boolean or byte is taken at once; for all but MTL_PEEK. */
 static int take(lua_State *L, struct mtc_handle *handle, enum mtl_how how)
 {
     struct mtm_word word;
     uint64_t id;
-    if (lua_gettop(L) > 1 || !mtc_handle_is_live(handle) || mtl_is_watched(L) ||
+    if (!mtl_is_plain_receive(L) || !mtc_handle_is_live(handle) || mtl_is_watched(L) ||
         !mtm_listener_take_word(listener_of(handle), MTC_PLAIN_WORD,
-                                handle->nonblock ? MTM_TAKER_NONBLOCK : MTM_TAKER_WAITS, &word,
-                                &id)) {
+                                waits(L, handle, how) ? MTM_TAKER_WAITS : MTM_TAKER_NONBLOCK,
+                                &word, &id)) {
         return mtl_receive(L, handle, how);
     }
     if (how != MTL_NEXT) mtc_push_integer(L, (int64_t)id);
@@ -66,6 +73,11 @@ static int listener_nextmsg(lua_State *L)
 static int listener_getmsg(lua_State *L)
 {
     return take(L, mtl_check_any_listener(L, 1), MTL_GET);
+}
+
+int mtl_each_of_listener(lua_State *L, struct mtc_handle *handle)
+{
+    return take(L, handle, MTL_EACH);
 }
 
 static int listener_messages(lua_State *L)

@@ -7,7 +7,11 @@
 
 static int next_of_messages(lua_State *L)
 {
-    return mtl_receive(L, mtl_check_any_source(L, 1), MTL_EACH);
+    struct mtc_handle *handle = mtl_check_any_source(L, 1);
+    lua_settop(L, 1);
+    if (MTM_UNLIKELY(!mtc_handle_is_live(handle))) return mtl_receive(L, handle, MTL_EACH);
+    if (handle->object->kind == MTM_LISTENER) return mtl_each_of_listener(L, handle);
+    return mtl_each_short(L, handle);
 }
 
 int mtl_push_messages(lua_State *L)

@@ -18,16 +18,17 @@ static void put_id_below(lua_State *L, const struct mtc_handle *handle, int coun
     lua_replace(L, -2 - count);
 }
 
-/* There is no argument. Pushes before it takes: pushing can raise an error, and run finalizers,
- * which may release the handle. */
+/* Pushes before it takes: pushing can raise an error, and run finalizers, which may release the
+ * handle. */
 static MTM_ALWAYS_INLINE int take_bytes(lua_State *L, struct mtc_handle *handle,
                                         enum mtl_how how, const struct mtm_peeked *peeked)
 {
+    const int top = lua_gettop(L);
     bool id_is_below = true;
     if (how != MTL_NEXT) mtc_push_integer(L, (int64_t)handle->object->id);
     int count = mtl_decode_short(L, peeked->bytes, peeked->size);
     if (MTM_UNLIKELY(count < 0)) {
-        lua_settop(L, 1);
+        lua_settop(L, top);
         count = mtl_decode_direct(L, handle->owned.state, peeked->bytes, peeked->size);
         id_is_below = false;
     }
@@ -38,18 +39,21 @@ static MTM_ALWAYS_INLINE int take_bytes(lua_State *L, struct mtc_handle *handle,
         return count + 1;
     }
     handle->owned.state->contended = MTL_CONTENDED;
-    lua_settop(L, 1);
+    lua_settop(L, top);
     return mtl_receive(L, handle, how);
 }
+
+enum { MOST_CALLERS = 16 }; /* that are asked for: each takes as many steps as it is far */
 
 /* The frame of this call may be that of the failed one. Of a coroutine that does not run it is
  * not known whether it still exists. */
 void mtl_end_failed_hold(lua_State *L, struct mtc_state *state)
 {
     lua_Debug caller;
+    int level = 1;
     if (state->holder != L) return;
-    for (int level = 1; lua_getstack(L, level, &caller); ++level)
-        if (mtc_frame(&caller) == state->held_in) return;
+    for (; lua_getstack(L, level, &caller); ++level)
+        if (level == MOST_CALLERS || mtc_frame(&caller) == state->held_in) return;
     mtm_block_free(state->held);
     state->held = NULL;
 }
@@ -74,6 +78,7 @@ static MTM_NOINLINE int take_held(lua_State *L, struct mtc_handle *handle, enum 
 {
     struct mtc_state *state = handle->owned.state;
     struct mtm_held held;
+    const int top = lua_gettop(L);
     if (!hold(L, handle, &held)) return mtl_receive(L, handle, how);
     if (how != MTL_NEXT) mtc_push_integer(L, (int64_t)handle->object->id);
     const int count = mtl_decode_short(L, mtm_block_data(held.block), held.block->size);
@@ -85,7 +90,7 @@ static MTM_NOINLINE int take_held(lua_State *L, struct mtc_handle *handle, enum 
     } else {
         state->contended = MTL_CONTENDED;
     }
-    lua_settop(L, 1);
+    lua_settop(L, top);
     return mtl_receive(L, handle, how);
 }
 
@@ -103,13 +108,14 @@ static MTM_ALWAYS_INLINE enum mtm_found peek(struct mtc_handle *handle,
     return mtm_fast_peek(mtl_buffer_of(handle), peeked, MTC_PLAIN_WORD);
 }
 
-/* The buffer is empty; the call has no argument. Once it has polled nothing may be raised
+/* The buffer is empty. Once it has polled nothing may be raised
  * before mtm_receive, or the fast path, has taken a message. */
 static MTM_NOINLINE int wait_for_word(lua_State *L, struct mtc_handle *handle, enum mtl_how how)
 {
     struct mtm_wait wait = {.timeout = MTM_FOREVER};
     struct mtm_peeked peeked;
-    if (handle->nonblock || (how != MTL_NEXT && handle->timed)) {
+    if (lua_gettop(L) > 1 || how == MTL_EACH || handle->nonblock ||
+        (how != MTL_NEXT && handle->timed)) {
         return mtl_receive(L, handle, how);
     }
     int base = mtl_prepare(L, how, 2, 1);
@@ -125,7 +131,7 @@ static MTM_ALWAYS_INLINE int take_short(lua_State *L, struct mtc_handle *handle,
                                         enum mtl_how how)
 {
     struct mtm_peeked peeked;
-    if (lua_gettop(L) > 1 || handle->owned.state->contended > 0 || mtl_is_watched(L)) {
+    if (!mtl_is_plain_receive(L) || handle->owned.state->contended > 0 || mtl_is_watched(L)) {
         return mtl_receive(L, handle, how);
     }
     switch (peek(handle, &peeked)) {
@@ -145,6 +151,11 @@ int mtl_take_short(lua_State *L, struct mtc_handle *handle)
 int mtl_get_short(lua_State *L, struct mtc_handle *handle)
 {
     return take_short(L, handle, MTL_GET);
+}
+
+int mtl_each_short(lua_State *L, struct mtc_handle *handle)
+{
+    return take_short(L, handle, MTL_EACH);
 }
 
 int mtl_try_short(lua_State *L, struct mtc_handle *handle, int first)

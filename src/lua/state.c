@@ -71,7 +71,7 @@ static int state_gc(lua_State *L)
     mtl_wills_run(L, state); /* where the watchman could not */
     state->closed = true;
     free_unused(state);
-    if (state->first && !is_alone(L)) {
+    if ((state->first || state->held) && !is_alone(L)) {
         mtl_closing_await(L, state, end_for_good);
         return 0;
     }

@@ -24,7 +24,6 @@ enum {
     MTL_DRAFT = MTC_CLASSES, /* the userdata in which messages are written */
     MTL_NAMES,               /* from names to metatables, and back */
     MTL_BY_NAME,             /* how values of modules are found */
-    MTL_METHODS,             /* how methods of the classes are */
     MTL_CALL,                /* the function that calls a notifier */
     MTL_WATCHMAN,            /* the userdata that looks after wills */
     MTL_WATCHMEN,            /* the metatable that it has */

@@ -49,12 +49,11 @@ static inline struct mtm_member *mtm_member_of(const struct mtm_buffer *buffer)
     return (struct mtm_member *)(uintptr_t)(buffer + 1);
 }
 
-/* Whether takes need both locks: to count, or to serve those who wait for room. Exact for those
- * who hold one of them. */
-static inline bool mtm_takes_need_both(const struct mtm_buffer *buffer)
+/* Whether takes need both locks, by the head's word `unusual`: to count, or to serve those who
+ * wait for room. Exact for those who hold one of them. */
+static inline bool mtm_takes_need_both(uint32_t unusual)
 {
-    const uint32_t why = MTM_UNUSUAL_COUNT | MTM_UNUSUAL_ROOM;
-    return (mtm_load_rlx(&buffer->queue.head.unusual) & why) != 0;
+    return (unusual & (MTM_UNUSUAL_COUNT | MTM_UNUSUAL_ROOM)) != 0;
 }
 
 /* What a topic's buffer has besides, behind that; guarded by the topic's lock. */

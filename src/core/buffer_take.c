@@ -19,9 +19,10 @@ static void unlock_take(struct mtm_buffer *buffer, bool both)
  * until we have them. */
 static bool lock_take(struct mtm_buffer *buffer, struct mtm_wait *wait, bool *both)
 {
+    const mtm_a32 *unusual = &buffer->queue.head.unusual;
     for (;;) {
         MTM_STEP(needs_both);
-        *both = mtm_takes_need_both(buffer);
+        *both = mtm_takes_need_both(mtm_load_rlx(unusual));
         MTM_PAUSE();
         if (MTM_UNLIKELY(*both) && !mtm_wait_lock(wait, &buffer->queue.tail.lock)) return false;
         if (!mtm_wait_lock(wait, &buffer->queue.head.lock)) {
@@ -29,7 +30,7 @@ static bool lock_take(struct mtm_buffer *buffer, struct mtm_wait *wait, bool *bo
             return false;
         }
         MTM_STEP(still_needs_both);
-        if (MTM_LIKELY(mtm_takes_need_both(buffer) == *both)) return true;
+        if (MTM_LIKELY(mtm_takes_need_both(mtm_load_rlx(unusual)) == *both)) return true;
         unlock_take(buffer, *both);
     }
 }

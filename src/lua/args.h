@@ -51,18 +51,19 @@ bool mtl_check_flag(lua_State *L, int index);
 /* Seconds, >= 0 after clipping, as ns; `expected` is the text for a wrong type. */
 int64_t mtl_check_timeout(lua_State *L, int index, const char *expected);
 
-/* An optional timeout: none means for ever, or not at all if nonblock. */
-/* Whether a receive was called without arguments, or with nothing but a valid timeout: so,
- * while there is a message, it need not look at them. */
-static inline bool mtl_is_plain_receive(lua_State *L)
+/* The number of arguments, its self included, if a receive was called without others, or with
+ * nothing but a valid timeout: so, while there is a message, it need not look at them. Else 0.
+ */
+static inline int mtl_plain_receive(lua_State *L)
 {
     const int top = lua_gettop(L);
-    if (MTM_LIKELY(top <= 1)) return true;
-    if (top > 2 || lua_type(L, 2) != LUA_TNUMBER) return false;
+    if (MTM_LIKELY(top <= 1)) return 1;
+    if (top > 2 || lua_type(L, 2) != LUA_TNUMBER) return 0;
     const lua_Number timeout = lua_tonumber(L, 2);
-    return timeout == timeout; /* no NaN */
+    return timeout == timeout ? 2 : 0; /* no NaN */
 }
 
+/* An optional timeout: none means for ever, or not at all if nonblock. */
 struct mtm_wait mtl_check_wait(lua_State *L, int index, bool nonblock, const char *expected);
 
 /* The handle's own timeout, if it is timed. */

@@ -54,7 +54,7 @@ static int take(lua_State *L, struct mtc_handle *handle, enum mtl_how how)
 {
     struct mtm_word word;
     uint64_t id;
-    if (!mtl_is_plain_receive(L) || !mtc_handle_is_live(handle) || mtl_is_watched(L) ||
+    if (mtl_plain_receive(L) == 0 || !mtc_handle_is_live(handle) || mtl_is_watched(L) ||
         !mtm_listener_take_word(listener_of(handle), MTC_PLAIN_WORD,
                                 waits(L, handle, how) ? MTM_TAKER_WAITS : MTM_TAKER_NONBLOCK,
                                 &word, &id)) {

@@ -21,9 +21,9 @@ static void put_id_below(lua_State *L, const struct mtc_handle *handle, int coun
 /* Pushes before it takes: pushing can raise an error, and run finalizers, which may release the
  * handle. */
 static MTM_ALWAYS_INLINE int take_bytes(lua_State *L, struct mtc_handle *handle,
-                                        enum mtl_how how, const struct mtm_peeked *peeked)
+                                        enum mtl_how how, int top,
+                                        const struct mtm_peeked *peeked)
 {
-    const int top = lua_gettop(L);
     bool id_is_below = true;
     if (how != MTL_NEXT) mtc_push_integer(L, (int64_t)handle->object->id);
     int count = mtl_decode_short(L, peeked->bytes, peeked->size);
@@ -74,11 +74,11 @@ static bool hold(lua_State *L, struct mtc_handle *handle, struct mtm_held *held)
 /* The same of one that is in a block of its own. If an error is raised the hold stays with the
  * state, and the message in the buffer. A finalizer that receives meanwhile goes the long way.
  */
-static MTM_NOINLINE int take_held(lua_State *L, struct mtc_handle *handle, enum mtl_how how)
+static MTM_NOINLINE int take_held(lua_State *L, struct mtc_handle *handle, enum mtl_how how,
+                                  int top)
 {
     struct mtc_state *state = handle->owned.state;
     struct mtm_held held;
-    const int top = lua_gettop(L);
     if (!hold(L, handle, &held)) return mtl_receive(L, handle, how);
     if (how != MTL_NEXT) mtc_push_integer(L, (int64_t)handle->object->id);
     const int count = mtl_decode_short(L, mtm_block_data(held.block), held.block->size);
@@ -131,16 +131,16 @@ static MTM_ALWAYS_INLINE int take_short(lua_State *L, struct mtc_handle *handle,
                                         enum mtl_how how)
 {
     struct mtm_peeked peeked;
-    if (!mtl_is_plain_receive(L) || handle->owned.state->contended > 0 || mtl_is_watched(L)) {
+    const int top = mtl_plain_receive(L);
+    if (top == 0 || handle->owned.state->contended > 0 || mtl_is_watched(L))
         return mtl_receive(L, handle, how);
-    }
     switch (peek(handle, &peeked)) {
         case MTM_FOUND_WORD: return push_word(L, handle, how, peeked.word);
-        case MTM_FOUND_BYTES: return take_bytes(L, handle, how, &peeked);
+        case MTM_FOUND_BYTES: return take_bytes(L, handle, how, top, &peeked);
         case MTM_FOUND_EMPTY: return wait_for_word(L, handle, how);
         case MTM_FOUND_NOTHING: break;
     }
-    return take_held(L, handle, how);
+    return take_held(L, handle, how, top);
 }
 
 int mtl_take_short(lua_State *L, struct mtc_handle *handle)

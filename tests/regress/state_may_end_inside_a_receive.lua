@@ -1,6 +1,6 @@
 -- story: at the end of a state a receive read memory that had been freed
 -- At the end of a state a finalizer received a large string. While Lua made the string, its collector ran the other
--- finalizers, that of the module's own state among them, which freed the message from which the string was being copied.
+-- finalizers, that of the module's own state among them, which freed the message from which the string was copied.
 
 local mtmsg   = require("mtmsg")
 local tap     = require("tap")

@@ -84,7 +84,7 @@ static void assert_nobody_waits(struct mtm_buffer *buffer)
 {
     assert_int_equal(mtm_room_waiting(buffer), 0);
     assert_int_equal(buffer->queue.head.unusual & MTM_UNUSUAL_ROOM, 0);
-    assert_false(mtm_takes_need_both(buffer));
+    assert_false(mtm_takes_need_both(mtm_load_rlx(&buffer->queue.head.unusual)));
 }
 
 static void with_room_nobody_waits(void **state)

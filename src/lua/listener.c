@@ -42,11 +42,11 @@ static int listener_newbuffer(lua_State *L)
     return mtl_newbuffer_for(L, handle->owned.state, 2, handle);
 }
 
-/* Whether locks may be waited for; a loop has its timeout elsewhere. */
+/* Whether locks may be waited for. A loop has its timeout as upvalue 2. */
 static bool waits(lua_State *L, const struct mtc_handle *handle, enum mtl_how how)
 {
-    if (how == MTL_EACH) return false;
-    return lua_gettop(L) == 1 ? !handle->nonblock : lua_tonumber(L, 2) > 0;
+    const int timeout = how == MTL_EACH ? lua_upvalueindex(2) : 2;
+    return lua_isnoneornil(L, timeout) ? !handle->nonblock : lua_tonumber(L, timeout) > 0;
 }
 
 /* A single number, boolean or byte is taken at once; for all but MTL_PEEK. */

@@ -14,8 +14,8 @@ local rounds = {}
 local keeper = mtmsg.newbuffer()
 local text = ("k"):rep(300)
 
--- Brings what the state keeps for later (memory for receiving, by the long way) back to what it was. What has been reached from messages
--- alone is gone at the latest with the next release.
+-- Brings what the state keeps for later (memory for receiving, by the long way) back to what it was. What has been
+-- reached from messages alone is gone at the latest with the next release.
 local function settle()
     assert(keeper:addmsg(text) and keeper:nextmsg(nil) == text)
     assert(keeper:addmsg({{}}) and keeper:nextmsg(nil))

@@ -9,8 +9,8 @@ for is the difference between the two probes.
 A string is limited by two copies, and by what Lua spends on making it. Up to 4 KB there is a third one: making the
 string may fail, and then the message must still be there, so it is copied out under the lock, and the string is made
 without it. A second row compares with that. The naive queue makes it under its mutex, and keeps that for ever if Lua
-has no memory. A longer message has a block of its own, which goes from hand to hand; it is decoded in a protected call.
-From some 64 KB on the two copies are all that counts.
+has no memory. A longer message has a block of its own, which goes from hand to hand; its receiver holds it, and takes
+it after a second look at the queue. From some 64 KB on the two copies are all that counts.
 
 ![Cost by size](performance-size.svg)
 ]]

@@ -42,7 +42,6 @@ struct mtc_state {
     struct mtl_decoder *decoding; /* for the protected call that is about to begin, or NULL */
     bool names;          /* a metatable is registered: what is under MTL_NAMES is in use */
     const void *globals; /* where the table of globals is, or was when it was first asked for */
-    bool compiled;       /* some methods are functions of Lua: see src/ffi */
     bool no_functions;   /* functions of Lua are refused */
     bool never_functions;        /* for good */
     struct mtl_pending *pending; /* the same for a receive that a hook watches */

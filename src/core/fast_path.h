@@ -233,6 +233,15 @@ static MTM_ALWAYS_INLINE bool mtm_fast_pop_word(struct mtm_head *head,
     return true;
 }
 
+/* Whether a record lies where the head is, and nothing about its side is unusual but what may
+ * be so; head lock held. */
+static MTM_ALWAYS_INLINE bool mtm_fast_has_record(struct mtm_queue *queue, uint32_t may)
+{
+    struct mtm_head *head = &queue->head;
+    return (mtm_load_rlx(&head->unusual) & ~may) == mtm_generation &&
+           !mtm_queue_is_drained(queue) && !mtm_head_next(head);
+}
+
 /* Whether a word would lie straight ahead. */
 static inline bool mtm_fast_is_straight(const struct mtm_head *head)
 {
@@ -250,9 +259,7 @@ static inline bool mtm_fast_take_word(struct mtm_buffer *buffer, uint32_t usual,
     struct mtm_head *head = &buffer->queue.head;
     bool found = false;
     if (!mtm_lock_if_free(&head->lock)) return false;
-    const uint32_t unusual = mtm_load_rlx(&head->unusual) & ~usual;
-    if (unusual == mtm_generation && !mtm_queue_is_drained(&buffer->queue) &&
-        !mtm_head_next(head) && mtm_fast_is_straight(head)) {
+    if (mtm_fast_has_record(&buffer->queue, usual) && mtm_fast_is_straight(head)) {
         const unsigned char *from = mtm_segment_data(head->segment) + head->pos;
         found = mtm_fast_pop_word(head, from, is_plain_word, word);
     }
@@ -295,8 +302,7 @@ static inline bool mtm_fast_take_bytes(struct mtm_buffer *buffer, struct mtm_slo
     struct mtm_block *carrier = slot->carrier;
     bool found = false;
     if (!carrier || !mtm_lock_if_free(&head->lock)) return false;
-    if (mtm_load_rlx(&head->unusual) == mtm_generation &&
-        !mtm_queue_is_drained(&buffer->queue) && !mtm_head_next(head)) {
+    if (mtm_fast_has_record(&buffer->queue, 0)) {
         const size_t size = mtm_segment_data(head->segment)[head->pos];
         const size_t pos = head->pos + 1 == head->segment->cap ? 0 : head->pos + 1;
         found = size <= MTM_FAST_MAX && size <= carrier->cap && size <= slot->limit;

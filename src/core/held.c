@@ -28,9 +28,7 @@ bool mtm_held_look(struct mtm_buffer *buffer, size_t most, struct mtm_held *held
     struct mtm_queue *queue = &buffer->queue;
     struct mtm_head *head = &queue->head;
     if (queue->shared.fixed || !mtm_lock_if_free(&head->lock)) return false;
-    const bool found = mtm_load_rlx(&head->unusual) == mtm_generation &&
-                       !mtm_queue_is_drained(queue) && !mtm_head_next(head) &&
-                       hold_first(head, most, held);
+    const bool found = mtm_fast_has_record(queue, 0) && hold_first(head, most, held);
     mtm_unlock(&head->lock);
     return found;
 }

@@ -21,8 +21,18 @@ static void push_loaded(lua_State *L)
     lua_getfield(L, LUA_REGISTRYINDEX, "_LOADED");
 }
 
-/* [loaded][names][module's name][module]: its functions, unless they have a name already. The
- * name of one is {name of the module, key}. */
+/* Pushes the name of a field: {name of the module, key}, of which these are the indices. */
+static void push_pair(lua_State *L, int module, int key)
+{
+    lua_createtable(L, 2, 0);
+    lua_pushvalue(L, module);
+    lua_rawseti(L, -2, 1);
+    lua_pushvalue(L, key);
+    lua_rawseti(L, -2, 2);
+}
+
+/* [loaded][names][module's name][module]: its functions, unless they have a name already.
+ */
 static void add_functions(lua_State *L, int names)
 {
     int module = lua_gettop(L);
@@ -35,11 +45,7 @@ static void add_functions(lua_State *L, int names)
             lua_pop(L, 1);
             if (!has_name) {
                 lua_pushvalue(L, -1);
-                lua_createtable(L, 2, 0);
-                lua_pushvalue(L, module - 1);
-                lua_rawseti(L, -2, 1);
-                lua_pushvalue(L, -4);
-                lua_rawseti(L, -2, 2);
+                push_pair(L, module - 1, module + 1);
                 lua_rawset(L, names);
             }
         }
@@ -47,7 +53,8 @@ static void add_functions(lua_State *L, int names)
     }
 }
 
-/* Pushes what lua_pushvalue pushes, looked up in the table on top, in its place. */
+/* Looks up the value at that index in the table on top, and pushes what it finds in its place.
+ */
 static void look_up(lua_State *L, int index)
 {
     lua_pushvalue(L, index);
@@ -55,8 +62,7 @@ static void look_up(lua_State *L, int index)
     lua_remove(L, -2);
 }
 
-/* ---- methods: a class is a module of which Lua does not know, with a name that none has ----
- */
+/* ---- methods: a class is a module that Lua does not know, with a name that none has ---- */
 
 static void push_class(lua_State *L, enum mtc_class class)
 {
@@ -65,10 +71,11 @@ static void push_class(lua_State *L, enum mtc_class class)
     lua_concat(L, 2);
 }
 
-static bool is_class(lua_State *L, int index, enum mtc_class class)
+/* [name] is on top. */
+static bool is_class(lua_State *L, enum mtc_class class)
 {
     size_t len;
-    const char *name = lua_tolstring(L, index, &len), *wanted = mtl_class_name(class);
+    const char *name = lua_tolstring(L, -1, &len), *wanted = mtl_class_name(class);
     return len == 1 + strlen(wanted) && name[0] == '\0' &&
            memcmp(name + 1, wanted, len - 1) == 0;
 }
@@ -84,7 +91,7 @@ static void push_methods(lua_State *L, enum mtc_class class)
 static bool push_methods_of(lua_State *L)
 {
     for (int class = 0; class < MTC_CLASSES; ++class) {
-        if (!is_class(L, -1, (enum mtc_class) class)) continue;
+        if (!is_class(L, (enum mtc_class) class)) continue;
         push_methods(L, (enum mtc_class) class);
         return true;
     }
@@ -114,12 +121,10 @@ static void push_method_name(lua_State *L, int index)
     for (int class = 0; class < MTC_CLASSES; ++class) {
         push_methods(L, (enum mtc_class) class);
         if (lua_istable(L, -1) && push_key(L, index)) {
-            lua_createtable(L, 2, 0);
             push_class(L, (enum mtc_class) class);
-            lua_rawseti(L, -2, 1);
-            lua_insert(L, -2);
-            lua_rawseti(L, -2, 2);
+            push_pair(L, top + 3, top + 2);
             lua_replace(L, top + 1);
+            lua_settop(L, top + 1);
             return;
         }
         lua_settop(L, top);

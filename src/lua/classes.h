@@ -64,6 +64,9 @@ void mtl_handle_set(struct mtc_handle *handle, struct mtm_object *object);
  * has none any more. */
 void mtl_handle_move(struct mtc_handle *handle, struct mtm_object *object);
 
+/* One step of messages() of a live listener, which is all that is on the stack. */
+int mtl_each_of_listener(lua_State *L, struct mtc_handle *handle);
+
 /* newbuffer, from the argument at `first` on, connected to the listener of `owner` unless
  * that is NULL. */
 int mtl_newbuffer_for(lua_State *L, struct mtc_state *state, int first,

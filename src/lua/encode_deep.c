@@ -218,8 +218,8 @@ static MTM_NOINLINE bool put_less_common(struct mtl_deep *deep)
                 if (!put_c_function(deep)) return put_other(deep);
                 break;
             }
-            if (!deep->state->compiled) return mtl_deep_put_function(deep);
-            return !mtl_deep_put_compiled(deep) && mtl_deep_put_function(deep);
+            if (MTC_MAY_BE_LUAJIT && mtl_deep_put_compiled(deep)) return false;
+            return mtl_deep_put_function(deep);
         default:
             if (!put_userdata(deep)) return put_other(deep);
             break;

@@ -42,11 +42,15 @@ static int listener_newbuffer(lua_State *L)
     return mtl_newbuffer_for(L, handle->owned.state, 2, handle);
 }
 
-/* Whether locks may be waited for. A loop has its timeout as upvalue 2. */
-static bool waits(lua_State *L, const struct mtc_handle *handle, enum mtl_how how)
+/* Whether locks may be waited for, in a plain receive with so many arguments. A loop has its
+ * timeout as upvalue 2. */
+static inline bool waits(lua_State *L, const struct mtc_handle *handle, enum mtl_how how,
+                         int top)
 {
     const int timeout = how == MTL_EACH ? lua_upvalueindex(2) : 2;
-    return lua_isnoneornil(L, timeout) ? !handle->nonblock : lua_tonumber(L, timeout) > 0;
+    if (MTM_LIKELY(top == 1 && (how != MTL_EACH || lua_isnil(L, timeout))))
+        return !handle->nonblock;
+    return lua_tonumber(L, timeout) > 0;
 }
 
 /* A single number, boolean or byte is taken at once; for all but MTL_PEEK. */
@@ -54,10 +58,11 @@ static int take(lua_State *L, struct mtc_handle *handle, enum mtl_how how)
 {
     struct mtm_word word;
     uint64_t id;
-    if (mtl_plain_receive(L) == 0 || !mtc_handle_is_live(handle) || mtl_is_watched(L) ||
-        !mtm_listener_take_word(listener_of(handle), MTC_PLAIN_WORD,
-                                waits(L, handle, how) ? MTM_TAKER_WAITS : MTM_TAKER_NONBLOCK,
-                                &word, &id)) {
+    const int top = mtl_plain_receive(L);
+    if (top == 0 || !mtc_handle_is_live(handle) || mtl_is_watched(L) ||
+        !mtm_listener_take_word(
+            listener_of(handle), MTC_PLAIN_WORD,
+            waits(L, handle, how, top) ? MTM_TAKER_WAITS : MTM_TAKER_NONBLOCK, &word, &id)) {
         return mtl_receive(L, handle, how);
     }
     if (how != MTL_NEXT) mtc_push_integer(L, (int64_t)id);

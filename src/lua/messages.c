@@ -1,6 +1,7 @@
 /* The loop over the messages of a source. It owns no state: the function that is called each
  * time has the source's decoder and the timeout as upvalues. */
 #include "lua/args.h"
+#include "lua/classes.h"
 #include "lua/receive.h"
 
 #include "platform/hidden.h"

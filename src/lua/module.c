@@ -114,8 +114,6 @@ MTM_EXPORT int luaopen_mtmsg(lua_State *L)
     mtl_open_buffer(L);
     mtl_open_listener(L);
     const bool compiled = mtf_replace(L);
-    mtl_state_push(L)->compiled = compiled;
-    lua_pop(L, 1);
     mtl_open_topic(L);
     mtl_open_writer(L);
     mtl_open_reader(L);

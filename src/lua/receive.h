@@ -65,9 +65,8 @@ int mtl_receive_prepared(lua_State *L, struct mtc_handle *handle, struct mtm_wai
 int mtl_take_short(lua_State *L, struct mtc_handle *handle);
 int mtl_get_short(lua_State *L, struct mtc_handle *handle);
 
-/* One step of messages() of a live buffer or listener, which is all that is on the stack. */
+/* One step of messages() of a live buffer, which is all that is on the stack. */
 int mtl_each_short(lua_State *L, struct mtc_handle *handle);
-int mtl_each_of_listener(lua_State *L, struct mtc_handle *handle);
 
 /* The same for a call whose first result is what stands at `first`, the live buffer's handle or
  * another one: returns how many results it has pushed; 0: it has taken nothing, and pushed

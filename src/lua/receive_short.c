@@ -108,8 +108,8 @@ static MTM_ALWAYS_INLINE enum mtm_found peek(struct mtc_handle *handle,
     return mtm_fast_peek(mtl_buffer_of(handle), peeked, MTC_PLAIN_WORD);
 }
 
-/* The buffer is empty. Once it has polled nothing may be raised
- * before mtm_receive, or the fast path, has taken a message. */
+/* The buffer is empty. Once it has polled nothing may be raised before mtm_receive, or the fast
+ * path, has taken a message. */
 static MTM_NOINLINE int wait_for_word(lua_State *L, struct mtc_handle *handle, enum mtl_how how)
 {
     struct mtm_wait wait = {.timeout = MTM_FOREVER};

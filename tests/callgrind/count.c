@@ -144,6 +144,8 @@ static inline void make_finds(lua_State *L, int function, int release, int key)
 COUNT_FIND(find_id, ID)
 COUNT_FIND(find_name, NAME)
 
+#define BOTH(name) count_empty_##name(L), count_##name(L)
+
 /* In small batches: such a queue is what a stream between two threads mostly sees. The warm-up
  * leaves it as it will be from then on. The text is the youngest string, which Lua finds at
  * once whatever seed it has for its hashes. */
@@ -154,40 +156,26 @@ static void run(lua_State *L)
     make_calls(L, NEXT, BUFFER, 0, 3);
     make_calls(L, SET, LATEST, 3, 1);
     for (int i = 0; i < CALLS; i += BATCH) {
-        count_empty_add_one(L);
-        count_add_one(L);
-        count_empty_next_one(L);
-        count_next_one(L);
-        count_empty_add_three(L);
-        count_add_three(L);
-        count_empty_next_three(L);
-        count_next_three(L);
+        BOTH(add_one);
+        BOTH(next_one);
+        BOTH(add_three);
+        BOTH(next_three);
         make_calls(L, ADD, BUFFER, 1, 1);
-        count_empty_get_one(L);
-        count_get_one(L);
+        BOTH(get_one);
         make_calls(L, ADD, BUFFER, 1, 1);
-        count_empty_wait_one(L);
-        count_wait_one(L);
+        BOTH(wait_one);
         make_calls(L, ADD, BUFFER, 1, 1);
-        count_empty_each_one(L);
-        count_each_one(L);
+        BOTH(each_one);
         make_calls(L, ADD, BUFFER, 3, 1);
-        count_empty_get_three(L);
-        count_get_three(L);
-        count_empty_set_three(L);
-        count_set_three(L);
-        count_empty_set_one(L);
-        count_set_one(L);
+        BOTH(get_three);
+        BOTH(set_three);
+        BOTH(set_one);
         make_calls(L, ADD, MEMBER, 1, 1);
-        count_empty_listen_one(L);
-        count_listen_one(L);
+        BOTH(listen_one);
         make_calls(L, ADD, BUFFER, 1, 1);
-        count_empty_select_one(L);
-        count_select_one(L);
-        count_empty_find_id(L);
-        count_find_id(L);
-        count_empty_find_name(L);
-        count_find_name(L);
+        BOTH(select_one);
+        BOTH(find_id);
+        BOTH(find_name);
     }
 }
 

@@ -5,7 +5,7 @@ message queued at a time, at the source that is looked at last in half of all ca
 it again: its price per source is that of a select whose time is up at once, over 16 sources and over 2. Go's select
 does the same over channels, compiled, its channels named in the program. A second row compares with a call of C that
 checks as many arguments and pushes as many results, and does nothing else, and one that takes an integer. LuaJIT's
-compiler sees a listener's nextmsg, and calls C for select.
+compiler sees a listener's nextmsg, and select of up to 16 buffers.
 
 A stream through a buffer with a limit, put by putmsg, stands beside the same stream put by addmsg without a limit; with
 a limit of 1 each message waits for the one before. A loop over messages() stands beside one over nextmsg.
@@ -88,7 +88,6 @@ for _, count in ipairs(counts) do
     rows.family({
         name = ("add+select over %d buffers"):format(count), unit = "ns", figure = s["select" .. count],
         probe = s["listener" .. count], per = "a listener over as many", most = 1.5, naive = false,
-        why = is_compiled and count > 4 and "LuaJIT's compiler sees a listener, and calls C for select" or nil,
     }, { { "against checking as many arguments", s["limit" .. count], "calls of C with as many arguments" } })
 end
 rows.row { name = "a wait of select over 2 buffers, in vain", unit = "ns", figure = s.vain2, naive = false }

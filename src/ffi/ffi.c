@@ -283,6 +283,26 @@ static double take_number_through(struct mtc_handle *handle, const struct scratc
     return to_number(word);
 }
 
+/* The address of the first of these buffers that seems to have a message; that of an earlier
+ * one, if it is not 0, comes before. 0: none has; less: one can't be used. */
+static double first_with(double earlier, const struct mtc_handle *h1,
+                         const struct mtc_handle *h2, const struct mtc_handle *h3,
+                         const struct mtc_handle *h4, const struct mtc_handle *h5,
+                         const struct mtc_handle *h6, const struct mtc_handle *h7,
+                         const struct mtc_handle *h8)
+{
+    const struct mtc_handle *const all[] = {h1, h2, h3, h4, h5, h6, h7, h8};
+    double first = earlier;
+    for (size_t i = 0; i < sizeof all / sizeof *all; ++i) {
+        const struct mtc_handle *handle = all[i];
+        if (!handle) continue;
+        if (!may_be_used(handle)) return -1;
+        if (first == 0 && mtm_buffer_may_have_one(buffer_of(handle)))
+            first = (double)(uintptr_t)handle;
+    }
+    return first;
+}
+
 /* 0: it has none any more. */
 static double id_of(const struct mtc_handle *handle)
 {
@@ -320,7 +340,8 @@ static any_function const functions[] = {
     (any_function)add_number,  (any_function)add_text,
     (any_function)add_values,  (any_function)look,
     (any_function)take,        (any_function)id_of,
-    (any_function)take_number, (any_function)take_number_through};
+    (any_function)take_number, (any_function)take_number_through,
+    (any_function)first_with};
 
 static const char methods[] =
 #include "ffi/methods.inc"
@@ -337,17 +358,18 @@ static void push_scratch(lua_State *L)
     mtc_setuservalue(L, -2);
 }
 
-/* Protected. Returns whether the methods were replaced. Addresses are passed as numbers, since
- * not every LuaJIT can make a light userdata of every address. */
-static int replace_methods(lua_State *L)
+/* Protected; the module is the argument. Returns whether the functions were replaced. Addresses
+ * are passed as numbers, since not every LuaJIT can make a light userdata of every address. */
+static int replace(lua_State *L)
 {
     const int count = (int)(sizeof functions / sizeof *functions);
     if (luaL_loadbuffer(L, methods, sizeof methods - 1, "=mtmsg") != 0) lua_error(L);
+    lua_pushvalue(L, 1);
     luaL_getmetatable(L, "mtmsg.buffer");
     luaL_getmetatable(L, "mtmsg.listener");
     push_scratch(L);
     for (int i = 0; i < count; ++i) lua_pushnumber(L, (lua_Number)(uintptr_t)functions[i]);
-    lua_call(L, 3 + count, 1);
+    lua_call(L, 4 + count, 1);
     return 1;
 }
 
@@ -361,8 +383,9 @@ bool mtf_replace(lua_State *L)
 {
     bool done = false;
     if (!MTC_MAY_BE_LUAJIT || !is_wished()) return false;
-    lua_pushcfunction(L, replace_methods);
-    int rc = lua_pcall(L, 0, 1, 0);
+    lua_pushcfunction(L, replace);
+    lua_pushvalue(L, -2);
+    int rc = lua_pcall(L, 1, 1, 0);
     if (rc == LUA_ERRMEM) lua_error(L);
     if (rc == 0) done = lua_toboolean(L, -1) != 0;
     lua_pop(L, 1);

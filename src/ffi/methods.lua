@@ -1,7 +1,7 @@
--- The hot path of LuaJIT: methods of buffers and listeners that its compiler can see. Each passes plain values to one
--- function of C, and leaves whatever is unusual to the method that it replaces. `make` makes methods.inc of this file.
-local class, listener, scratch,
-    add_number, add_text, add_values, look, take, id_of, take_number, take_number_through = ...
+-- The hot path of LuaJIT: methods of buffers and listeners, and select, that its compiler can see. Each passes plain
+-- values to functions of C, and leaves whatever is unusual to what it replaces. `make` makes methods.inc of this file.
+local module, class, listener, scratch,
+    add_number, add_text, add_values, look, take, id_of, take_number, take_number_through, first_with = ...
 if jit.version_num < 20100 or not jit.status() then return false end
 -- On ARM of 32 bits the compiler takes the address of one field of `message` from a register that has held another's,
 -- and holds a value by then (LuaJIT 2.1.0-beta3).
@@ -31,6 +31,7 @@ take = from_address("int (*)(void *, void *, uint32_t)", take)
 id_of = from_address("double (*)(void *)", id_of)
 take_number = from_address("double (*)(void *, void *)", take_number)
 take_number_through = from_address("double (*)(void *, void *)", take_number_through)
+first_with = from_address("double (*)(double, " .. ("void *, "):rep(7) .. "void *)", first_with)
 -- Single fields for the numbers: where nothing is compiled, an array in a struct is an object, making it may run
 -- finalizers.
 local message = ffi.cast("struct { double a, b, c, d; const char *text[4]; uint32_t length[4]; } *", scratch)
@@ -162,6 +163,62 @@ function methods.nextmsg(self, ...)
         if number == number then return number end
     end
     return nextmsg_through(self, ...)
+end
+
+-- ---- select: a number of one of several buffers
+
+local choose = module.select
+
+-- The buffers that were found to have a message, by their addresses: so whatever is found takes the same way.
+local found = setmetatable({}, { __mode = "v" })
+
+local function may_be_asked(source)
+    return type(source) == "nil" or metatable_of(source) == class and type(source) == "userdata"
+end
+
+local function are_asked(a, b, c, d, e, f, g, h)
+    return may_be_asked(a) and may_be_asked(b) and may_be_asked(c) and may_be_asked(d)
+        and may_be_asked(e) and may_be_asked(f) and may_be_asked(g) and may_be_asked(h)
+end
+
+local function may_be_waited(timeout)
+    return type(timeout) == "nil" or type(timeout) == "number" and timeout >= 0
+end
+
+local function address_of(source)
+    return tonumber(ffi.cast("uintptr_t", ffi.cast("void *", source)))
+end
+
+local function remember(address, ...)
+    for i = 1, select("#", ...) do
+        local source = select(i, ...)
+        if source and address_of(source) == address then found[address] = source end
+    end
+end
+
+-- The address of the first one that seems to have a message; 0: none has, or one is to be told of.
+local function first_of(...)
+    local s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15, s16 = ...
+    local count = select("#", ...)
+    if count > 16 or not are_asked(s1, s2, s3, s4, s5, s6, s7, s8) then return 0 end
+    local address = first_with(0, s1, s2, s3, s4, s5, s6, s7, s8)
+    if count <= 8 then return address end
+    return are_asked(s9, s10, s11, s12, s13, s14, s15, s16)
+        and first_with(address, s9, s10, s11, s12, s13, s14, s15, s16) or 0
+end
+
+function module.select(timeout, ...)
+    if may_be_waited(timeout) then
+        local address = first_of(...)
+        local source = found[address]
+        if source then
+            local number = take_number(source, scratch)
+            if number == number then return source, number end
+        elseif address > 0 then
+            remember(address, ...)
+        end
+    end
+    return choose(timeout, ...)
 end
 
 return true

@@ -257,6 +257,10 @@ bool mtl_deep_put_compiled(struct mtl_deep *deep)
     lua_getinfo(L, ">S", &about);
     if (strcmp(about.source, "=mtmsg") != 0) return false;
     push_method_name(L, lua_gettop(L));
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        push_name(L, deep->state, lua_gettop(L));
+    }
     return put_name(deep);
 }
 

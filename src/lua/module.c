@@ -113,7 +113,6 @@ MTM_EXPORT int luaopen_mtmsg(lua_State *L)
     mtm_polling_look_up();
     mtl_open_buffer(L);
     mtl_open_listener(L);
-    const bool compiled = mtf_replace(L);
     mtl_open_topic(L);
     mtl_open_writer(L);
     mtl_open_reader(L);
@@ -130,6 +129,7 @@ MTM_EXPORT int luaopen_mtmsg(lua_State *L)
     mtl_state_push(L);
     lua_pushcclosure(L, mtl_select, 2);
     lua_setfield(L, -2, "select");
+    const bool compiled = mtf_replace(L);
     push_error_names(L);
     lua_setfield(L, -2, "error");
     lua_pushliteral(L, VERSION);

@@ -197,6 +197,84 @@ tap.test("what is no listener is refused, whatever metatable it has", function()
     debug.setmetatable(buffer, own)
 end)
 
+tap.test("select refuses what is no source among several, and takes nothing then", function()
+    local buffer, other, class = mtmsg.newbuffer(), mtmsg.newbuffer(), debug.getmetatable(mtmsg.newbuffer())
+    local proxy = debug.setmetatable(newproxy(false), class)
+    buffer:addmsg(1)
+    for _, stranger in ipairs { proxy, debug.setmetatable({}, class), 1, "x" } do
+        for _ = 1, 100 do -- until it is compiled
+            for place = 2, 5 do
+                local sources = { other, buffer, other, other }
+                table.insert(sources, place, stranger)
+                local ok, message = pcall(mtmsg.select, 0, unpack(sources))
+                tap.is(ok, false)
+                tap.ok(message:find("bad argument #" .. place + 1, 1, true), message)
+            end
+        end
+    end
+    for _, timeout in ipairs { "never", {}, false, debug.setmetatable({}, class) } do
+        for _ = 1, 100 do
+            local ok, message = pcall(mtmsg.select, timeout, other, buffer)
+            tap.is(ok, false)
+            tap.ok(message:find("bad argument #1", 1, true), message)
+        end
+    end
+    tap.gives({ buffer, 1 }, mtmsg.select(0, other, buffer))
+    debug.setmetatable(proxy, nil)
+end)
+
+tap.test("a finalizer that chooses in the middle of choosing takes from its own sources", function()
+    local mine, others, running, count = { mtmsg.newbuffer(), mtmsg.newbuffer() }, {}, true, 0
+    local junk
+    for i = 1, 3 do others[i] = mtmsg.newbuffer() end
+    local function watch()
+        getmetatable(newproxy(true)).__gc = function()
+            if not running then return end
+            local young = mtmsg.newbuffer()
+            young:addmsg(-1)
+            local source, got = mtmsg.select(0, mine[1], mine[2], young)
+            tap.ok(source == young and got == -1)
+            count = count + 1
+            watch()
+        end
+    end
+    collectgarbage("setpause", 1)
+    collectgarbage("setstepmul", 1000)
+    watch()
+    for round = 1, 20000 do
+        local one = others[round % 3 + 1]
+        junk = "junk " .. round
+        one:addmsg(round)
+        local source, got = mtmsg.select(nil, others[1], others[2], others[3])
+        tap.ok(source == one and got == round)
+        if round % 50 == 0 then others[round % 3 + 1] = mtmsg.newbuffer() end
+    end
+    running = false
+    collectgarbage("setpause", 200)
+    collectgarbage("setstepmul", 200)
+    tap.note(count .. " times a finalizer has chosen, up to " .. junk)
+    tap.ok(count > 0)
+end)
+
+tap.test("closing and finalizing of a source are noticed by compiled calls of select", function()
+    for _, ends in ipairs { "close", "release", "__gc" } do
+        local buffer, other = mtmsg.newbuffer(), mtmsg.newbuffer()
+        for i = 1, 200 do
+            buffer:addmsg(i)
+            tap.gives({ buffer, i }, mtmsg.select(0, other, buffer))
+        end
+        buffer:addmsg(201)
+        local finish = buffer[ends] or debug.getmetatable(buffer).__gc
+        finish(buffer)
+        for _ = 1, 200 do
+            local ok, source = pcall(mtmsg.select, 0, other, buffer)
+            tap.ok(not (ok and source))
+        end
+        other:addmsg(1)
+        if ends ~= "__gc" then tap.gives({ other, 1 }, mtmsg.select(0, other, buffer)) end
+    end
+end)
+
 tap.test("closing and finalizing of a listener are noticed by compiled calls", function()
     for _, ends in ipairs { "close", "release", "__gc" } do
         local listener = mtmsg.newlistener()

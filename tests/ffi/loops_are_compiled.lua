@@ -1,6 +1,6 @@
--- What LuaJIT's compiler sees of addmsg and nextmsg: a loop that adds, and one that receives, from a buffer or by a
--- listener, become traces that close upon themselves, with nothing in them that can't be compiled; what goes some other
--- way keeps no loop from compilation.
+-- What LuaJIT's compiler sees of addmsg, nextmsg and select: a loop that adds, and one that receives, from a buffer, by
+-- a listener or from one of several buffers, become traces that close upon themselves, with nothing in them that can't
+-- be compiled; what goes some other way keeps no loop from compilation.
 local mtmsg = require "mtmsg"
 local tap   = require "tap"
 local util  = require "jit.util"
@@ -90,6 +90,84 @@ for name, value in pairs { ["a number"] = 42, ["a float"] = 0.5 } do
         tap.is(listener:nextmsg(0), nil)
     end)
 end
+
+tap.test("a loop that receives a number from one of up to 16 buffers is compiled", function()
+    local a, b, c, d = mtmsg.newbuffer(1e6), mtmsg.newbuffer(1e6), mtmsg.newbuffer(1e6), mtmsg.newbuffer(1e6)
+    local e, f, g, h = mtmsg.newbuffer(1e6), mtmsg.newbuffer(1e6), mtmsg.newbuffer(1e6), mtmsg.newbuffer(1e6)
+    local p = mtmsg.newbuffer(1e6)
+    for _, last in ipairs { b, d, h, p } do
+        for _ = 1, ROUNDS do last:addmsg(42) end
+        local source, got
+        local loops, aborts = traced(last == b and function()
+            for _ = 1, ROUNDS do source, got = mtmsg.select(nil, a, b) end
+        end or last == d and function()
+            for _ = 1, ROUNDS do source, got = mtmsg.select(0, a, b, nil, c, d) end
+        end or last == h and function()
+            for _ = 1, ROUNDS do source, got = mtmsg.select(1, a, b, c, d, e, f, g, h) end
+        end or function()
+            for _ = 1, ROUNDS do
+                source, got = mtmsg.select(nil, a, b, c, d, e, f, g, h, nil, nil, nil, nil, nil, nil, h, p)
+            end
+        end)
+        tap.ok(loops > 0, "no loop")
+        tap.is(aborts, 0, "what can't be compiled")
+        tap.is(source, last)
+        tap.is(got, 42)
+        tap.gives({ nil, mtmsg.error.timeout }, mtmsg.select(0, a, b, c, d, e, f, g, h))
+    end
+end)
+
+tap.test("a loop over select is compiled, whichever of 16 buffers has the message", function()
+    local buffers = {}
+    for i = 1, 16 do buffers[i] = mtmsg.newbuffer() end
+    local a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p = unpack(buffers)
+    local wrong = 0
+    local loops, aborts = traced(function()
+        for round = 1, 16 * ROUNDS do
+            local buffer = buffers[round % 16 + 1]
+            buffer:addmsg(round)
+            local source, got = mtmsg.select(nil, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p)
+            if source ~= buffer or got ~= round then wrong = wrong + 1 end
+        end
+    end)
+    tap.ok(loops > 0, "no loop")
+    tap.is(aborts, 0, "what can't be compiled")
+    tap.is(wrong, 0)
+end)
+
+tap.test("a buffer at the address of one that was chosen before is chosen", function()
+    for _ = 1, 300 do
+        local one, other = mtmsg.newbuffer(), mtmsg.newbuffer()
+        other:addmsg(1)
+        local source, got = mtmsg.select(0, one, other)
+        tap.ok(source == other and got == 1)
+        one, other, source = nil, nil, nil
+        collectgarbage()
+    end
+end)
+
+tap.test("select gives what is there in the same order, whoever sees it", function()
+    local buffers, several = {}, { 0.5, "text", true, 0 / 0 }
+    for i = 1, 18 do buffers[i] = mtmsg.newbuffer() end
+    for first = 1, 18 do
+        for count = first, 18 do
+            local value = several[(first + count) % 4 + 1]
+            for i = first, count do buffers[i]:addmsg(value) end
+            for i = first, count do
+                local source, got = mtmsg.select(0, unpack(buffers, 1, count))
+                tap.is(source, buffers[i])
+                tap.ok(got == value or got ~= got and value ~= value)
+            end
+            tap.gives({ nil, mtmsg.error.timeout }, mtmsg.select(0, unpack(buffers, 1, count)))
+        end
+    end
+    tap.gives({ nil, mtmsg.error.object_closed, buffers[2] }, (function()
+        buffers[2]:release()
+        return mtmsg.select(0, unpack(buffers, 1, 8))
+    end)())
+    buffers[3]:addmsg(1)
+    tap.gives({ buffers[3], 1 }, mtmsg.select(0, unpack(buffers, 1, 8)))
+end)
 
 -- A function of C that the methods of the FFI call.
 local function upvalue_of(method, name)

@@ -189,6 +189,25 @@ tap.test("methods arrive as what they are there, alone and in what is sent", fun
     tap.is(select(2, pcall(trip(listener.nextmsg), buffer)):match("^[^\n]*mtmsg.listener expected") ~= nil, true)
 end)
 
+tap.test("functions of the module are those of the state that receives them", function()
+    for name, value in pairs(mtmsg) do
+        if type(value) == "function" then
+            for _, arrived in ipairs { trip(value), trip({ value })[1] } do
+                tap.is(type(arrived), "function", name)
+                if _VERSION ~= "Lua 5.1" then tap.ok(arrived == value, name) end
+            end
+        end
+    end
+    local choose = mtmsg.select
+    tap.ok(trip(choose) == choose)
+    local job = trip(function(...) return choose(0, ...) end)
+    local one, other = mtmsg.newbuffer(), mtmsg.newbuffer()
+    other:addmsg("there")
+    local source, got = job(one, other)
+    tap.ok(source == other)
+    tap.is(got, "there")
+end)
+
 tap.test("a state can refuse functions: then the message stays", function()
     local buffer = mtmsg.newbuffer()
     tap.is(mtmsg.functions(), true)

@@ -66,6 +66,7 @@ build = {
                 "src/core/pool.c",
                 "src/core/process.c",
                 "src/core/publish.c",
+                "src/core/publish_one.c",
                 "src/core/queue.c",
                 "src/core/queue_memory.c",
                 "src/core/queue_take.c",

@@ -17,6 +17,7 @@ struct box {
     char text[TEXT_MAX];
     double numbers[NUMBERS];
     char *string, *copy; /* of cap bytes each */
+    _Atomic uint32_t count;
 };
 
 static const char class_name[] = "bench.box";
@@ -268,6 +269,35 @@ static int box_read(lua_State *L)
     return count;
 }
 
+/* ---- what a reference in a message costs, whoever writes it ---- */
+
+static int nothing(lua_State *L)
+{
+    (void)L;
+    return 0;
+}
+
+/* Memory that says what is referred to, and is linked and unlinked under a lock; a count that
+ * goes up and down; and a protected call, since what is referred to needs an object of Lua at
+ * the other end. */
+static int box_refer(lua_State *L)
+{
+    enum { ITEM = 64 };
+    struct box *box = self(L);
+    char *volatile item = malloc(ITEM);
+    for (int i = 0; i < 2; ++i) {
+        lock(box);
+        box->copy = item;
+        unlock(box);
+        atomic_fetch_add_explicit(&box->count, 1, memory_order_acq_rel);
+    }
+    box->copy = NULL;
+    free(item);
+    lua_pushcfunction(L, nothing);
+    lua_pcall(L, 0, 0, 0);
+    return 0;
+}
+
 /* ---- the class ---- */
 
 static int box_gc(lua_State *L)
@@ -306,6 +336,7 @@ static const luaL_Reg methods[] = {
     {"get_string_locked", box_get_string_locked},
     {"write", box_write},
     {"read", box_read},
+    {"refer", box_refer},
     {NULL, NULL},
 };
 

@@ -119,6 +119,24 @@ static inline bool mtm_fast_add(struct mtm_buffer *buffer, const unsigned char *
     return true;
 }
 
+/* The same for a buffer without a listener by a caller that holds a lock, and wakes when it has
+ * given it back, if *wake. */
+static inline bool mtm_fast_add_silently(struct mtm_buffer *buffer, const unsigned char *bytes,
+                                         size_t size, bool *wake)
+{
+    struct mtm_tail *tail = &buffer->queue.tail;
+    unsigned char *to = mtm_fast_begin(buffer, 1 + size);
+    if (MTM_UNLIKELY(!to)) return false;
+    *to = (unsigned char)size;
+    mtm_copy_short(to + 1, bytes, size);
+    mtm_tail_move(tail, tail->pos + 1 + size, 1 + size);
+    mtm_queue_publish(&buffer->queue);
+    MTM_STEP(any_after_a_put);
+    *wake = mtm_waiters_any(&buffer->source.waiters);
+    mtm_unlock(&tail->lock);
+    return true;
+}
+
 /* The same with one value that is a byte or a word. */
 static inline bool mtm_fast_add_word(struct mtm_buffer *buffer, struct mtm_word word)
 {
@@ -188,7 +206,8 @@ enum mtm_found {
     MTM_FOUND_NOTHING, /* or it must be taken in another way */
     MTM_FOUND_EMPTY,   /* there is no message, or no buffer any more */
     MTM_FOUND_WORD,    /* one value, a byte or a word: it has been taken */
-    MTM_FOUND_BYTES    /* they have been copied, and are still there */
+    MTM_FOUND_BYTES,   /* they have been copied, and are still there */
+    MTM_FOUND_BLOCK    /* of its own, without objects: mtm_held_look is worth a try */
 };
 
 /* The first place in the room that is as far behind a multiple of MTM_VECTOR as `from`. What
@@ -197,6 +216,13 @@ enum mtm_found {
 static inline unsigned char *mtm_fast_beside(unsigned char *room, const unsigned char *from)
 {
     return room + (((uintptr_t)from - (uintptr_t)room) & (MTM_VECTOR - 1));
+}
+
+static inline enum mtm_found mtm_fast_see_block(const struct mtm_head *head, size_t pos)
+{
+    struct mtm_block *block;
+    mtm_segment_read(head->segment, pos, &block, sizeof(void *));
+    return block->cargo ? MTM_FOUND_NOTHING : MTM_FOUND_BLOCK;
 }
 
 /* What is at `from` in the ring, where the head is, and is more than a word, or may go on at
@@ -208,7 +234,8 @@ mtm_fast_copy(const struct mtm_head *head, const unsigned char *from, struct mtm
     size_t pos = head->pos + 1 == head->segment->cap ? 0 : head->pos + 1;
     if (MTM_UNLIKELY(size == MTM_LONG_MARK)) {
         pos = mtm_segment_read(head->segment, pos, &size, sizeof size);
-        if (size > MTM_COPIED_MAX) return MTM_FOUND_NOTHING; /* or it is in a block */
+        if (size & MTM_POINTER_FLAG) return mtm_fast_see_block(head, pos);
+        if (size > MTM_COPIED_MAX) return MTM_FOUND_NOTHING;
     }
     out->size = (size_t)size;
     out->seq = head->popped;

@@ -302,12 +302,9 @@ static enum mtm_status publish(struct mtm_topic *topic, const struct mtm_message
     if (status != MTM_OK) return status;
     put_all(targets, message, replace, nonblock, wait != NULL, published);
     if (wait) enter_lines(targets, message, wait, published);
-    mtm_store_rlx(&topic->published, mtm_load_rlx(&topic->published) + 1);
     if (topic->keeps_latest) keep_latest(topic, message, stored);
     return MTM_OK;
 }
-
-/* ---- without ---- */
 
 /* With room for the blocks of all subscribers, as far as they are known. */
 static struct mtm_block *store(struct mtm_topic *topic, const struct mtm_message *message)
@@ -356,6 +353,8 @@ enum mtm_status mtm_topic_put(struct mtm_topic *topic, const struct mtm_message 
                               bool replace, bool nonblock, struct mtm_targets *targets,
                               struct mtm_published *published)
 {
+    if (!replace && mtm_topic_put_into_only_one(topic, message, targets, published))
+        return MTM_OK;
     return put_to_all(topic, message, replace, nonblock, NULL, targets, published);
 }
 
@@ -364,6 +363,7 @@ enum mtm_status mtm_topic_put_wait(struct mtm_topic *topic, const struct mtm_mes
                                    struct mtm_published *published)
 {
     const bool never = mtm_wait_never(wait);
+    if (mtm_topic_put_into_only_one(topic, message, targets, published)) return MTM_OK;
     return put_to_all(topic, message, false, never, never ? NULL : wait, targets, published);
 }
 

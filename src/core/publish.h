@@ -42,11 +42,20 @@ enum mtm_status mtm_topic_put(struct mtm_topic *topic, const struct mtm_message 
                               bool replace, bool nonblock, struct mtm_targets *targets,
                               struct mtm_published *published);
 
-/* The same, but those that are full are waited for, as `wait` says, in line with all others who
- * wait for them; with the order of the topic. Those that had no room in time count as refused.
- * A subscriber that drops its oldest messages is never waited for. OK: the message has been
- * copied, and the waiting is done by mtm_targets_ring, to which `wait` and `published` belong
- * until that is over. */
+/* As mtm_topic_put, and done, if the topic keeps no message, has one subscriber, and nothing is
+ * in the way of so many bytes (1 to MTM_FAST_MAX); false: nothing was done. Never blocks. */
+bool mtm_topic_add_to_only_one(struct mtm_topic *topic, const unsigned char *bytes,
+                               size_t size);
+
+/* Between publish.c and publish_one.c: the same with a message, whose targets are none. */
+bool mtm_topic_put_into_only_one(struct mtm_topic *topic, const struct mtm_message *message,
+                                 struct mtm_targets *targets, struct mtm_published *published);
+
+/* As mtm_topic_put, but those that are full are waited for, as `wait` says, in line with all
+ * others who wait for them; with the order of the topic. Those that had no room in time count
+ * as refused. A subscriber that drops its oldest messages is never waited for. OK: the message
+ * has been copied, and the waiting is done by mtm_targets_ring, to which `wait` and `published`
+ * belong until that is over. */
 enum mtm_status mtm_topic_put_wait(struct mtm_topic *topic, const struct mtm_message *message,
                                    struct mtm_wait *wait, struct mtm_targets *targets,
                                    struct mtm_published *published);

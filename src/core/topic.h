@@ -17,7 +17,6 @@ struct mtm_topic {
     struct mtm_cargo *cargo;  /* ... and its objects, or NULL */
     struct mtm_pool pool;     /* blocks of large messages, for later */
     mtm_a32 unusual;          /* atomic: of the pool */
-    mtm_asize published;      /* atomic, written in the turn: messages */
     mtm_asize count;          /* atomic, written under the lock: subscribers */
     struct mtm_buffer *first, *last;
 };

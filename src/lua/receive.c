@@ -181,7 +181,8 @@ static int decode(lua_State *L, struct mtc_handle *handle, struct mtm_delivery *
     struct mtl_decoder decoder = {
         .at = mtm_block_data(in->slot.block), .cargo = in->slot.block->cargo, .max = SIZE_MAX};
     decoder.end = decoder.at + in->slot.block->size;
-    if (arguments == 2 && decode_fast(L, &decoder, how, base, &pushed)) return pushed;
+    if (arguments == 2 && !decoder.cargo && decode_fast(L, &decoder, how, base, &pushed))
+        return pushed;
     if (mtl_decode_protected(L, handle->owned.state, &decoder, arguments) != 0) {
         put_back(handle, in, how);
         lua_error(L);

@@ -138,9 +138,10 @@ static MTM_ALWAYS_INLINE int take_short(lua_State *L, struct mtc_handle *handle,
         case MTM_FOUND_WORD: return push_word(L, handle, how, peeked.word);
         case MTM_FOUND_BYTES: return take_bytes(L, handle, how, top, &peeked);
         case MTM_FOUND_EMPTY: return wait_for_word(L, handle, how);
+        case MTM_FOUND_BLOCK: return take_held(L, handle, how, top);
         case MTM_FOUND_NOTHING: break;
     }
-    return take_held(L, handle, how, top);
+    return mtl_receive(L, handle, how);
 }
 
 int mtl_take_short(lua_State *L, struct mtc_handle *handle)

@@ -190,12 +190,25 @@ static MTM_NOINLINE struct outcome send_long(lua_State *L, struct mtc_handle *ha
     return outcome;
 }
 
+static bool add_to_only_one(struct mtc_handle *handle, const unsigned char *bytes, int size)
+{
+    if (size <= 0 || !mtc_handle_is_live(handle)) return false;
+    if (!mtm_topic_add_to_only_one(topic_of(handle), bytes, (size_t)size)) return false;
+    if (!handle->nonblock) mtm_drop_handed_on();
+    return true;
+}
+
 static int send(lua_State *L, struct mtc_handle *handle, enum publishing how)
 {
     const int last = lua_gettop(L);
     struct outcome outcome;
     unsigned char bytes[MTM_FAST_MAX];
     const int size = mtl_encode_short(L, 2, last, bytes, sizeof bytes);
+    if (how == TOPIC_ADD && add_to_only_one(handle, bytes, size)) {
+        mtc_push_integer(L, 1);
+        mtc_push_integer(L, 0);
+        return 2;
+    }
     if (MTM_LIKELY(size >= 0)) {
         struct mtm_message message;
         mtm_message_init(&message);

@@ -5,7 +5,7 @@
  * full, it gets the messages in that order, too, and who is owed a wake-up, or a call of its notifier, by one of the
  * subscribers does not wait until another one has room. How a put works is in queue.pml; how references go is in
  * listener.pml.
- * sources: life.c life.h topic.c
+ * sources: life.c life.h publish_one.c topic.c
  *
  * BROKEN 1 in scene 1: who publishes does not wait for its turn
  * BROKEN 2 in scene 2: who publishes takes a reference of a buffer that has none any more
@@ -14,6 +14,8 @@
  * BROKEN 5 in scene 4: who finishes the topic does not wait for its turn
  * BROKEN 7 in scene 6: who has to wait for room gets in line when its turn has ended
  * BROKEN 8 in scene 7: who waits for room in one subscriber wakes only after that for another one, which has room by then
+ * BROKEN 9 in scene 8: who puts into the only subscriber does so after it has given back the lock of the list
+ * BROKEN 10 in scene 9: the only subscriber is freed before it is unlinked
  * BROKEN 6 in scene 5: who subscribes asks for the state of the topic before it joins, and not as it joins
  */
 #if SCENE == 1 /* two publish to two subscribers */
@@ -37,6 +39,12 @@
 #elif SCENE == 7 /* both are full; who receives from the second one makes room there, and then takes from the first */
 #define LINKED 2
 #define RUN run publisher(1); run receiver()
+#elif SCENE == 8 /* one subscribes to a topic that keeps no message; while there is only one, it needs no turn */
+#define LINKED 1
+#define RUN run publisher(1); run publisher(2); run subscriber(1)
+#elif SCENE == 9 /* the last reference of the only one goes meanwhile */
+#define LINKED 1
+#define RUN run publisher(1); run publisher(2); run releaser(0)
 #endif
 
 #define BUFFERS 2
@@ -148,7 +156,7 @@ inline RELEASE(b) {
     if
     :: atomic { refs[b] > 1 -> refs[b]-- }
     :: atomic { refs[b] == 1 -> refs[b] = 0 }
-#if BROKEN == 3
+#if BROKEN == 3 || BROKEN == 10
         freed[b] = true;
         LOCK(list_lock);
         linked[b] = false;
@@ -162,9 +170,38 @@ inline RELEASE(b) {
     fi
 }
 
+#define ONLY_ONE (linked[0] && !linked[1])
+
+/* Under the lock of the list: the one that is linked is not freed, and nobody comes. It may have lost its last reference
+ * by now. */
+inline PUT_INTO_ONLY_ONE(m) {
+    d_step {
+        assert(linked[0] && !freed[0]);
+        got[0].at[got[0].count] = m;
+        got[0].count++;
+        order[published] = m;
+        published++
+    }
+}
+
 proctype publisher(byte m) {
     byte b;
     bool has[BUFFERS];
+#if SCENE >= 8
+    LOCK(list_lock);                             /* step: lock_the_list */
+    if
+    :: ONLY_ONE && !over && refs[0] > 0 ->
+#if BROKEN == 9
+        list_lock = 0;
+#endif
+        PUT_INTO_ONLY_ONE(m);
+#if BROKEN != 9
+        list_lock = 0;
+#endif
+        goto refused
+    :: else -> list_lock = 0
+    fi;
+#endif
 #if BROKEN != 1
     LOCK(turn);
 #endif
@@ -214,14 +251,28 @@ proctype publisher(byte m) {
             WAKE_SECOND()
 #endif
 #else
+#if SCENE >= 8
+        :: has[b] && b == 0 && !has[1] -> d_step { PUT(b, m); order[published] = m; published++ }
+        :: has[b] && (b == 1 || has[1]) -> PUT(b, m)
+#else
         :: has[b] -> PUT(b, m)
+#endif
 #endif
         :: else
         fi;
         b++
     od;
     b = 0;
+#if SCENE >= 8 /* nothing is kept; and where there is one subscriber, the order is that of its puts */
+    d_step {
+        if
+        :: has[1] || !has[0] -> order[published] = m; published++
+        :: else
+        fi
+    }
+#else
     d_step { latest = m; order[published] = m; published++ }
+#endif
 #if BROKEN != 1
     turn = 0;
 #endif
@@ -305,10 +356,16 @@ proctype subscriber(byte b) {
     :: m != 0 -> PUT(b, m)
     :: else
     fi;
+#if SCENE != 8
     d_step { got[b].begins = (published > 0 -> published - 1 : 0) }
+#endif
     LOCK(list_lock);
     if
+#if SCENE == 8
+    :: open -> d_step { linked[b] = true; got[b].begins = published }
+#else
     :: open -> linked[b] = true           /* step: join_topic */
+#endif
     :: else -> d_step { refs[b] = 0; freed[b] = true }
     fi;
     list_lock = 0;
@@ -325,7 +382,7 @@ init {
     d_step {
         for (b : 0 .. BUFFERS - 1) {
             if
-            :: !freed[b] && refs[b] == 1 ->
+            :: linked[b] && !freed[b] && refs[b] == 1 ->
                 /* it has all from where it began, in their order; what is closed has what came before */
 #if SCENE != 5
                 assert(got[b].count == published - got[b].begins);

@@ -83,11 +83,116 @@ static void all_readers_see_one_order(void **state)
     drop(crowd.topic);
 }
 
+/* ---- one subscriber, who gets company ---- */
+
+enum { VISITS = 400, SEEN = 30 };
+
+struct company {
+    struct mtm_topic *topic;
+    struct mtm_buffer *only;
+    mtm_a32 publishers, done, given_up; /* as too busy: then nothing is compared */
+    mtm_a32 visits;
+    uint32_t got[PUBLISHERS * EACH];
+    uint32_t count[VISITS], seen[VISITS][SEEN];
+};
+
+static void *publish_to_one_or_two(void *opaque)
+{
+    struct company *company = opaque;
+    const uint32_t me = mtm_add_seq(&company->publishers, 1);
+    while (mtm_load_seq(&company->visits) == 0) mtm_plat_yield();
+    for (uint32_t i = 0; i < EACH; ++i) {
+        uint32_t number = me << 24 | (i + FIRST);
+        struct mtm_message message = core_message(&number, sizeof number);
+        struct mtm_published published;
+        assert_int_equal(
+            mtm_topic_add(company->topic, &message, false, false, &published, NULL), MTM_OK);
+        if (published.refused > 0) mtm_store_rel(&company->given_up, 1);
+    }
+    mtm_add_seq(&company->done, 1);
+    return NULL;
+}
+
+static void *read_as_the_only_one(void *opaque)
+{
+    struct company *company = opaque;
+    for (int i = 0; i < PUBLISHERS * EACH; ++i) {
+        while (core_next(&company->only->object, 100 * UNIT_MS, &company->got[i]) != MTM_OK)
+            if (mtm_load_acq(&company->given_up)) return NULL;
+    }
+    return NULL;
+}
+
+static void *visit(void *opaque)
+{
+    struct company *company = opaque;
+    while (mtm_load_seq(&company->done) < PUBLISHERS &&
+           mtm_load_seq(&company->visits) < VISITS) {
+        struct mtm_buffer *buffer = subscribe(company->topic, 0, NULL);
+        const uint32_t n = mtm_add_seq(&company->visits, 1);
+        uint32_t *seen = company->seen[n];
+        while (company->count[n] < SEEN &&
+               core_next(&buffer->object, UNIT_MS, &seen[company->count[n]]) == MTM_OK)
+            ++company->count[n];
+        core_drop_buffer(buffer);
+    }
+    return NULL;
+}
+
+/* The first of what a visitor has seen, in what the only one has got, and all the rest after
+ * it. */
+static void assert_saw_a_part(const struct company *company, uint32_t visit)
+{
+    const uint32_t *seen = company->seen[visit];
+    int at = 0;
+    if (company->count[visit] == 0) return;
+    while (company->got[at] != seen[0]) assert_true(++at < PUBLISHERS * EACH);
+    for (uint32_t i = 0; i < company->count[visit]; ++i)
+        assert_int_equal(company->got[at + (int)i], seen[i]);
+}
+
+static bool one_and_its_company(void)
+{
+    static struct company company;
+    pthread_t publishers[PUBLISHERS], reader, visitor;
+    company = (struct company){.topic = topic_new(false)};
+    company.only = subscribe(company.topic, 0, NULL);
+    unit_start(&reader, 1, read_as_the_only_one, &company);
+    unit_start(publishers, PUBLISHERS, publish_to_one_or_two, &company);
+    unit_start(&visitor, 1, visit, &company);
+    unit_join(publishers, PUBLISHERS);
+    unit_join(&reader, 1);
+    unit_join(&visitor, 1);
+    core_drop_buffer(company.only);
+    drop(company.topic);
+    if (mtm_load_acq(&company.given_up)) return false;
+    uint32_t next[PUBLISHERS] = {FIRST, FIRST};
+    for (int i = 0; i < PUBLISHERS * EACH; ++i) {
+        const uint32_t number = company.got[i];
+        assert_int_equal(number & 0xFFFFFF, next[number >> 24]++);
+    }
+    uint32_t all = 0;
+    for (uint32_t n = 0; n < mtm_load_seq(&company.visits); ++n) {
+        assert_saw_a_part(&company, n);
+        all += company.count[n];
+    }
+    assert_true(all > 0);
+    return true;
+}
+
+static void who_joins_the_only_subscriber_sees_its_order(void **state)
+{
+    (void)state;
+    bool compared = false;
+    for (int round = 0; round < 5 && !compared; ++round) compared = one_and_its_company();
+    assert_true(compared);
+}
+
 static void a_nonblocking_publisher_does_not_wait_for_its_turn(void **state)
 {
     (void)state;
     struct mtm_topic *topic = topic_new(false);
-    struct mtm_buffer *buffer = subscribe(topic, 0, NULL);
+    struct mtm_buffer *buffer = subscribe(topic, 0, NULL), *other = subscribe(topic, 0, NULL);
     uint32_t number = 1;
     struct mtm_message message = core_message(&number, sizeof number);
     struct mtm_published published;
@@ -99,6 +204,7 @@ static void a_nonblocking_publisher_does_not_wait_for_its_turn(void **state)
     assert_int_equal(mtm_buffer_count(buffer), 0);
     assert_int_equal(mtm_topic_add(topic, &message, false, true, &published, NULL), MTM_OK);
     core_drop_buffer(buffer);
+    core_drop_buffer(other);
     drop(topic);
 }
 
@@ -493,6 +599,8 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         CORE_TEST("all readers see one order", all_readers_see_one_order),
+        CORE_TEST("who joins the only subscriber sees its order",
+                  who_joins_the_only_subscriber_sees_its_order),
         CORE_TEST("a nonblocking publisher does not wait for its turn",
                   a_nonblocking_publisher_does_not_wait_for_its_turn),
         CORE_TEST("who is suspended holds up nobody", who_is_suspended_holds_up_nobody),

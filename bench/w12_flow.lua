@@ -18,7 +18,6 @@ local rows = require "rows"
 local new_box = require "box"
 
 local unpack = rawget(_G, "unpack") or table.unpack
-local is_compiled = measure.is_compiled()
 local LEAST = 5000
 
 -- ---- choosing, one thread

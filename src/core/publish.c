@@ -5,7 +5,6 @@
 #include "core/alloc.h"
 #include "core/cargo.h"
 #include "core/fast_path.h"
-#include "core/life.h"
 #include "core/reference.h"
 #include "core/room.h"
 #include "core/send.h"
@@ -19,25 +18,6 @@ enum {
 
 /* ---- targets ---- */
 
-/* All subscribers of now; only those who have the turn make them more. OK or NOMEM. */
-static enum mtm_status collect(struct mtm_topic *topic, struct mtm_targets *targets)
-{
-    const size_t most = mtm_topic_count(topic);
-    targets->count = targets->rung = 0;
-    targets->lines = NULL;
-    targets->at = targets->few;
-    if (most > MTM_FEW_TARGETS)
-        targets->at = mtm_alloc(mtm_size_mul(most, sizeof *targets->at));
-    if (!targets->at) return MTM_NOMEM;
-    mtm_lock(&topic->object.lock);
-    for (struct mtm_buffer *b = topic->first; b; b = mtm_subscriber_of(b)->next) {
-        if (!mtm_object_retain_alive(&b->object)) continue;
-        targets->at[targets->count++] = (struct mtm_target){.buffer = b};
-    }
-    mtm_unlock(&topic->object.lock);
-    return MTM_OK;
-}
-
 void mtm_targets_free(struct mtm_targets *targets)
 {
     for (size_t i = 0; i < targets->count; ++i) {
@@ -45,6 +25,27 @@ void mtm_targets_free(struct mtm_targets *targets)
         if (buffer) mtm_object_release(&buffer->object);
     }
     if (targets->at != targets->few) mtm_free(targets->at);
+}
+
+/* All subscribers of now; only those who have the turn make them more. OK, NOMEM or BUSY. */
+static enum mtm_status collect(struct mtm_topic *topic, bool nonblock,
+                               struct mtm_targets *targets)
+{
+    const size_t most = mtm_topic_count(topic);
+    mtm_targets_init(targets);
+    if (most > MTM_FEW_TARGETS)
+        targets->at = mtm_alloc(mtm_size_mul(most, sizeof *targets->at));
+    if (!targets->at) return MTM_NOMEM;
+    if (!mtm_lock_side(&topic->object.lock, nonblock)) {
+        mtm_targets_free(targets);
+        return MTM_BUSY;
+    }
+    for (struct mtm_buffer *b = topic->first; b; b = mtm_subscriber_of(b)->next) {
+        if (!mtm_object_retain_alive(&b->object)) continue;
+        targets->at[targets->count++] = (struct mtm_target){.buffer = b};
+    }
+    mtm_unlock(&topic->object.lock);
+    return MTM_OK;
 }
 
 /* ---- with the turn ---- */
@@ -64,9 +65,8 @@ static enum mtm_status put_one(struct mtm_target *to, const struct mtm_message *
     if (!replace && !mtm_message_has_cargo(message) && put_fast(to->buffer, message))
         return MTM_OK;
     const unsigned options = MTM_PUT_NONBLOCK | (replace ? MTM_PUT_REPLACE : 0u);
-    if (mtm_message_has_cargo(message)) {
+    if (mtm_message_has_cargo(message))
         return mtm_topic_put_copy(to->buffer, message, *message->cargo, options, &to->notifier);
-    }
     return mtm_buffer_put(to->buffer, message, options, &to->notifier);
 }
 
@@ -298,7 +298,7 @@ static enum mtm_status publish(struct mtm_topic *topic, const struct mtm_message
                                struct mtm_published *published)
 {
     enum mtm_status status = mtm_object_may_put(&topic->object);
-    if (status == MTM_OK) status = collect(topic, targets);
+    if (status == MTM_OK) status = collect(topic, nonblock, targets);
     if (status != MTM_OK) return status;
     put_all(targets, message, replace, nonblock, wait != NULL, published);
     if (wait) enter_lines(targets, message, wait, published);

@@ -23,6 +23,14 @@ struct mtm_targets {
     struct mtm_lines *lines; /* in which the message still waits for room; NULL: nowhere */
 };
 
+/* Nobody. */
+static inline void mtm_targets_init(struct mtm_targets *targets)
+{
+    targets->count = targets->rung = 0;
+    targets->at = targets->few;
+    targets->lines = NULL;
+}
+
 /* What has become of a message; where it is waited for, once mtm_targets_ring has no more. */
 struct mtm_published {
     size_t taken;   /* subscribers that have it */

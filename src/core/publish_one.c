@@ -1,7 +1,6 @@
 /* One message to the only subscriber of a topic: the short way of publish.c. It owns no state.
  */
 #include "core/fast_path.h"
-#include "core/life.h"
 #include "core/publish.h"
 #include "core/reference.h"
 
@@ -19,7 +18,8 @@ static struct mtm_buffer *only_subscriber(const struct mtm_topic *topic)
 
 /* Who puts into the only subscriber, and keeps nothing for those to come, has no order to see
  * to: it needs no turn, and no reference, as under the lock of the topic nobody joins, and what
- * leaves is not freed. */
+ * leaves is not freed. Only a message that is being published has to come first: there may have
+ * been others that have it already, and who has learnt of it from them. */
 bool mtm_topic_add_to_only_one(struct mtm_topic *topic, const unsigned char *bytes, size_t size)
 {
     bool done = false, wake = false;
@@ -27,7 +27,9 @@ bool mtm_topic_add_to_only_one(struct mtm_topic *topic, const unsigned char *byt
     MTM_STEP(lock_the_list);
     if (!mtm_lock_if_free(&topic->object.lock)) return false;
     struct mtm_buffer *only = only_subscriber(topic);
-    if (MTM_LIKELY(only != NULL) && mtm_object_may_put(&topic->object) == MTM_OK) {
+    MTM_STEP(nobody_has_the_turn);
+    const bool free_turn = mtm_load_acq(&topic->turn.word) == 0; /* pairs with the unlock */
+    if (MTM_LIKELY(only && free_turn) && mtm_object_may_put(&topic->object) == MTM_OK) {
         done = mtm_fast_add_silently(only, bytes, size, &wake);
         wake = wake && mtm_object_retain_alive(&only->object); /* else nobody waits there */
     }
@@ -46,9 +48,7 @@ bool mtm_topic_put_into_only_one(struct mtm_topic *topic, const struct mtm_messa
     if (message->nparts != 1 || message->size - 1 >= MTM_FAST_MAX) return false;
     if (mtm_message_has_cargo(message)) return false;
     if (!mtm_topic_add_to_only_one(topic, message->part[0].ptr, message->size)) return false;
-    targets->at = targets->few;
-    targets->count = targets->rung = 0;
-    targets->lines = NULL;
+    mtm_targets_init(targets);
     *published = (struct mtm_published){.taken = 1};
     return true;
 }

@@ -8,7 +8,7 @@ if jit.version_num < 20100 or not jit.status() then return false end
 if jit.arch == "arm" then return false end
 local ffi, bit = require "ffi", require "bit"
 
-local metatable_of, type, select, text_of = debug.getmetatable, type, select, ffi.string
+local metatable_of, type, select, pcall, text_of = debug.getmetatable, type, select, pcall, ffi.string
 local band, rshift = bit.band, bit.rshift
 local methods = class.__index
 local addmsg, nextmsg, getmsg = methods.addmsg, methods.nextmsg, methods.getmsg
@@ -215,7 +215,7 @@ function module.select(timeout, ...)
             local number = take_number(source, scratch)
             if number == number then return source, number end
         elseif address > 0 then
-            remember(address, ...)
+            pcall(remember, address, ...) -- without memory it is asked for again
         end
     end
     return choose(timeout, ...)

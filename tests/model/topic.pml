@@ -16,6 +16,7 @@
  * BROKEN 8 in scene 7: who waits for room in one subscriber wakes only after that for another one, which has room by then
  * BROKEN 9 in scene 8: who puts into the only subscriber does so after it has given back the lock of the list
  * BROKEN 10 in scene 9: the only subscriber is freed before it is unlinked
+ * BROKEN 11 in scene 10: who puts into the only subscriber does not look whether somebody has the turn
  * BROKEN 6 in scene 5: who subscribes asks for the state of the topic before it joins, and not as it joins
  */
 #if SCENE == 1 /* two publish to two subscribers */
@@ -45,6 +46,9 @@
 #elif SCENE == 9 /* the last reference of the only one goes meanwhile */
 #define LINKED 1
 #define RUN run publisher(1); run publisher(2); run releaser(0)
+#elif SCENE == 10 /* one gets a message before the other, leaves, and answers: the question comes before the answer */
+#define LINKED 2
+#define RUN run publisher(1); run answerer()
 #endif
 
 #define BUFFERS 2
@@ -190,7 +194,11 @@ proctype publisher(byte m) {
 #if SCENE >= 8
     LOCK(list_lock);                             /* step: lock_the_list */
     if
+#if BROKEN == 11
     :: ONLY_ONE && !over && refs[0] > 0 ->
+#else
+    :: ONLY_ONE && turn == 0 && !over && refs[0] > 0 -> /* step: nobody_has_the_turn */
+#endif
 #if BROKEN == 9
         list_lock = 0;
 #endif
@@ -232,10 +240,25 @@ proctype publisher(byte m) {
     od;
     list_lock = 0;
     b = 0;
+#if SCENE == 10
+    /* the first one is busy at first; the other one is not needed any more when it has the message */
+    if
+    :: has[1] ->
+        PUT(1, m);
+        if
+        :: atomic { refs[1] > 1 -> refs[1]--; has[1] = false }
+        :: refs[1] == 1
+        fi
+    :: else
+    fi;
+#endif
     do
     :: b == BUFFERS -> break
     :: else ->
         if
+#if SCENE == 10
+        :: has[b] && b == 0 -> PUT(b, m)
+#else
 #if SCENE == 6
         :: has[b] && b == 0 -> PUT_BOUNDED(m)
         :: has[b] && b != 0 -> PUT(b, m)
@@ -258,6 +281,7 @@ proctype publisher(byte m) {
         :: has[b] -> PUT(b, m)
 #endif
 #endif
+#endif
         :: else
         fi;
         b++
@@ -266,7 +290,7 @@ proctype publisher(byte m) {
 #if SCENE >= 8 /* nothing is kept; and where there is one subscriber, the order is that of its puts */
     d_step {
         if
-        :: has[1] || !has[0] -> order[published] = m; published++
+        :: has[1] || !has[0] || SCENE == 10 -> order[published] = m; published++
         :: else
         fi
     }
@@ -338,6 +362,13 @@ proctype ender(bool finishes) {
 
 proctype releaser(byte b) { RELEASE(b) }
 
+/* The second subscriber. */
+proctype answerer() {
+    got[1].count == 1;
+    RELEASE(1);
+    run publisher(2)
+}
+
 proctype subscriber(byte b) {
     byte m;
 #if BROKEN == 4
@@ -379,6 +410,9 @@ init {
     }
     atomic { RUN }
     (_nr_pr == 1);
+#if SCENE == 10
+    assert(got[0].count == 2 && got[0].at[0] == 1);
+#endif
     d_step {
         for (b : 0 .. BUFFERS - 1) {
             if

@@ -25,12 +25,15 @@ end
 hosts.test("matches come in while the editor goes on", with [[
     vim.cmd "luafile examples/hosts/neovim/search.lua"
     local between = false
-    vim.cmd("Search a%sneedle " .. vim.env.work .. "/tree")
-    assert(vim.wait(30000, function()
-        local count = #vim.fn.getqflist()
-        between = between or count > 0 and count < 4001
-        return vim.g.search_status ~= "searching"
-    end, 1))
+    for _ = 1, 30 do -- others may keep the editor from looking until all is there
+        vim.cmd("Search a%sneedle " .. vim.env.work .. "/tree")
+        assert(vim.wait(30000, function()
+            local count = #vim.fn.getqflist()
+            between = between or count > 0 and count < 4001
+            return vim.g.search_status ~= "searching"
+        end, 1))
+        if between then break end
+    end
     local list = vim.fn.getqflist()
     print(vim.g.search_status, #list, between)
     table.sort(list, function(a, b) return vim.fn.bufname(a.bufnr) .. a.lnum < vim.fn.bufname(b.bufnr) .. b.lnum end)

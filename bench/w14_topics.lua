@@ -1,12 +1,11 @@
 --[[ W14: topics and leases
 
 One message to many buffers, beside as many additions to buffers of their own by the same thread; only adding is
-timed. A topic pays for its turn once and spares the calls, so it is ahead from some subscribers on; for a single one
-it has to be behind, since it does all that an addition does, takes one more lock, and tells how many have it: a second
-row adds what such a lock and such results cost. What is large is stored once: the limit
-for 64 KB to a hundred subscribers is two additions of that string and a hundred of a number, measured with a cache that
-strings of 64 KB have gone through as well: for each number that is received one is copied. Go's figure is a loop over a
-hundred buffered channels.
+timed. A topic pays for its turn once and spares the calls. For a single subscriber it does all that an addition does,
+takes one more lock, and tells how many have it: a second row adds what such a lock and such results cost. What is large
+is stored once: the limit for 64 KB to a hundred subscribers is two additions of that string and a hundred of a number,
+measured with a cache that strings of 64 KB have gone through as well: for each number that is received one is copied.
+Go's figure is a loop over a hundred buffered channels.
 
 The last rows are of readers: what it costs that a message is on lease until the next one is received.
 ]]

@@ -35,15 +35,22 @@ static inline unsigned char *mtm_fast_begin(struct mtm_buffer *buffer, size_t re
     return NULL;
 }
 
-/* A record has been written: publishes it, gives back the lock and wakes. */
-static inline void mtm_fast_publish(struct mtm_buffer *buffer)
+/* A record has been written: publishes it, and gives back the lock. Whether somebody has to be
+ * woken. */
+static inline bool mtm_fast_publish_silently(struct mtm_buffer *buffer)
 {
-    struct mtm_tail *tail = &buffer->queue.tail;
-    mtm_ready_before_publishing(buffer);
     mtm_queue_publish(&buffer->queue);
     MTM_STEP(any_after_a_put);
-    bool wake = mtm_waiters_any(&buffer->source.waiters);
-    mtm_unlock(&tail->lock);
+    const bool wake = mtm_waiters_any(&buffer->source.waiters);
+    mtm_unlock(&buffer->queue.tail.lock);
+    return wake;
+}
+
+/* The same, and wakes. */
+static inline void mtm_fast_publish(struct mtm_buffer *buffer)
+{
+    mtm_ready_before_publishing(buffer);
+    const bool wake = mtm_fast_publish_silently(buffer);
     MTM_PAUSE();
     mtm_ready_wake(buffer);
     if (MTM_UNLIKELY(wake)) mtm_source_wake(&buffer->source);
@@ -106,23 +113,10 @@ static MTM_NOINLINE bool mtm_fast_add_around(struct mtm_buffer *buffer,
     return mtm_fast_add_message(buffer, &message);
 }
 
-/* As mtm_buffer_add of `size` <= MTM_FAST_MAX bytes; true: done. The caller has a
- * reference. */
-static inline bool mtm_fast_add(struct mtm_buffer *buffer, const unsigned char *bytes,
-                                size_t size)
-{
-    unsigned char *to = mtm_fast_begin(buffer, 1 + size);
-    if (MTM_UNLIKELY(!to)) return mtm_fast_add_around(buffer, bytes, size);
-    *to = (unsigned char)size;
-    mtm_copy_short(to + 1, bytes, size);
-    mtm_fast_end(buffer, 1 + size);
-    return true;
-}
-
-/* The same for a buffer without a listener by a caller that holds a lock, and wakes when it has
- * given it back, if *wake. */
-static inline bool mtm_fast_add_silently(struct mtm_buffer *buffer, const unsigned char *bytes,
-                                         size_t size, bool *wake)
+/* Writes a record of `size` <= MTM_FAST_MAX bytes straight ahead, and has the tail lock then;
+ * false: without it, nothing was done. */
+static inline bool mtm_fast_write(struct mtm_buffer *buffer, const unsigned char *bytes,
+                                  size_t size)
 {
     struct mtm_tail *tail = &buffer->queue.tail;
     unsigned char *to = mtm_fast_begin(buffer, 1 + size);
@@ -130,14 +124,31 @@ static inline bool mtm_fast_add_silently(struct mtm_buffer *buffer, const unsign
     *to = (unsigned char)size;
     mtm_copy_short(to + 1, bytes, size);
     mtm_tail_move(tail, tail->pos + 1 + size, 1 + size);
-    mtm_queue_publish(&buffer->queue);
-    MTM_STEP(any_after_a_put);
-    *wake = mtm_waiters_any(&buffer->source.waiters);
-    mtm_unlock(&tail->lock);
     return true;
 }
 
-/* The same with one value that is a byte or a word. */
+/* As mtm_buffer_add of `size` <= MTM_FAST_MAX bytes; true: done. The caller has a
+ * reference. */
+static inline bool mtm_fast_add(struct mtm_buffer *buffer, const unsigned char *bytes,
+                                size_t size)
+{
+    if (MTM_UNLIKELY(!mtm_fast_write(buffer, bytes, size)))
+        return mtm_fast_add_around(buffer, bytes, size);
+    mtm_fast_publish(buffer);
+    return true;
+}
+
+/* The same, straight ahead only, into a buffer without a listener, by a caller that holds a
+ * lock, and wakes when it has given it back, if *wake. */
+static inline bool mtm_fast_add_silently(struct mtm_buffer *buffer, const unsigned char *bytes,
+                                         size_t size, bool *wake)
+{
+    if (MTM_UNLIKELY(!mtm_fast_write(buffer, bytes, size))) return false;
+    *wake = mtm_fast_publish_silently(buffer);
+    return true;
+}
+
+/* As mtm_fast_add, straight ahead only, of one value that is a byte or a word. */
 static inline bool mtm_fast_add_word(struct mtm_buffer *buffer, struct mtm_word word)
 {
     unsigned char *to = mtm_fast_begin(buffer, 1 + MTM_WORD_VALUE);

@@ -32,7 +32,9 @@ static enum mtm_status collect(struct mtm_topic *topic, bool nonblock,
                                struct mtm_targets *targets)
 {
     const size_t most = mtm_topic_count(topic);
-    mtm_targets_init(targets);
+    targets->count = targets->rung = 0;
+    targets->lines = NULL;
+    targets->at = targets->few;
     if (most > MTM_FEW_TARGETS)
         targets->at = mtm_alloc(mtm_size_mul(most, sizeof *targets->at));
     if (!targets->at) return MTM_NOMEM;
@@ -290,8 +292,7 @@ static void keep_latest(struct mtm_topic *topic, const struct mtm_message *messa
     else mtm_cargo_drop(cargo);
 }
 
-/* wait: for room; NULL: nobody does. *stored: becomes the latest message, if that is kept; then
- * it is what was that before. */
+/* wait: for room, or NULL. *stored: is exchanged for the latest message, if that is kept. */
 static enum mtm_status publish(struct mtm_topic *topic, const struct mtm_message *message,
                                struct mtm_block **stored, bool replace, bool nonblock,
                                struct mtm_wait *wait, struct mtm_targets *targets,
@@ -353,8 +354,6 @@ enum mtm_status mtm_topic_put(struct mtm_topic *topic, const struct mtm_message 
                               bool replace, bool nonblock, struct mtm_targets *targets,
                               struct mtm_published *published)
 {
-    if (!replace && mtm_topic_put_into_only_one(topic, message, targets, published))
-        return MTM_OK;
     return put_to_all(topic, message, replace, nonblock, NULL, targets, published);
 }
 
@@ -363,7 +362,6 @@ enum mtm_status mtm_topic_put_wait(struct mtm_topic *topic, const struct mtm_mes
                                    struct mtm_published *published)
 {
     const bool never = mtm_wait_never(wait);
-    if (mtm_topic_put_into_only_one(topic, message, targets, published)) return MTM_OK;
     return put_to_all(topic, message, false, never, never ? NULL : wait, targets, published);
 }
 
@@ -390,6 +388,8 @@ enum mtm_status mtm_topic_add(struct mtm_topic *topic, const struct mtm_message 
                               struct mtm_failure *failure)
 {
     struct mtm_targets targets;
+    if (!replace && mtm_topic_add_to_only_one(topic, message, nonblock, published))
+        return MTM_OK;
     enum mtm_status status =
         mtm_topic_put(topic, message, replace, nonblock, &targets, published);
     return status == MTM_OK ? mtm_targets_notify(&targets, nonblock, failure) : status;

@@ -23,14 +23,6 @@ struct mtm_targets {
     struct mtm_lines *lines; /* in which the message still waits for room; NULL: nowhere */
 };
 
-/* Nobody. */
-static inline void mtm_targets_init(struct mtm_targets *targets)
-{
-    targets->count = targets->rung = 0;
-    targets->at = targets->few;
-    targets->lines = NULL;
-}
-
 /* What has become of a message; where it is waited for, once mtm_targets_ring has no more. */
 struct mtm_published {
     size_t taken;   /* subscribers that have it */
@@ -50,14 +42,11 @@ enum mtm_status mtm_topic_put(struct mtm_topic *topic, const struct mtm_message 
                               bool replace, bool nonblock, struct mtm_targets *targets,
                               struct mtm_published *published);
 
-/* As mtm_topic_put, and done, if the topic keeps no message, has one subscriber, and nothing is
- * in the way of so many bytes (1 to MTM_FAST_MAX); false: nothing was done. Never blocks. */
-bool mtm_topic_add_to_only_one(struct mtm_topic *topic, const unsigned char *bytes,
-                               size_t size);
-
-/* Between publish.c and publish_one.c: the same with a message, whose targets are none. */
-bool mtm_topic_put_into_only_one(struct mtm_topic *topic, const struct mtm_message *message,
-                                 struct mtm_targets *targets, struct mtm_published *published);
+/* The short way, which mtm_topic_add tries, and who calls the others may try first: done, if
+ * the topic keeps no message, has one subscriber, and nothing is in the way of this one, which
+ * is short; false: nothing was done. Never waits. */
+bool mtm_topic_add_to_only_one(struct mtm_topic *topic, const struct mtm_message *message,
+                               bool nonblock, struct mtm_published *published);
 
 /* As mtm_topic_put, but those that are full are waited for, as `wait` says, in line with all
  * others who wait for them; with the order of the topic. Those that had no room in time count

@@ -16,21 +16,28 @@ static struct mtm_buffer *only_subscriber(const struct mtm_topic *topic)
     return (life & MTM_LIFE_REFS) && !(life & (MTM_LIFE_EDGES | MTM_LIFE_GONE)) ? only : NULL;
 }
 
+static bool is_short(const struct mtm_message *message)
+{
+    return message->nparts == 1 && message->size - 1 < MTM_FAST_MAX &&
+           !mtm_message_has_cargo(message);
+}
+
 /* Who puts into the only subscriber, and keeps nothing for those to come, has no order to see
  * to: it needs no turn, and no reference, as under the lock of the topic nobody joins, and what
  * leaves is not freed. Only a message that is being published has to come first: there may have
  * been others that have it already, and who has learnt of it from them. */
-bool mtm_topic_add_to_only_one(struct mtm_topic *topic, const unsigned char *bytes, size_t size)
+bool mtm_topic_add_to_only_one(struct mtm_topic *topic, const struct mtm_message *message,
+                               bool nonblock, struct mtm_published *published)
 {
     bool done = false, wake = false;
-    if (topic->keeps_latest || mtm_topic_count(topic) != 1) return false;
+    if (topic->keeps_latest || mtm_topic_count(topic) != 1 || !is_short(message)) return false;
     MTM_STEP(lock_the_list);
     if (!mtm_lock_if_free(&topic->object.lock)) return false;
     struct mtm_buffer *only = only_subscriber(topic);
     MTM_STEP(nobody_has_the_turn);
     const bool free_turn = mtm_load_acq(&topic->turn.word) == 0; /* pairs with the unlock */
     if (MTM_LIKELY(only && free_turn) && mtm_object_may_put(&topic->object) == MTM_OK) {
-        done = mtm_fast_add_silently(only, bytes, size, &wake);
+        done = mtm_fast_add_silently(only, message->part[0].ptr, message->size, &wake);
         wake = wake && mtm_object_retain_alive(&only->object); /* else nobody waits there */
     }
     mtm_unlock(&topic->object.lock);
@@ -38,17 +45,8 @@ bool mtm_topic_add_to_only_one(struct mtm_topic *topic, const unsigned char *byt
     if (MTM_UNLIKELY(wake)) {
         mtm_source_wake(&only->source);
         mtm_object_release(&only->object);
+        if (!nonblock) mtm_drop_handed_on();
     }
+    if (done) *published = (struct mtm_published){.taken = 1};
     return done;
-}
-
-bool mtm_topic_put_into_only_one(struct mtm_topic *topic, const struct mtm_message *message,
-                                 struct mtm_targets *targets, struct mtm_published *published)
-{
-    if (message->nparts != 1 || message->size - 1 >= MTM_FAST_MAX) return false;
-    if (mtm_message_has_cargo(message)) return false;
-    if (!mtm_topic_add_to_only_one(topic, message->part[0].ptr, message->size)) return false;
-    mtm_targets_init(targets);
-    *published = (struct mtm_published){.taken = 1};
-    return true;
 }

@@ -255,13 +255,7 @@ bool mtl_deep_put_compiled(struct mtl_deep *deep)
     luaL_checkstack(L, LUA_MINSTACK, "too many values");
     lua_pushvalue(L, -1);
     lua_getinfo(L, ">S", &about);
-    if (strcmp(about.source, "=mtmsg") != 0) return false;
-    push_method_name(L, lua_gettop(L));
-    if (lua_isnil(L, -1)) {
-        lua_pop(L, 1);
-        push_name(L, deep->state, lua_gettop(L));
-    }
-    return put_name(deep);
+    return strcmp(about.source, "=mtmsg") == 0 && mtl_deep_put_by_name(deep);
 }
 
 bool mtl_deep_put_by_name(struct mtl_deep *deep)

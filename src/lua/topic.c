@@ -124,6 +124,13 @@ static void ring_all(lua_State *L, struct mtc_handle *handle, struct mtm_targets
     mtm_targets_free(targets);
 }
 
+static int push_counts(lua_State *L, const struct mtm_published *published)
+{
+    mtc_push_integer(L, (int64_t)published->taken);
+    mtc_push_integer(L, (int64_t)published->refused);
+    return 2;
+}
+
 /* Pushes how many have it, and how many have not; an end is an error, or with `tells` a reason.
  * In nonblocking mode another thread may have been publishing: then nobody has it. */
 static int push_outcome(lua_State *L, struct mtc_handle *handle, bool tells,
@@ -141,9 +148,7 @@ static int push_outcome(lua_State *L, struct mtc_handle *handle, bool tells,
         if (tells && mtl_is_told(outcome->status)) return mtl_push_reason(L, outcome->status);
         return mtl_raise_of(L, outcome->status, handle);
     }
-    mtc_push_integer(L, (int64_t)published->taken);
-    mtc_push_integer(L, (int64_t)published->refused);
-    return 2;
+    return push_counts(L, published);
 }
 
 /* What has encoded the message may have run finalizers, and these may have released the handle.
@@ -190,29 +195,20 @@ static MTM_NOINLINE struct outcome send_long(lua_State *L, struct mtc_handle *ha
     return outcome;
 }
 
-static bool add_to_only_one(struct mtc_handle *handle, const unsigned char *bytes, int size)
-{
-    if (size <= 0 || !mtc_handle_is_live(handle)) return false;
-    if (!mtm_topic_add_to_only_one(topic_of(handle), bytes, (size_t)size)) return false;
-    if (!handle->nonblock) mtm_drop_handed_on();
-    return true;
-}
-
 static int send(lua_State *L, struct mtc_handle *handle, enum publishing how)
 {
     const int last = lua_gettop(L);
     struct outcome outcome;
     unsigned char bytes[MTM_FAST_MAX];
     const int size = mtl_encode_short(L, 2, last, bytes, sizeof bytes);
-    if (how == TOPIC_ADD && add_to_only_one(handle, bytes, size)) {
-        mtc_push_integer(L, 1);
-        mtc_push_integer(L, 0);
-        return 2;
-    }
     if (MTM_LIKELY(size >= 0)) {
         struct mtm_message message;
         mtm_message_init(&message);
         mtm_message_add(&message, bytes, (size_t)size);
+        if (how != TOPIC_SET && mtc_handle_is_live(handle) &&
+            mtm_topic_add_to_only_one(topic_of(handle), &message, handle->nonblock,
+                                      &outcome.published))
+            return push_counts(L, &outcome.published);
         outcome = publish(L, handle, &message, how);
     } else {
         outcome = send_long(L, handle, last, how);

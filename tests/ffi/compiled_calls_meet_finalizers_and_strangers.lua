@@ -3,8 +3,31 @@
 local mtmsg = require "mtmsg"
 local tap   = require "tap"
 
+-- Calls body(), and act() by finalizers meanwhile, as often as the collector comes to one. Gives how often it did not
+-- give false; an error of it is raised at the end.
+local function with_finalizers(act, body)
+    local running, count, failure = true, 0, nil
+    local function watch()
+        getmetatable(newproxy(true)).__gc = function()
+            if not running then return end
+            local ok, result = pcall(act)
+            if not ok then failure = failure or result
+            elseif result ~= false then count = count + 1 end
+            watch()
+        end
+    end
+    local pause, step = collectgarbage("setpause", 1), collectgarbage("setstepmul", 1000)
+    watch()
+    body()
+    running = false
+    collectgarbage("setpause", pause)
+    collectgarbage("setstepmul", step)
+    tap.is(failure, nil)
+    return count
+end
+
 tap.test("a finalizer that receives in the middle of receiving takes no message twice", function()
-    local buffer, seen, by_finalizers, running = mtmsg.newbuffer(1e6), {}, 0, true
+    local buffer, seen = mtmsg.newbuffer(1e6), {}
     local function receive()
         local first, second, number = buffer:nextmsg(0)
         if not first then return false end
@@ -14,34 +37,23 @@ tap.test("a finalizer that receives in the middle of receiving takes no message 
         seen[number] = true
         return true
     end
-    local function watch()
-        getmetatable(newproxy(true)).__gc = function()
-            if not running then return end
-            if receive() then by_finalizers = by_finalizers + 1 end
-            watch()
+    local by_finalizers = with_finalizers(receive, function()
+        for round = 0, 99 do
+            for i = 1, 200 do
+                local number = round * 200 + i
+                buffer:addmsg("first " .. number, "second " .. number, number)
+            end
+            while true do
+                local first, second, number = buffer:nextmsg(buffer:msgcnt() == 0 and 0 or nil)
+                if not first then break end
+                tap.is(first, "first " .. number)
+                tap.is(second, "second " .. number)
+                tap.is(seen[number], nil, "message " .. number .. " came twice")
+                seen[number] = true
+                if buffer:msgcnt() == 0 then break end
+            end
         end
-    end
-    collectgarbage("setpause", 1)
-    collectgarbage("setstepmul", 1000)
-    watch()
-    for round = 0, 99 do
-        for i = 1, 200 do
-            local number = round * 200 + i
-            buffer:addmsg("first " .. number, "second " .. number, number)
-        end
-        while true do
-            local first, second, number = buffer:nextmsg(buffer:msgcnt() == 0 and 0 or nil)
-            if not first then break end
-            tap.is(first, "first " .. number)
-            tap.is(second, "second " .. number)
-            tap.is(seen[number], nil, "message " .. number .. " came twice")
-            seen[number] = true
-            if buffer:msgcnt() == 0 then break end
-        end
-    end
-    running = false
-    collectgarbage("setpause", 200)
-    collectgarbage("setstepmul", 200)
+    end)
     while receive() do end -- luacheck: ignore
     for number = 1, 20000 do tap.ok(seen[number], "message " .. number .. " is lost") end
     tap.note(by_finalizers .. " of 20000 messages were received by finalizers")
@@ -49,30 +61,20 @@ tap.test("a finalizer that receives in the middle of receiving takes no message 
 end)
 
 tap.test("a finalizer that receives a number through a listener spoils no message of a buffer", function()
-    local buffer, listener, running, count = mtmsg.newbuffer(1e6), mtmsg.newlistener(), true, 0
+    local buffer, listener = mtmsg.newbuffer(1e6), mtmsg.newlistener()
     local member = listener:newbuffer()
-    local function watch()
-        getmetatable(newproxy(true)).__gc = function()
-            if not running then return end
-            member:addmsg(-1)
-            tap.is(listener:nextmsg(), -1)
-            count = count + 1
-            watch()
+    local function receive()
+        member:addmsg(-1)
+        tap.is(listener:nextmsg(), -1)
+    end
+    tap.ok(with_finalizers(receive, function()
+        for i = 1, 20000 do
+            buffer:addmsg("text " .. i, i)
+            local text, number = buffer:nextmsg()
+            tap.is(text, "text " .. i)
+            tap.is(number, i)
         end
-    end
-    collectgarbage("setpause", 1)
-    collectgarbage("setstepmul", 1000)
-    watch()
-    for i = 1, 20000 do
-        buffer:addmsg("text " .. i, i)
-        local text, number = buffer:nextmsg()
-        tap.is(text, "text " .. i)
-        tap.is(number, i)
-    end
-    running = false
-    collectgarbage("setpause", 200)
-    collectgarbage("setstepmul", 200)
-    tap.ok(count > 0)
+    end) > 0)
 end)
 
 -- Finalizers run where compiled code is left, too: between taking a message and reading what it was, if there were such
@@ -224,34 +226,24 @@ tap.test("select refuses what is no source among several, and takes nothing then
 end)
 
 tap.test("a finalizer that chooses in the middle of choosing takes from its own sources", function()
-    local mine, others, running, count = { mtmsg.newbuffer(), mtmsg.newbuffer() }, {}, true, 0
-    local junk
+    local mine, others, junk = { mtmsg.newbuffer(), mtmsg.newbuffer() }, {}, nil
     for i = 1, 3 do others[i] = mtmsg.newbuffer() end
-    local function watch()
-        getmetatable(newproxy(true)).__gc = function()
-            if not running then return end
-            local young = mtmsg.newbuffer()
-            young:addmsg(-1)
-            local source, got = mtmsg.select(0, mine[1], mine[2], young)
-            tap.ok(source == young and got == -1)
-            count = count + 1
-            watch()
+    local function choose()
+        local young = mtmsg.newbuffer()
+        young:addmsg(-1)
+        local source, got = mtmsg.select(0, mine[1], mine[2], young)
+        tap.ok(source == young and got == -1)
+    end
+    local count = with_finalizers(choose, function()
+        for round = 1, 20000 do
+            local one = others[round % 3 + 1]
+            junk = "junk " .. round
+            one:addmsg(round)
+            local source, got = mtmsg.select(nil, others[1], others[2], others[3])
+            tap.ok(source == one and got == round)
+            if round % 50 == 0 then others[round % 3 + 1] = mtmsg.newbuffer() end
         end
-    end
-    collectgarbage("setpause", 1)
-    collectgarbage("setstepmul", 1000)
-    watch()
-    for round = 1, 20000 do
-        local one = others[round % 3 + 1]
-        junk = "junk " .. round
-        one:addmsg(round)
-        local source, got = mtmsg.select(nil, others[1], others[2], others[3])
-        tap.ok(source == one and got == round)
-        if round % 50 == 0 then others[round % 3 + 1] = mtmsg.newbuffer() end
-    end
-    running = false
-    collectgarbage("setpause", 200)
-    collectgarbage("setstepmul", 200)
+    end)
     tap.note(count .. " times a finalizer has chosen, up to " .. junk)
     tap.ok(count > 0)
 end)

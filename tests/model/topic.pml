@@ -407,6 +407,10 @@ init {
     byte b, i;
     d_step {
         for (b : 0 .. BUFFERS - 1) { refs[b] = 1; linked[b] = b < LINKED }
+#if SCENE == 9 /* there is no other */
+        refs[1] = 0;
+        freed[1] = true
+#endif
     }
     atomic { RUN }
     (_nr_pr == 1);
@@ -416,7 +420,7 @@ init {
     d_step {
         for (b : 0 .. BUFFERS - 1) {
             if
-            :: linked[b] && !freed[b] && refs[b] == 1 ->
+            :: !freed[b] && refs[b] == 1 ->
                 /* it has all from where it began, in their order; what is closed has what came before */
 #if SCENE != 5
                 assert(got[b].count == published - got[b].begins);

@@ -1,5 +1,6 @@
 -- Ctrl-C in the stock interpreter ends a call that waits, with its error, and nothing was taken; one whose message
--- refers to what a hook could change goes on. Each case is a process of its own, which gets the signal when it waits.
+-- refers to what a hook could change goes on. Each case is a process of its own, which gets the signal when it waits:
+-- from a thread by luv; or, where MTMSG_THREADS is none, from outside, so it runs on each Lua.
 
 local child = require("child")
 local tap   = require("tap")
@@ -95,6 +96,20 @@ if going_on[arg[1]] then
     return
 end
 
+if arg[2] == "from outside" then
+    local mtmsg = require("mtmsg")
+    local listener = mtmsg.newlistener()
+    local buffer = listener:newbuffer()
+    io.stderr:write("ready\n")
+    local ok, err = pcall(cases[arg[1]], mtmsg, buffer, listener)
+    print(ok, (tostring(err):gsub("^mtmsg:%d+: ", "")))
+    buffer:clear()
+    buffer:addmsg("precious")
+    print(buffer:nextmsg())
+    print(buffer:info().receivers, listener:info().receivers)
+    return
+end
+
 if arg[1] then
     local mtmsg, luv = require("mtmsg"), require("luv")
     local listener, over = mtmsg.newlistener(), mtmsg.newbuffer()
@@ -110,16 +125,45 @@ if arg[1] then
     return
 end
 
-local why_not = not pcall(require, "luv") and "luv is not installed"
-    or os.getenv("MTMSG_THREADS") ~= "luv" and "the process is that of the stock interpreter, with threads by luv"
-    or child.lacking
+-- As child.run, with a signal some time after the process has said that it is ready. A shell has it ignored by what
+-- runs in the background, until the interpreter sets its own handler.
+local SIGNALLED = [[
+    "$@" 2>"$0" &
+    until grep -q ready "$0"; do sleep 0.05; done
+    sleep 0.2
+    kill -INT $!
+    wait $!
+    code=$?
+    rm "$0"
+    exit $code
+]]
+
+local function run_signalled(name)
+    local words = { "tests/limit", child.limit, "sh", "-c", SIGNALLED, os.tmpname() }
+    for _, word in ipairs { child.interpreter(), arg[0], name, "from outside" } do words[#words + 1] = word end
+    for i, word in ipairs(words) do words[i] = child.quote(word) end
+    local output = child.background("{ " .. table.concat(words, " ") .. "; } 2>&1; echo exit code $?")()
+    local printed, code = output:match("^(.*)exit code (%d+)%s*$")
+    return tonumber(code), printed
+end
+
+local from_outside = os.getenv("MTMSG_THREADS") == "none"
+local run = from_outside and run_signalled or child.run
+if from_outside then going_on = {} end -- there another thread makes room
+
+local why_not = child.lacking
+if not from_outside then
+    why_not = not pcall(require, "luv") and "luv is not installed"
+        or os.getenv("MTMSG_THREADS") ~= "luv" and "the process is that of the stock interpreter, with threads by luv"
+        or why_not
+end
 for name in pairs(cases) do
     local text = "ended by Ctrl-C: " .. name
     if why_not then
         tap.skip(text, why_not)
     else
         tap.test(text, function()
-            local code, printed = child.run(name)
+            local code, printed = run(name)
             tap.is(printed, "false\tinterrupted!\nprecious\n0\t0\n")
             tap.is(code, 0)
         end)

@@ -28,7 +28,7 @@ endif
 
 B      = build
 PREFIX = /usr/local
-JOBS   = $(shell echo $$(($$(nproc 2>/dev/null || echo 1) + 1)))# one more than processors: many tests wait
+JOBS   = $(shell echo $$(($$(nproc 2>/dev/null || echo 1) * 2)))# twice as many as processors: many tests wait
 CFLAGS ?= -O2 -g
 Q      = $(if $(V),,@)
 MAKEFLAGS += --no-print-directory

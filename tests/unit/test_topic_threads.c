@@ -395,6 +395,33 @@ static void a_nonblocking_publisher_does_not_wait_for_the_list(void **state)
     drop(answer.topic);
 }
 
+static void *take_one(void *only)
+{
+    uint32_t number = 0;
+    assert_int_equal(core_next(only, MTM_FOREVER, &number), MTM_OK);
+    return NULL;
+}
+
+/* Asleep already, or about to be. */
+static void who_waits_in_the_only_subscriber_is_woken(void **state)
+{
+    (void)state;
+    struct answer question = {.topic = topic_new(false)};
+    struct mtm_buffer *only = subscribe(question.topic, 0, NULL);
+    for (int i = 0; i < 20; ++i) {
+        pthread_t reader;
+        question.nonblock = i & 2;
+        assert_int_equal(pthread_create(&reader, NULL, take_one, &only->object), 0);
+        core_await_waiters(&only->source.waiters, 1);
+        if (i % 2) unit_linger(UNIT_MS / 2);
+        question.published.taken = 0;
+        while (question.published.taken == 0) publish_one(&question); /* BUSY, if nonblock */
+        unit_join(&reader, 1);
+    }
+    core_drop_buffer(only);
+    drop(question.topic);
+}
+
 /* ---- who waits for room ---- */
 
 enum {
@@ -696,6 +723,8 @@ int main(void)
                   an_answer_does_not_come_before_its_question),
         CORE_TEST("a nonblocking publisher does not wait for the list",
                   a_nonblocking_publisher_does_not_wait_for_the_list),
+        CORE_TEST("who waits in the only subscriber is woken",
+                  who_waits_in_the_only_subscriber_is_woken),
         CORE_TEST("who joins the only subscriber sees its order",
                   who_joins_the_only_subscriber_sees_its_order),
         CORE_TEST("a nonblocking publisher does not wait for its turn",

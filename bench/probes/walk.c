@@ -1,9 +1,11 @@
 /* What a value costs that is walked by lua_next and made anew by presized tables and raw sets,
- * in one state and without a message; and what it costs if its keys and values are read as
- * well, by the calls that Lua has for it, and copied: the limit of what a message with tables
- * can cost. It knows nothing of the library. */
+ * in one state and without a message; what it costs if its keys and values are read as well, by
+ * the calls that Lua has for it, and copied; and if each table and key is looked up among those
+ * that have come already, too: the limits of what a message with tables can cost. It knows
+ * nothing of the library. */
 #include "probe.h"
 
+#include <stdint.h>
 #include <string.h>
 
 /* A value as a list of steps by which it can be made. */
@@ -124,7 +126,8 @@ static void copy(const void *from, size_t len)
     used += len;
 }
 
-static void read_value(lua_State *L, int index)
+/* The address of what was read, if it is a string. */
+static const void *read_value(lua_State *L, int index)
 {
     lua_Number number;
     lua_Integer integer;
@@ -141,12 +144,13 @@ static void read_value(lua_State *L, int index)
         case LUA_TSTRING:
             text = lua_tolstring(L, index, &len);
             copy(text, len);
-            break;
+            return text;
         default:
             truth = lua_toboolean(L, index);
             copy(&truth, 1);
             break;
     }
+    return NULL;
 }
 
 static void read(lua_State *L, int table)
@@ -156,6 +160,41 @@ static void read(lua_State *L, int table)
         if (lua_type(L, -1) == LUA_TTABLE) read(L, lua_gettop(L));
         else read_value(L, -1);
     }
+}
+
+/* The tables and keys of the value that is being read, of which there are at most half as many
+ * as places. */
+enum { PLACES = 1024 };
+
+static struct noted {
+    const void *what;
+    size_t round;
+} noted[PLACES];
+static size_t current_round;
+
+static void note(const void *what)
+{
+    size_t i = (size_t)((uintptr_t)what >> 4) * 0x9E3779B1u >> 7 & (PLACES - 1);
+    while (noted[i].round == current_round && noted[i].what != what) i = (i + 1) % PLACES;
+    noted[i].what = what;
+    noted[i].round = current_round;
+}
+
+static void read_and_note_table(lua_State *L, int table)
+{
+    note(lua_topointer(L, table));
+    for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
+        const void *key = read_value(L, -2);
+        if (key) note(key);
+        if (lua_type(L, -1) == LUA_TTABLE) read_and_note_table(L, lua_gettop(L));
+        else read_value(L, -1);
+    }
+}
+
+static void read_and_note(lua_State *L, int table)
+{
+    ++current_round;
+    read_and_note_table(L, table);
 }
 
 /* Goes through the value at index 2 by `go`, and makes it anew, as often as argument 1 says.
@@ -187,10 +226,17 @@ static int both_and_read(lua_State *L)
     return measure(L, read);
 }
 
+/* walk.note(n, value): the same, and notes tables and keys. */
+static int all_of_it(lua_State *L)
+{
+    return measure(L, read_and_note);
+}
+
 PROBE_EXPORT int luaopen_walk(lua_State *L);
 
 PROBE_EXPORT int luaopen_walk(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"both", both}, {"read", both_and_read}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"both", both}, {"read", both_and_read}, {"note", all_of_it}, {NULL, NULL}};
     return probe_open(L, functions);
 }

@@ -2,6 +2,7 @@
  * owns nothing: the block is the queue's, and its holders'. */
 #include "core/held.h"
 
+#include "core/cargo.h"
 #include "core/fast_path.h"
 
 #include "platform/hidden.h"
@@ -33,6 +34,13 @@ bool mtm_held_look(struct mtm_buffer *buffer, size_t most, struct mtm_held *held
     return found;
 }
 
+/* Head lock held. */
+static void pop(struct mtm_head *head, size_t size, size_t end)
+{
+    mtm_head_pop_block(head, size, MTM_POINTER_RECORD);
+    mtm_head_pop(head, end, MTM_POINTER_RECORD);
+}
+
 bool mtm_held_take(struct mtm_buffer *buffer, const struct mtm_held *held)
 {
     struct mtm_head *head = &buffer->queue.head;
@@ -40,13 +48,24 @@ bool mtm_held_take(struct mtm_buffer *buffer, const struct mtm_held *held)
     MTM_PAUSE();
     if (mtm_lock_if_free(&head->lock)) {
         same = mtm_fast_is_still_first(head, held->seq, held->epoch);
-        if (MTM_LIKELY(same)) {
-            mtm_head_pop_block(head, held->block->size, MTM_POINTER_RECORD);
-            mtm_head_pop(head, held->end, MTM_POINTER_RECORD);
-        }
+        if (MTM_LIKELY(same)) pop(head, held->block->size, held->end);
         mtm_unlock(&head->lock);
     }
     mtm_block_free(held->block);
     if (MTM_LIKELY(same)) mtm_buffer_recycle(buffer, held->block);
     return same;
+}
+
+struct mtm_block *mtm_laden_take(struct mtm_buffer *buffer, const struct mtm_peeked *peeked)
+{
+    struct mtm_head *head = &buffer->queue.head;
+    MTM_PAUSE();
+    if (!mtm_lock_if_free(&head->lock)) return NULL;
+    const bool same = mtm_fast_is_still_first(head, peeked->seq, peeked->epoch);
+    if (MTM_LIKELY(same)) {
+        pop(head, peeked->size, peeked->end);
+        mtm_bearer_take_up(&peeked->laden->cargo->bearer);
+    }
+    mtm_unlock(&head->lock);
+    return same ? peeked->laden : NULL;
 }

@@ -1,5 +1,6 @@
 /* A message in a block of its own that is looked at without being taken, so that what can raise
- * an error may be done before it is: the fast path for large messages. */
+ * an error may be done before it is: the fast path for large messages, and for those with
+ * objects. */
 #ifndef MTM_CORE_HELD_H
 #define MTM_CORE_HELD_H
 
@@ -19,5 +20,12 @@ bool mtm_held_look(struct mtm_buffer *buffer, size_t most, struct mtm_held *held
 /* Takes that message, unless the queue has changed meanwhile, or is busy; true: done, and the
  * memory has been given back. Ends the hold in any case. Never blocks. */
 bool mtm_held_take(struct mtm_buffer *buffer, const struct mtm_held *held);
+
+struct mtm_peeked;
+
+/* Takes the message with objects that mtm_fast_peek has found, unless the queue has changed
+ * meanwhile, or is busy (NULL): its block, which is the caller's, and goes to
+ * mtm_buffer_recycle. Its references are in hand. Never blocks. */
+struct mtm_block *mtm_laden_take(struct mtm_buffer *buffer, const struct mtm_peeked *peeked);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "lua/arrays.h"
 #include "lua/cdata.h"
+#include "lua/classes.h"
 #include "lua/decode_deep.h"
 
 #include "platform/hidden.h"
@@ -73,9 +74,22 @@ bool mtl_decode_fast(lua_State *L, struct mtl_decoder *decoder, int *pushed)
     return true;
 }
 
+/* One of our objects that comes for the first time, and only once: of the others' only pushing
+ * tells what they are. */
+static bool push_unset(lua_State *L, struct mtc_state *state, const unsigned char *at)
+{
+    uint32_t kind, shared;
+    memcpy(&kind, at + 1, 4);
+    memcpy(&shared, at + 5, 4);
+    if (kind == MTM_FOREIGN || shared) return false;
+    mtl_handle_push(L, state, (enum mtm_kind)kind);
+    return true;
+}
+
 /* The bytes were written by mtl_encode_short or its like; what is not among these values ends
- * the loop. */
-int mtl_decode_short(lua_State *L, const unsigned char *at, size_t size)
+ * the loop. state: NULL if there are no objects. */
+static MTM_ALWAYS_INLINE int decode_values(lua_State *L, struct mtc_state *state,
+                                           const unsigned char *at, size_t size)
 {
     const unsigned char *end = at + size;
     int count = 0;
@@ -116,6 +130,11 @@ int mtl_decode_short(lua_State *L, const unsigned char *at, size_t size)
                 lua_pushlstring(L, (const char *)at + MTM_WORD_VALUE, (size_t)integer);
                 at += MTM_WORD_VALUE + (size_t)integer;
                 break;
+            case MTM_TAG_OBJECT:
+                if (!state || count > MTL_FAST_VALUES / 2 || !push_unset(L, state, at))
+                    return -1;
+                at += MTM_OBJECT_VALUE;
+                break;
             case MTM_TAG_POINTER:
             case MTM_TAG_FUNCTION:
             case MTM_TAG_ARRAY:
@@ -129,12 +148,22 @@ int mtl_decode_short(lua_State *L, const unsigned char *at, size_t size)
             case MTM_TAG_MODULE:
             case MTM_TAG_GLOBALS:
             case MTM_TAG_UPVALUE:
-            case MTM_TAG_OBJECT:
             case MTM_TAG_END:
             default: return -1;
         }
     }
     return count;
+}
+
+int mtl_decode_short(lua_State *L, const unsigned char *at, size_t size)
+{
+    return decode_values(L, NULL, at, size);
+}
+
+int mtl_decode_laden(lua_State *L, struct mtc_state *state, const unsigned char *at,
+                     size_t size)
+{
+    return decode_values(L, state, at, size);
 }
 
 void mtl_push_value(struct mtl_build *build, const struct mtm_value *value)

@@ -14,6 +14,11 @@ enum { MTL_FAST_VALUES = 16 };
  * if it is not so; then some may have been pushed. Can raise memory errors. */
 int mtl_decode_short(lua_State *L, const unsigned char *at, size_t size);
 
+/* The same where some are our objects, each for the first and only time: for these it pushes
+ * handles, which mtl_set_objects sets. */
+int mtl_decode_laden(lua_State *L, struct mtc_state *state, const unsigned char *at,
+                     size_t size);
+
 /* Pushes a word that mtc_is_plain_word; needs one place of the stack, and raises nothing. */
 static inline void mtl_push_word(lua_State *L, struct mtm_word word)
 {

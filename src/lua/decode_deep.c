@@ -46,6 +46,7 @@ static void recall(struct mtl_build *build, int slot, uint32_t count, uint32_t b
     if (back == 0 || back > count || lua_isnil(build->L, table)) mtl_build_fail(build);
     lua_rawgeti(build->L, table, (int)((count - back) & INT_MAX));
     if (lua_isnil(build->L, -1)) mtl_build_fail(build);
+    if (slot == MTL_SEEN_KEYS) build->keys = table;
 }
 
 /* A string in the place of a key. */
@@ -57,7 +58,8 @@ static void push_key_string(struct mtl_build *build, const struct mtm_value *val
     ++build->seen.keys;
 }
 
-/* The same for a string in the place of a key that comes for the first time, or again. */
+/* The same for a string in the place of a key that comes for the first time, or again. Of a
+ * damaged message it may push nil, which no table takes for a key. */
 static inline bool push_quick_key(struct mtl_build *build)
 {
     const unsigned char *at = build->at;
@@ -69,10 +71,11 @@ static inline bool push_quick_key(struct mtl_build *build)
         build->at = at + 2 + at[1];
         return true;
     }
-    if (at[0] != MTM_TAG_KEY_AGAIN) return false;
+    if (at[0] != MTM_TAG_KEY_AGAIN || build->keys == 0) return false;
     uint32_t back;
     memcpy(&back, at + 1, sizeof back);
-    recall(build, MTL_SEEN_KEYS, build->seen.keys, back);
+    if (back == 0 || back > build->seen.keys) mtl_build_fail(build);
+    lua_rawgeti(build->L, build->keys, (int)((build->seen.keys - back) & INT_MAX));
     build->at = at + MTM_REFERENCE_VALUE;
     return true;
 }
@@ -81,32 +84,12 @@ void mtl_build_key(struct mtl_build *build)
 {
     struct mtm_value value;
     read(build, &value);
-    switch (value.tag) {
-        case MTM_TAG_SHORT:
-        case MTM_TAG_STRING:
-        case MTM_TAG_KEY: push_key_string(build, &value); break;
-        case MTM_TAG_KEY_AGAIN:
-            recall(build, MTL_SEEN_KEYS, build->seen.keys, value.reference.back);
-            break;
-        case MTM_TAG_NIL:
-        case MTM_TAG_BOOLEAN:
-        case MTM_TAG_BYTE:
-        case MTM_TAG_INTEGER:
-        case MTM_TAG_NUMBER:
-        case MTM_TAG_POINTER:
-        case MTM_TAG_FUNCTION:
-        case MTM_TAG_ARRAY:
-        case MTM_TAG_TABLE:
-        case MTM_TAG_SHARED:
-        case MTM_TAG_CODE:
-        case MTM_TAG_REFERENCE:
-        case MTM_TAG_NAMED:
-        case MTM_TAG_MODULE:
-        case MTM_TAG_GLOBALS:
-        case MTM_TAG_UPVALUE:
-        case MTM_TAG_OBJECT:
-        case MTM_TAG_END: mtl_build_fail(build);
-    }
+    if (value.tag == MTM_TAG_KEY_AGAIN)
+        recall(build, MTL_SEEN_KEYS, build->seen.keys, value.reference.back);
+    else if (value.tag == MTM_TAG_SHORT || value.tag == MTM_TAG_STRING ||
+             value.tag == MTM_TAG_KEY)
+        push_key_string(build, &value);
+    else mtl_build_fail(build);
 }
 
 /* ---- values ---- */
@@ -254,6 +237,24 @@ static inline bool push_quick(struct mtl_build *build)
     }
 }
 
+/* The same of a table that comes only once, and has no name: begins it. */
+static inline bool push_quick_table(struct mtl_build *build, struct mtl_build_level *level)
+{
+    const unsigned char *at = build->at;
+    const size_t left = (size_t)(build->end - at);
+    if (left < MTM_WORD_VALUE || at[0] != MTM_TAG_TABLE) return false;
+    uint32_t array, pairs;
+    memcpy(&array, at + 1, sizeof array);
+    memcpy(&pairs, at + 5, sizeof pairs);
+    if (array + (uint64_t)2 * pairs > left - MTM_WORD_VALUE) return false;
+    if (array > INT_MAX || pairs > INT_MAX) return false;
+    build->at = at + MTM_WORD_VALUE;
+    lua_createtable(build->L, (int)array, (int)pairs);
+    ++build->seen.objects;
+    *level = (struct mtl_build_level){.array = array, .pairs = pairs};
+    return true;
+}
+
 /* Puts the value on top into the sequence, or into the variable; keeps it there if it is
  * `kept`. */
 static void set_next(struct mtl_build *build, int table, struct mtl_build_level *level,
@@ -289,6 +290,11 @@ static void run_sequence(struct mtl_build *build, struct mtl_build_levels *level
         if (MTM_LIKELY(!level->is_function) && push_quick(build)) {
             lua_rawseti(L, table, (int)++level->next);
             continue;
+        }
+        if (push_quick_table(build, &inner)) {
+            set_next(build, table, level, true);
+            mtl_levels_begin(build, levels, inner);
+            return;
         }
         read(build, &value);
         if (MTM_LIKELY(value.tag <= MTM_TAG_STRING)) {
@@ -353,8 +359,12 @@ static void run_pairs(struct mtl_build *build, struct mtl_build_levels *levels)
             lua_rawset(L, table);
             continue;
         }
-        read(build, &value);
-        if (push(build, &value, &inner)) {
+        bool deeper = push_quick_table(build, &inner);
+        if (!deeper) {
+            read(build, &value);
+            deeper = push(build, &value, &inner);
+        }
+        if (deeper) {
             lua_pushvalue(L, -1);
             lua_insert(L, -3);
             lua_rawset(L, table);
@@ -373,10 +383,9 @@ void mtl_build_value(struct mtl_build *build, const struct mtm_value *value)
     if (!push(build, value, &level)) return;
     mtl_levels_begin(build, &levels, level);
     while (levels.depth > 0) {
-        size_t depth = levels.depth;
-        level = levels.level[depth - 1];
-        if (level.next < level.array) run_sequence(build, &levels);
-        else if (level.pairs > 0) run_pairs(build, &levels);
+        const struct mtl_build_level *innermost = &levels.level[levels.depth - 1];
+        if (innermost->next < innermost->array) run_sequence(build, &levels);
+        else if (innermost->pairs > 0) run_pairs(build, &levels);
         else mtl_levels_end(build, &levels);
     }
 }

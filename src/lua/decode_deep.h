@@ -31,6 +31,7 @@ struct mtl_build {
     const struct mtm_cargo *cargo; /* the message's objects, or NULL */
     struct mtl_seen seen;
     int slots; /* the index below the first slot */
+    int keys;  /* that of the table of keys, once it is known to be there; else 0 */
 };
 
 /* Pushes the value that is read already, with all that is in it. */

@@ -62,6 +62,7 @@ void mtl_draft_clear(struct mtl_draft *draft)
     mtm_cargo_drop(draft->cargo);
     draft->cargo = NULL;
     draft->depth = draft->met_count = 0;
+    draft->latest = NULL;
     draft->at = draft->block ? mtl_draft_bytes(draft) : NULL;
 }
 
@@ -135,6 +136,7 @@ static bool grow_met(struct mtl_draft *draft)
     memset(met, 0, count * sizeof *met);
     draft->met = met;
     draft->mets = count;
+    draft->latest = NULL;
     for (size_t i = 0; old && i < old_count; ++i) {
         if (old[i].message == draft->message) *find(draft, old[i].what) = old[i];
     }

@@ -12,6 +12,7 @@ struct mtl_met {
     const void *what;
     uint32_t message; /* by which it was met */
     uint32_t number;  /* among the objects, or among the keys, of the message */
+    uint32_t then;    /* of a key: the index of the one that came after it the last time */
     size_t place;     /* of its tag in the bytes; of a variable: its index in its function */
 };
 
@@ -47,6 +48,7 @@ struct mtl_draft {
     size_t depth, levels; /* in use, and there is room for */
     struct mtl_met *met;
     size_t mets, met_count; /* a power of 2, and how many of them are in use */
+    struct mtl_met *latest; /* the key that was met last; NULL: not known */
 };
 
 /* Pushes a userdata that keeps the draft while it is in use: the state's own one, or a new one
@@ -68,6 +70,21 @@ bool mtl_draft_grow_levels(struct mtl_draft *draft);
 /* What was met, or a new entry that is zeroed but for `what`; *known tells which. NULL if there
  * is no memory. The pointer is good until the next call. */
 struct mtl_met *mtl_draft_meet(struct mtl_draft *draft, const void *what, bool *known);
+
+/* For keys: the one that came after the latest before, if it is this one; else NULL. Tables
+ * that are alike have their keys in one order, so there is nothing to search. */
+static inline struct mtl_met *mtl_draft_guess(const struct mtl_draft *draft, const void *key)
+{
+    if (!draft->latest) return NULL;
+    struct mtl_met *met = &draft->met[draft->latest->then];
+    return met->what == key && met->message == draft->message ? met : NULL;
+}
+
+static inline void mtl_draft_note(struct mtl_draft *draft, struct mtl_met *key)
+{
+    if (draft->latest) draft->latest->then = (uint32_t)(key - draft->met);
+    draft->latest = key;
+}
 
 static inline unsigned char *mtl_draft_bytes(struct mtl_draft *draft)
 {

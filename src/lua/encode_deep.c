@@ -47,10 +47,12 @@ void mtl_deep_key(struct mtl_deep *deep, int index)
 {
     struct mtl_draft *draft = deep->draft;
     size_t len;
-    bool known = false;
     const char *text = lua_tolstring(deep->L, index, &len);
     if (mtm_wire_is_key(len) && !put_early_key(deep, text)) {
-        struct mtl_met *met = mtl_deep_meet(deep, text, &known);
+        struct mtl_met *met = mtl_draft_guess(draft, text);
+        bool known = met != NULL;
+        if (!met) met = mtl_deep_meet(deep, text, &known);
+        mtl_draft_note(draft, met);
         if (known) {
             mtl_draft_bytes(draft)[met->place] = MTM_TAG_KEY;
             mtm_wire_reference(mtl_deep_room(deep, MTM_REFERENCE_VALUE), MTM_TAG_KEY_AGAIN,
@@ -194,10 +196,10 @@ static bool put_other(struct mtl_deep *deep)
     return deep->again;
 }
 
-static MTM_NOINLINE bool put_less_common(struct mtl_deep *deep)
+static MTM_NOINLINE bool put_less_common(struct mtl_deep *deep, int type)
 {
     lua_State *L = deep->L;
-    switch (lua_type(L, -1)) {
+    switch (type) {
         case LUA_TBOOLEAN:
             mtm_wire_boolean(mtl_deep_room(deep, 2), lua_toboolean(L, -1) != 0);
             break;
@@ -234,7 +236,7 @@ static MTM_ALWAYS_INLINE bool put(struct mtl_deep *deep)
     const int type = lua_type(L, -1);
     if (type == LUA_TNUMBER) put_word(deep, -1);
     else if (type == LUA_TSTRING) put_string(deep, -1);
-    else return put_less_common(deep);
+    else return put_less_common(deep, type);
     lua_pop(L, 1);
     return false;
 }

@@ -133,3 +133,14 @@ void mtl_push_object(lua_State *L, struct mtc_state *state, const struct mtm_ite
     if (item->object) push_ours(L, state, item->object);
     else push_foreign(L, &item->foreign);
 }
+
+void mtl_set_objects(lua_State *L, int first, int count, const struct mtm_cargo *cargo)
+{
+    size_t n = 0;
+    for (int i = first; i < first + count; ++i) {
+        if (lua_type(L, i) != LUA_TUSERDATA) continue;
+        struct mtm_object *object = mtm_cargo_at(cargo, n++)->object;
+        mtm_root_retain(object);
+        mtl_handle_set(lua_touserdata(L, i), object);
+    }
+}

@@ -21,6 +21,10 @@ bool mtl_to_object(lua_State *L, int index, struct mtl_object *object);
  * raise. */
 void mtl_push_object(lua_State *L, struct mtc_state *state, const struct mtm_item *item);
 
+/* Sets those of so many values from `first` on that are handles, and have not been set, to the
+ * objects of the cargo, of which there are as many, all ours. Raises nothing. */
+void mtl_set_objects(lua_State *L, int first, int count, const struct mtm_cargo *cargo);
+
 /* Puts the API of our objects into the metatable on top. May raise a memory error. */
 void mtl_install_objects(lua_State *L);
 

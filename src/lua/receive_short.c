@@ -6,6 +6,7 @@
 #include "core/receive.h"
 #include "lua/args.h"
 #include "lua/decode.h"
+#include "lua/objects.h"
 #include "lua/receive.h"
 #include "lua/state.h"
 
@@ -94,6 +95,29 @@ static MTM_NOINLINE int take_held(lua_State *L, struct mtc_handle *handle, enum 
     return mtl_receive(L, handle, how);
 }
 
+/* The same of one with objects: they need handles, which are made before it is taken, and set
+ * when nothing can fail any more. */
+static MTM_NOINLINE int take_laden(lua_State *L, struct mtc_handle *handle, enum mtl_how how,
+                                   int top, const struct mtm_peeked *peeked)
+{
+    struct mtc_state *state = handle->owned.state;
+    struct mtm_block *block = NULL;
+    if (how != MTL_NEXT) mtc_push_integer(L, (int64_t)handle->object->id);
+    const int first = lua_gettop(L) + 1;
+    const int count = mtl_decode_laden(L, state, peeked->bytes, peeked->size);
+    if (MTM_LIKELY(count >= 0 && mtc_handle_is_live(handle)))
+        block = mtm_laden_take(mtl_buffer_of(handle), peeked);
+    if (MTM_UNLIKELY(!block)) {
+        if (count >= 0) state->contended = MTL_CONTENDED;
+        lua_settop(L, top);
+        return mtl_receive(L, handle, how);
+    }
+    mtl_set_objects(L, first, count, block->cargo);
+    mtm_buffer_recycle(mtl_buffer_of(handle), block);
+    if (!handle->nonblock) mtm_drop_handed_on();
+    return how == MTL_NEXT ? count : count + 1;
+}
+
 static MTM_ALWAYS_INLINE int push_word(lua_State *L, const struct mtc_handle *handle,
                                        enum mtl_how how, struct mtm_word word)
 {
@@ -138,6 +162,7 @@ static MTM_ALWAYS_INLINE int take_short(lua_State *L, struct mtc_handle *handle,
         case MTM_FOUND_WORD: return push_word(L, handle, how, peeked.word);
         case MTM_FOUND_BYTES: return take_bytes(L, handle, how, top, &peeked);
         case MTM_FOUND_EMPTY: return wait_for_word(L, handle, how);
+        case MTM_FOUND_LADEN: return take_laden(L, handle, how, top, &peeked);
         case MTM_FOUND_BLOCK: return take_held(L, handle, how, top);
         case MTM_FOUND_NOTHING: break;
     }

@@ -1,11 +1,14 @@
 -- Buffers and listeners as values of messages: they arrive as what they are, live as long as the
 -- message does, and go when nobody reaches them. Threads that hand them on are in tests/thread.
 
-local spec  = require("spec")
-local mtmsg = require("mtmsg")
+local finalizers = require("finalizers")
+local spec       = require("spec")
+local stepgc     = require("stepgc")
+local mtmsg      = require("mtmsg")
 
 local test, eq, gives, list = spec.test, spec.eq, spec.gives, spec.list
 local raises, label = spec.raises, spec.label
+local unpack = table.unpack or unpack
 
 local function collect()
     for _ = 1, 4 do collectgarbage() end
@@ -39,6 +42,91 @@ test("a buffer and a listener arrive as reference objects that are equal to thos
     b:addmsg("through the other one")
     gives(list("through the other one"), buffer:nextmsg())
 end)
+
+-- Each puts the id of the buffer before the values, as getmsg does.
+local ways = {
+    nextmsg = function(carrier) return carrier:id(), carrier:nextmsg(0) end,
+    getmsg = function(carrier) return carrier:getmsg() end,
+    messages = function(carrier)
+        local step, source, id = carrier:messages()
+        return step(source, id)
+    end,
+    select = function(carrier) return carrier:id(), select(2, mtmsg.select(0, carrier)) end,
+    peekmsg = function(carrier)
+        local message = list(carrier:peekmsg())
+        carrier:clear()
+        return unpack(message)
+    end,
+    nonblock = function(carrier)
+        carrier:nonblock()
+        return carrier:id(), carrier:nextmsg()
+    end,
+}
+
+-- A message of so many values, of which every third is an object, but for the last: that is one.
+local function mixed(count)
+    local makers = {mtmsg.newbuffer, mtmsg.newlistener, mtmsg.newtopic}
+    local message = {n = count}
+    for i = 1, count do
+        message[i] = (i == count or i % 3 == 0) and makers[i % 3 + 1]() or i % 3 == 1 and i or ("x"):rep(40 * i)
+    end
+    return message
+end
+
+for name, receive in pairs(ways) do
+    test("objects come in their places among other values by " .. name, function()
+        for count = 1, 20 do
+            local carrier, sent = mtmsg.newbuffer(), mixed(count)
+            for _ = 1, 2 do
+                carrier:addmsg(unpack(sent, 1, count))
+                local got = list(receive(carrier))
+                eq(got.n, count + 1)
+                eq(got[1], carrier:id())
+                for i = 1, count do eq(got[i + 1] == sent[i], true) end
+                eq(carrier:msgcnt(), 0)
+            end
+        end
+    end)
+end
+
+-- What a finalizer does with the buffer from which a message is being received.
+local meddlers = {
+    ["takes the message"] = function(carrier) carrier:nextmsg(0) end,
+    ["takes another one's place"] = function(carrier, b) carrier:setmsg(2, b) end,
+    ["adds one"] = function(carrier, b) carrier:addmsg(2, b) end,
+    ["releases the buffer"] = function(carrier) carrier:release() end,
+    ["closes the buffer"] = function(carrier) carrier:close() end,
+}
+
+-- Receives the first message while a finalizer meddles at the n-th chance. Gives whether there was one.
+local function receive_meanwhile(n, meddle)
+    local carrier, b, text = mtmsg.newbuffer(), mtmsg.newbuffer(), ("x"):rep(100 + n)
+    carrier:addmsg(1)
+    carrier:nextmsg()
+    carrier:addmsg(1, b, text)
+    local ran, acted, ok, first, object, last = finalizers.during(n, function() meddle(carrier, b) end,
+        carrier.nextmsg, carrier, 0)
+    eq(acted, ran or nil)
+    if not ok then
+        eq(ran and first:find("object_closed", 1, true) ~= nil, true)
+    elseif first then
+        eq(object == b, true)
+        eq(last, first == 1 and text or nil)
+    end
+    if ok and not ran then
+        eq(first, 1)
+        eq(carrier:msgcnt(), 0)
+    end
+    for _, message in carrier:messages(0) do eq(message, 2) end
+    return ran
+end
+
+for what, meddle in pairs(meddlers) do
+    test("while an object is received a finalizer " .. what, function()
+        local chances = finalizers.each(function(n) return receive_meanwhile(n, meddle) end)
+        eq(chances > 0 or stepgc.active, true) -- then the whole test is
+    end)
+end
 
 test("identity within a call is that of tables", function()
     local carrier, b = mtmsg.newbuffer(), mtmsg.newbuffer()

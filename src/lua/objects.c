@@ -134,13 +134,21 @@ void mtl_push_object(lua_State *L, struct mtc_state *state, const struct mtm_ite
     else push_foreign(L, &item->foreign);
 }
 
+/* A finalizer may have ended it by the debug library, or put another one in its place. */
+static bool is_unset(const struct mtc_handle *handle)
+{
+    return mtl_owned_is_there(&handle->owned) && mtl_identity_of(handle).id == 0;
+}
+
 void mtl_set_objects(lua_State *L, int first, int count, const struct mtm_cargo *cargo)
 {
     size_t n = 0;
     for (int i = first; i < first + count; ++i) {
         if (lua_type(L, i) != LUA_TUSERDATA) continue;
         struct mtm_object *object = mtm_cargo_at(cargo, n++)->object;
+        struct mtc_handle *handle = mtl_to_any_handle(L, i);
+        if (!handle || !is_unset(handle)) continue;
         mtm_root_retain(object);
-        mtl_handle_set(lua_touserdata(L, i), object);
+        mtl_handle_set(handle, object);
     }
 }

@@ -261,8 +261,8 @@ static struct mtl_pending *take_pending(lua_State *L, struct mtc_state *state)
 }
 
 /* A loop has its timeout as upvalue 2, and its second argument is the latest id. */
-static struct mtm_wait check_wait(lua_State *L, struct mtc_handle *handle, enum mtl_how how,
-                                  int index)
+struct mtm_wait mtl_wait_of(lua_State *L, struct mtc_handle *handle, enum mtl_how how,
+                            int index)
 {
     switch (how) {
         case MTL_NEXT: return mtl_check_wait(L, index, handle->nonblock, expected);
@@ -293,7 +293,7 @@ MTM_NOINLINE int mtl_receive(lua_State *L, struct mtc_handle *handle, enum mtl_h
     if (how == MTL_EACH) lua_settop(L, 1);
     int top = lua_gettop(L);
     int first_array = top >= 2 && mtl_array_is_writable(L, 2) ? 2 : 3;
-    struct mtm_wait wait = check_wait(L, handle, how, first_array == 2 ? top + 1 : 2);
+    struct mtm_wait wait = mtl_wait_of(L, handle, how, first_array == 2 ? top + 1 : 2);
     int base = mtl_prepare(L, how, first_array, top);
     return mtl_receive_prepared(L, handle, &wait, how, base, pending);
 }

@@ -53,6 +53,11 @@ int mtl_give(lua_State *L, struct mtc_handle *handle, struct mtm_delivery *in, e
  * unless the call is, or may be, still under way. */
 void mtl_end_failed_hold(lua_State *L, struct mtc_state *state);
 
+/* How long the receive waits, whose timeout would be at that index; a loop knows its own.
+ * Raises what is wrong with it. */
+struct mtm_wait mtl_wait_of(lua_State *L, struct mtc_handle *handle, enum mtl_how how,
+                            int index);
+
 /* Takes a message, decodes it, and returns how many values have been pushed, the id included.
  * Above `base` there is what mtl_prepare has pushed. */
 int mtl_receive_prepared(lua_State *L, struct mtc_handle *handle, struct mtm_wait *wait,

@@ -102,6 +102,7 @@ static MTM_NOINLINE int take_laden(lua_State *L, struct mtc_handle *handle, enum
 {
     struct mtc_state *state = handle->owned.state;
     struct mtm_block *block = NULL;
+    const struct mtm_wait wait = mtl_wait_of(L, handle, how, 2);
     if (how != MTL_NEXT) mtc_push_integer(L, (int64_t)handle->object->id);
     const int first = lua_gettop(L) + 1;
     const int count = mtl_decode_laden(L, state, peeked->bytes, peeked->size);
@@ -114,7 +115,7 @@ static MTM_NOINLINE int take_laden(lua_State *L, struct mtc_handle *handle, enum
     }
     mtl_set_objects(L, first, count, block->cargo);
     mtm_buffer_recycle(mtl_buffer_of(handle), block);
-    if (!handle->nonblock) mtm_drop_handed_on();
+    if (!mtm_wait_never(&wait)) mtm_drop_handed_on();
     return how == MTL_NEXT ? count : count + 1;
 }
 

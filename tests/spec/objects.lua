@@ -128,39 +128,6 @@ for what, meddle in pairs(meddlers) do
     end)
 end
 
--- Finalizes all handles that functions which run have on their stacks, but for these two.
-local function finalize_others(one, other)
-    for level = 2, 12 do
-        if not debug.getinfo(level, "f") then return end
-        for i = 1, 60 do
-            local name, value = debug.getlocal(level, i)
-            if not name then break end
-            if mtmsg.type(value) == "mtmsg.buffer" and not rawequal(value, one) and not rawequal(value, other) then
-                debug.getmetatable(value).__gc(value)
-            end
-        end
-    end
-end
-
-test("a handle that the debug library finalizes while its message is received is a closed one", function()
-    finalizers.each(function(n)
-        local carrier, b = mtmsg.newbuffer(), mtmsg.newbuffer()
-        carrier:addmsg(1)
-        carrier:nextmsg()
-        carrier:addmsg(b, "between", carrier, b:id())
-        local ran, acted, ok, first, between, second, id = finalizers.during(n,
-            function() finalize_others(carrier, b) end, carrier.nextmsg, carrier, 0)
-        eq(acted, ran or nil)
-        eq(ok, true)
-        eq(first == b or not pcall(first.id, first), true)
-        eq(between, "between")
-        eq(second == carrier or not pcall(second.id, second), true)
-        eq(id, b:id())
-        eq(carrier:msgcnt(), 0)
-        return ran
-    end)
-end)
-
 test("identity within a call is that of tables", function()
     local carrier, b = mtmsg.newbuffer(), mtmsg.newbuffer()
     local same = mtmsg.buffer(b:id())

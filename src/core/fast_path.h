@@ -209,8 +209,7 @@ struct mtm_peeked {
     struct mtm_word word;
     size_t size, seq, end; /* it ends before this offset in the ring */
     uint64_t epoch;
-    unsigned char *bytes;    /* in room */
-    struct mtm_block *laden; /* MTM_FOUND_LADEN: the message's block, which is the queue's */
+    unsigned char *bytes; /* in room */
     unsigned char room[MTM_COPIED_MAX + MTM_VECTOR];
 };
 
@@ -219,8 +218,8 @@ enum mtm_found {
     MTM_FOUND_EMPTY,   /* there is no message, or no buffer any more */
     MTM_FOUND_WORD,    /* one value, a byte or a word: it has been taken */
     MTM_FOUND_BYTES,   /* they have been copied, and are still there */
-    MTM_FOUND_LADEN,   /* the same, with objects: mtm_laden_take is for them */
-    MTM_FOUND_BLOCK    /* of its own, without objects: mtm_held_look is worth a try */
+    MTM_FOUND_BLOCK,   /* of its own, without objects: mtm_held_look is worth a try */
+    MTM_FOUND_LADEN    /* the same, with objects: mtm_laden_look is */
 };
 
 /* The first place in the room that is as far behind a multiple of MTM_VECTOR as `from`. What
@@ -231,35 +230,23 @@ static inline unsigned char *mtm_fast_beside(unsigned char *room, const unsigned
     return room + (((uintptr_t)from - (uintptr_t)room) & (MTM_VECTOR - 1));
 }
 
-/* What lies in a block, whose address is there in the ring. */
-static inline enum mtm_found mtm_fast_see_block(const struct mtm_queue *queue, size_t pos,
-                                                struct mtm_peeked *out)
+static inline enum mtm_found mtm_fast_see_block(const struct mtm_head *head, size_t pos)
 {
-    const struct mtm_head *head = &queue->head;
     struct mtm_block *block;
-    out->end = mtm_segment_read(head->segment, pos, &block, sizeof(void *));
-    if (MTM_LIKELY(!block->cargo)) return MTM_FOUND_BLOCK;
-    if (queue->shared.fixed || block->size > MTM_COPIED_MAX) return MTM_FOUND_NOTHING;
-    out->laden = block;
-    out->size = block->size;
-    out->seq = head->popped;
-    out->epoch = head->epoch;
-    out->bytes = out->room;
-    memcpy(out->bytes, mtm_block_data(block), block->size);
-    return MTM_FOUND_LADEN;
+    mtm_segment_read(head->segment, pos, &block, sizeof(void *));
+    return block->cargo ? MTM_FOUND_LADEN : MTM_FOUND_BLOCK;
 }
 
 /* What is at `from` in the ring, where the head is, and is more than a word, or may go on at
  * the beginning of the ring; head lock held. */
 static MTM_NOINLINE enum mtm_found
-mtm_fast_copy(const struct mtm_queue *queue, const unsigned char *from, struct mtm_peeked *out)
+mtm_fast_copy(const struct mtm_head *head, const unsigned char *from, struct mtm_peeked *out)
 {
-    const struct mtm_head *head = &queue->head;
     uint64_t size = *from;
     size_t pos = head->pos + 1 == head->segment->cap ? 0 : head->pos + 1;
     if (MTM_UNLIKELY(size == MTM_LONG_MARK)) {
         pos = mtm_segment_read(head->segment, pos, &size, sizeof size);
-        if (size & MTM_POINTER_FLAG) return mtm_fast_see_block(queue, pos, out);
+        if (size & MTM_POINTER_FLAG) return mtm_fast_see_block(head, pos);
         if (size > MTM_COPIED_MAX) return MTM_FOUND_NOTHING;
     }
     out->size = (size_t)size;
@@ -339,7 +326,7 @@ mtm_fast_peek(struct mtm_buffer *buffer, struct mtm_peeked *out,
             mtm_fast_pop_word(head, from, is_plain_word, &out->word)) {
             found = MTM_FOUND_WORD;
         } else {
-            found = mtm_fast_copy(&buffer->queue, from, out);
+            found = mtm_fast_copy(head, from, out);
         }
     }
     mtm_unlock(&head->lock);

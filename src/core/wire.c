@@ -56,14 +56,6 @@ static bool read_half(const unsigned char **at, const unsigned char *end, uint32
     return true;
 }
 
-static bool read_table(const unsigned char **at, const unsigned char *end,
-                       struct mtm_value *out)
-{
-    if (!read_half(at, end, &out->table.array) || !read_half(at, end, &out->table.pairs))
-        return false;
-    return out->table.array + (uint64_t)2 * out->table.pairs <= (uint64_t)(end - *at);
-}
-
 static bool read_code(const unsigned char **at, const unsigned char *end, struct mtm_value *out)
 {
     if (!read_half(at, end, &out->code.upvalues) || !read_half(at, end, &out->code.len))
@@ -102,7 +94,7 @@ static bool read_value(const unsigned char **at, const unsigned char *end, enum 
         case MTM_TAG_STRING: return read_word(at, end, &len) && read_string(at, end, len, out);
         case MTM_TAG_ARRAY: return read_array(at, end, out);
         case MTM_TAG_TABLE:
-        case MTM_TAG_SHARED: return read_table(at, end, out);
+        case MTM_TAG_SHARED: return mtm_wire_read_table(at, end, out);
         case MTM_TAG_CODE: return read_code(at, end, out);
         case MTM_TAG_KEY: return read_byte(at, end, &byte) && read_string(at, end, byte, out);
         case MTM_TAG_REFERENCE:

@@ -264,4 +264,16 @@ bool mtm_wire_skip(const unsigned char **at, const unsigned char *end, size_t *o
 enum mtm_tag mtm_wire_read(const unsigned char **at, const unsigned char *end,
                            struct mtm_value *out);
 
+/* The same of a table's array and pairs, which come after the tag; false: they are none, and
+ * *at may have moved. */
+static inline bool mtm_wire_read_table(const unsigned char **at, const unsigned char *end,
+                                       struct mtm_value *out)
+{
+    if (end - *at < 8) return false;
+    memcpy(&out->table.array, *at, 4);
+    memcpy(&out->table.pairs, *at + 4, 4);
+    *at += 8;
+    return out->table.array + (uint64_t)2 * out->table.pairs <= (uint64_t)(end - *at);
+}
+
 #endif

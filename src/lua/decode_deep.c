@@ -94,17 +94,27 @@ void mtl_build_key(struct mtl_build *build)
 
 /* ---- values ---- */
 
+/* Pushes the table. */
+static inline struct mtl_build_level open_table(struct mtl_build *build,
+                                                const struct mtm_value *value)
+{
+    const struct mtl_build_level level = {.array = value->table.array,
+                                          .pairs = value->table.pairs};
+    if (level.array > INT_MAX || level.pairs > INT_MAX) mtl_build_fail(build);
+    lua_createtable(build->L, (int)level.array, (int)level.pairs);
+    return level;
+}
+
 /* Pushes the table or function. */
 static struct mtl_build_level open_level(struct mtl_build *build, const struct mtm_value *value)
 {
-    struct mtl_build_level level = {.array = value->table.array, .pairs = value->table.pairs};
+    struct mtl_build_level level;
     if (value->tag == MTM_TAG_CODE) {
         level = (struct mtl_build_level){.array = value->code.upvalues, .is_function = true};
         mtl_function_load(build->L, build->state, value);
         remember(build, MTL_SEEN_OBJECTS, build->seen.objects);
     } else {
-        if (level.array > INT_MAX || level.pairs > INT_MAX) mtl_build_fail(build);
-        lua_createtable(build->L, (int)level.array, (int)level.pairs);
+        level = open_table(build, value);
         if (value->tag == MTM_TAG_SHARED) {
             remember(build, MTL_SEEN_OBJECTS, build->seen.objects);
         }
@@ -241,17 +251,12 @@ static inline bool push_quick(struct mtl_build *build)
 static inline bool push_quick_table(struct mtl_build *build, struct mtl_build_level *level)
 {
     const unsigned char *at = build->at;
-    const size_t left = (size_t)(build->end - at);
-    if (left < MTM_WORD_VALUE || at[0] != MTM_TAG_TABLE) return false;
-    uint32_t array, pairs;
-    memcpy(&array, at + 1, sizeof array);
-    memcpy(&pairs, at + 5, sizeof pairs);
-    if (array + (uint64_t)2 * pairs > left - MTM_WORD_VALUE) return false;
-    if (array > INT_MAX || pairs > INT_MAX) return false;
-    build->at = at + MTM_WORD_VALUE;
-    lua_createtable(build->L, (int)array, (int)pairs);
+    struct mtm_value value;
+    if (at == build->end || *at++ != MTM_TAG_TABLE) return false;
+    if (!mtm_wire_read_table(&at, build->end, &value)) return false;
+    build->at = at;
+    *level = open_table(build, &value);
     ++build->seen.objects;
-    *level = (struct mtl_build_level){.array = array, .pairs = pairs};
     return true;
 }
 

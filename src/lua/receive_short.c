@@ -98,16 +98,19 @@ static MTM_NOINLINE int take_held(lua_State *L, struct mtc_handle *handle, enum 
 /* The same of one with objects: they need handles, which are made before it is taken, and set
  * when nothing can fail any more. */
 static MTM_NOINLINE int take_laden(lua_State *L, struct mtc_handle *handle, enum mtl_how how,
-                                   int top, const struct mtm_peeked *peeked)
+                                   int top, struct mtm_peeked *peeked)
 {
     struct mtc_state *state = handle->owned.state;
-    struct mtm_block *block = NULL;
     const struct mtm_wait wait = mtl_wait_of(L, handle, how, 2);
+    struct mtm_block *block = NULL;
+    struct mtm_held held;
+    if (!mtm_laden_look(mtl_buffer_of(handle), peeked->room, MTM_COPIED_MAX, &held))
+        return mtl_receive(L, handle, how);
     if (how != MTL_NEXT) mtc_push_integer(L, (int64_t)handle->object->id);
     const int first = lua_gettop(L) + 1;
-    const int count = mtl_decode_laden(L, state, peeked->bytes, peeked->size);
+    const int count = mtl_decode_laden(L, state, peeked->room, held.size);
     if (MTM_LIKELY(count >= 0 && mtc_handle_is_live(handle)))
-        block = mtm_laden_take(mtl_buffer_of(handle), peeked);
+        block = mtm_laden_take(mtl_buffer_of(handle), &held);
     if (MTM_UNLIKELY(!block)) {
         if (count >= 0) state->contended = MTL_CONTENDED;
         lua_settop(L, top);

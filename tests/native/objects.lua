@@ -49,6 +49,40 @@ test("it lives as long as the message, and goes with it", function()
     end
 end)
 
+test("a receive that must not wait leaves it to others to release what has been thrown away", function()
+    local receives = {
+        ["nextmsg(0)"] = function(b) return b:nextmsg(0) end,
+        ["getmsg(0)"] = function(b) return select(2, b:getmsg(0)) end,
+        ["nextmsg of a nonblocking one"] = function(b)
+            b:nonblock(true)
+            local got = b:nextmsg()
+            b:nonblock(false)
+            return got
+        end,
+        ["getmsg of one whose timeout is 0"] = function(b)
+            b:settimeout(0)
+            local got = select(2, b:getmsg())
+            b:settimeout()
+            return got
+        end,
+    }
+    for name, receive in pairs(receives) do
+        local carrier, b, other = mtmsg.newbuffer(), mtmsg.newbuffer(), mtmsg.newbuffer()
+        other:nonblock()
+        carrier:addmsg(1) -- later ones may take the short way
+        carrier:nextmsg()
+        for _ = 1, 2 do carrier:addmsg(b) end
+        other:addmsg(images.new())
+        eq(alive(), 1)
+        other:clear()
+        eq(images.alive(), 1)
+        eq(receive(carrier) == b, true)
+        eq(name .. images.alive(), name .. 1)
+        eq(carrier:nextmsg() == b, true)
+        eq(images.alive(), 0)
+    end
+end)
+
 test("writers, readers and topics carry it", function()
     local b, w, r = mtmsg.newbuffer(), mtmsg.newwriter(), mtmsg.newreader()
     w:add(images.new())

@@ -80,4 +80,44 @@ for _, name in ipairs { "getmsg", "putmsg", "addmsg" } do
     end
 end
 
+-- Finalizes the handles that functions which run have on their stacks, but for those that are spared; gives how many.
+local function finalize_others(spared)
+    local count = 0
+    for level = 2, 12 do
+        if not debug.getinfo(level, "f") then break end
+        for i = 1, 60 do
+            local name, value = debug.getlocal(level, i)
+            if not name then break end
+            if mtmsg.type(value) == "mtmsg.buffer" and not spared[tostring(value)] then
+                finalize(value)
+                count = count + 1
+            end
+        end
+    end
+    return count
+end
+
+tap.test("a handle that a receive is making for an object is finalized", function()
+    local finalized, between = 0, ("between "):rep(100)
+    finalizers.each(function(n)
+        local carrier, b = mtmsg.newbuffer(), mtmsg.newbuffer()
+        local spared = { [tostring(carrier)] = true, [tostring(b)] = true }
+        carrier:addmsg(1)
+        carrier:nextmsg()
+        carrier:addmsg(b, between, carrier, b:id())
+        local ran, acted, ok, first, text, second, id = finalizers.during(n, function()
+            finalized = finalized + finalize_others(spared)
+        end, carrier.nextmsg, carrier, 0)
+        tap.is(acted, ran or nil)
+        tap.is(ok, true, tostring(first))
+        tap.ok(first == b or not pcall(first.id, first), "first object")
+        tap.is(text, between)
+        tap.ok(second == carrier or not pcall(second.id, second), "second object")
+        tap.is(id, b:id())
+        tap.is(carrier:msgcnt(), 0)
+        return ran
+    end)
+    tap.ok(finalized > 0, "none was there")
+end)
+
 tap.done()

@@ -20,14 +20,7 @@ int main(void)
 
 #else
 
-enum { WORKERS = 4 };
-
-/* On an emulated processor each takes a hundred times as long. */
-static int forks(void)
-{
-    const char *wanted = getenv("MTMSG_FORKS");
-    return wanted ? atoi(wanted) : 300;
-}
+enum { WORKERS = 4, FORKS = 300 };
 
 /* What the threads and the forking one share. */
 struct scene {
@@ -156,8 +149,7 @@ static void children_begin_anew(void **state)
     pthread_t threads[WORKERS];
     unit_start(threads, WORKERS, work, &scene);
     unit_await(&scene.workers, WORKERS);
-    const int count = forks();
-    for (int i = 0; i < count; ++i) {
+    for (int i = 0; i < FORKS; ++i) {
         if (i % 5 == 4) mtm_abort_all(true);
         failed += !fork_one(&scene, i % 8 == 7);
         if (i % 5 == 4) mtm_abort_all(false);

@@ -15,15 +15,19 @@ static struct mtm_buffer *used_buffer(void)
     return buffer;
 }
 
-static enum mtm_found look(struct mtm_buffer *buffer, struct mtm_peeked *peeked)
+static bool look(struct mtm_buffer *buffer, struct mtm_held *held)
 {
-    return mtm_fast_peek(buffer, peeked, NULL);
+    static unsigned char bytes[MTM_COPIED_MAX];
+    return mtm_laden_look(buffer, bytes, sizeof bytes, held);
 }
 
-static void look_at(struct mtm_buffer *buffer, size_t objects, struct mtm_peeked *peeked)
+static void look_at(struct mtm_buffer *buffer, size_t objects, struct mtm_held *held)
 {
-    assert_int_equal(look(buffer, peeked), MTM_FOUND_LADEN);
-    assert_int_equal(peeked->size, objects * CARGO_BYTES);
+    struct mtm_peeked peeked;
+    assert_int_equal(mtm_fast_peek(buffer, &peeked, NULL), MTM_FOUND_LADEN);
+    assert_false(mtm_held_look(buffer, MTM_COPIED_MAX, held));
+    assert_true(look(buffer, held));
+    assert_int_equal(held->size, objects * CARGO_BYTES);
 }
 
 static bool has_root(struct mtm_object *object)
@@ -37,17 +41,17 @@ static void it_is_seen_and_then_taken(void **state)
 {
     (void)state;
     struct mtm_buffer *buffer = used_buffer();
-    struct mtm_peeked peeked;
+    struct mtm_held held;
     for (size_t n = 1; n < 6; ++n) {
         struct mtm_object *objects[6];
         for (size_t i = 0; i < n; ++i) objects[i] = &core_buffer(NULL)->object;
         assert_int_equal(cargo_put(buffer, objects, n, false, false), MTM_OK);
         for (size_t i = 0; i < n; ++i) mtm_root_release(objects[i]);
-        look_at(buffer, n, &peeked);
+        look_at(buffer, n, &held);
         assert_int_equal(mtm_buffer_count(buffer), 1);
-        struct mtm_block *block = mtm_laden_take(buffer, &peeked);
+        struct mtm_block *block = mtm_laden_take(buffer, &held);
         assert_int_equal(mtm_buffer_count(buffer), 0);
-        assert_int_equal(look(buffer, &peeked), MTM_FOUND_EMPTY);
+        assert_false(look(buffer, &held));
         assert_null(mtm_load_acq(&block->cargo->bearer.holder)); /* in hand */
         for (size_t i = 0; i < n; ++i) {
             assert_ptr_equal(mtm_cargo_at(block->cargo, i)->object, objects[i]);
@@ -64,11 +68,11 @@ static void a_buffer_can_be_taken_from_itself(void **state)
 {
     (void)state;
     struct mtm_buffer *buffer = used_buffer();
-    struct mtm_peeked peeked;
+    struct mtm_held held;
     for (int i = 0; i < 3; ++i) assert_int_equal(cargo_send(buffer, &buffer->object), MTM_OK);
     for (int i = 0; i < 2; ++i) {
-        look_at(buffer, 1, &peeked);
-        struct mtm_block *block = mtm_laden_take(buffer, &peeked);
+        look_at(buffer, 1, &held);
+        struct mtm_block *block = mtm_laden_take(buffer, &held);
         mtm_root_retain(mtm_cargo_at(block->cargo, 0)->object);
         mtm_buffer_recycle(buffer, block);
         mtm_drop_handed_on();
@@ -86,11 +90,11 @@ static void longer_ones_are_left_to_the_long_way(void **state)
         struct mtm_cargo *cargo = NULL;
         struct mtm_message message = core_message(bytes, MTM_COPIED_MAX + over);
         struct mtm_notifier *notifier;
-        struct mtm_peeked peeked;
+        struct mtm_held held;
         assert_int_equal(mtm_cargo_add(&cargo, &object->object), MTM_OK);
         message.cargo = &cargo;
         assert_int_equal(mtm_buffer_put(buffer, &message, 0, &notifier), MTM_OK);
-        assert_int_equal(look(buffer, &peeked), over ? MTM_FOUND_NOTHING : MTM_FOUND_LADEN);
+        assert_int_equal(look(buffer, &held), !over);
         mtm_buffer_clear(buffer, false);
         mtm_drop_handed_on();
     }
@@ -105,10 +109,10 @@ static void what_has_changed_meanwhile_is_not_taken(void **state)
     for (int way = 0; way < 6; ++way) {
         struct mtm_buffer *buffer = used_buffer(), *object = core_buffer(NULL);
         struct mtm_object *got = NULL;
-        struct mtm_peeked peeked;
+        struct mtm_held held;
         assert_int_equal(cargo_send(buffer, &object->object), MTM_OK);
         assert_int_equal(cargo_send(buffer, &object->object), MTM_OK);
-        look_at(buffer, 1, &peeked);
+        look_at(buffer, 1, &held);
         switch (way) {
             case 0: assert_int_equal(cargo_take(&buffer->object, &got, false), MTM_OK); break;
             case 1: assert_int_equal(cargo_take(&buffer->object, &got, true), MTM_OK); break;
@@ -122,7 +126,7 @@ static void what_has_changed_meanwhile_is_not_taken(void **state)
         }
         mtm_drop_handed_on();
         const size_t count = mtm_buffer_count(buffer);
-        assert_null(mtm_laden_take(buffer, &peeked));
+        assert_null(mtm_laden_take(buffer, &held));
         assert_int_equal(mtm_buffer_count(buffer), count);
         if (got) mtm_root_release(got);
         core_drop_buffer(object);
@@ -136,23 +140,23 @@ static void a_fixed_buffer_is_left_to_the_long_way(void **state)
     (void)state;
     const struct mtm_buffer_options options = {.size = 200, .sized = true, .grow = 0};
     struct mtm_buffer *buffer = NULL;
-    struct mtm_peeked peeked;
+    struct mtm_held held;
     assert_int_equal(mtm_buffer_new(&options, &buffer), MTM_OK);
     assert_int_equal(cargo_send(buffer, &buffer->object), MTM_OK);
-    assert_int_equal(look(buffer, &peeked), MTM_FOUND_NOTHING);
+    assert_false(look(buffer, &held));
     core_drop_buffer(buffer);
 }
 
 struct visit {
     struct mtm_buffer *buffer;
-    struct mtm_peeked peeked;
+    struct mtm_held held;
     struct mtm_block *taken;
 };
 
 static void *visit(void *opaque)
 {
     struct visit *visit = opaque;
-    visit->taken = mtm_laden_take(visit->buffer, &visit->peeked);
+    visit->taken = mtm_laden_take(visit->buffer, &visit->held);
     return NULL;
 }
 
@@ -161,7 +165,7 @@ static void a_busy_buffer_is_left_alone(void **state)
     (void)state;
     struct visit v = {.buffer = used_buffer()};
     assert_int_equal(cargo_send(v.buffer, &v.buffer->object), MTM_OK);
-    look_at(v.buffer, 1, &v.peeked);
+    look_at(v.buffer, 1, &v.held);
     core_despite(&v.buffer->queue.head.lock, visit, &v);
     assert_null(v.taken);
     core_despite(&v.buffer->queue.tail.lock, visit, &v);
